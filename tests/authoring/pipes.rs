@@ -14,30 +14,30 @@ use crate::tool::{POLICY, binary, component};
 
 /// Where output goes.
 #[derive(Clone, Copy)]
-enum To {
-    /// To a reader that stops before the first byte.
+enum OutputTarget {
+    /// A reader that stops before the first byte.
     Gone,
-    /// To one that reads everything.
+    /// A reader that reads everything.
     Reader,
 }
 
-fn run(arguments: &[&str], to: To) -> Output {
+fn run(arguments: &[&str], to: OutputTarget) -> Output {
     let mut command = binary(std::path::Path::new("/"));
     command.args(arguments).env("EGRESSD_STATE_DIR", "/nowhere");
     let output = match to {
-        To::Gone => {
+        OutputTarget::Gone => {
             let (reader, writer) = io::pipe().unwrap();
             drop(reader);
             command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output()
         }
-        To::Reader => command.output(),
+        OutputTarget::Reader => command.output(),
     };
     output.unwrap()
 }
 
 /// A command ends in the same way whether its output is read or not.
 fn expect_quiet(arguments: &[&str]) {
-    let (read, unread) = (run(arguments, To::Reader), run(arguments, To::Gone));
+    let (read, unread) = (run(arguments, OutputTarget::Reader), run(arguments, OutputTarget::Gone));
     assert!(!read.stdout.is_empty(), "{arguments:?} prints nothing");
     assert_eq!(unread.status, read.status, "{arguments:?}: {}", String::from_utf8_lossy(&unread.stderr));
     assert_eq!(String::from_utf8_lossy(&unread.stderr), String::from_utf8_lossy(&read.stderr), "{arguments:?}");
@@ -68,7 +68,7 @@ fn a_plan_with_an_error_ends_with_1_whoever_reads_it() {
     let path = directory.path().to_string_lossy();
     let arguments = ["plan", "--node", "node-a", "--owner", "any", "--manifests", &path];
     expect_quiet(&arguments);
-    assert_eq!(run(&arguments, To::Gone).status.code(), Some(1));
+    assert_eq!(run(&arguments, OutputTarget::Gone).status.code(), Some(1));
 }
 
 #[test]

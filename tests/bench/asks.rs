@@ -13,13 +13,13 @@ pub(crate) type Policy = Box<dyn Fn(Rule, &SubjectView) -> Vec<Rule>>;
 
 /// What each of many Services asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum EgressRequest {
     Plain,
     Ports,
     Networks,
 }
 
-impl Kind {
+impl EgressRequest {
     pub(crate) fn policy(self) -> Policy {
         match self {
             Self::Plain => Box::new(|rule, _| vec![rule]),

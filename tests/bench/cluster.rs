@@ -3,7 +3,7 @@
 
 mod bare;
 mod changes;
-mod kernel_news;
+mod kernel_monitor;
 mod population;
 
 use std::thread;
@@ -15,16 +15,16 @@ use lab::{Egressd, Program, Readiness};
 
 use crate::measure::{head, ms, ratio, row};
 use crate::process;
-use bare::{Lists, Watcher};
-pub(crate) use kernel_news::KernelNews;
+use bare::{ListMode, Watcher};
+pub(crate) use kernel_monitor::KernelMonitor;
 use population::{ENDPOINTS, SERVICES};
 
 /// How long anything may take: a loaded machine is slow.
-const PATIENCE: Duration = Duration::from_secs(300);
+const STEP_TIMEOUT: Duration = Duration::from_secs(300);
 /// For how long processor time is summed up.
-const REST: Duration = Duration::from_secs(30);
+const CPU_SAMPLE_TIME: Duration = Duration::from_secs(30);
 /// Without a write for so long, writing has ended.
-const QUIET: Duration = Duration::from_secs(5);
+const WRITES_IDLE_AFTER: Duration = Duration::from_secs(5);
 
 pub(crate) fn cluster() {
     match ready() {
@@ -42,12 +42,12 @@ pub(crate) fn cluster() {
         "endpoints, all of them on this node. The bare client and the bare watcher are the same client library and do"
     );
     println!("nothing with what they read: they are the API server's own share.\n");
-    let kernel = KernelNews::of(&cluster.lab.node().namespace);
+    let kernel = KernelMonitor::of(&cluster.lab.node().namespace);
     let watcher = Watcher::start(cluster.session().unwrap());
     let mut figures = ProcessFigures::default();
     let egressd = first_run(&cluster, &session, &kernel, &watcher, &mut figures);
     egressd.stop().unwrap();
-    // What an earlier process has published is no news: this one has nothing to write, and so comes to rest at once.
+    // An earlier process has published everything: this one has nothing to write, and is idle at once.
     let mut egressd = run(&cluster);
     come_to_rest(&mut egressd, &watcher);
     figures.processor("at rest", &egressd);
@@ -68,20 +68,20 @@ fn run(cluster: &Cluster) -> Egressd<'_> {
 fn first_run<'c>(
     cluster: &'c Cluster,
     session: &Session,
-    kernel: &KernelNews,
+    kernel: &KernelMonitor,
     watcher: &Watcher,
     figures: &mut ProcessFigures,
 ) -> Egressd<'c> {
     // The first list of all warms the server up.
-    bare::list(session, Lists::Streamed);
-    let lists = [Lists::Streamed, Lists::Pages].map(|lists| bare::list(session, lists));
+    bare::list(session, ListMode::Streamed);
+    let lists = [ListMode::Streamed, ListMode::Pages].map(|lists| bare::list(session, lists));
     let egressd = run(cluster);
     let begun = Instant::now();
-    let programmed = kernel.wait_for_elements(ENDPOINTS, PATIENCE).duration_since(begun);
+    let programmed = kernel.wait_for_elements(ENDPOINTS, STEP_TIMEOUT).duration_since(begun);
     expect_all(cluster);
     print_start(lists, programmed);
     figures.memory("everything in the kernel", &egressd);
-    let published = watcher.wait_for_published(SERVICES, PATIENCE).duration_since(begun);
+    let published = watcher.wait_for_published(SERVICES, STEP_TIMEOUT).duration_since(begun);
     println!("The active endpoint stands on all Services {:.1} s after the start.\n", published.as_secs_f64());
     figures.memory("everything published", &egressd);
     figures.processor("while Events are written", &egressd);
@@ -106,7 +106,7 @@ fn print_start(lists: [Duration; 2], programmed: Duration) {
 /// Until it has read everything and writing has ended.
 fn come_to_rest(egressd: &mut Egressd<'_>, watcher: &Watcher) {
     egressd.wait_until_log_has("the initial sync with the API server is complete").unwrap();
-    watcher.wait_for_quiet(QUIET);
+    watcher.wait_for_quiet(WRITES_IDLE_AFTER);
 }
 
 /// Figures of the process, until they are printed in one table.
@@ -122,12 +122,12 @@ impl ProcessFigures {
         self.memory.push([when.to_owned(), resident, most]);
     }
 
-    /// Takes [`REST`].
+    /// Takes [`CPU_SAMPLE_TIME`].
     fn processor(&mut self, when: &str, egressd: &Egressd<'_>) {
         let before = process::processor_time(egressd.id());
-        thread::sleep(REST);
+        thread::sleep(CPU_SAMPLE_TIME);
         let used = process::processor_time(egressd.id()) - before;
-        let share = used.as_secs_f64() / REST.as_secs_f64() * 100.0;
+        let share = used.as_secs_f64() / CPU_SAMPLE_TIME.as_secs_f64() * 100.0;
         self.processor.push([when.to_owned(), format!("{share:.2} %")]);
     }
 

@@ -12,7 +12,7 @@ use egressd_core::ruleset::Ruleset;
 use lab::Lab;
 use lab::addresses::NEIGHBOUR_V4;
 
-use crate::asks::Kind;
+use crate::asks::EgressRequest;
 use crate::measure::{Times, head, ratio, row, timed};
 use crate::world::World;
 
@@ -37,7 +37,7 @@ pub(crate) fn new_connections() {
 
 /// Keeps the tables when the socket is gone.
 fn load_ours(count: u32) {
-    let comparison = World::with(count, Kind::Plain).step();
+    let comparison = World::with(count, EgressRequest::Plain).step();
     let mut netlink = Netlink::open().unwrap();
     for batch in diff(&Ruleset::default(), comparison.after()).batches() {
         netlink.commit(batch).unwrap();

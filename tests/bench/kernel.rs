@@ -8,16 +8,16 @@ use egressd_core::diff::{Changes, diff};
 use egressd_core::ruleset::Ruleset;
 use lab::Namespace;
 
-use crate::asks::Kind;
+use crate::asks::EgressRequest;
 use crate::clock::{self, used};
 use crate::measure::{head, ms, ratio, row};
 use crate::world::World;
 
 pub(crate) const COUNTS: [u32; 3] = [1_000, 10_000, 30_000];
-const KINDS: [Kind; 3] = [Kind::Plain, Kind::Ports, Kind::Networks];
+const KINDS: [EgressRequest; 3] = [EgressRequest::Plain, EgressRequest::Ports, EgressRequest::Networks];
 
 /// How many Services of each kind are looked at.
-pub(crate) fn populations() -> impl Iterator<Item = (u32, Kind)> {
+pub(crate) fn populations() -> impl Iterator<Item = (u32, EgressRequest)> {
     COUNTS.into_iter().flat_map(|count| KINDS.map(|kind| (count, kind)))
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lab::Namespace;
 use tempfile::TempDir;
 
-use crate::cluster::KernelNews;
+use crate::cluster::KernelMonitor;
 use crate::measure::{head, row};
 use crate::process;
 
@@ -17,11 +17,11 @@ const COUNTS: [u32; 4] = [1, 1_000, 10_000, 30_000];
 /// How many changes come, with the most Services.
 const CHANGES: u32 = 1_000;
 /// Services with a file each, so that a change of one costs no reading of the others.
-const APART: u32 = 100;
+const SINGLE_FILES: u32 = 100;
 /// A loaded machine is slow.
-const PATIENCE: Duration = Duration::from_secs(120);
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(120);
 /// Without news of the kernel for so long everything is in force.
-const QUIET: Duration = Duration::from_secs(2);
+const KERNEL_IDLE_AFTER: Duration = Duration::from_secs(2);
 
 pub(crate) fn memory() {
     println!("`egressd run` on manifests. Each Service has two endpoints.\n");
@@ -29,13 +29,13 @@ pub(crate) fn memory() {
     for count in COUNTS {
         let (namespace, directory) = (Namespace::new().unwrap(), tempfile::tempdir().unwrap());
         fs::create_dir(directory.path().join("manifests")).unwrap();
-        let together: String = (APART.min(count)..count).map(|number| manifest(number, 0)).collect();
+        let together: String = (SINGLE_FILES.min(count)..count).map(|number| manifest(number, 0)).collect();
         put(&directory, "together", &together);
-        (0..APART.min(count)).for_each(|number| put(&directory, &name(number), &manifest(number, 0)));
-        let news = KernelNews::of(&namespace);
+        (0..SINGLE_FILES.min(count)).for_each(|number| put(&directory, &name(number), &manifest(number, 0)));
+        let news = KernelMonitor::of(&namespace);
         let mut child = run(&namespace, directory.path());
-        news.wait_for_elements(2 * count as usize, PATIENCE);
-        news.wait_for_quiet(QUIET);
+        news.wait_for_elements(2 * count as usize, CATCH_UP_TIMEOUT);
+        news.wait_for_quiet(KERNEL_IDLE_AFTER);
         print(&count.to_string(), &child);
         if Some(&count) == COUNTS.last() {
             change(&directory, &news);
@@ -63,12 +63,12 @@ fn quiet(command: &mut Command) -> Child {
 }
 
 /// One after the other, each in force before the next.
-fn change(directory: &TempDir, news: &KernelNews) {
+fn change(directory: &TempDir, news: &KernelMonitor) {
     for turn in 1..=CHANGES {
         news.forget();
-        let number = turn % APART;
+        let number = turn % SINGLE_FILES;
         put(directory, &name(number), &manifest(number, turn));
-        news.wait_for_change(PATIENCE);
+        news.wait_for_change(CATCH_UP_TIMEOUT);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Services with networks: one of many changes, all come at once, new connections of their pods, and the most that the
 //! limits let one change cost.
 
-mod carried;
 mod changes;
+mod execution;
 mod lengths;
 mod worst;
 

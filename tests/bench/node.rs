@@ -9,7 +9,7 @@ use egressd_core::model::{Key, Node};
 use egressd_core::testkit::n;
 use lab::Namespace;
 
-use crate::asks::Kind;
+use crate::asks::EgressRequest;
 use crate::change::{Cost, step, times};
 use crate::kernel::{COUNTS, commit};
 use crate::measure::{head, row, us};
@@ -25,7 +25,7 @@ pub(crate) fn a_node() {
     head(&["Services", "Nodes", "one comes p50", "p99", "of it the kernel p50", "one goes p50", "p99"]);
     for (count, nodes) in COUNTS.into_iter().flat_map(|count| NODES.map(|nodes| (count, nodes))) {
         let namespace = Namespace::new().unwrap();
-        let [come, gone] = namespace.run(|| costs(World::unknown(count, Kind::Plain, 2), nodes)).unwrap();
+        let [come, gone] = namespace.run(|| costs(World::unknown(count, EgressRequest::Plain, 2), nodes)).unwrap();
         let [_, kernel, come] = times(&come);
         let [_, _, gone] = times(&gone);
         row(&[

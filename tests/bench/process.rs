@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 /// The kernel counts a process's time in hundredths of a second, whatever it counts in otherwise (`USER_HZ`).
-const TICK: Duration = Duration::from_millis(10);
+const CPU_TICK: Duration = Duration::from_millis(10);
 
 /// Resident now, and at most so far.
 pub(crate) fn memory(process: u32) -> [String; 2] {
@@ -18,7 +18,7 @@ pub(crate) fn processor_time(process: u32) -> Duration {
     // The name may have spaces and brackets in it; after it come the state, field 3, and so on.
     let (_, fields) = stat.rsplit_once(") ").unwrap();
     let fields: Vec<&str> = fields.split(' ').collect();
-    [11, 12].iter().map(|&field| TICK * fields[field].parse::<u32>().unwrap()).sum()
+    [11, 12].iter().map(|&field| CPU_TICK * fields[field].parse::<u32>().unwrap()).sum()
 }
 
 /// How many threads ran or waited for a processor, in the last minute, five and fifteen. Figures of a loaded machine are to

@@ -27,7 +27,7 @@ const TURNS: u32 = 100;
 
 pub(crate) fn egress_nodes() {
     let namespace = Namespace::new().unwrap();
-    namespace.run(|| measure(World::unknown(SERVICES, asks::Kind::Plain, 2))).unwrap();
+    namespace.run(|| measure(World::unknown(SERVICES, asks::EgressRequest::Plain, 2))).unwrap();
 }
 
 fn measure(mut world: World) {

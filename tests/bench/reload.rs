@@ -17,7 +17,7 @@ use crate::world;
 
 const SERVICES: u32 = 10_000;
 /// As the loop asks: between two rounds for so long.
-const SLICE: Duration = Duration::from_millis(250);
+const EVALUATION_SLICE: Duration = Duration::from_millis(250);
 
 pub(crate) fn reload() {
     let (sandbox, runtime) = (sandbox(), Builder::new_current_thread().build().unwrap());
@@ -61,7 +61,7 @@ fn ask(runtime: &Runtime, pipeline: &mut Pipeline, chain: Chain, questions: Vec<
     let (evaluator, mut turns) = (Evaluator::start(chain).unwrap(), Turns::default());
     turns.add(questions);
     while !turns.is_empty() {
-        let answered = runtime.block_on(evaluator.evaluate(pipeline.context(), turns, SLICE)).unwrap();
+        let answered = runtime.block_on(evaluator.evaluate(pipeline.context(), turns, EVALUATION_SLICE)).unwrap();
         turns = answered.0;
         turns.add(pipeline.answer(answered.1));
     }

@@ -14,7 +14,7 @@ use egressd_core::pipeline::{Pipeline, Settings};
 use egressd_core::plan::Limits;
 use egressd_core::testkit::{RuleParts, SnapshotBuilder, n, service, settings, settings_of_many};
 
-use crate::asks::{Kind, Policy};
+use crate::asks::{EgressRequest, Policy};
 
 /// Endpoints of a Service, where nothing else is asked for.
 const ENDPOINTS: u32 = 2;
@@ -51,14 +51,14 @@ fn pipeline_within(limits: Limits) -> Pipeline {
 
 impl World {
     /// So many Services, about which the policies have answered.
-    pub(crate) fn with(count: u32, kind: Kind) -> Self {
+    pub(crate) fn with(count: u32, kind: EgressRequest) -> Self {
         let mut world = Self::unknown(count, kind, ENDPOINTS);
         world.answer_all();
         world
     }
 
     /// So many Services, each with so many endpoints, that nothing was worked out about.
-    pub(crate) fn unknown(count: u32, kind: Kind, each: u32) -> Self {
+    pub(crate) fn unknown(count: u32, kind: EgressRequest, each: u32) -> Self {
         let mut world = Self { each, ..Self::empty(settings_of_many(Owner::Any).limits, kind.policy()) };
         for number in 0..count {
             world.insert(number, 0);

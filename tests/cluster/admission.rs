@@ -4,15 +4,15 @@
 mod events;
 mod nodes;
 mod objects;
-mod scene;
+mod stolen_token;
 
 use anyhow::{Context, Result, ensure};
 use lab::cluster::{Api, Cluster, SERVICES, service};
 use lab::wait_until;
 use serde_json::{Value, json};
 
-use crate::stage::WEB;
-use scene::{BINDING, OWN, Scene, WEB_PATH, apply_active, expect_refused};
+use crate::fixture::WEB;
+use stolen_token::{BINDING, OWN, StolenToken, WEB_PATH, apply_active, expect_refused};
 
 pub(crate) use events::events_are_egressds_own_and_about_what_it_is_there_for;
 pub(crate) use nodes::a_token_writes_the_egress_node_of_its_node_and_no_other;
@@ -25,7 +25,7 @@ const PAGE: &str = include_str!("../../docs/security.md");
 
 /// Tokens of servers before 1.30, and those in Secrets.
 pub(crate) fn a_token_that_names_no_node_writes_as_some_node_and_nothing_more() -> Result<()> {
-    let Scene { cluster, .. } = Scene::build()?;
+    let StolenToken { cluster, .. } = StolenToken::build()?;
     let unbound = cluster.as_egressd()?;
     apply_active(&unbound, "egressd-node-2", "kube-vip.io/active-endpoint", "10.0.1.1")?;
     let spec = json!({"spec": {"externalIPs": ["192.0.2.1"]}});
@@ -39,7 +39,7 @@ pub(crate) fn a_token_that_names_no_node_writes_as_some_node_and_nothing_more() 
 
 /// The account's namesakes in other namespaces are others.
 pub(crate) fn whoever_is_not_bound_to_the_cluster_role_is_not_looked_at() -> Result<()> {
-    let Scene { cluster, stolen } = Scene::build()?;
+    let StolenToken { cluster, stolen } = StolenToken::build()?;
     cluster.api.create("/api/v1/namespaces/default/serviceaccounts", &json!({"metadata": {"name": "egressd"}}))?;
     let subject = json!({"kind": "ServiceAccount", "name": "egressd", "namespace": "default"});
     let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"});
@@ -59,7 +59,7 @@ pub(crate) fn whoever_is_not_bound_to_the_cluster_role_is_not_looked_at() -> Res
 
 /// As `EGRESSD_ANNOTATION_PREFIX` says it to the program, the ClusterRoleBinding says it to the policies.
 pub(crate) fn the_annotations_that_may_be_published_follow_the_prefix() -> Result<()> {
-    let Scene { cluster, stolen } = Scene::build()?;
+    let StolenToken { cluster, stolen } = StolenToken::build()?;
     let ours = "example.org/active-endpoint";
     let refused = apply_active(&stolen, OWN, ours, "10.0.0.1");
     expect_refused("egressd-services", "egressd.io/annotation-prefix", refused)?;
@@ -90,7 +90,7 @@ pub(crate) fn the_policies_are_there_and_the_api_server_has_nothing_against_thei
     .with_context(|| format!("{answer:?}"))?;
     ensure!(answer?.trim() == "yes", "it may not patch Services");
     for name in ["services", "configmaps", "events", "egressnodes"] {
-        let path = format!("{}/egressd-{name}", scene::ADMISSION);
+        let path = format!("{}/egressd-{name}", stolen_token::ADMISSION);
         let mut status = Value::Null;
         wait_until("the expressions were checked", lab::DEADLINE * 2, || {
             status = cluster.api.get(&path)?["status"].take();

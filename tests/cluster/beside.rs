@@ -9,8 +9,8 @@ use lab::neighbours::{Calico, Firewall, Flannel, KubeVip, POOL_V4, POOL_V6, Spea
 use lab::{DEADLINE, Egressd, Lab, Node, Program, Protocol, wait_until};
 use serde_json::{Value, json};
 
+use crate::fixture::{EGRESS, WEB, annotate, expect_exact, expect_still, program, with_web};
 use crate::reporting::{Regarding, wait_for_event};
-use crate::stage::{EGRESS, WEB, annotate, expect_exact, expect_still, program, with_web};
 
 pub(crate) const MOVING: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
 /// The prefix of annotations that kube-vip does not know.

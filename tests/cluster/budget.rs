@@ -2,26 +2,26 @@
 
 use anyhow::{Result, ensure};
 use lab::addresses::OUTSIDE_V4;
-use lab::cluster::{Cluster, Creation, POLICIES, SERVICES, json_of, service};
+use lab::cluster::{Cluster, NewObject, POLICIES, SERVICES, json_of, service};
 use lab::manifest::policy;
 use lab::{Memory, Protocol};
 use serde_json::{Value, json};
 
+use crate::fixture::{WEB, WEB_V4, annotate, program, with_web};
 use crate::policies::component;
-use crate::stage::{WEB, WEB_V4, annotate, program, with_web};
 
 /// How many Services the tenant has, and how much the API server takes of all annotations of one.
 const SERVICES_OF_TENANT: usize = 1000;
 const ANNOTATIONS: usize = 255 << 10;
 /// How much of that a policy reads, and every how many all of it.
-const READ: usize = 8 << 10;
-const ALL_READ: usize = 10;
+const BYTES_READ: usize = 8 << 10;
+const FULLY_READ_EVERY: usize = 10;
 /// Kept whole they would be 250 MiB, beside the 190 MiB or less that a debug build has at rest; a page of a list is read
 /// object by object. The API server has no limit here: it takes some 2 GiB for these objects.
-const LIMIT: u64 = 256 << 20;
+const MEMORY_LIMIT: u64 = 256 << 20;
 
-fn hostile(number: usize) -> Creation {
-    let read = if number.is_multiple_of(ALL_READ) { ANNOTATIONS } else { READ };
+fn hostile(number: usize) -> NewObject {
+    let read = if number.is_multiple_of(FULLY_READ_EVERY) { ANNOTATIONS } else { BYTES_READ };
     let bad = |bytes: usize| "x,".repeat(bytes / 2);
     let annotations = json!({
         "kube-vip.io/egress": "true",
@@ -30,7 +30,7 @@ fn hostile(number: usize) -> Creation {
     });
     let mut object: Value = service(&format!("hostile-{number}"), &[]);
     object["metadata"]["annotations"] = annotations;
-    Creation { collection: SERVICES, object, status: None }
+    NewObject { collection: SERVICES, object, status: None }
 }
 
 pub(crate) fn a_thousand_services_with_256_kib_of_annotations_each_are_no_burden_for_others() -> Result<()> {
@@ -38,7 +38,7 @@ pub(crate) fn a_thousand_services_with_256_kib_of_annotations_each_are_no_burden
     let pod = cluster.lab.pod(1);
     cluster.create_pod("web-1", "web", pod)?;
     cluster.session()?.create(&(0..SERVICES_OF_TENANT).map(hostile).collect::<Vec<_>>())?;
-    let memory = Memory::limited(LIMIT)?;
+    let memory = Memory::limited(MEMORY_LIMIT)?;
     let mut egressd = cluster.run(&program().within(&memory), cluster.lab.node())?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, WEB_V4.into())?;
     for (egress, seen) in [("false", pod.v4()), ("true", WEB_V4)] {

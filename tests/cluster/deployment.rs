@@ -9,7 +9,7 @@ use lab::cluster::{Cluster, DeployedPod, Overlay, SERVICES, balanced};
 use lab::{Egressd, Node, Protocol, wait_until};
 use serde_json::{Value, json};
 
-use crate::stage::{OTHER, WEB, expect_exact, program, run, with_web};
+use crate::fixture::{OTHER, WEB, expect_exact, program, run, with_web};
 
 pub(crate) fn the_deployment_puts_one_pod_on_every_node() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;

@@ -8,7 +8,7 @@ use lab::cluster::{Cluster, EGRESS_NODES};
 use lab::{Egressd, wait_until};
 use serde_json::{Value, json};
 
-use crate::stage::{CATCH_UP, STILL, WEB_V4, WEB_V6, cluster, expect_exact, run, run_with_pod};
+use crate::fixture::{CATCH_UP_TIMEOUT, QUIET_TIME, WEB_V4, WEB_V6, cluster, expect_exact, run, run_with_pod};
 
 const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/egressnodes.egressd.io";
 /// An address of the second node's way out that no Node object lists.
@@ -21,7 +21,7 @@ fn path(node: &str) -> String {
 /// Waits until the object of a node says this.
 fn wait_for(cluster: &Cluster, node: &str, what: &str, says: impl Fn(&Value) -> bool) -> Result<Value> {
     let mut last = Value::Null;
-    let waited = wait_until(&format!("EgressNode {node} says {what}"), CATCH_UP, || {
+    let waited = wait_until(&format!("EgressNode {node} says {what}"), CATCH_UP_TIMEOUT, || {
         last = cluster.api.get(&path(node)).unwrap_or_default();
         Ok(says(&last))
     });
@@ -39,8 +39,8 @@ fn at_rest(cluster: &Cluster) -> Result<Vec<Value>> {
         Ok(cluster.api.list(EGRESS_NODES, "")?.iter().map(|node| node["metadata"]["resourceVersion"].clone()).collect())
     };
     let mut last = versions()?;
-    wait_until("no EgressNode is written any more", CATCH_UP, || {
-        thread::sleep(STILL);
+    wait_until("no EgressNode is written any more", CATCH_UP_TIMEOUT, || {
+        thread::sleep(QUIET_TIME);
         let before = std::mem::replace(&mut last, versions()?);
         Ok(before == last)
     })?;
@@ -83,7 +83,7 @@ pub(crate) fn a_further_address_of_another_node_is_inside_while_it_has_it() -> R
     let (egressd, _) = run_with_pod(&cluster)?;
     let [first, second] = [0, 1].map(|index| &cluster.lab.nodes()[index]);
     let excludes = |what: &str, expected: bool| {
-        wait_until(what, CATCH_UP, || {
+        wait_until(what, CATCH_UP_TIMEOUT, || {
             Ok(first.excluded()?.iter().any(|network| network.starts_with(SECONDARY)) == expected)
         })
     };
@@ -99,7 +99,9 @@ pub(crate) fn a_further_address_of_another_node_is_inside_while_it_has_it() -> R
 pub(crate) fn without_the_definition_nothing_is_published_and_all_else_works() -> Result<()> {
     let cluster = cluster()?;
     cluster.api.delete(DEFINITION)?;
-    wait_until("the kind is not served any more", CATCH_UP, || Ok(cluster.api.list(EGRESS_NODES, "").is_err()))?;
+    wait_until("the kind is not served any more", CATCH_UP_TIMEOUT, || {
+        Ok(cluster.api.list(EGRESS_NODES, "").is_err())
+    })?;
     let (egressd, _) = run_with_pod(&cluster)?;
     for one in &egressd {
         let log = one.log();

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail, ensure};
 use lab::cluster::{Cluster, SERVICES, service};
 
-use crate::stage::WEB;
+use crate::fixture::WEB;
 
 pub(crate) fn endpoint_slices_come_from_the_controller_in_both_families() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;

@@ -7,7 +7,7 @@ use lab::cluster::Cluster;
 use lab::{Egressd, wait_until};
 use serde_json::{Value, json};
 
-use crate::stage::{CATCH_UP, WEB, cluster, program};
+use crate::fixture::{CATCH_UP_TIMEOUT, WEB, cluster, program};
 
 const NODE: &str = "/api/v1/nodes/node-2";
 
@@ -20,7 +20,7 @@ fn write_addresses(cluster: &Cluster, addresses: &[&str]) -> Result<()> {
 
 fn wait_until_excluded(egressd: &Egressd<'_>, cluster: &Cluster, expected: &BTreeSet<String>) -> Result<()> {
     let mut last = BTreeSet::new();
-    let waited = wait_until("what is inside is what is expected", CATCH_UP, || {
+    let waited = wait_until("what is inside is what is expected", CATCH_UP_TIMEOUT, || {
         last = cluster.lab.node().excluded()?;
         Ok(last == *expected)
     });

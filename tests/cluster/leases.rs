@@ -11,16 +11,16 @@ use lab::neighbours::{CiliumLease, KubeVip, Speaker};
 use lab::{Egressd, Program};
 
 use crate::beside::{MOVING, expect_moved, expect_seen, run_on_all, with_a_pod_on_each_node};
-use crate::stage::{EGRESS, annotate, expect_still, program};
+use crate::fixture::{EGRESS, annotate, expect_still, program};
 
 /// Where the component's right is given.
 const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/egressd-placement";
 /// As long as a Lease of one second and what is added to it, and longer.
-const BEYOND_ITS_TERM: Duration = Duration::from_secs(8);
+const UNTIL_EXPIRED: Duration = Duration::from_secs(8);
 /// How many Leases are followed.
-const MOST: usize = 256;
+const MAX_FOLLOWED_LEASES: usize = 256;
 /// More connections than everything but Leases has.
-const OTHERS: usize = 64;
+const OTHER_CONNECTIONS: usize = 64;
 /// How often a Lease is renewed while nothing may follow from it.
 const RENEWALS: usize = 20;
 
@@ -29,7 +29,7 @@ fn watching() -> Program {
 }
 
 /// Two nodes with a pod each, and the Service `web`, whose addresses are on no interface.
-fn stage(cluster: Cluster) -> Result<Cluster> {
+fn fixture(cluster: Cluster) -> Result<Cluster> {
     cluster.create_service(&service("web", &EGRESS), &MOVING)?;
     with_a_pod_on_each_node(&cluster)?;
     cluster.apply(&Overlay::default().components(&["namespace", "placement"]))?;
@@ -37,7 +37,7 @@ fn stage(cluster: Cluster) -> Result<Cluster> {
 }
 
 pub(crate) fn the_node_that_holds_ciliums_lease_translates_and_moves_are_followed() -> Result<()> {
-    let cluster = stage(Cluster::builder().two_nodes().without_streaming_lists().build()?)?;
+    let cluster = fixture(Cluster::builder().two_nodes().without_streaming_lists().build()?)?;
     let (nodes, lease) = (cluster.lab.nodes(), CiliumLease::of("web"));
     let mut egressds = run_on_all(&cluster, &watching())?;
     for turn in 0..3 {
@@ -64,7 +64,7 @@ fn expect_no_effect_of_renewals(cluster: &Cluster, lease: &CiliumLease, egressds
 }
 
 pub(crate) fn a_lease_that_is_not_renewed_ends_and_one_that_is_deleted_is_as_none() -> Result<()> {
-    let cluster = stage(Cluster::builder().two_nodes().build()?)?;
+    let cluster = fixture(Cluster::builder().two_nodes().build()?)?;
     let (nodes, lease) = (cluster.lab.nodes(), CiliumLease::of("web"));
     let _speaker = Speaker::start(&cluster.lab, &nodes[0], &MOVING)?;
     let mut egressds = run_on_all(&cluster, &watching())?;
@@ -103,7 +103,7 @@ pub(crate) fn kube_vips_lease_of_a_service_counts_before_a_vip_host_that_was_lef
 
 /// Silence alone ends nothing: the node that translated goes on, and the other one does not begin.
 pub(crate) fn a_lease_is_held_while_the_api_server_is_away_and_moves_are_followed_when_it_is_back() -> Result<()> {
-    let cluster = stage(Cluster::builder().two_nodes().build()?)?;
+    let cluster = fixture(Cluster::builder().two_nodes().build()?)?;
     let (nodes, lease) = (cluster.lab.nodes(), CiliumLease::of("web").lasting(1));
     let mut egressds = run_on_all(&cluster, &watching())?;
     let speaker = Speaker::start(&cluster.lab, &nodes[0], &MOVING)?;
@@ -112,7 +112,7 @@ pub(crate) fn a_lease_is_held_while_the_api_server_is_away_and_moves_are_followe
     expect_moved(&cluster.lab, &mut egressds, [0, 1])?;
     cluster.kill_api_server();
     egressds.iter_mut().try_for_each(|egressd| egressd.wait_until_log_has("api-server-away"))?;
-    thread::sleep(BEYOND_ITS_TERM);
+    thread::sleep(UNTIL_EXPIRED);
     expect_moved(&cluster.lab, &mut egressds, [0, 1])?;
     drop(speaker);
     cluster.restart_api_server()?;
@@ -122,7 +122,7 @@ pub(crate) fn a_lease_is_held_while_the_api_server_is_away_and_moves_are_followe
 }
 
 pub(crate) fn where_the_right_to_leases_is_withdrawn_what_was_read_counts_and_that_is_reported_once() -> Result<()> {
-    let cluster = stage(Cluster::builder().two_nodes().build()?)?;
+    let cluster = fixture(Cluster::builder().two_nodes().build()?)?;
     let (nodes, lease) = (cluster.lab.nodes(), CiliumLease::of("web"));
     let mut egressds = run_on_all(&cluster, &watching())?;
     let _speaker = Speaker::start(&cluster.lab, &nodes[0], &MOVING)?;
@@ -144,7 +144,7 @@ pub(crate) fn where_the_right_to_leases_is_withdrawn_what_was_read_counts_and_th
 /// Of the one beyond the bound it is unknown which node announces it, until there is room.
 pub(crate) fn more_leases_than_are_followed_cost_no_connection_and_the_newest_service_is_unknown() -> Result<()> {
     let cluster = Cluster::builder().build()?;
-    for number in 0..MOST {
+    for number in 0..MAX_FOLLOWED_LEASES {
         cluster.create_service(&service(&format!("a-{number:03}"), &EGRESS), &[])?;
     }
     cluster.create_service(&service("zz", &EGRESS), &MOVING)?;
@@ -153,11 +153,17 @@ pub(crate) fn more_leases_than_are_followed_cost_no_connection_and_the_newest_se
     let mut egressd = cluster.run(&watching(), cluster.lab.node())?;
     egressd.wait_until_log_has("Lease kube-system/cilium-l2announce-default-zz is not followed")?;
     let connections = sockets(&egressd)?;
-    ensure!((MOST..MOST + OTHERS).contains(&connections), "there are {connections} connections");
+    ensure!(
+        (MAX_FOLLOWED_LEASES..MAX_FOLLOWED_LEASES + OTHER_CONNECTIONS).contains(&connections),
+        "there are {connections} connections"
+    );
     cluster.api.delete(&format!("{SERVICES}/a-000"))?;
     egressd.wait_until_log_has("it is on no interface of this node")?;
     let connections = sockets(&egressd)?;
-    ensure!((MOST..MOST + OTHERS).contains(&connections), "with room for the last one there are {connections}");
+    ensure!(
+        (MAX_FOLLOWED_LEASES..MAX_FOLLOWED_LEASES + OTHER_CONNECTIONS).contains(&connections),
+        "with room for the last one there are {connections}"
+    );
     egressd.stop()
 }
 

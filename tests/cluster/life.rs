@@ -8,7 +8,7 @@ use lab::addresses::{OUTSIDE_V4, POD_NETWORK_V4, SERVICE_NETWORK_V4, SERVICE_NET
 use lab::cluster::{Cluster, SERVICES, balanced, service};
 use serde_json::json;
 
-use crate::stage::{
+use crate::fixture::{
     EGRESS, OTHER, WEB, annotate, cluster, expect_exact, patch, program, run, run_with_pod, wait_until_exact,
     wait_until_maps_are, with_web,
 };

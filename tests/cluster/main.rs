@@ -5,6 +5,7 @@ mod beside;
 mod budget;
 mod deployment;
 mod egress_nodes;
+mod fixture;
 mod lab_itself;
 mod last_good;
 mod leases;
@@ -18,7 +19,6 @@ mod reporting;
 mod rights;
 mod roles;
 mod shown;
-mod stage;
 
 lab::tests![
     if lab::cluster::ready;

@@ -11,13 +11,13 @@ use lab::cluster::{Api, Cluster, SERVICES, service};
 use lab::{Node, Protocol};
 use serde_json::json;
 
-use crate::stage::{EGRESS, expect_still, run, wait_until_exact};
+use crate::fixture::{EGRESS, expect_still, run, wait_until_exact};
 
 const MOVING: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
 /// To the other node, and back.
 const MOVES: usize = 20;
 /// Between two writes.
-const PAUSE: Duration = Duration::from_millis(50);
+const MOVE_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) fn an_address_that_moves_amid_full_puts_is_translated_to_where_it_is() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;
@@ -73,7 +73,7 @@ fn write_until(api: &Api, over: &AtomicBool) -> usize {
             api.replace(&path, &service)
         });
         written += usize::from(wrote.is_ok());
-        thread::sleep(PAUSE);
+        thread::sleep(MOVE_INTERVAL);
     }
     written
 }

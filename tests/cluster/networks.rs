@@ -8,13 +8,13 @@ use lab::neighbours::Plugins;
 use lab::{DEADLINE, Egressd, Program, wait_until};
 use serde_json::{Value, json};
 
-use crate::stage::{WEB, expect_exact, program, with_web};
+use crate::fixture::{WEB, expect_exact, program, with_web};
 
 const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/egressd-networks";
 const NAMESPACES: &str = "/api/v1/namespaces";
 
 /// An object that says where pods or Services live.
-struct Teller {
+struct NetworkSource {
     collection: String,
     object: Value,
     networks: Vec<&'static str>,
@@ -24,16 +24,16 @@ fn detecting() -> Program {
     program().environment("EGRESSD_DETECT_NETWORKS", "all")
 }
 
-fn config_map(namespace: &str, name: &str, key: &str, text: &str, networks: Vec<&'static str>) -> Teller {
+fn config_map(namespace: &str, name: &str, key: &str, text: &str, networks: Vec<&'static str>) -> NetworkSource {
     let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {key: text}});
-    Teller { collection: format!("{NAMESPACES}/{namespace}/configmaps"), object, networks }
+    NetworkSource { collection: format!("{NAMESPACES}/{namespace}/configmaps"), object, networks }
 }
 
-fn tellers() -> Vec<Teller> {
+fn network_sources() -> Vec<NetworkSource> {
     let [pools, nodes, pod_pools] = Plugins::collections();
     let of = |collection: String, version: &str, kind: &str, spec: Value, networks| {
         let object = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "one"}, "spec": spec});
-        Teller { collection, object, networks }
+        NetworkSource { collection, object, networks }
     };
     let flannel = r#"{"Network": "10.84.0.0/16", "EnableIPv6": true, "IPv6Network": "fd00:84::/56"}"#;
     let older = r#"{"Network": "10.85.0.0/16", "Backend": {"Type": "vxlan"}}"#;
@@ -71,15 +71,15 @@ fn wait_until_excluded(cluster: &Cluster, egressd: &Egressd<'_>, networks: &[&st
     let what = format!("{networks:?} are {expected:?} of what is not translated to");
     let waited = wait_until(&what, DEADLINE, || {
         let excluded = cluster.lab.node().excluded()?;
-        Ok(networks.iter().all(|network| excluded.contains(*network) == (expected == Expected::Part)))
+        Ok(networks.iter().all(|network| excluded.contains(*network) == (expected == Expected::Excluded)))
     });
     waited.with_context(|| egressd.circumstances())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expected {
-    Part,
-    NoPart,
+    Excluded,
+    NotExcluded,
 }
 
 pub(crate) fn what_network_plugins_and_installers_say_comes_and_goes() -> Result<()> {
@@ -90,12 +90,12 @@ pub(crate) fn what_network_plugins_and_installers_say_comes_and_goes() -> Result
     cluster.create_pod("web-1", "web", pod)?;
     let egressd = cluster.run(&detecting(), cluster.lab.node())?;
     expect_exact(&cluster, &[(pod, WEB)]).with_context(|| egressd.circumstances())?;
-    for Teller { collection, object, networks } in tellers() {
+    for NetworkSource { collection, object, networks } in network_sources() {
         cluster.api.create(&collection, &object)?;
-        wait_until_excluded(&cluster, &egressd, &networks, Expected::Part)?;
+        wait_until_excluded(&cluster, &egressd, &networks, Expected::Excluded)?;
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         cluster.api.delete(&format!("{collection}/{name}"))?;
-        wait_until_excluded(&cluster, &egressd, &networks, Expected::NoPart)?;
+        wait_until_excluded(&cluster, &egressd, &networks, Expected::NotExcluded)?;
     }
     expect_exact(&cluster, &[(pod, WEB)]).with_context(|| egressd.circumstances())?;
     expect_used(&cluster)?;
@@ -144,13 +144,15 @@ pub(crate) fn kinds_and_rights_that_are_missing_are_no_trouble() -> Result<()> {
 pub(crate) fn what_was_read_before_a_right_was_withdrawn_stays_inside() -> Result<()> {
     let cluster = with_web(Cluster::builder().build()?)?;
     Plugins::define_kinds(&cluster.api)?;
-    let Some(Teller { collection, object, networks }) = tellers().into_iter().next() else { return Ok(()) };
+    let Some(NetworkSource { collection, object, networks }) = network_sources().into_iter().next() else {
+        return Ok(());
+    };
     cluster.api.create(&collection, &object)?;
     let pod = cluster.lab.pod(1);
     cluster.create_pod("web-1", "web", pod)?;
     let mut egressd = cluster.run(&detecting(), cluster.lab.node())?;
     egressd.wait_until_seen(pod, lab::addresses::OUTSIDE_V4, WEB[0].into())?;
-    wait_until_excluded(&cluster, &egressd, &networks, Expected::Part)?;
+    wait_until_excluded(&cluster, &egressd, &networks, Expected::Excluded)?;
     cluster.api.delete(BINDING)?;
     // A server looks at rights when a watch begins.
     cluster.kill_api_server();
@@ -159,6 +161,6 @@ pub(crate) fn what_was_read_before_a_right_was_withdrawn_stays_inside() -> Resul
     wait_until("the right is missed", DEADLINE * 4, || {
         Ok(cluster.audit()?.iter().any(|request| refused(&request.decision)))
     })?;
-    wait_until_excluded(&cluster, &egressd, &networks, Expected::Part)?;
+    wait_until_excluded(&cluster, &egressd, &networks, Expected::Excluded)?;
     egressd.stop()
 }

@@ -11,16 +11,16 @@ use lab::addresses::{OUTSIDE_V4, OUTSIDE_V6};
 use lab::cluster::{Cluster, PODS, SERVICES, service};
 use lab::{DEADLINE, Protocol, Seen, wait_until};
 
-use crate::stage::{EGRESS, OTHER, WEB, WEB_V4, cluster, expect_exact, run, run_with_pod};
+use crate::fixture::{EGRESS, OTHER, WEB, WEB_V4, cluster, expect_exact, run, run_with_pod};
 
 /// Seconds for which the API server is away, for those who have fewer of them: two minutes by default.
 const OUTAGE: &str = "EGRESSD_TESTS_OUTAGE_SECONDS";
 /// Pods that come and go.
 const CHURNED: [&str; 3] = ["churn-0", "churn-1", "churn-2"];
 /// How long they do before the API server is killed, and after it is back.
-const CHURN: Duration = Duration::from_secs(3);
+const CHURN_TIME: Duration = Duration::from_secs(3);
 /// Between two of them.
-const PAUSE: Duration = Duration::from_millis(50);
+const CHURN_INTERVAL: Duration = Duration::from_millis(50);
 
 /// SIGSTOP; scale, delete, a name with another UID, an address at another Service, etcd compacted; SIGCONT.
 pub(crate) fn what_happens_while_egressd_is_stopped_is_exact_when_it_goes_on() -> Result<()> {
@@ -86,12 +86,12 @@ fn expect_only(seen: &BTreeMap<Seen, usize>, expected: IpAddr) -> Result<()> {
 }
 
 fn be_away(cluster: &Cluster, seconds: u64) -> Result<()> {
-    thread::sleep(CHURN);
+    thread::sleep(CHURN_TIME);
     cluster.kill_api_server();
     cluster.compact()?;
     thread::sleep(Duration::from_secs(seconds));
     cluster.restart_api_server()?;
-    thread::sleep(CHURN);
+    thread::sleep(CHURN_TIME);
     Ok(())
 }
 
@@ -122,7 +122,7 @@ fn churn_until(cluster: &Cluster, over: &AtomicBool) -> usize {
         for (name, last) in CHURNED.into_iter().zip(100..) {
             let came = cluster.create_pod_at(name, "web", 1, &[IpAddr::from([10, 0, 0, last])]);
             churned += usize::from(came.is_ok());
-            thread::sleep(PAUSE);
+            thread::sleep(CHURN_INTERVAL);
         }
         for name in CHURNED {
             // It may not have come, or may not go now: the next turn tries again.

@@ -10,7 +10,7 @@ use lab::cluster::{Cluster, Decision, Overlay, USER, balanced, service, slice};
 use serde_json::{Value, json};
 
 use crate::deployment::wait_for_pod;
-use crate::stage::{EGRESS, OTHER, WEB, expect_exact, program, with_web};
+use crate::fixture::{EGRESS, OTHER, WEB, expect_exact, program, with_web};
 
 const EVIL: &str = "/api/v1/namespaces/evil";
 const EVIL_SLICES: &str = "/apis/discovery.k8s.io/v1/namespaces/evil/endpointslices";

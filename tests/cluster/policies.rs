@@ -9,8 +9,8 @@ use lab::cluster::{Cluster, POLICIES, json_of};
 use lab::manifest::{Policy, policy};
 use lab::{DEADLINE, Egressd, Pod, Protocol, wait_until};
 
+use crate::fixture::{QUIET_TIME, WEB, WEB_V4, cluster, expect_exact, run_with_pod};
 use crate::reporting::{Regarding, wait_for_event};
-use crate::stage::{STILL, WEB, WEB_V4, cluster, expect_exact, run_with_pod};
 
 #[path = "../../host/build/guest.rs"]
 mod guest;
@@ -75,7 +75,7 @@ fn expect_reported(cluster: &Cluster, (reason, message): (&str, &str), status: &
 fn expect_written_once(cluster: &Cluster) -> Result<()> {
     let version = || Ok::<_, anyhow::Error>(cluster.api.get(&format!("{POLICIES}/guard"))?["metadata"].take());
     let before = version()?;
-    thread::sleep(STILL);
+    thread::sleep(QUIET_TIME);
     let after = version()?;
     ensure!(before["resourceVersion"] == after["resourceVersion"], "it is written on: {before} and {after}");
     Ok(())

@@ -9,12 +9,12 @@ use lab::cluster::{Cluster, POLICIES, SERVICES};
 use lab::wait_until;
 use serde_json::{Value, json};
 
-use crate::stage::{WEB, annotate, cluster, expect_exact, expect_still, patch, run, run_with_pod};
+use crate::fixture::{WEB, annotate, cluster, expect_exact, expect_still, patch, run, run_with_pod};
 
 /// How often a controller writes over what is published, and how long it waits in between: ten seconds in all, in
 /// which waits of 5 and then 10 seconds put it right once or twice.
 const STALE_WRITES: usize = 40;
-const STALE_PAUSE: Duration = Duration::from_millis(250);
+const STALE_WRITE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The Service that these tests are about.
 const WEB_ITSELF: Regarding<'static> = Regarding::Service("web");
@@ -116,7 +116,7 @@ pub(crate) fn a_controller_that_writes_back_a_stale_service_starts_no_write_loop
     for _ in 0..STALE_WRITES {
         undone += usize::from(active_endpoint(&cluster)? == pod.v4().to_string());
         cluster.api.replace(&path, &stale)?;
-        thread::sleep(STALE_PAUSE);
+        thread::sleep(STALE_WRITE_INTERVAL);
     }
     ensure!((1..=3).contains(&undone), "what was published was undone {undone} times in {STALE_WRITES} writes");
     wait_until("the active endpoint is published again", lab::DEADLINE * 3, || {

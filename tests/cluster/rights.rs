@@ -10,8 +10,8 @@ use lab::manifest::policy;
 use lab::{Egressd, wait_until};
 use serde_json::{Value, json};
 
+use crate::fixture::{EGRESS, WEB, annotate, run};
 use crate::reporting::{Regarding, wait_for_event};
-use crate::stage::{EGRESS, WEB, annotate, run};
 
 const ROLES: [(Place, &str); 2] = [
     (Place::Cluster, "/apis/rbac.authorization.k8s.io/v1/clusterroles/egressd"),
@@ -24,7 +24,7 @@ pub(crate) fn each_right_is_used_and_no_other_is_asked_for() -> Result<()> {
     let mut used = BTreeSet::new();
     for builder in [Cluster::builder(), Cluster::builder().without_streaming_lists()] {
         let cluster = builder.build()?;
-        RIGHTS.iter().try_for_each(|right| wait_until_reviewed(&cluster, right, Review::Allowed))?;
+        RIGHTS.iter().try_for_each(|right| wait_until_reviewed(&cluster, right, Access::Allowed))?;
         live(&cluster)?;
         used.extend(cluster.audit()?);
     }
@@ -135,18 +135,18 @@ pub(crate) fn grant(cluster: &Cluster, wanted: impl Fn(&Right) -> bool) -> Resul
         cluster.api.patch(path, &json!({"rules": rules}))?;
     }
     RIGHTS.iter().try_for_each(|right| {
-        let review = if wanted(right) { Review::Allowed } else { Review::Refused };
+        let review = if wanted(right) { Access::Allowed } else { Access::Refused };
         wait_until_reviewed(cluster, right, review)
     })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Review {
+pub(crate) enum Access {
     Allowed,
     Refused,
 }
 
-pub(crate) fn wait_until_reviewed(cluster: &Cluster, right: &Right, expected: Review) -> Result<()> {
+pub(crate) fn wait_until_reviewed(cluster: &Cluster, right: &Right, expected: Access) -> Result<()> {
     let namespace = match right.place {
         Place::Cluster => "",
         Place::OwnNamespace => "egressd",
@@ -157,7 +157,7 @@ pub(crate) fn wait_until_reviewed(cluster: &Cluster, right: &Right, expected: Re
     let review = json!({"spec": {"user": USER, "resourceAttributes": attributes}});
     wait_until(&format!("the right to {right} is {expected:?}"), lab::DEADLINE, || {
         let allowed = cluster.api.create(REVIEWS, &review)?["status"]["allowed"] == true;
-        Ok(allowed == (expected == Review::Allowed))
+        Ok(allowed == (expected == Access::Allowed))
     })
 }
 

@@ -10,9 +10,9 @@ use lab::Egressd;
 use lab::cluster::{Cluster, Overlay, Request, SERVICES};
 use serde_json::Value;
 
+use crate::fixture::{EGRESS, WEB, annotate, cluster, expect_exact, expect_still, program, run};
 use crate::reporting::{Regarding, events, wait_for_event};
-use crate::rights::{Review, allowed, grant, wait_until_reviewed};
-use crate::stage::{EGRESS, WEB, annotate, cluster, expect_exact, expect_still, program, run};
+use crate::rights::{Access, allowed, grant, wait_until_reviewed};
 
 /// As the page about installing has it: the component sets the variable, and the roles fit.
 pub(crate) fn who_publishes_less_asks_for_less_and_misses_nothing() -> Result<()> {
@@ -21,7 +21,7 @@ pub(crate) fn who_publishes_less_asks_for_less_and_misses_nothing() -> Result<()
         cluster.apply(&Overlay::default().components(&["namespace", &format!("publish-{publish}")]))?;
         for right in &RIGHTS {
             let wanted = publish.rights().any(|one| one == right);
-            wait_until_reviewed(&cluster, right, if wanted { Review::Allowed } else { Review::Refused })?;
+            wait_until_reviewed(&cluster, right, if wanted { Access::Allowed } else { Access::Refused })?;
         }
         let program = program().environment("EGRESSD_PUBLISH", &publish.to_string());
         let egressd: Vec<Egressd<'_>> =

@@ -5,7 +5,7 @@ use lab::cluster::{Cluster, POLICIES, json_of};
 use lab::manifest::policy;
 use lab::wait_until;
 
-use crate::stage::{annotate, cluster, run};
+use crate::fixture::{annotate, cluster, run};
 
 const PAGE: &str = include_str!("../../docs/operate.md");
 
@@ -28,23 +28,24 @@ pub(crate) fn kubectl_shows_what_the_page_for_operators_promises() -> Result<()>
 }
 
 /// A command on the page, and the lines that it prints.
-struct Shown {
+struct CommandExample {
     command: &'static str,
     lines: Vec<&'static str>,
 }
 
 /// The examples on the page, in their order. What is left out there is a line of three dots.
-fn promised<const COUNT: usize>() -> Result<[Shown; COUNT]> {
+fn promised<const COUNT: usize>() -> Result<[CommandExample; COUNT]> {
     let blocks = PAGE.split("```text\n$ kubectl ").skip(1).filter_map(|rest| rest.split_once("\n```"));
-    let shown = blocks
-        .filter_map(|(block, _)| block.split_once('\n'))
-        .map(|(command, lines)| Shown { command, lines: lines.lines().filter(|line| *line != "...").collect() });
-    let shown: Vec<Shown> = shown.collect();
+    let shown = blocks.filter_map(|(block, _)| block.split_once('\n')).map(|(command, lines)| CommandExample {
+        command,
+        lines: lines.lines().filter(|line| *line != "...").collect(),
+    });
+    let shown: Vec<CommandExample> = shown.collect();
     let found = shown.len();
     shown.try_into().ok().with_context(|| format!("docs/operate.md shows {found} commands, not {COUNT}"))
 }
 
-fn expect_shown(cluster: &Cluster, shown: &Shown) -> Result<()> {
+fn expect_shown(cluster: &Cluster, shown: &CommandExample) -> Result<()> {
     let arguments: Vec<&str> = shown.command.split(' ').collect();
     let mut printed = String::new();
     let waited = wait_until(&format!("kubectl {} shows what is promised", shown.command), lab::DEADLINE, || {

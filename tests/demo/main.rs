@@ -33,26 +33,26 @@ fn demo(readiness: &Readiness, narrator: &Narrator) -> Result<()> {
     if let Readiness::Skip(why) = readiness {
         bail!("this machine cannot build the lab: {why}. As root it can: sudo make demo");
     }
-    let stage = Stage::build(narrator)?;
-    let mut egressd = stage.program.run(&stage.lab, &stage.manifests)?;
-    stage.before(&mut egressd)?;
-    stage.annotate(&mut egressd)?;
-    stage.rules()?;
-    stage.delete(&mut egressd)?;
+    let demo = Demo::build(narrator)?;
+    let mut egressd = demo.program.run(&demo.lab, &demo.manifests)?;
+    demo.before(&mut egressd)?;
+    demo.annotate(&mut egressd)?;
+    demo.rules()?;
+    demo.delete(&mut egressd)?;
     egressd.stop()?;
-    stage.clean()?;
+    demo.clean()?;
     narrator.end();
     Ok(())
 }
 
-struct Stage<'a> {
+struct Demo<'a> {
     narrator: &'a Narrator,
     program: Program,
     lab: Lab,
     manifests: Directory,
 }
 
-impl<'a> Stage<'a> {
+impl<'a> Demo<'a> {
     fn build(narrator: &'a Narrator) -> Result<Self> {
         narrator.title("egressd: a stable source address for the pods behind a Kubernetes Service");
         narrator.say("A node with three pods and a host outside, in network namespaces; your network is not touched.");

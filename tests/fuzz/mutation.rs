@@ -9,7 +9,7 @@ const EDGES: [u8; 16] = [0, 1, 0x7f, 0x80, 0xff, b'\n', b'\r', b' ', b',', b':',
 
 /// The mutation of this number. `others` are what parts are taken from.
 pub(crate) fn mutated(seed: &[u8], others: &[Vec<u8>], number: u64) -> Vec<u8> {
-    let mut dice = Dice::new(seed, number);
+    let mut dice = Rng::new(seed, number);
     let mut bytes = seed.to_vec();
     for _ in 0..=dice.below(3) {
         change(&mut bytes, others, &mut dice);
@@ -17,7 +17,7 @@ pub(crate) fn mutated(seed: &[u8], others: &[Vec<u8>], number: u64) -> Vec<u8> {
     bytes
 }
 
-fn change(bytes: &mut Vec<u8>, others: &[Vec<u8>], dice: &mut Dice) {
+fn change(bytes: &mut Vec<u8>, others: &[Vec<u8>], dice: &mut Rng) {
     let at = dice.below(bytes.len());
     let end = at + dice.below((bytes.len() - at).min(32));
     match dice.below(7) {
@@ -38,7 +38,7 @@ fn change(bytes: &mut Vec<u8>, others: &[Vec<u8>], dice: &mut Dice) {
 }
 
 /// A part of one of the others.
-fn part(others: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
+fn part(others: &[Vec<u8>], dice: &mut Rng) -> Vec<u8> {
     let Some(other) = others.get(dice.below(others.len().saturating_sub(1))) else { return Vec::new() };
     let at = dice.below(other.len());
     let end = at + dice.below((other.len() - at).min(32));
@@ -46,9 +46,9 @@ fn part(others: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
 }
 
 /// Numbers that look like chance, from the seed alone (splitmix64).
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn new(seed: &[u8], number: u64) -> Self {
         let mixed = seed
             .iter()

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use mutation::{MUTATIONS, mutated};
-use targets::{Answer, TARGETS, Target};
+use targets::{InputResult, TARGETS, Target};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -56,11 +56,11 @@ fn keeps_its_laws(target: Target) -> Result<(), Failed> {
         }
     }
     // Seeds that nothing is read from would lead nowhere.
-    assert!(answers.contains(&Answer::Taken), "every seed of {} is refused", target.name);
+    assert!(answers.contains(&InputResult::Taken), "every seed of {} is refused", target.name);
     Ok(())
 }
 
-fn holds(target: Target, bytes: &[u8], what: impl Fn() -> String) -> Result<Answer, Failed> {
+fn holds(target: Target, bytes: &[u8], what: impl Fn() -> String) -> Result<InputResult, Failed> {
     catch_unwind(AssertUnwindSafe(|| (target.laws)(bytes)))
         .map_err(|_| format!("{}: {} breaks a law: {:?}", target.name, what(), String::from_utf8_lossy(bytes)).into())
 }

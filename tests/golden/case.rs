@@ -36,11 +36,11 @@ pub(crate) enum Mode {
 
 /// A folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Case {
+pub(crate) struct GoldenCase {
     folder: PathBuf,
 }
 
-impl Case {
+impl GoldenCase {
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self { folder }
     }

@@ -12,7 +12,7 @@ mod case;
 mod difference;
 mod messages;
 mod mistakes;
-mod scene;
+mod scenario;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ use std::{env, fs, io};
 use egressd::policies::Sandbox;
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use case::{Case, Mode};
+use case::{GoldenCase, Mode};
 
 /// What makes the text of a file beside the folders.
 type Page = fn(&Sandbox) -> anyhow::Result<String>;
@@ -35,7 +35,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let pages: [(&str, Page); 2] = [("mistakes", mistakes::page), ("messages", messages::page)];
     let pages = pages.map(|(name, page)| {
         let sandbox = sandbox.clone();
-        let run = move || scene::check(&format!("{name}.txt"), &page(&sandbox)?, mode);
+        let run = move || scenario::check(&format!("{name}.txt"), &page(&sandbox)?, mode);
         Trial::test(name, move || run().map_err(|error| Failed::from(format!("{error:#}"))))
     });
     let cases = cases()?.into_iter().map(|case| {
@@ -47,12 +47,12 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 /// Every folder beside this file, sorted.
-fn cases() -> io::Result<Vec<Case>> {
+fn cases() -> io::Result<Vec<GoldenCase>> {
     let mut cases = Vec::new();
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden"))? {
         let path = entry?.path();
         if path.is_dir() {
-            cases.push(Case::new(path));
+            cases.push(GoldenCase::new(path));
         }
     }
     cases.sort();

@@ -1,4 +1,4 @@
-//! Every message that a scene here leads to, with sample values: one line each, by code. A new message needs a scene.
+//! Every message that a scenario here leads to, with sample values: one line each, by code. A new message needs a scenario.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use egressd_core::model::AddressTrust;
 use egressd_core::owner::{AddressState, Owner};
 
 use crate::mistakes;
-use crate::scene::{Scene, service, web};
+use crate::scenario::{Scenario, service, web};
 
 const EGRESS: &str = "kube-vip.io/egress: \"true\"";
 const LOAD_BALANCER: &str = "{type: LoadBalancer, externalTrafficPolicy: Local}";
@@ -19,7 +19,7 @@ const ADDRESS: &str = "{ip: 192.0.2.10}";
 /// One line for each message.
 pub(crate) fn page(sandbox: &Sandbox) -> Result<String> {
     let mut lines = BTreeSet::new();
-    for scene in mistakes::scenes()
+    for scenario in mistakes::scenarios()
         .chain(annotations())
         .chain(addresses())
         .chain(holders())
@@ -27,7 +27,7 @@ pub(crate) fn page(sandbox: &Sandbox) -> Result<String> {
         .chain(cluster())
         .chain(policies())
     {
-        let report = scene.report(sandbox)?;
+        let report = scenario.report(sandbox)?;
         lines.extend(
             findings(&report).map(|finding| {
                 format!("{} {}: {}\n", finding.code.as_str(), finding.severity, finding.message.as_str())
@@ -43,8 +43,8 @@ fn findings(report: &Report) -> impl Iterator<Item = &Finding> {
 }
 
 /// Names and values of annotations, beyond the mistakes of a first Service.
-fn annotations() -> Vec<Scene> {
-    let beside = |line: &str| Scene::with(web(&[EGRESS, line]));
+fn annotations() -> Vec<Scenario> {
+    let beside = |line: &str| Scenario::with(web(&[EGRESS, line]));
     let ports = |value: &str| beside(&format!("kube-vip.io/egress-destination-ports: {value}"));
     let allowed = |value: &str| beside(&format!("kube-vip.io/egress-allowed-networks: {value}"));
     vec![
@@ -56,7 +56,7 @@ fn annotations() -> Vec<Scene> {
         ports("'tcp:80;tcp:443'"),
         allowed("10.0.0.1-10.0.0.9,198.51.100.0/33,198.51.100.0/,internet,::ffff:192.0.2.1"),
         allowed("2001:db8::/32"),
-        Scene::with(web(&[
+        Scenario::with(web(&[
             EGRESS,
             "kube-vip.io/egress-allowed-networks: 198.51.100.0/24",
             "kube-vip.io/egress-denied-networks: 0.0.0.0/0",
@@ -69,13 +69,13 @@ fn annotations() -> Vec<Scene> {
         beside("kube-vip.io/ignore: \"yes\""),
         beside("kube-vip.io/Egress-Ports: tcp:443"),
         beside("kubevip.io/egress-destination-ports: tcp:443"),
-        Scene::with(service(
+        Scenario::with(service(
             "  labels: {kube-vip.io/egress-owner: shop}\n  annotations: {kube-vip.io/egress: \"true\"}\n",
             LOAD_BALANCER,
             ADDRESS,
         )),
-        Scene::with(web(&["kube-vip.io/egress-owner: shop"])),
-        Scene::with(web(&["kube-vip.io/egress: \"False\""])),
+        Scenario::with(web(&["kube-vip.io/egress-owner: shop"])),
+        Scenario::with(web(&["kube-vip.io/egress: \"False\""])),
         beside("kube-vip.io/egress-ipv6: \"no\""),
         beside("kube-vip.io/ignore: \"true\""),
         beside("kube-vip.io/egress-no-internal-traffic: \"false\""),
@@ -85,11 +85,12 @@ fn annotations() -> Vec<Scene> {
 }
 
 /// The Service's own addresses, and which node has them.
-fn addresses() -> Vec<Scene> {
-    let with = |ingress: &str| Scene::with(service(&format!("  annotations: {{{EGRESS}}}\n"), LOAD_BALANCER, ingress));
-    let asked = |value: &str| Scene::with(web(&[EGRESS, &format!("kube-vip.io/loadbalancerIPs: {value}")]));
-    let auto = |scene: Scene| scene.set(|settings| settings.owner = Owner::Auto);
-    let vip_host = |node: &str| Scene::with(web(&[EGRESS, &format!("kube-vip.io/vipHost: {node}")]));
+fn addresses() -> Vec<Scenario> {
+    let with =
+        |ingress: &str| Scenario::with(service(&format!("  annotations: {{{EGRESS}}}\n"), LOAD_BALANCER, ingress));
+    let asked = |value: &str| Scenario::with(web(&[EGRESS, &format!("kube-vip.io/loadbalancerIPs: {value}")]));
+    let auto = |scenario: Scenario| scenario.set(|settings| settings.owner = Owner::Auto);
+    let vip_host = |node: &str| Scenario::with(web(&[EGRESS, &format!("kube-vip.io/vipHost: {node}")]));
     vec![
         with("{hostname: lb.example.org}"),
         asked("lb.example.org"),
@@ -98,7 +99,7 @@ fn addresses() -> Vec<Scene> {
         asked("192.0.2.99").set(|settings| settings.trust = AddressTrust::Status),
         with("{ip: 127.0.0.1}"),
         with("{ip: 10.244.3.3}"),
-        Scene::of(node("node-a", "192.0.2.10")).and(format!("{}---\n{}", web(&[EGRESS]), slice("10.244.0.7"))),
+        Scenario::of(node("node-a", "192.0.2.10")).and(format!("{}---\n{}", web(&[EGRESS]), slice("10.244.0.7"))),
         auto(with(ADDRESS)),
         auto(vip_host("node-b")),
         auto(vip_host("Node-A")).holding("192.0.2.10", AddressState::Usable),
@@ -110,10 +111,10 @@ fn addresses() -> Vec<Scene> {
 }
 
 /// What load balancers write about the node that announces an address, which is another one, or unclear.
-fn holders() -> Vec<Scene> {
+fn holders() -> Vec<Scenario> {
     let beside = |objects: &[String]| {
         let all = [&[web(&[EGRESS])], objects].concat().join("---\n");
-        Scene::with(all).set(|settings| settings.owner = Owner::Auto)
+        Scenario::with(all).set(|settings| settings.owner = Owner::Auto)
     };
     let status = |name: &str, status: &str| {
         format!(
@@ -134,7 +135,7 @@ fn holders() -> Vec<Scene> {
         of_one_lease(&lease("kube-system", "cilium-l2announce-shop-web-web")),
         beside(&[lease("default", "kubevip-web")]).holding("192.0.2.10", AddressState::Usable),
         // As k3s has it: one address is this node's, and the other is another's.
-        Scene::of(node("node-a", "192.0.2.10"))
+        Scenario::of(node("node-a", "192.0.2.10"))
             .and(format!(
                 "{}---\n{}",
                 service(&format!("  annotations: {{{EGRESS}}}\n"), LOAD_BALANCER, "{ip: 192.0.2.10}, {ip: 192.0.2.20}"),
@@ -146,49 +147,51 @@ fn holders() -> Vec<Scene> {
 }
 
 /// Two Services whose Leases of Cilium's are called alike.
-fn of_one_lease(lease: &str) -> Scene {
+fn of_one_lease(lease: &str) -> Scenario {
     let asking = service(&format!("  namespace: shop-web\n  annotations: {{{EGRESS}}}\n"), LOAD_BALANCER, ADDRESS);
     let other = "apiVersion: v1\nkind: Service\nmetadata: {name: web-web, namespace: shop}\nspec: {type: ClusterIP}\n";
     let endpoints = slice("10.244.0.7").replace("{name: one,", "{name: one, namespace: shop-web,");
     let all = [&asking, &endpoints, other, lease].join("---\n");
-    Scene::with(all).set(|settings| settings.owner = Owner::Auto)
+    Scenario::with(all).set(|settings| settings.owner = Owner::Auto)
 }
 
 /// Endpoints that are not translated, or not here.
-fn endpoints() -> Vec<Scene> {
+fn endpoints() -> Vec<Scenario> {
     let listing = |endpoints: &str| {
         let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: more, labels: {kubernetes.io/service-name: web}}\naddressType: IPv4\n";
-        Scene::with(format!("{}---\n{slice}endpoints: [{endpoints}]\n", web(&[EGRESS])))
+        Scenario::with(format!("{}---\n{slice}endpoints: [{endpoints}]\n", web(&[EGRESS])))
     };
     vec![
         listing("{addresses: [127.0.0.1], nodeName: node-a}"),
         listing("{addresses: [10.244.9.9], nodeName: node-b}"),
         listing("{addresses: [172.20.0.9], nodeName: node-a}"),
         listing("{addresses: [10.244.0.9], nodeName: node-a}").holding("10.244.0.9", AddressState::Usable),
-        Scene::with(format!("{}---\n{}---\n{}", node("node-b", "192.0.2.1"), web(&[EGRESS]), slice("192.0.2.1"))),
-        Scene::with(format!("{}---\n{}", node("node-b", "192.0.2.1, 10.244.0.7"), web(&[EGRESS]))),
-        Scene::of(elsewhere()).set(|settings| settings.owner = Owner::Auto).holding("192.0.2.10", AddressState::Usable),
-        Scene::of(elsewhere()),
+        Scenario::with(format!("{}---\n{}---\n{}", node("node-b", "192.0.2.1"), web(&[EGRESS]), slice("192.0.2.1"))),
+        Scenario::with(format!("{}---\n{}", node("node-b", "192.0.2.1, 10.244.0.7"), web(&[EGRESS]))),
+        Scenario::of(elsewhere())
+            .set(|settings| settings.owner = Owner::Auto)
+            .holding("192.0.2.10", AddressState::Usable),
+        Scenario::of(elsewhere()),
     ]
 }
 
 /// What is known of the cluster, and files that cannot be read.
-fn cluster() -> Vec<Scene> {
+fn cluster() -> Vec<Scenario> {
     vec![
-        Scene::of(web(&[EGRESS])),
-        Scene::of("apiVersion: v1\nkind: Service\nmetadata: {name: [web]}\n"),
-        Scene::of("apiVersion: v1\nkind: Node\nmetadata: {name: node-a}\nspec: {podCIDRs: [10.244.0.0/99]}\n"),
-        Scene::of("apiVersion: v1\n  kind: Service\n"),
-        Scene::with(web(&[EGRESS]).replace("192.0.2.10", "192.0.2.300")),
+        Scenario::of(web(&[EGRESS])),
+        Scenario::of("apiVersion: v1\nkind: Service\nmetadata: {name: [web]}\n"),
+        Scenario::of("apiVersion: v1\nkind: Node\nmetadata: {name: node-a}\nspec: {podCIDRs: [10.244.0.0/99]}\n"),
+        Scenario::of("apiVersion: v1\n  kind: Service\n"),
+        Scenario::with(web(&[EGRESS]).replace("192.0.2.10", "192.0.2.300")),
     ]
 }
 
 /// ConfigMaps that are not read as they were meant.
-fn policies() -> Vec<Scene> {
+fn policies() -> Vec<Scenario> {
     let config_map = |labels: &str, annotations: &str| {
         let metadata =
             format!("{{name: guard, namespace: egressd, labels: {{{labels}}}, annotations: {{{annotations}}}}}");
-        Scene::with(format!(
+        Scenario::with(format!(
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {metadata}\nbinaryData: {{policy.wasm: AGFzbQ==}}\n"
         ))
     };
@@ -199,7 +202,7 @@ fn policies() -> Vec<Scene> {
         config_map("egressd.io/policy: \"true\"", "egressd.io/namespace: a"),
         config_map("egressd.io/policy: \"true\"", "egressd.io/other: a"),
         config_map("egressd.io/policy: \"true\", egressd.io/required: \"true\"", ""),
-        Scene::with(format!("{built_in}data: {{settings: '{{\"prefix\": \"example.org\"}}'}}\n")),
+        Scenario::with(format!("{built_in}data: {{settings: '{{\"prefix\": \"example.org\"}}'}}\n")),
     ]
 }
 

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use crate::rust::{blank, code, files, name};
 
 /// Lines of a file.
-const LONGEST_FILE: usize = 400;
+const MAX_FILE_LINES: usize = 400;
 
 /// Lines of a function, from `fn` to the closing brace.
-const LONGEST_FUNCTION: usize = 40;
+const MAX_FUNCTION_LINES: usize = 40;
 
 /// Files and functions (`file::function`) that are longer, and why.
 const EXCUSED: [(&str, &str); 0] = [];
@@ -19,10 +19,10 @@ fn files_and_functions_fit_on_a_screen_or_have_a_reason() {
     let mut long = BTreeSet::new();
     for file in sources() {
         let (file_name, code) = (name(&file), code(&file));
-        if code.lines().count() > LONGEST_FILE {
+        if code.lines().count() > MAX_FILE_LINES {
             long.insert(file_name.clone());
         }
-        let functions = functions(&code).into_iter().filter(|(_, length)| *length > LONGEST_FUNCTION);
+        let functions = functions(&code).into_iter().filter(|(_, length)| *length > MAX_FUNCTION_LINES);
         long.extend(functions.map(|(function, _)| format!("{file_name}::{function}")));
     }
     let excused: BTreeSet<String> = EXCUSED.iter().map(|(name, _)| (*name).to_owned()).collect();

@@ -8,7 +8,7 @@ use crate::rust::{blank, code, files, name, without_tests};
 const FOLDERS: [&str; 4] = ["host/core/src", "host/src", "policy-sdk", "policies"];
 
 /// So many names in one line are packed.
-const PACKED: usize = 3;
+const PACKED_NAMES: usize = 3;
 
 #[test]
 fn no_function_takes_a_tuple() {
@@ -120,7 +120,8 @@ fn packed(code: &str) -> Vec<&str> {
         let end = open + closed(&code[open..]) + 1;
         let names = parts(&code[open + 1..end - 1]).len();
         let value = code[end..].trim_start().strip_prefix("= ")?;
-        let is_written_out = value.starts_with('(') && value[closed(value) + 1..].starts_with(';') && names >= PACKED;
+        let is_written_out =
+            value.starts_with('(') && value[closed(value) + 1..].starts_with(';') && names >= PACKED_NAMES;
         (is_written_out || value.starts_with("Default::default();")).then(|| &code[at..end])
     });
     lines.collect()

@@ -14,22 +14,22 @@ pub(crate) const AMD64: u16 = 62;
 pub(crate) const ARM64: u16 = 183;
 
 /// A call of the script, in a directory of its own.
-pub(crate) struct Packing {
-    pub(crate) place: TempDir,
+pub(crate) struct ArchiveCommand {
+    pub(crate) directory: TempDir,
     pub(crate) command: Command,
 }
 
-impl Packing {
+impl ArchiveCommand {
     pub(crate) fn new() -> Self {
-        let place = tempfile::tempdir().expect("a directory");
+        let directory = tempfile::tempdir().expect("a directory");
         let mut command = Command::new(deploy().join("oci-archive"));
-        command.arg(place.path().join("image.tar")).env("SOURCE_DATE_EPOCH", "1700000000");
-        Self { place, command }
+        command.arg(directory.path().join("image.tar")).env("SOURCE_DATE_EPOCH", "1700000000");
+        Self { directory, command }
     }
 
     /// With a binary for this architecture, which is for this machine.
     pub(crate) fn with(mut self, architecture: &str, machine: u16) -> Self {
-        let file = self.place.path().join(architecture);
+        let file = self.directory.path().join(architecture);
         fs::write(&file, program(machine)).expect("a binary");
         self.command.arg(format!("{architecture}={}", file.display()));
         self
@@ -40,16 +40,16 @@ impl Packing {
     }
 
     pub(crate) fn archive(&self) -> PathBuf {
-        self.place.path().join("image.tar")
+        self.directory.path().join("image.tar")
     }
 
     /// The archive, unpacked.
     pub(crate) fn unpacked(mut self) -> Archive {
         let output = self.run();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let directory = format!("--directory={}", self.place.path().display());
+        let directory = format!("--directory={}", self.directory.path().display());
         tar(&[&directory, "--extract", "--file"], &self.archive());
-        Archive { place: self.place }
+        Archive { directory: self.directory }
     }
 }
 
@@ -67,20 +67,20 @@ pub(crate) fn tar(arguments: &[&str], file: &Path) -> String {
 
 /// An archive that was unpacked.
 pub(crate) struct Archive {
-    place: TempDir,
+    directory: TempDir,
 }
 
 impl Archive {
     pub(crate) fn of_amd64() -> Self {
-        Packing::new().with("amd64", AMD64).unpacked()
+        ArchiveCommand::new().with("amd64", AMD64).unpacked()
     }
 
     pub(crate) fn of_both() -> Self {
-        Packing::new().with("amd64", AMD64).with("arm64", ARM64).unpacked()
+        ArchiveCommand::new().with("amd64", AMD64).with("arm64", ARM64).unpacked()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.place.path().join(name)
+        self.directory.path().join(name)
     }
 
     pub(crate) fn json(&self, name: &str) -> Value {

@@ -18,7 +18,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use archive::{AMD64, Archive, Packing, program, tar};
+use archive::{AMD64, Archive, ArchiveCommand, program, tar};
 
 fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
@@ -182,10 +182,10 @@ fn one_image_for_several_platforms_names_each_of_them() {
 
 #[test]
 fn the_same_binary_makes_the_same_bytes_wherever_and_whenever() {
-    let mut once = Packing::new().with("amd64", AMD64);
+    let mut once = ArchiveCommand::new().with("amd64", AMD64);
     assert!(once.run().status.success());
-    let mut other = Packing::new().with("amd64", AMD64);
-    let binary = File::options().write(true).open(other.place.path().join("amd64")).expect("the binary");
+    let mut other = ArchiveCommand::new().with("amd64", AMD64);
+    let binary = File::options().write(true).open(other.directory.path().join("amd64")).expect("the binary");
     binary.set_modified(UNIX_EPOCH).expect("a time");
     let command = format!("umask 077; exec {} \"$@\"", deploy().join("oci-archive").display());
     let arguments: Vec<_> = other.command.get_args().map(OsStr::to_owned).collect();
@@ -198,7 +198,7 @@ fn the_same_binary_makes_the_same_bytes_wherever_and_whenever() {
 
 #[test]
 fn a_binary_for_another_machine_is_refused_and_leaves_no_archive() {
-    let mut packing = Packing::new().with("amd64", AMD64).with("arm64", AMD64);
+    let mut packing = ArchiveCommand::new().with("amd64", AMD64).with("arm64", AMD64);
     let output = packing.run();
     assert!(String::from_utf8_lossy(&output.stderr).ends_with("/arm64 is no program for aarch64\n"));
     assert!(!output.status.success() && !packing.archive().exists());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// How many Services there are, and every how many is odd.
 const SERVICES: usize = 5_000;
-const ODD: usize = 50;
+const INVALID_EVERY: usize = 50;
 
 fn address(number: usize) -> String {
     format!("10.0.{}.{}", number / 250, 1 + number % 250)
@@ -21,8 +21,8 @@ fn service(number: usize) -> Value {
         "spec": {"type": "LoadBalancer"},
         "status": {"loadBalancer": {"ingress": [{"ip": "11.0.0.2"}]}},
     });
-    if number.is_multiple_of(ODD) {
-        match number / ODD % 5 {
+    if number.is_multiple_of(INVALID_EVERY) {
+        match number / INVALID_EVERY % 5 {
             0 => service["spec"] = json!("LoadBalancer"),
             1 => service["metadata"]["annotations"]["kube-vip.io/egress"] = json!(true),
             2 => service["spec"]["type"] = json!("Loud"),
@@ -61,5 +61,5 @@ fn of_five_thousand_services_a_hundred_odd_ones_cost_themselves_alone() {
     let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
     let services = plan["services"].as_array().unwrap();
     let translated = services.iter().filter(|service| service["state"] == "translating").count();
-    assert_eq!(translated, SERVICES - SERVICES / ODD);
+    assert_eq!(translated, SERVICES - SERVICES / INVALID_EVERY);
 }

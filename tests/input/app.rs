@@ -60,14 +60,14 @@ pub(crate) fn annotated(lines: &str) -> String {
 
 /// What `plan` says.
 #[derive(Debug)]
-pub(crate) struct Planned {
+pub(crate) struct PlanOutput {
     /// How it ends.
     pub(crate) code: i32,
     /// All that it prints.
     pub(crate) text: String,
 }
 
-impl Planned {
+impl PlanOutput {
     /// That this Service has this address, and nothing is wrong enough to fail.
     pub(crate) fn expect(&self, service: &str, address: &str) {
         self.expect_translated(service, address);
@@ -88,7 +88,7 @@ impl Planned {
 }
 
 /// What is planned of a file `app.yaml` with this content, beside [`CLUSTER`].
-pub(crate) fn plan(content: impl AsRef<[u8]>) -> Planned {
+pub(crate) fn plan(content: impl AsRef<[u8]>) -> PlanOutput {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("app.yaml"), content).unwrap();
     fs::write(dir.path().join("cluster.yaml"), CLUSTER).unwrap();
@@ -96,7 +96,7 @@ pub(crate) fn plan(content: impl AsRef<[u8]>) -> Planned {
 }
 
 /// What is planned of these places, on a node that has every address.
-pub(crate) fn plan_of(places: &[&Path]) -> Planned {
+pub(crate) fn plan_of(places: &[&Path]) -> PlanOutput {
     // Compiled once: it takes longer than all the rest.
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
     let sandbox = SANDBOX.get_or_init(|| Sandbox::new().unwrap()).clone();
@@ -108,7 +108,7 @@ pub(crate) fn plan_of(places: &[&Path]) -> Planned {
     let mut text = Vec::new();
     output::table(&mut text, &report, Columns::Usual, Paint::Plain).unwrap();
     let code = if output::worst(&report) == Some(Severity::Error) { 1 } else { 0 };
-    Planned { code, text: String::from_utf8(text).unwrap() }
+    PlanOutput { code, text: String::from_utf8(text).unwrap() }
 }
 
 fn settings() -> Settings {

@@ -20,7 +20,7 @@ pub(crate) const ALL: &[lab::Test] = trials![
 ];
 
 /// What is noticed, is noticed within this time.
-const NOTICED: Duration = Duration::from_secs(20);
+const EVENT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Commands of `ip`, one a line.
 fn ip(lines: &str) {
@@ -105,7 +105,7 @@ fn expect_soon(addresses: &mut Addresses, expected: &[&str]) {
                 newest = addresses.changed().await.unwrap();
             }
         };
-        timeout(NOTICED, change).await
+        timeout(EVENT_TIMEOUT, change).await
     });
     assert!(waited.is_ok(), "{:?}, not {expected:?}", texts(&addresses.now()));
 }

@@ -19,7 +19,7 @@ use std::panic::{catch_unwind, resume_unwind};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use lab::{Namespace, Test, Unable};
+use lab::{Namespace, Test, Unsupported};
 
 fn main() -> ExitCode {
     let all: Vec<Test> = [trials::ALL, ranges::ALL, outside::ALL, connected::ALL, vocabulary::ALL].concat();
@@ -31,7 +31,7 @@ fn in_namespace(trial: fn()) -> Result<()> {
     let namespace = Namespace::new()?;
     match catch_unwind(|| namespace.run(trial)) {
         Ok(entered) => Ok(entered?),
-        Err(panic) => match panic.downcast::<Unable>() {
+        Err(panic) => match panic.downcast::<Unsupported>() {
             Ok(unable) => Err((*unable).into()),
             Err(panic) => resume_unwind(panic),
         },
@@ -40,5 +40,5 @@ fn in_namespace(trial: fn()) -> Result<()> {
 
 /// Ends a trial that this machine cannot run: it counts as ignored, never as passed.
 fn unable(why: &str) -> ! {
-    resume_unwind(Box::new(Unable(why.to_owned())))
+    resume_unwind(Box::new(Unsupported(why.to_owned())))
 }

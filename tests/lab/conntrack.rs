@@ -13,7 +13,7 @@ const NETLINK_NETFILTER: i32 = 12;
 const IPCTNL_MSG_CT_DELETE: u16 = 0x0102;
 const NLM_F_REQUEST_AND_ACK: u16 = 0x0005;
 /// A header of 16 bytes, then `nfgenmsg`: any family, version 0. Without an attribute it means every entry.
-const LENGTH: u32 = 20;
+const MESSAGE_LENGTH: u32 = 20;
 
 impl Node {
     /// Forgets all connections, so that the next packet of each is a first one again.
@@ -28,10 +28,10 @@ impl Node {
 fn flush() -> io::Result<()> {
     let socket = Socket::new(Domain::from(AF_NETLINK), Type::RAW, Some(Protocol::from(NETLINK_NETFILTER)))?;
     let mut message = Vec::new();
-    message.extend(LENGTH.to_ne_bytes());
+    message.extend(MESSAGE_LENGTH.to_ne_bytes());
     message.extend(IPCTNL_MSG_CT_DELETE.to_ne_bytes());
     message.extend(NLM_F_REQUEST_AND_ACK.to_ne_bytes());
-    message.resize(LENGTH as usize, 0);
+    message.resize(MESSAGE_LENGTH as usize, 0);
     socket.send(&message)?;
     let mut answer = [0; 64];
     io::Read::read(&mut &socket, &mut answer)?;

@@ -18,18 +18,18 @@ pub type Test = (&'static str, fn() -> Result<()>);
 
 /// Why one test cannot run on a machine where others can. A test that fails with it is printed and counted as ignored.
 #[derive(Debug)]
-pub struct Unable(pub String);
+pub struct Unsupported(pub String);
 
-impl Error for Unable {}
+impl Error for Unsupported {}
 
-impl fmt::Display for Unable {
+impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
 /// Tests that need the same of the machine: what that is, and the tests.
-pub type Group<'a> = (fn() -> Result<Readiness>, &'a [Test]);
+pub type TestGroup<'a> = (fn() -> Result<Readiness>, &'a [Test]);
 
 /// The given functions as a list of [`Test`]s.
 #[macro_export]
@@ -76,7 +76,7 @@ fn run(arguments: &Arguments, also: fn() -> Result<Readiness>, tests: &[Test]) -
 }
 
 /// Runs tests that build no labs. A group whose need is not met is skipped, and the others run.
-pub fn main_of_groups(groups: &[Group<'_>]) -> ExitCode {
+pub fn main_of_groups(groups: &[TestGroup<'_>]) -> ExitCode {
     let arguments = Arguments::from_args();
     conclude(&arguments, groups.iter().map(|(needs, tests)| (needs(), *tests)))
 }
@@ -118,8 +118,8 @@ fn trial((name, test): Test, readiness: &Readiness) -> Trial {
 fn outcome(done: Result<()>) -> Result<Completion, Failed> {
     match done {
         Ok(()) => Ok(Completion::Completed),
-        Err(error) => match error.downcast::<Unable>() {
-            Ok(Unable(why)) => Ok(Completion::ignored_with(format!("skipped: {why}"))),
+        Err(error) => match error.downcast::<Unsupported>() {
+            Ok(Unsupported(why)) => Ok(Completion::ignored_with(format!("skipped: {why}"))),
             Err(error) => Err(Failed::from(format!("{error:#}"))),
         },
     }

@@ -31,10 +31,10 @@ mod wait;
 
 pub use calls::Call;
 pub use egressd::{Egressd, Program};
-pub use harness::{Group, Test, Unable, main, main_if, main_of_groups, main_one_by_one, nothing};
+pub use harness::{Test, TestGroup, Unsupported, main, main_if, main_of_groups, main_one_by_one, nothing};
 pub use memory::Memory;
 pub use namespace::{Namespace, output_of};
 pub use privilege::{Readiness, prepare};
-pub use probe::{Connection, Destination, Flood, MOST_OF_A_FLOOD, Protocol, Seen};
+pub use probe::{Connection, Destination, Flood, MAX_FLOOD_DATAGRAMS, Protocol, Seen};
 pub use topology::{Builder, Host, Lab, Node, Pod};
 pub use wait::{DEADLINE, wait_until};

@@ -7,7 +7,7 @@ use std::{fs, io, process, thread};
 
 use anyhow::{Context, Result};
 
-use crate::harness::Unable;
+use crate::harness::Unsupported;
 
 /// Where each version is mounted by convention, and how it calls the file of the limit.
 const PLACES: [(&str, &str); 2] =
@@ -26,10 +26,10 @@ impl Memory {
     /// A limit in bytes.
     ///
     /// # Errors
-    /// With [`Unable`] where no such cgroup can be made.
+    /// With [`Unsupported`] where no such cgroup can be made.
     pub fn limited(bytes: u64) -> Result<Self> {
         let made = PLACES.iter().find_map(|(place, file)| make(Path::new(place), file).ok());
-        let memory = made.ok_or_else(|| Unable("no memory cgroup can be made on this machine".to_owned()))?;
+        let memory = made.ok_or_else(|| Unsupported("no memory cgroup can be made on this machine".to_owned()))?;
         memory.limit(bytes)?;
         Ok(memory)
     }

@@ -17,7 +17,7 @@ use crate::probe::{Record, Service};
 
 /// Addresses usable at once, no router advertisements, no surprises from the machine's own settings.
 /// The last one lets root ping without a raw socket.
-pub(crate) const QUIET: [(&str, &str); 6] = [
+pub(crate) const SYSCTLS: [(&str, &str); 6] = [
     ("ipv6/conf/all/accept_dad", "0"),
     ("ipv6/conf/default/accept_dad", "0"),
     ("ipv6/conf/default/accept_ra", "0"),
@@ -271,7 +271,7 @@ impl Host {
 
 fn node(number: u8) -> Result<Node> {
     let namespace = Namespace::new()?;
-    namespace.sysctl(&QUIET)?;
+    namespace.sysctl(&SYSCTLS)?;
     namespace.sysctl(&FORWARDING)?;
     let (v4, v6) = (gateway_v4(number), gateway_v6(number));
     let mut lines = format!(
@@ -293,7 +293,7 @@ fn node(number: u8) -> Result<Node> {
 /// The outside host, with a cable and routes to each node.
 fn outside(nodes: &[Node]) -> Result<Host> {
     let namespace = Namespace::new()?;
-    namespace.sysctl(&QUIET)?;
+    namespace.sysctl(&SYSCTLS)?;
     // In one step with the ports: a bridge that is up without a port for a moment carries nothing for up to a second after.
     let mut lines = outside_addresses();
     for node in nodes {
@@ -343,7 +343,7 @@ fn cable(node: &Node, outside: &Namespace) -> Result<()> {
 
 fn pod(node: &Node, number: u8) -> Result<Host> {
     let namespace = Namespace::new()?;
-    namespace.sysctl(&QUIET)?;
+    namespace.sysctl(&SYSCTLS)?;
     let (name, v4, v6) = (format!("pod{number}"), pod_v4_on(node.number, number), pod_v6_on(node.number, number));
     let (gateway_v4, gateway_v6) = (gateway_v4(node.number), gateway_v6(node.number));
     node.namespace.veth(&name, &namespace, "eth0")?;

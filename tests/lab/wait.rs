@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 pub const DEADLINE: Duration = Duration::from_secs(40);
 
 /// Between two questions.
-const PAUSE: Duration = Duration::from_millis(25);
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// Asks until the answer is yes.
 ///
@@ -21,7 +21,7 @@ pub fn wait_until(what: &str, deadline: Duration, mut ask: impl FnMut() -> Resul
         if begun.elapsed() > deadline {
             bail!("waited {} s in vain until {what}", deadline.as_secs());
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
     Ok(())
 }

@@ -35,12 +35,12 @@ fn with(elsewhere: u32) -> SubjectView {
 
 /// Fuel of one call, and bytes that the host has for it at the worst moment.
 #[derive(Debug, PartialEq)]
-struct Taken {
+struct CallCost {
     fuel: u64,
     bytes: usize,
 }
 
-fn taken(loaded: &Loaded, elsewhere: u32) -> Taken {
+fn call_cost(loaded: &Loaded, elsewhere: u32) -> CallCost {
     let (view, context, draft) = (with(elsewhere), context(), Draft::default());
     assert_eq!(view.subject.endpoints.len(), 10 + elsewhere as usize);
     let Asked::Policy(policy) = &loaded.asked else { panic!("not a policy") };
@@ -48,19 +48,19 @@ fn taken(loaded: &Loaded, elsewhere: u32) -> Taken {
     // What is made once and kept is no part of a call.
     (0..3).for_each(|_| ask());
     let ((), cost) = cost(1, ask);
-    Taken { fuel: loaded.meter.last(), bytes: cost.peak }
+    CallCost { fuel: loaded.meter.last(), bytes: cost.peak }
 }
 
 #[test]
 fn endpoints_on_other_nodes_cost_a_call_of_0_2_0_no_fuel_and_no_memory() {
     let built_in = load(wasm::built_in());
-    assert_eq!(taken(&built_in, 90), taken(&built_in, 990));
+    assert_eq!(call_cost(&built_in, 90), call_cost(&built_in, 990));
 }
 
 #[test]
 fn a_call_of_0_1_0_is_shown_all_endpoints_and_pays_for_each() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/wasm/released/0.1.0/annotations.wasm");
     let released = load(&fs::read(path).unwrap());
-    let (few, many) = (taken(&released, 90), taken(&released, 990));
+    let (few, many) = (call_cost(&released, 90), call_cost(&released, 990));
     assert!(many.fuel > few.fuel + 900 * 100 && many.bytes > few.bytes + 900 * 50, "{few:?} {many:?}");
 }

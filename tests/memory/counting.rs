@@ -34,7 +34,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// What something takes for each of many.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Cost {
+pub(crate) struct MemoryCost {
     /// That stay.
     pub(crate) bytes: usize,
     /// Allocations that stay.
@@ -45,11 +45,11 @@ pub(crate) struct Cost {
 
 /// Does something that is done for so many, and says what it takes for each. What is freed of earlier things counts as less, and
 /// less than nothing as nothing.
-pub(crate) fn cost<T>(many: usize, make: impl FnOnce() -> T) -> (T, Cost) {
+pub(crate) fn cost<T>(many: usize, make: impl FnOnce() -> T) -> (T, MemoryCost) {
     let before = [BYTES.get(), PIECES.get()];
     PEAK.set(before[0]);
     let made = make();
     let of = |after: usize, before: usize| after.saturating_sub(before).div_ceil(many);
     let [bytes, peak] = [BYTES.get(), PEAK.get()].map(|after| of(after, before[0]));
-    (made, Cost { bytes, pieces: of(PIECES.get(), before[1]), peak })
+    (made, MemoryCost { bytes, pieces: of(PIECES.get(), before[1]), peak })
 }

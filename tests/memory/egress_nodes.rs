@@ -11,7 +11,7 @@ use egressd_core::model::{Counting, EgressNode, KeptFurther, Node, PublishedNode
 use lab::cluster::served_egress_node;
 use serde_json::Value;
 
-use crate::counting::{Cost, cost};
+use crate::counting::{MemoryCost, cost};
 
 const NODES: u32 = 5_000;
 
@@ -57,11 +57,11 @@ fn what_a_node_publishes_takes_few_bytes_on_the_wire_and_fewer_in_memory() {
         (all, kept)
     });
     assert_eq!(kept.0.len(), texts.len());
-    super::assert_at_most("what nodes publish", each, Cost { bytes: 650, pieces: 6, peak: 700 });
+    super::assert_at_most("what nodes publish", each, MemoryCost { bytes: 650, pieces: 6, peak: 700 });
 }
 
 /// What it takes to take in that the addresses of one node are others, and what is kept of it.
-fn change(count: u32) -> Cost {
+fn change(count: u32) -> MemoryCost {
     let Snapshot { nodes, .. } = with_nodes(count);
     let mut all: PublishedNodes = (0..count).map(|number| taken(&text(number))).collect();
     let mut kept = KeptFurther::of(&nodes, &all);

@@ -15,7 +15,7 @@ use egressd::source::manifests::{FileId, Places};
 use egressd::state::Sources;
 use tempfile::TempDir;
 
-use self::counting::{Cost, cost};
+use self::counting::{MemoryCost, cost};
 
 /// Enough that what is there once does not count.
 const SERVICES: usize = 2_000;
@@ -41,9 +41,9 @@ endpoints: [{{addresses: [10.1.{high}.{low}]}}, {{addresses: [10.2.{high}.{low}]
 }
 
 /// A directory of manifests with one file, and a state directory beside it.
-struct Machine(TempDir);
+struct StateDirectories(TempDir);
 
-impl Machine {
+impl StateDirectories {
     fn new() -> Self {
         let directory = TempDir::new().unwrap();
         fs::create_dir(directory.path().join("manifests")).unwrap();
@@ -79,23 +79,23 @@ fn read_again(places: &mut Places) -> Update {
     update
 }
 
-fn assert_at_most(what: &str, cost: Cost, most: Cost) {
+fn assert_at_most(what: &str, cost: MemoryCost, most: MemoryCost) {
     let is_within = cost.bytes <= most.bytes && cost.pieces <= most.pieces && cost.peak <= most.peak;
     assert!(is_within, "{what}: {cost:?} for each, at most {most:?}");
 }
 
 #[test]
 fn a_file_that_was_read_leaves_what_its_services_are_and_is_never_in_memory_as_a_whole_beside_its_text() {
-    let machine = Machine::new();
+    let machine = StateDirectories::new();
     let mut places = machine.places();
     let (update, first) = cost(SERVICES, || read(&mut places));
     assert_eq!(update.snapshot.services.len(), SERVICES);
-    assert_at_most("a file", first, Cost { bytes: 1_250, pieces: 14, peak: 2_700 });
+    assert_at_most("a file", first, MemoryCost { bytes: 1_250, pieces: 14, peak: 2_700 });
 }
 
 #[test]
 fn a_file_that_is_read_again_shares_what_did_not_change_with_what_others_still_hold() {
-    let machine = Machine::new();
+    let machine = StateDirectories::new();
     let mut places = machine.places();
     let before = read(&mut places);
     // One is gone, one is new, one says something else.
@@ -103,15 +103,15 @@ fn a_file_that_is_read_again_shares_what_did_not_change_with_what_others_still_h
     machine.write(&text);
     let (after, again) = cost(SERVICES, || read_again(&mut places));
     assert!(after.snapshot != before.snapshot && after.snapshot == machine.places().read().unwrap().snapshot);
-    assert_at_most("a file again", again, Cost { bytes: 90, pieces: 2, peak: 2_700 });
+    assert_at_most("a file again", again, MemoryCost { bytes: 90, pieces: 2, peak: 2_700 });
 }
 
 #[test]
 fn a_look_at_files_that_did_not_change_takes_nothing() {
-    let machine = Machine::new();
+    let machine = StateDirectories::new();
     let mut places = machine.places();
     let _held = read(&mut places);
     let (update, look) = cost(SERVICES, || places.scan(&BTreeSet::new()));
     assert!(update.keys.is_empty() && update.snapshot.services.len() == SERVICES);
-    assert_at_most("a look", look, Cost { bytes: 0, pieces: 0, peak: 1 });
+    assert_at_most("a look", look, MemoryCost { bytes: 0, pieces: 0, peak: 1 });
 }

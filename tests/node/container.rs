@@ -7,8 +7,8 @@ use lab::cluster::Overlay;
 use lab::node::Cluster;
 use lab::wait_until;
 
+use crate::fixture::{roll_out, set_environment, with_egressd};
 use crate::page::Reader;
-use crate::stage::{roll_out, set_environment, with_egressd};
 
 /// A table as another program has it, under the name of an instance.
 const TAKEN: &str = "nft 'add table ip kube_vip_taken_v4'";

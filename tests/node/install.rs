@@ -8,16 +8,16 @@ use lab::cluster::balanced;
 use lab::node::{App, Cluster};
 use lab::wait_until;
 
-use crate::page::{Place, Reader, blocks};
-use crate::stage::{roles, with_cluster, with_egressd};
-use crate::traffic::Expected;
+use crate::fixture::{roles, with_cluster, with_egressd};
+use crate::page::{CommandHost, Reader, blocks};
+use crate::traffic::ExpectedSources;
 
 /// Sections of the page whose commands these trials run.
 const FOLLOWED: [&str; 6] = ["The image", "Install", "A Service", "Ask a node", "Update", "Remove"];
 
 /// The page is what the trials run, and nothing else.
 pub(crate) fn every_command_of_the_page_is_in_a_section_that_is_followed() -> Result<()> {
-    let commands: Vec<_> = blocks()?.into_iter().filter(|block| block.place != Place::Registry).collect();
+    let commands: Vec<_> = blocks()?.into_iter().filter(|block| block.place != CommandHost::Registry).collect();
     let sections: BTreeSet<&str> = commands.iter().map(|block| block.section.as_str()).collect();
     ensure!(sections == FOLLOWED.into(), "docs/install.md has commands in {sections:?}, and {FOLLOWED:?} are followed");
     Ok(())
@@ -44,7 +44,7 @@ pub(crate) fn the_page_installs_it_and_its_example_is_translated() -> Result<()>
         cluster.apply(&[app.object()])?;
         let pods = cluster.wait_for_pods("default", "web", 2)?;
         let names: Vec<_> = pods.iter().map(|pod| pod.name.clone()).collect();
-        let expected = Expected { names, addresses: vec![address] };
+        let expected = ExpectedSources { names, addresses: vec![address] };
         expected.settle(cluster)?;
         let sources = pods.iter().map(|pod| pod.v4).collect::<BTreeSet<_>>();
         let sources: Vec<_> = sources.iter().map(ToString::to_string).collect();

@@ -1,16 +1,16 @@
 //! egressd where its users run it: in a container, under a kubelet, beside kube-proxy and CNI plugins, installed by the
 //! commands of its own documentation. `make test-node` runs this.
 //!
-//! The trials share one cluster and run one after the other. Each begins with what it needs ([`stage`]), so any of them
+//! The trials share one cluster and run one after the other. Each begins with what it needs ([`fixture`]), so any of them
 //! can be run alone.
 
 mod container;
+mod fixture;
 mod install;
 mod page;
 mod policies;
 mod ports;
 mod removal;
-mod stage;
 mod starts;
 mod traffic;
 mod updates;
@@ -45,6 +45,6 @@ fn main() -> ExitCode {
         removal::the_component_that_removes_leaves_nothing,
     ];
     let code = lab::main_one_by_one(lab::node::ready, &trials);
-    stage::tear_down();
+    fixture::tear_down();
     code
 }

@@ -16,7 +16,7 @@ const COPIES: &str = "/run/lab/copies";
 
 /// Where the commands of a block are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum CommandHost {
     /// Where the project is, by whoever administrates the cluster.
     Project,
     /// On each node.
@@ -30,7 +30,7 @@ pub(crate) enum Place {
 pub(crate) struct Block {
     /// The heading above it.
     pub(crate) section: String,
-    pub(crate) place: Place,
+    pub(crate) place: CommandHost,
     pub(crate) text: String,
 }
 
@@ -60,11 +60,11 @@ pub(crate) fn kustomization(section: &str) -> Result<String> {
 }
 
 /// None for what is no command.
-fn place(language: &str) -> Result<Option<Place>> {
+fn place(language: &str) -> Result<Option<CommandHost>> {
     Ok(match language {
-        "sh" => Some(Place::Project),
-        "sh on=node" => Some(Place::Node),
-        "sh needs=registry" => Some(Place::Registry),
+        "sh" => Some(CommandHost::Project),
+        "sh on=node" => Some(CommandHost::Node),
+        "sh needs=registry" => Some(CommandHost::Registry),
         other if other.starts_with("sh") => bail!("docs/install.md has a block {other:?}, which is none that is known"),
         _ => None,
     })
@@ -98,10 +98,10 @@ impl Reader {
         for block in blocks {
             let text = block.text.replace("NODE", node);
             match block.place {
-                Place::Project if BUILDS.contains(&text.trim()) => {}
-                Place::Project => printed += &cluster.shell(&text, self.project.path())?,
-                Place::Node => cluster.nodes().iter().try_for_each(|node| on_node(cluster, node, &text))?,
-                Place::Registry => {}
+                CommandHost::Project if BUILDS.contains(&text.trim()) => {}
+                CommandHost::Project => printed += &cluster.shell(&text, self.project.path())?,
+                CommandHost::Node => cluster.nodes().iter().try_for_each(|node| on_node(cluster, node, &text))?,
+                CommandHost::Registry => {}
             }
         }
         Ok(printed)

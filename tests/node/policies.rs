@@ -9,24 +9,25 @@ use lab::manifest::policy;
 use lab::node::Cluster;
 use lab::wait_until;
 
+use crate::fixture::EgressService;
 use crate::page::Reader;
-use crate::stage::Scene;
-use crate::traffic::Expected;
+use crate::traffic::ExpectedSources;
 
 #[path = "../../host/build/guest.rs"]
 mod guest;
 
 /// It forbids to translate what goes to where the pods call; without it they are translated again.
 pub(crate) fn a_policy_is_compiled_in_the_container_and_takes_effect() -> Result<()> {
-    Scene::play("policy", 6, |cluster, scene| {
-        let pods = scene.run(cluster, &scene.app().on("node-1"), 1)?;
-        let translated = scene.translated(&pods);
+    EgressService::play("policy", 6, |cluster, fixture| {
+        let pods = fixture.run(cluster, &fixture.app().on("node-1"), 1)?;
+        let translated = fixture.translated(&pods);
         translated.settle(cluster)?;
         let settings = format!(r#"{{"networks": ["{OUTSIDE_V4}/32", "{OUTSIDE_V6}/128"]}}"#);
         let guard = policy("guard").wasm(&component()?).annotation("order", "100").settings(&settings);
         cluster.api.create(POLICIES, &json_of(&guard))?;
         // What is not translated leaves as the plugins have it: with the address of the node.
-        let untouched = Expected { names: translated.names.clone(), addresses: cluster.node(1).addresses().to_vec() };
+        let untouched =
+            ExpectedSources { names: translated.names.clone(), addresses: cluster.node(1).addresses().to_vec() };
         let guarded = untouched.settle(cluster).and_then(|mark| {
             expect_enforced(cluster)?;
             untouched.ensure_only(cluster, mark)

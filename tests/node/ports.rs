@@ -9,8 +9,8 @@ use lab::node::{Cluster, Pod, Policy, ProxyMode, service};
 use lab::wait_until;
 use serde_json::json;
 
-use crate::stage::Scene;
-use crate::traffic::Expected;
+use crate::fixture::EgressService;
+use crate::traffic::ExpectedSources;
 
 /// A host port that no other program of a node uses.
 const HOST_PORT: u16 = 8088;
@@ -25,34 +25,34 @@ pub(crate) fn callers_from_outside_are_answered_with_kube_proxy_in_iptables_mode
 }
 
 fn answered(name: &'static str, mode: ProxyMode) -> Result<()> {
-    Scene::play(name, 3, |cluster, scene| {
+    EgressService::play(name, 3, |cluster, fixture| {
         [1, 2].into_iter().try_for_each(|node| cluster.node_mut(node).run_proxy(mode))?;
-        let tried = matrix(cluster, scene);
+        let tried = matrix(cluster, fixture);
         [1, 2].into_iter().try_for_each(|node| cluster.node_mut(node).run_proxy(ProxyMode::Nftables))?;
         tried
     })
 }
 
-fn matrix(cluster: &Cluster, scene: &Scene) -> Result<()> {
-    let pods = scene.run(cluster, &scene.app().on("node-1").replicas(2), 2)?;
-    let expected = scene.translated(&pods);
+fn matrix(cluster: &Cluster, fixture: &EgressService) -> Result<()> {
+    let pods = fixture.run(cluster, &fixture.app().on("node-1").replicas(2), 2)?;
+    let expected = fixture.translated(&pods);
     let settled = expected.settle(cluster)?;
     for policy in [Policy::Local, Policy::Cluster] {
-        cluster.apply(&[service(scene.name, scene.name, policy)])?;
-        scene.balance(cluster, scene.name)?;
+        cluster.apply(&[service(fixture.name, fixture.name, policy)])?;
+        fixture.balance(cluster, fixture.name)?;
         let context = || format!("externalTrafficPolicy: {}", policy.name());
-        from_outside(cluster, scene, &pods, policy).with_context(context)?;
-        from_a_pod(cluster, scene, &pods).with_context(context)?;
+        from_outside(cluster, fixture, &pods, policy).with_context(context)?;
+        from_a_pod(cluster, fixture, &pods).with_context(context)?;
     }
     expected.ensure_only(cluster, settled).map(drop)
 }
 
 /// To the load balancer's address and to NodePorts: a pod of the Service answers. Where a Service is served on the node of
 /// the pod, the pod sees who calls.
-fn from_outside(cluster: &Cluster, scene: &Scene, pods: &[Pod], policy: Policy) -> Result<()> {
-    let port = node_port(cluster, scene)?;
+fn from_outside(cluster: &Cluster, fixture: &EgressService, pods: &[Pod], policy: Policy) -> Result<()> {
+    let port = node_port(cluster, fixture)?;
     let [first, second] = [1, 2].map(|node| SocketAddr::new(cluster.node(node).addresses()[0], port));
-    let mut targets = vec![SocketAddr::new(scene.addresses[0], 80), SocketAddr::new(scene.addresses[1], 80), first];
+    let mut targets = vec![SocketAddr::new(fixture.addresses[0], 80), SocketAddr::new(fixture.addresses[1], 80), first];
     match policy {
         Policy::Local => {}
         Policy::Cluster => targets.push(second),
@@ -73,27 +73,27 @@ fn from_outside(cluster: &Cluster, scene: &Scene, pods: &[Pod], policy: Policy) 
 }
 
 /// To all that belongs to the cluster: it is reached, and the Service's address is not seen there.
-fn from_a_pod(cluster: &Cluster, scene: &Scene, pods: &[Pod]) -> Result<()> {
-    let port = node_port(cluster, scene)?;
-    let cluster_ip = cluster.api.get(&service_path(scene))?["spec"]["clusterIP"].take();
+fn from_a_pod(cluster: &Cluster, fixture: &EgressService, pods: &[Pod]) -> Result<()> {
+    let port = node_port(cluster, fixture)?;
+    let cluster_ip = cluster.api.get(&service_path(fixture))?["spec"]["clusterIP"].take();
     let cluster_ip = cluster_ip.as_str().context("the Service has no ClusterIP")?.parse()?;
     let nodes = [1, 2].map(|node| SocketAddr::new(cluster.node(node).addresses()[0], port));
     let targets = [
         SocketAddr::new(cluster_ip, 80),
-        SocketAddr::new(scene.addresses[0], 80),
+        SocketAddr::new(fixture.addresses[0], 80),
         nodes[0],
         SocketAddr::new(pods[1].v4, PORT),
     ];
-    let asked = ask(cluster, scene, &pods[0], &targets)?;
+    let asked = ask(cluster, fixture, &pods[0], &targets)?;
     for (target, (source, answerer)) in targets.iter().zip(&asked) {
-        ensure!(!scene.addresses.contains(source), "{} asks {target}, and is seen as {source}", pods[0].name);
+        ensure!(!fixture.addresses.contains(source), "{} asks {target}, and is seen as {source}", pods[0].name);
         ensure!(pods.iter().any(|pod| pod.name == *answerer), "{target} is answered by {answerer}");
     }
     // To a neighbour on its node a pod is itself.
     ensure!(asked[3].0 == pods[0].v4, "a pod is seen by another as {}", asked[3].0);
     // The API server speaks TLS alone, and ends a connection without. That it does shows that it was reached.
     let server =
-        cluster.kubectl(&["--namespace", scene.name, "exec", &pods[0].name, "--", "/probe", "ask", "10.96.0.1:443"]);
+        cluster.kubectl(&["--namespace", fixture.name, "exec", &pods[0].name, "--", "/probe", "ask", "10.96.0.1:443"]);
     ensure!(
         server.as_ref().is_ok_and(|answer| answer.contains("400") || answer.contains("EOF")),
         "the API server answers {server:?}"
@@ -102,9 +102,9 @@ fn from_a_pod(cluster: &Cluster, scene: &Scene, pods: &[Pod]) -> Result<()> {
 }
 
 /// What each address answers a pod: as whom it was seen, and by whom.
-fn ask(cluster: &Cluster, scene: &Scene, pod: &Pod, targets: &[SocketAddr]) -> Result<Vec<(IpAddr, String)>> {
+fn ask(cluster: &Cluster, fixture: &EgressService, pod: &Pod, targets: &[SocketAddr]) -> Result<Vec<(IpAddr, String)>> {
     let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
-    let mut arguments = vec!["--namespace", scene.name, "exec", &pod.name, "--", "/probe", "ask"];
+    let mut arguments = vec!["--namespace", fixture.name, "exec", &pod.name, "--", "/probe", "ask"];
     arguments.extend(targets.iter().map(String::as_str));
     let printed = cluster.kubectl(&arguments)?;
     let answer = |line: &str| {
@@ -117,9 +117,9 @@ fn ask(cluster: &Cluster, scene: &Scene, pod: &Pod, targets: &[SocketAddr]) -> R
 
 /// Pods with a host port are translated like any, and answer there.
 pub(crate) fn a_pod_with_a_host_port_is_translated_and_answers_there() -> Result<()> {
-    Scene::play("hostport", 4, |cluster, scene| {
-        let pods = scene.run(cluster, &scene.app().on("node-1").host_port(HOST_PORT), 1)?;
-        let expected = scene.translated(&pods);
+    EgressService::play("hostport", 4, |cluster, fixture| {
+        let pods = fixture.run(cluster, &fixture.app().on("node-1").host_port(HOST_PORT), 1)?;
+        let expected = fixture.translated(&pods);
         let settled = expected.settle(cluster)?;
         let answer = cluster.outside.ask(SocketAddr::new(cluster.node(1).addresses()[0], HOST_PORT))?;
         ensure!(answer.name == pods[0].name, "{answer:?}");
@@ -130,28 +130,28 @@ pub(crate) fn a_pod_with_a_host_port_is_translated_and_answers_there() -> Result
 
 /// What is on the node's network is the node, and is never translated; the Service says that.
 pub(crate) fn a_pod_on_the_hosts_network_stays_the_node_and_is_warned_of() -> Result<()> {
-    Scene::play("hostnet", 5, |cluster, scene| {
-        let mut object = scene.app().on("node-1").on_host_network().object();
+    EgressService::play("hostnet", 5, |cluster, fixture| {
+        let mut object = fixture.app().on("node-1").on_host_network().object();
         // Its port is the node's, too.
         object["spec"]["template"]["spec"]["containers"][0]["args"][0] = json!("serve=18080");
         cluster.apply(&[object])?;
-        cluster.wait_for_pods(scene.name, scene.name, 1)?;
+        cluster.wait_for_pods(fixture.name, fixture.name, 1)?;
         let node = cluster.node(1);
-        let expected = Expected { names: vec![node.name().to_owned()], addresses: node.addresses().to_vec() };
+        let expected = ExpectedSources { names: vec![node.name().to_owned()], addresses: node.addresses().to_vec() };
         let settled = expected.settle(cluster)?;
         wait_until("the Service warns of it", lab::DEADLINE * 2, || {
-            let shown = cluster.kubectl(&["--namespace", scene.name, "describe", "service", scene.name])?;
+            let shown = cluster.kubectl(&["--namespace", fixture.name, "describe", "service", fixture.name])?;
             Ok(shown.contains("(host network)"))
         })?;
         expected.ensure_only(cluster, settled).map(drop)
     })
 }
 
-fn service_path(scene: &Scene) -> String {
-    format!("/api/v1/namespaces/{0}/services/{0}", scene.name)
+fn service_path(fixture: &EgressService) -> String {
+    format!("/api/v1/namespaces/{0}/services/{0}", fixture.name)
 }
 
-fn node_port(cluster: &Cluster, scene: &Scene) -> Result<u16> {
-    let port = cluster.api.get(&service_path(scene))?["spec"]["ports"][0]["nodePort"].as_u64();
+fn node_port(cluster: &Cluster, fixture: &EgressService) -> Result<u16> {
+    let port = cluster.api.get(&service_path(fixture))?["spec"]["ports"][0]["nodePort"].as_u64();
     u16::try_from(port.context("the Service has no NodePort")?).context("a NodePort is no port")
 }

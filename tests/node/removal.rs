@@ -8,8 +8,8 @@ use lab::cluster::beside_a_clone;
 use lab::node::{Cluster, Node};
 use lab::wait_until;
 
+use crate::fixture::{DAEMON_SET, roll_out, set_environment, with_egressd};
 use crate::page::{self, Reader};
-use crate::stage::{DAEMON_SET, roll_out, set_environment, with_egressd};
 
 /// The kinds without a namespace of which `deploy/` has objects.
 const CLUSTER_WIDE: &str =

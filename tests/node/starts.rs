@@ -8,62 +8,63 @@ use anyhow::{Context, Result};
 use lab::addresses::{OUTSIDE_V4, PORT};
 use lab::node::{App, Arrival, Cluster, Pod, Role};
 
-use crate::stage::{Scene, roles, say};
+use crate::fixture::{EgressService, roles, say};
 
 /// How many pods begin at once.
-const AT_ONCE: u32 = 16;
+const CONCURRENT_PODS: u32 = 16;
 /// How many begin alone.
-const ALONE: u32 = 4;
+const SINGLE_PODS: u32 = 4;
 
 /// One after the other, on the node that has the address.
 pub(crate) fn a_pod_that_begins_alone_is_translated() -> Result<()> {
-    Scene::play("first", 7, |cluster, scene| {
+    EgressService::play("first", 7, |cluster, fixture| {
         // What begins with the first instruction keeps the source that it began with.
         let first = [format!("hold={OUTSIDE_V4}:{PORT}"), format!("send={OUTSIDE_V4}:{PORT}")];
-        let app = App::new(scene.name, scene.name, &[roles(), first.to_vec()].concat()).on("node-1");
+        let app = App::new(fixture.name, fixture.name, &[roles(), first.to_vec()].concat()).on("node-1");
         let (mut windows, mut known) = (Vec::new(), BTreeSet::new());
-        for number in 1..=ALONE {
-            let pods = scene.run(cluster, &app.clone().replicas(number), number as usize)?;
-            scene.translated(&pods).settle(cluster)?;
+        for number in 1..=SINGLE_PODS {
+            let pods = fixture.run(cluster, &app.clone().replicas(number), number as usize)?;
+            fixture.translated(&pods).settle(cluster)?;
             for pod in pods.iter().filter(|pod| known.insert(pod.name.clone())) {
-                windows.push(window(cluster, scene, pod)?);
+                windows.push(window(cluster, fixture, pod)?);
                 for (role, what) in [(Role::Hold, "connection"), (Role::Send, "port of datagrams")] {
-                    say(&format!("pod {number}, its first {what}: {}", kept(cluster, scene, pod, role)?));
+                    say(&format!("pod {number}, its first {what}: {}", kept(cluster, fixture, pod, role)?));
                 }
             }
         }
-        say_windows(&format!("{ALONE} pods, one after the other"), windows);
+        say_windows(&format!("{SINGLE_PODS} pods, one after the other"), windows);
         Ok(())
     })
 }
 
 /// And all at once.
 pub(crate) fn pods_that_begin_in_numbers_are_all_translated() -> Result<()> {
-    Scene::play("many", 2, |cluster, scene| {
-        let pods = scene.run(cluster, &scene.app().on("node-1").replicas(AT_ONCE), AT_ONCE as usize)?;
-        let expected = scene.translated(&pods);
+    EgressService::play("many", 2, |cluster, fixture| {
+        let pods =
+            fixture.run(cluster, &fixture.app().on("node-1").replicas(CONCURRENT_PODS), CONCURRENT_PODS as usize)?;
+        let expected = fixture.translated(&pods);
         let settled = expected.settle(cluster)?;
-        let windows = pods.iter().map(|pod| window(cluster, scene, pod)).collect::<Result<_>>()?;
-        say_windows(&format!("{AT_ONCE} pods at once"), windows);
+        let windows = pods.iter().map(|pod| window(cluster, fixture, pod)).collect::<Result<_>>()?;
+        say_windows(&format!("{CONCURRENT_PODS} pods at once"), windows);
         expected.ensure_only(cluster, settled).map(drop)
     })
 }
 
 /// From a pod's first instruction to its first call with the Service's address, and how many calls came before.
-fn window(cluster: &Cluster, scene: &Scene, pod: &Pod) -> Result<(Duration, u32)> {
+fn window(cluster: &Cluster, fixture: &EgressService, pod: &Pod) -> Result<(Duration, u32)> {
     let calls = of_pod(cluster, pod, Role::Call);
-    let translated = calls.iter().find(|call| call.source == scene.addresses[0]);
+    let translated = calls.iter().find(|call| call.source == fixture.addresses[0]);
     translated.map(|call| (call.age, call.count)).with_context(|| format!("{} was never translated", pod.name))
 }
 
 /// As whom the first connection or port of a pod is seen when new ones are translated.
-fn kept(cluster: &Cluster, scene: &Scene, pod: &Pod, role: Role) -> Result<&'static str> {
+fn kept(cluster: &Cluster, fixture: &EgressService, pod: &Pod, role: Role) -> Result<&'static str> {
     let mark = cluster.outside.mark();
     lab::wait_until("it says something", lab::DEADLINE, || {
         Ok(cluster.outside.since(mark).iter().any(|arrival| arrival.role == role && arrival.name == pod.name))
     })?;
     let last = of_pod(cluster, pod, role).pop().context("it was never seen")?;
-    Ok(if last.source == scene.addresses[0] { "the Service's address" } else { "the node's address, for its life" })
+    Ok(if last.source == fixture.addresses[0] { "the Service's address" } else { "the node's address, for its life" })
 }
 
 fn of_pod(cluster: &Cluster, pod: &Pod, role: Role) -> Vec<Arrival> {

@@ -8,26 +8,26 @@ use lab::node::{Arrival, Cluster, Outside, Role};
 use lab::wait_until;
 
 /// How long a change may take to be seen. It takes milliseconds; a loaded machine is slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Calls of one caller in one family: half a second's, where there is time.
-const MANY: usize = 25;
+const CALLS_PER_CALLER: usize = 25;
 
 /// Callers, and the addresses with which they are to be seen: one of each family that is looked at.
 #[derive(Clone, Debug)]
-pub(crate) struct Expected {
+pub(crate) struct ExpectedSources {
     pub(crate) names: Vec<String>,
     pub(crate) addresses: Vec<IpAddr>,
 }
 
-impl Expected {
+impl ExpectedSources {
     /// Waits until every caller is seen so, in both families; a mark of that moment.
     pub(crate) fn settle(&self, cluster: &Cluster) -> Result<usize> {
         let outside = &cluster.outside;
         let begun = outside.mark();
         for (name, address) in self.pairs() {
             let mut last = None;
-            let waited = wait_until(&format!("{name} is seen as {address}"), PATIENCE, || {
+            let waited = wait_until(&format!("{name} is seen as {address}"), CHANGE_TIMEOUT, || {
                 last = outside.newest(begun, name, address);
                 Ok(last == Some(address))
             });
@@ -41,7 +41,7 @@ impl Expected {
 
     /// Waits until every caller has gone on for a while.
     pub(crate) fn call_on(&self, cluster: &Cluster) -> Result<()> {
-        self.wait_for_calls(&cluster.outside, cluster.outside.mark(), MANY)
+        self.wait_for_calls(&cluster.outside, cluster.outside.mark(), CALLS_PER_CALLER)
     }
 
     /// Fails when any caller was seen with another source since a mark, in any call; each has called since.
@@ -65,7 +65,7 @@ impl Expected {
 
     fn wait_for_calls(&self, outside: &Outside, mark: usize, count: usize) -> Result<()> {
         for (name, address) in self.pairs() {
-            wait_until(&format!("{name} calls an address like {address}"), PATIENCE, || {
+            wait_until(&format!("{name} calls an address like {address}"), CHANGE_TIMEOUT, || {
                 let calls = outside.since(mark).into_iter().filter(|arrival| is_call(arrival, name, address));
                 Ok(calls.count() >= count)
             })?;

@@ -1,21 +1,21 @@
 //! egressd is replaced, a node is emptied, the parts of a node go and come: packets notice nothing.
 
 use anyhow::{Context, Result, ensure};
-use lab::node::{Cluster, EGRESSD, Part};
+use lab::node::{Cluster, EGRESSD, NodeServer};
 use lab::wait_until;
 
+use crate::fixture::{EgressService, say};
 use crate::page::Reader;
-use crate::stage::{Scene, say};
-use crate::traffic::Expected;
+use crate::traffic::ExpectedSources;
 
 /// What the image is called after the update.
 const NEXT: &str = "ghcr.io/egressd/egressd:0.1.1";
 
 /// Two pods call all the time, a connection is held, and each node's egressd is replaced.
 pub(crate) fn an_update_under_traffic_changes_no_source() -> Result<()> {
-    Scene::play("update", 3, |cluster, scene| {
-        let pods = scene.run(cluster, &scene.app().on("node-1").replicas(2), 2)?;
-        let expected = scene.translated(&pods);
+    EgressService::play("update", 3, |cluster, fixture| {
+        let pods = fixture.run(cluster, &fixture.app().on("node-1").replicas(2), 2)?;
+        let expected = fixture.translated(&pods);
         let settled = expected.settle(cluster)?;
         let before = egressd_pods(cluster)?;
         for node in cluster.nodes() {
@@ -35,12 +35,12 @@ pub(crate) fn an_update_under_traffic_changes_no_source() -> Result<()> {
 
 /// The pods go to the other node, and the address after them: from then on they are translated there.
 pub(crate) fn pods_of_a_drained_node_are_translated_where_the_address_follows() -> Result<()> {
-    Scene::play("drain", 4, |cluster, scene| {
+    EgressService::play("drain", 4, |cluster, fixture| {
         cluster.kubectl(&["cordon", "node-2"])?;
-        let pods = scene.run(cluster, &scene.app().replicas(2), 2);
+        let pods = fixture.run(cluster, &fixture.app().replicas(2), 2);
         cluster.kubectl(&["uncordon", "node-2"])?;
-        scene.translated(&pods?).settle(cluster)?;
-        let drained = drain(cluster, scene);
+        fixture.translated(&pods?).settle(cluster)?;
+        let drained = drain(cluster, fixture);
         cluster.kubectl(&["uncordon", "node-1"])?;
         drained
     })
@@ -48,16 +48,16 @@ pub(crate) fn pods_of_a_drained_node_are_translated_where_the_address_follows() 
 
 /// With the address on one node, pods on the other leave as that node, at any time; the Service's own are not disturbed.
 pub(crate) fn replicas_on_another_node_than_the_address_leave_as_their_node() -> Result<()> {
-    Scene::play("spread", 6, |cluster, scene| {
-        let here = scene.run(cluster, &scene.app().on("node-1"), 1)?;
-        let mut elsewhere = scene.app().on("node-2").object();
+    EgressService::play("spread", 6, |cluster, fixture| {
+        let here = fixture.run(cluster, &fixture.app().on("node-1"), 1)?;
+        let mut elsewhere = fixture.app().on("node-2").object();
         elsewhere["metadata"]["name"] = "spread-elsewhere".into();
         cluster.apply(&[elsewhere])?;
-        let all = cluster.wait_for_pods(scene.name, scene.name, 2)?;
-        let expected = scene.translated(&here);
+        let all = cluster.wait_for_pods(fixture.name, fixture.name, 2)?;
+        let expected = fixture.translated(&here);
         let settled = expected.settle(cluster)?;
         let names = all.iter().filter(|pod| pod.node == "node-2").map(|pod| pod.name.clone()).collect();
-        let others = Expected { names, addresses: cluster.node(2).addresses().to_vec() };
+        let others = ExpectedSources { names, addresses: cluster.node(2).addresses().to_vec() };
         let begun = others.settle(cluster)?;
         others.call_on(cluster)?;
         others.ensure_only(cluster, begun)?;
@@ -65,12 +65,12 @@ pub(crate) fn replicas_on_another_node_than_the_address_leave_as_their_node() ->
     })
 }
 
-fn drain(cluster: &Cluster, scene: &Scene) -> Result<()> {
+fn drain(cluster: &Cluster, fixture: &EgressService) -> Result<()> {
     cluster.kubectl(&["drain", "node-1", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=60s"])?;
-    let moved = cluster.wait_for_pods(scene.name, scene.name, 2)?;
+    let moved = cluster.wait_for_pods(fixture.name, fixture.name, 2)?;
     ensure!(moved.iter().all(|pod| pod.node == "node-2"), "{moved:?}");
-    scene.move_to(cluster, 2)?;
-    let expected = scene.translated(&moved);
+    fixture.move_to(cluster, 2)?;
+    let expected = fixture.translated(&moved);
     let settled = expected.settle(cluster)?;
     ensure!(egressd_pods(cluster)?.len() == 2, "a drain leaves egressd where it is");
     expected.ensure_only(cluster, settled).map(drop)
@@ -78,11 +78,11 @@ fn drain(cluster: &Cluster, scene: &Scene) -> Result<()> {
 
 /// One after the other, each in the way that hurts most.
 pub(crate) fn the_parts_of_a_node_that_go_and_come_change_no_source() -> Result<()> {
-    Scene::play("parts", 5, |cluster, scene| {
-        let pods = scene.run(cluster, &scene.app().on("node-1").replicas(2), 2)?;
-        let expected = scene.translated(&pods);
+    EgressService::play("parts", 5, |cluster, fixture| {
+        let pods = fixture.run(cluster, &fixture.app().on("node-1").replicas(2), 2)?;
+        let expected = fixture.translated(&pods);
         let settled = expected.settle(cluster)?;
-        for part in [Part::Kubelet, Part::Proxy, Part::Containerd] {
+        for part in [NodeServer::Kubelet, NodeServer::Proxy, NodeServer::Containerd] {
             cluster.node_mut(1).kill(part);
             expected.call_on(cluster)?;
             expected.ensure_only(cluster, settled).with_context(|| format!("without {part:?}"))?;
@@ -93,8 +93,8 @@ pub(crate) fn the_parts_of_a_node_that_go_and_come_change_no_source() -> Result<
         cluster.wait_until_ready()?;
         expected.ensure_only(cluster, settled)?;
         // And it all still works: a pod that comes is translated, too.
-        let pods = scene.run(cluster, &scene.app().on("node-1").replicas(3), 3)?;
-        scene.translated(&pods).settle(cluster)?;
+        let pods = fixture.run(cluster, &fixture.app().on("node-1").replicas(3), 3)?;
+        fixture.translated(&pods).settle(cluster)?;
         let calls = expected.ensure_only(cluster, settled)?;
         say(&format!("parts restarted: {calls} calls, all with the Service's addresses"));
         Ok(())
@@ -103,9 +103,9 @@ pub(crate) fn the_parts_of_a_node_that_go_and_come_change_no_source() -> Result<
 
 /// The API server's own restart is another test's; here egressd alone dies, and the kubelet starts it again.
 pub(crate) fn a_killed_egressd_is_started_again_and_changes_no_source() -> Result<()> {
-    Scene::play("killed", 6, |cluster, scene| {
-        let pods = scene.run(cluster, &scene.app().on("node-1"), 1)?;
-        let expected = scene.translated(&pods);
+    EgressService::play("killed", 6, |cluster, fixture| {
+        let pods = fixture.run(cluster, &fixture.app().on("node-1"), 1)?;
+        let expected = fixture.translated(&pods);
         let settled = expected.settle(cluster)?;
         cluster.node(1).shell("kill -KILL $(pidof egressd)")?;
         wait_until("the kubelet has started it again", lab::DEADLINE * 4, || {
@@ -118,8 +118,8 @@ pub(crate) fn a_killed_egressd_is_started_again_and_changes_no_source() -> Resul
             ])?;
             Ok(!restarts.starts_with('0') && restarts.ends_with("true"))
         })?;
-        let more = scene.run(cluster, &scene.app().on("node-1").replicas(2), 2)?;
-        scene.translated(&more).settle(cluster)?;
+        let more = fixture.run(cluster, &fixture.app().on("node-1").replicas(2), 2)?;
+        fixture.translated(&more).settle(cluster)?;
         expected.ensure_only(cluster, settled).map(drop)
     })
 }

@@ -11,7 +11,7 @@ use egressd_core::decision::{Decision, Diagnostic, Draft};
 use egressd_core::finding::Severity;
 use egressd_core::model::SubjectView;
 
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 /// Services for each comparison.
 pub(crate) const SERVICES: usize = 100_000;
@@ -20,7 +20,7 @@ pub(crate) const SERVICES: usize = 100_000;
 const THREADS: usize = 2;
 
 /// How often each decision was made: pass, rules, a draft without rules, invalid, deny.
-pub(crate) type Decided = [usize; 5];
+pub(crate) type DecisionCounts = [usize; 5];
 
 /// What is compared is what they answer, and fuel bounds them; how long a loaded machine takes for it says nothing.
 static ENGINE: LazyLock<Engine> =
@@ -36,18 +36,18 @@ pub(crate) trait Pair: Send + Sync {
     type Answer: Debug + PartialEq;
 
     fn answers(&self, view: &SubjectView, draft: &Draft) -> [Self::Answer; 2];
-    /// Its place in [`Decided`].
+    /// Its index in [`DecisionCounts`].
     fn kind(answer: &Self::Answer) -> usize;
 }
 
 /// Asks both about random questions.
-pub(crate) fn compare<P: Pair>(pairs: &[P], question: fn(&mut Dice) -> (SubjectView, Draft)) -> Decided {
+pub(crate) fn compare<P: Pair>(pairs: &[P], question: fn(&mut Rng) -> (SubjectView, Draft)) -> DecisionCounts {
     let share = |seed: u64| {
-        let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ (seed << 7));
-        let mut decided = Decided::default();
+        let mut rng = Rng(0x9e37_79b9_7f4a_7c15 ^ (seed << 7));
+        let mut decided = DecisionCounts::default();
         for number in 0..SERVICES / THREADS {
             let pair = &pairs[number % pairs.len()];
-            let (view, draft) = question(&mut dice);
+            let (view, draft) = question(&mut rng);
             let [one, other] = pair.answers(&view, &draft);
             assert_eq!(one, other, "{view:?}, {draft:?}");
             decided[P::kind(&other)] += 1;
@@ -58,17 +58,17 @@ pub(crate) fn compare<P: Pair>(pairs: &[P], question: fn(&mut Dice) -> (SubjectV
         let threads: Vec<_> = (0..THREADS as u64).map(|seed| scope.spawn(move || share(seed))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
-    shares.into_iter().fold(Decided::default(), |sum, share| std::array::from_fn(|at| sum[at] + share[at]))
+    shares.into_iter().fold(DecisionCounts::default(), |sum, share| std::array::from_fn(|at| sum[at] + share[at]))
 }
 
 /// A comparison of refusals alone would compare little: these decisions are made often, and no others at all.
-pub(crate) fn assert_often(decided: Decided, often: [bool; 5]) {
+pub(crate) fn assert_often(decided: DecisionCounts, often: [bool; 5]) {
     for (count, often) in decided.into_iter().zip(often) {
         assert!(if often { count > SERVICES / 100 } else { count == 0 }, "{decided:?}");
     }
 }
 
-/// The place of a policy's decision in [`Decided`].
+/// The index of a policy's decision in [`DecisionCounts`].
 pub(crate) fn decided(decision: &Decision) -> usize {
     match decision {
         Decision::Pass => 0,

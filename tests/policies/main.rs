@@ -8,11 +8,11 @@ mod adapter;
 mod compare;
 #[path = "../wasm/components.rs"]
 mod components;
-mod dice;
 #[path = "../../host/build/guest.rs"]
 mod guest;
 mod questions;
 mod random;
 mod released;
+mod rng;
 #[path = "../wasm/views.rs"]
 mod views;

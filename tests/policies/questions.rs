@@ -3,7 +3,7 @@
 use egressd_core::decision::Draft;
 use egressd_core::model::SubjectView;
 
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 pub(crate) const NAMESPACE_DEFAULTS: [&str; 3] = [
     r#"{"defaults": [{"egress": {}}]}"#,
@@ -26,20 +26,20 @@ pub(crate) const PORT_ALLOWLIST: [&str; 3] = [
 ];
 
 /// A Service with annotations, and no draft yet.
-pub(crate) fn annotated(dice: &mut Dice) -> (SubjectView, Draft) {
-    (dice.annotated(), Draft::default())
+pub(crate) fn annotated(rng: &mut Rng) -> (SubjectView, Draft) {
+    (rng.annotated(), Draft::default())
 }
 
 /// A Service of whose draft most often nothing is there yet.
-pub(crate) fn labelled(dice: &mut Dice) -> (SubjectView, Draft) {
-    let view = dice.labelled();
-    let draft = if dice.below(4) == 0 { dice.draft(&view) } else { Draft::default() };
+pub(crate) fn labelled(rng: &mut Rng) -> (SubjectView, Draft) {
+    let view = rng.labelled();
+    let draft = if rng.below(4) == 0 { rng.draft(&view) } else { Draft::default() };
     (view, draft)
 }
 
 /// A Service with a draft of earlier policies.
-pub(crate) fn transformed(dice: &mut Dice) -> (SubjectView, Draft) {
-    let view = dice.labelled();
-    let draft = dice.draft(&view);
+pub(crate) fn transformed(rng: &mut Rng) -> (SubjectView, Draft) {
+    let view = rng.labelled();
+    let draft = rng.draft(&view);
     (view, draft)
 }

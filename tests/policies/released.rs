@@ -89,9 +89,9 @@ impl Pair for Validators {
 }
 
 /// Both in one chain and in shadow mode, so that each answers as if it were in force alone.
-struct Beside(Chain);
+struct ShadowPair(Chain);
 
-impl Beside {
+impl ShadowPair {
     fn load(name: &str, settings: &str) -> Self {
         let member = |name: &str, component: &[u8]| Member {
             name: name.to_owned(),
@@ -102,7 +102,7 @@ impl Beside {
     }
 }
 
-impl Pair for Beside {
+impl Pair for ShadowPair {
     type Answer = (usize, Option<Arc<Draft>>, Vec<Finding>);
 
     fn answers(&self, view: &SubjectView, _: &Draft) -> [Self::Answer; 2] {
@@ -117,7 +117,7 @@ impl Pair for Beside {
 }
 
 /// An answer without the name of its policy.
-fn answer(decision: ChainDecision, findings: Vec<Finding>) -> <Beside as Pair>::Answer {
+fn answer(decision: ChainDecision, findings: Vec<Finding>) -> <ShadowPair as Pair>::Answer {
     let findings = findings.into_iter().map(anonymous).collect();
     match decision {
         ChainDecision::Draft(draft) => (if draft.rules().is_empty() { 2 } else { 1 }, Some(draft), findings),
@@ -135,7 +135,7 @@ fn anonymous(finding: Finding) -> Finding {
 
 #[test]
 fn a_released_component_and_todays_in_one_chain_answer_the_same_about_random_annotations() {
-    let decided = compare(&[Beside::load("annotations", "{}")], annotated);
+    let decided = compare(&[ShadowPair::load("annotations", "{}")], annotated);
     assert_often(decided, [false, true, true, true, false]);
 }
 

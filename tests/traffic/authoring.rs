@@ -9,11 +9,11 @@ use anyhow::{Context, Result, ensure};
 use lab::addresses::OUTSIDE_V4;
 use lab::{Lab, Protocol, Seen, wait_until};
 
-use crate::stage::WEB_V4;
+use crate::fixture::WEB_V4;
 
 /// The port of the page, and another one.
 const TRANSLATED: u16 = 443;
-const OTHER: u16 = 80;
+const UNTRANSLATED: u16 = 80;
 
 /// Where cargo keeps what it compiles on the way to a result: the tests of policies share it, so that what every policy
 /// depends on is compiled once.
@@ -101,7 +101,7 @@ pub(crate) fn following_the_page_translates_one_port_and_no_other() -> Result<()
         if block.starts_with("egressd run ") {
             running = Some(reader.leaves_running(block)?);
             // In shadow mode it changes nothing.
-            reader.wait_until_seen(OTHER, WEB_V4)?;
+            reader.wait_until_seen(UNTRANSLATED, WEB_V4)?;
             reader.wait_until_seen(TRANSLATED, WEB_V4)?;
             continue;
         }
@@ -111,7 +111,7 @@ pub(crate) fn following_the_page_translates_one_port_and_no_other() -> Result<()
         }
     }
     ensure!(running.is_some(), "the page runs egressd");
-    reader.wait_until_seen(OTHER, lab.pod(1).v4())?;
+    reader.wait_until_seen(UNTRANSLATED, lab.pod(1).v4())?;
     reader.wait_until_seen(TRANSLATED, WEB_V4)
 }
 

@@ -5,7 +5,7 @@ use lab::addresses::{NODE_NAME, OTHER_OUTSIDE_V4, OUTSIDE_V4};
 use lab::manifest::{self, Service, endpoints};
 use lab::{Egressd, Protocol};
 
-use crate::stage::{OTHER_V4, Stage, WEB_V4, program};
+use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program};
 
 /// What is accepted at first: ports and networks, so that losing either would be seen.
 const ACCEPTED: [(&str, &str); 3] =
@@ -43,16 +43,16 @@ fn accepted() -> Service {
     service(name, value)
 }
 
-fn run(stage: &Stage) -> Result<Egressd<'_>> {
-    stage.manifests.write(&accepted())?;
-    stage.manifests.write(&stage.web_endpoints())?;
-    let mut egressd = stage.run()?;
-    egressd.wait_until_seen(stage.selected(), (OUTSIDE_V4, 80), WEB_V4.into())?;
+fn run(fixture: &Fixture) -> Result<Egressd<'_>> {
+    fixture.manifests.write(&accepted())?;
+    fixture.manifests.write(&fixture.web_endpoints())?;
+    let mut egressd = fixture.run()?;
+    egressd.wait_until_seen(fixture.selected(), (OUTSIDE_V4, 80), WEB_V4.into())?;
     Ok(egressd)
 }
 
-fn expect_that_the_accepted_is_in_force(stage: &Stage, egressd: &Egressd<'_>) -> Result<()> {
-    let pod = stage.selected();
+fn expect_that_the_accepted_is_in_force(fixture: &Fixture, egressd: &Egressd<'_>) -> Result<()> {
+    let pod = fixture.selected();
     egressd.expect_seen(pod, (OUTSIDE_V4, 80), Protocol::Tcp, WEB_V4)?;
     egressd.expect_seen(pod, (OUTSIDE_V4, 53), Protocol::Udp, WEB_V4)?;
     egressd.expect_seen(pod, (OUTSIDE_V4, 8080), Protocol::Tcp, pod.v4())?;
@@ -61,28 +61,28 @@ fn expect_that_the_accepted_is_in_force(stage: &Stage, egressd: &Egressd<'_>) ->
 
 /// P4.
 pub(crate) fn every_bad_form_is_named_and_what_was_accepted_last_stays() -> Result<()> {
-    let stage = Stage::new()?;
-    let mut egressd = run(&stage)?;
+    let fixture = Fixture::new()?;
+    let mut egressd = run(&fixture)?;
     for (name, value, item, sentence) in BAD {
         let about = || format!("{name}: {value:?}");
         egressd.turn_page();
-        stage.manifests.write(&service(name, value))?;
+        fixture.manifests.write(&service(name, value))?;
         egressd.wait_until_log_has(&format!("{name}: {item:?}")).with_context(about)?;
         egressd.wait_until_log_has(sentence).with_context(about)?;
-        expect_that_the_accepted_is_in_force(&stage, &egressd).with_context(about)?;
-        expect_that_plan_underlines(&stage, item, sentence).with_context(about)?;
+        expect_that_the_accepted_is_in_force(&fixture, &egressd).with_context(about)?;
+        expect_that_plan_underlines(&fixture, item, sentence).with_context(about)?;
     }
-    stage.manifests.write(&service("egress-destination-ports", "tcp:8080"))?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    fixture.manifests.write(&service("egress-destination-ports", "tcp:8080"))?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
     egressd.stop()
 }
 
 /// `egressd plan` fails, says the sentence, and has carets below the bad item.
-fn expect_that_plan_underlines(stage: &Stage, item: &str, sentence: &str) -> Result<()> {
-    let directory = stage.manifests.path().to_string_lossy().into_owned();
+fn expect_that_plan_underlines(fixture: &Fixture, item: &str, sentence: &str) -> Result<()> {
+    let directory = fixture.manifests.path().to_string_lossy().into_owned();
     let state = format!("{directory}/.state");
     let arguments = ["plan", "--node", NODE_NAME, "--manifests", &directory, "--state-dir", &state];
-    let output = program().output(&stage.lab, &arguments)?;
+    let output = program().output(&fixture.lab, &arguments)?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(output.status.code() == Some(1), "plan ended with {}:\n{text}", output.status);
     let mut lines = text.lines().skip_while(|line| !line.contains(sentence)).skip(1);
@@ -95,11 +95,11 @@ fn expect_that_plan_underlines(stage: &Stage, item: &str, sentence: &str) -> Res
 
 /// P4: what was never accepted cannot stay.
 pub(crate) fn bad_input_from_the_beginning_translates_nothing() -> Result<()> {
-    let stage = Stage::new()?;
-    let pod = stage.selected();
-    stage.manifests.write(&service("egress-destination-ports", "5060"))?;
-    stage.manifests.write(&stage.web_endpoints())?;
-    let mut egressd = stage.run()?;
+    let fixture = Fixture::new()?;
+    let pod = fixture.selected();
+    fixture.manifests.write(&service("egress-destination-ports", "5060"))?;
+    fixture.manifests.write(&fixture.web_endpoints())?;
+    let mut egressd = fixture.run()?;
     egressd.wait_until_log_has("there is no earlier valid configuration")?;
     for port in [80, 5060, 8080] {
         egressd.expect_seen(pod, (OUTSIDE_V4, port), Protocol::Tcp, pod.v4())?;
@@ -109,19 +109,19 @@ pub(crate) fn bad_input_from_the_beginning_translates_nothing() -> Result<()> {
 
 /// P4: the input stays, not what followed from it: endpoints and addresses are today's.
 pub(crate) fn what_was_accepted_last_follows_todays_endpoints() -> Result<()> {
-    let stage = Stage::new()?;
-    let mut egressd = run(&stage)?;
+    let fixture = Fixture::new()?;
+    let mut egressd = run(&fixture)?;
     egressd.turn_page();
-    stage.manifests.write(&service("egress-denied-networks", "internet"))?;
+    fixture.manifests.write(&service("egress-denied-networks", "internet"))?;
     egressd.wait_until_log_has("internet")?;
 
-    let (gone, come) = (stage.selected(), stage.lab.pod(2));
-    stage.manifests.write(&endpoints("web", [come.v4()]))?;
+    let (gone, come) = (fixture.selected(), fixture.lab.pod(2));
+    fixture.manifests.write(&endpoints("web", [come.v4()]))?;
     egressd.wait_until_seen(come, (OUTSIDE_V4, 80), WEB_V4.into())?;
     egressd.expect_seen(come, (OTHER_OUTSIDE_V4, 80), Protocol::Tcp, come.v4())?;
     egressd.expect_seen(gone, (OUTSIDE_V4, 80), Protocol::Tcp, gone.v4())?;
 
-    stage.manifests.write(&service("egress-denied-networks", "internet").addresses([OTHER_V4]))?;
+    fixture.manifests.write(&service("egress-denied-networks", "internet").addresses([OTHER_V4]))?;
     egressd.wait_until_seen(come, (OUTSIDE_V4, 80), OTHER_V4.into())?;
     egressd.expect_seen(come, (OUTSIDE_V4, 8080), Protocol::Tcp, come.v4())?;
     egressd.stop()

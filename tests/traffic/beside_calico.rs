@@ -5,10 +5,10 @@ use lab::neighbours::{Calico, POOL_V4, POOL_V6, Tables};
 use lab::{Lab, Program, Protocol};
 
 use crate::beside::{expect_both_at_work, expect_that_it_leaves, far, run, second, two_nodes};
-use crate::stage::{Stage, expect_only};
+use crate::fixture::{Fixture, expect_only};
 
 /// Two nodes connected by Calico, with no rules so far.
-fn connected() -> Result<Stage> {
+fn connected() -> Result<Fixture> {
     let mut lab = Lab::builder().two_nodes().build()?;
     Calico::connect(&mut lab)?;
     two_nodes(lab)
@@ -16,44 +16,44 @@ fn connected() -> Result<Stage> {
 
 /// As docs/beside.md asks for: with all pools.
 fn program() -> Program {
-    crate::stage::program().environment("egress_podcidr", &format!("{POOL_V4},{POOL_V6}"))
+    crate::fixture::program().environment("egress_podcidr", &format!("{POOL_V4},{POOL_V6}"))
 }
 
 /// P1, P4, P10.
 pub(crate) fn calicos_rules_that_were_there_first_go_on_for_others() -> Result<()> {
-    let stage = connected()?;
-    Calico::write_rules(&stage.lab)?;
-    let tables = Tables::of(stage.lab.node())?;
-    let egressd = run(&stage, &program())?;
-    expect_both_at_work(&stage, &egressd)?;
-    expect_that_it_leaves(&stage, egressd, &program(), &tables)
+    let fixture = connected()?;
+    Calico::write_rules(&fixture.lab)?;
+    let tables = Tables::of(fixture.lab.node())?;
+    let egressd = run(&fixture, &program())?;
+    expect_both_at_work(&fixture, &egressd)?;
+    expect_that_it_leaves(&fixture, egressd, &program(), &tables)
 }
 
 /// P1, P4, P10.
 pub(crate) fn calicos_rules_that_come_later_change_nothing_of_ours() -> Result<()> {
-    let stage = connected()?;
-    let egressd = run(&stage, &program())?;
-    let before = Tables::of(stage.lab.node())?;
-    Calico::write_rules(&stage.lab)?;
-    before.expect_untouched(stage.lab.node())?;
-    let tables = Tables::of(stage.lab.node())?.without(&before);
-    expect_both_at_work(&stage, &egressd)?;
-    expect_that_it_leaves(&stage, egressd, &program(), &tables)
+    let fixture = connected()?;
+    let egressd = run(&fixture, &program())?;
+    let before = Tables::of(fixture.lab.node())?;
+    Calico::write_rules(&fixture.lab)?;
+    before.expect_untouched(fixture.lab.node())?;
+    let tables = Tables::of(fixture.lab.node())?.without(&before);
+    expect_both_at_work(&fixture, &egressd)?;
+    expect_that_it_leaves(&fixture, egressd, &program(), &tables)
 }
 
 /// P4.
 pub(crate) fn pods_of_calicos_pools_reach_each_other_untranslated_at_every_moment() -> Result<()> {
-    let stage = connected()?;
-    Calico::write_rules(&stage.lab)?;
-    let (near, far) = (stage.selected(), far(&stage));
-    let before = second(&stage).packets_from("vxlan.calico")?;
-    let seen = stage.lab.seen_during(near, far.v4(), Protocol::Tcp, || {
-        run(&stage, &program())?.stop()?;
-        run(&stage, &program())?.kill()?;
-        program().clean(&stage.lab)
+    let fixture = connected()?;
+    Calico::write_rules(&fixture.lab)?;
+    let (near, far) = (fixture.selected(), far(&fixture));
+    let before = second(&fixture).packets_from("vxlan.calico")?;
+    let seen = fixture.lab.seen_during(near, far.v4(), Protocol::Tcp, || {
+        run(&fixture, &program())?.stop()?;
+        run(&fixture, &program())?.kill()?;
+        program().clean(&fixture.lab)
     })?;
     expect_only(&seen, near.v4())?;
-    let passed = second(&stage).packets_from("vxlan.calico")? - before;
+    let passed = second(&fixture).packets_from("vxlan.calico")? - before;
     ensure!(passed >= seen.values().sum::<usize>() as u64, "{seen:?}, and {passed} packets came through the tunnel");
     Ok(())
 }
@@ -61,14 +61,14 @@ pub(crate) fn pods_of_calicos_pools_reach_each_other_untranslated_at_every_momen
 /// A setting that is missing opens nothing: pods of the pools reach each other untranslated, and the sentence says what to
 /// set.
 pub(crate) fn pools_that_are_not_configured_are_a_warning_and_nothing_private_is_translated_to() -> Result<()> {
-    let stage = connected()?;
-    Calico::write_rules(&stage.lab)?;
-    let mut egressd = stage.run()?;
+    let fixture = connected()?;
+    Calico::write_rules(&fixture.lab)?;
+    let mut egressd = fixture.run()?;
     egressd.wait_until_log_has("endpoint-outside-pod-networks")?;
     egressd.wait_until_log_has("--inside-networks")?;
-    for far in [far(&stage).v4(), far(&stage).v6()] {
-        let seen = stage.lab.seen_from(stage.selected(), far, Protocol::Udp)?.to_string();
-        let [v4, v6] = [stage.selected().v4(), stage.selected().v6()].map(|own| own.to_string());
+    for far in [far(&fixture).v4(), far(&fixture).v6()] {
+        let seen = fixture.lab.seen_from(fixture.selected(), far, Protocol::Udp)?.to_string();
+        let [v4, v6] = [fixture.selected().v4(), fixture.selected().v6()].map(|own| own.to_string());
         ensure!(seen == v4 || seen == v6, "{far} sees {seen}\n{}", egressd.circumstances());
     }
     egressd.stop()

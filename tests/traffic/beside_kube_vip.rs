@@ -9,7 +9,7 @@ use lab::neighbours::{KubeVip, KubeVipEgress, Tables};
 use lab::{Egressd, Node, Program, Protocol};
 
 use crate::beside::expect_that_it_leaves;
-use crate::stage::{OTHER_V4, Stage, WEB_V4, expect_only, program};
+use crate::fixture::{Fixture, OTHER_V4, WEB_V4, expect_only, program};
 
 const MOVING: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
 /// The prefix of annotations that kube-vip does not know.
@@ -18,10 +18,10 @@ const UID: &str = "6f0c7e6e-6d3e-4f5c-9a1b-0d9f1f2a3b4c";
 
 /// To the other node and back, by announcements alone: nothing else leads the answers.
 pub(crate) fn an_address_that_kube_vip_moves_is_translated_to_where_it_answers() -> Result<()> {
-    let stage = Stage::on_two_nodes("moving", &moving())?;
-    let kube_vip = KubeVip::of(&stage.lab, "moving", &MOVING)?;
-    let nodes = stage.lab.nodes();
-    let run = |node| program().run_on(&stage.lab, node, &stage.manifests);
+    let fixture = Fixture::on_two_nodes("moving", &moving())?;
+    let kube_vip = KubeVip::of(&fixture.lab, "moving", &MOVING)?;
+    let nodes = fixture.lab.nodes();
+    let run = |node| program().run_on(&fixture.lab, node, &fixture.manifests);
     let mut egressds: Vec<Egressd<'_>> = nodes.iter().map(run).collect::<Result<_>>()?;
     for turn in 0..4 {
         let (from, to) = (&nodes[(turn + 1) % 2], &nodes[turn % 2]);
@@ -29,7 +29,7 @@ pub(crate) fn an_address_that_kube_vip_moves_is_translated_to_where_it_answers()
             kube_vip.let_go_of(from)?;
         }
         kube_vip.hold_on(to)?;
-        stage.manifests.write(&moving().vip_host(to.name()))?;
+        fixture.manifests.write(&moving().vip_host(to.name()))?;
         expect_moved(&mut egressds[turn % 2], to, MOVING)?;
         expect_moved(&mut egressds[(turn + 1) % 2], from, [from.pod(1).v4(), from.pod(1).v6()])?;
     }
@@ -60,45 +60,45 @@ pub(crate) fn its_own_egress_and_ours_translate_each_its_own_service() -> Result
 /// P10: with an instance name and one prefix both act on the same annotation, and whoever goes changes no packet of a
 /// pod that both translate. Of several pods kube-vip translates one, which is why docs/beside.md asks for a prefix.
 pub(crate) fn its_own_egress_and_ours_agree_about_one_service() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let (kube_vip, node) = (KubeVipEgress::of(UID), stage.lab.node());
-    let pod = stage.selected().v4();
+    let fixture = Fixture::with_web()?;
+    let (kube_vip, node) = (KubeVipEgress::of(UID), fixture.lab.node());
+    let pod = fixture.selected().v4();
     kube_vip.translate(node, pod, WEB_V4)?;
-    let seen = stage.lab.seen_during(stage.selected(), OUTSIDE_V4, Protocol::Udp, || {
-        let mut egressd = apart().run(&stage.lab, &stage.manifests)?;
+    let seen = fixture.lab.seen_during(fixture.selected(), OUTSIDE_V4, Protocol::Udp, || {
+        let mut egressd = apart().run(&fixture.lab, &fixture.manifests)?;
         egressd.wait_until_log_has("state=translating")?;
         kube_vip.stop(node, pod)?;
         kube_vip.translate(node, pod, WEB_V4)?;
         egressd.stop()?;
-        apart().clean(&stage.lab)
+        apart().clean(&fixture.lab)
     })?;
     expect_only(&seen, WEB_V4)
 }
 
 /// P10: with the same names and kube-vip first, egressd does not start, and kube-vip's egress goes on.
 pub(crate) fn its_own_tables_are_refused_and_go_on() -> Result<()> {
-    let stage = with_kube_vips_service(&crate::stage::web())?;
-    translate_theirs(&stage)?;
-    let tables = Tables::of(stage.lab.node())?;
-    let mut egressd = stage.run()?;
+    let fixture = with_kube_vips_service(&crate::fixture::web())?;
+    translate_theirs(&fixture)?;
+    let tables = Tables::of(fixture.lab.node())?;
+    let mut egressd = fixture.run()?;
     ensure!(egressd.ended()? == Some(1), "{}", egressd.circumstances());
     ensure!(egressd.log().contains("cannot use table ip kube_vip_v4"), "{}", egressd.log());
-    tables.expect_untouched(stage.lab.node())?;
-    stage.lab.expect_seen(stage.lab.pod(2), OUTSIDE_V4, Protocol::Tcp, OTHER_V4)
+    tables.expect_untouched(fixture.lab.node())?;
+    fixture.lab.expect_seen(fixture.lab.pod(2), OUTSIDE_V4, Protocol::Tcp, OTHER_V4)
 }
 
 /// P10: with the same names and egressd first, kube-vip cannot write where egressd owns the tables (Linux 6.9 or newer).
 /// Without owners it can, as an administrator could; what egressd translates it goes on to translate.
 pub(crate) fn our_tables_are_closed_to_it() -> Result<()> {
-    let stage = with_kube_vips_service(&crate::stage::web())?;
-    let egressd = stage.run_until_translated()?;
-    let owned = stage.lab.node().namespace.nft_list("table ip kube_vip_v4")?.contains("owner");
-    match translate_theirs(&stage) {
+    let fixture = with_kube_vips_service(&crate::fixture::web())?;
+    let egressd = fixture.run_until_translated()?;
+    let owned = fixture.lab.node().namespace.nft_list("table ip kube_vip_v4")?.contains("owner");
+    match translate_theirs(&fixture) {
         Ok(()) => ensure!(!owned, "kube-vip wrote to a table that has an owner"),
         Err(error) => ensure!(owned && format!("{error:#}").contains("Operation not permitted"), "{error:#}"),
     }
-    egressd.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
-    let theirs = stage.lab.pod(2);
+    egressd.expect_seen(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
+    let theirs = fixture.lab.pod(2);
     egressd.expect_seen(theirs, OUTSIDE_V4, Protocol::Tcp, if owned { theirs.v4() } else { OTHER_V4 })?;
     egressd.stop()
 }
@@ -120,21 +120,21 @@ fn apart() -> Program {
 }
 
 /// A Service of ours in front of pod 1, and kube-vip's `theirs` in front of pod 2.
-fn with_kube_vips_service(ours: &Service) -> Result<Stage> {
-    let stage = Stage::new()?;
-    stage.manifests.write(ours)?;
-    stage.manifests.write(&stage.web_endpoints())?;
-    stage.manifests.write(&service("theirs").uid(UID).addresses([OTHER_V4]).egress())?;
-    Ok(stage)
+fn with_kube_vips_service(ours: &Service) -> Result<Fixture> {
+    let fixture = Fixture::new()?;
+    fixture.manifests.write(ours)?;
+    fixture.manifests.write(&fixture.web_endpoints())?;
+    fixture.manifests.write(&service("theirs").uid(UID).addresses([OTHER_V4]).egress())?;
+    Ok(fixture)
 }
 
-fn translate_theirs(stage: &Stage) -> Result<()> {
-    KubeVipEgress::of(UID).translate(stage.lab.node(), stage.lab.pod(2).v4(), OTHER_V4)
+fn translate_theirs(fixture: &Fixture) -> Result<()> {
+    KubeVipEgress::of(UID).translate(fixture.lab.node(), fixture.lab.pod(2).v4(), OTHER_V4)
 }
 
 /// Each pod is seen with the address of its own Service, and on the way to another pod with its own.
-fn expect_each<'stage>(stage: &Stage, mut egressd: Egressd<'stage>) -> Result<Egressd<'stage>> {
-    let [ours, theirs, other] = [1, 2, 3].map(|number| stage.lab.pod(number));
+fn expect_each<'fixture>(fixture: &Fixture, mut egressd: Egressd<'fixture>) -> Result<Egressd<'fixture>> {
+    let [ours, theirs, other] = [1, 2, 3].map(|number| fixture.lab.pod(number));
     egressd.wait_until_seen(ours, OUTSIDE_V4, WEB_V4.into())?;
     for protocol in Protocol::ALL {
         egressd.expect_seen(ours, OUTSIDE_V4, protocol, WEB_V4)?;

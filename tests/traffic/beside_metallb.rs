@@ -10,16 +10,16 @@ use lab::manifest::{Service, l2_status, service};
 use lab::neighbours::Speaker;
 use lab::{Egressd, Node, Program, Protocol};
 
-use crate::stage::{Stage, program};
+use crate::fixture::{Fixture, program};
 
 const ADDRESSES: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
 
 /// Nothing on the node shows which one answers: egressd translates nothing, states why and names the option.
 pub(crate) fn by_default_an_address_that_metallb_answers_for_is_translated_to_nowhere() -> Result<()> {
-    let stage = Stage::on_two_nodes("web", &web())?;
-    let _speaker = Speaker::start(&stage.lab, stage.lab.node(), &ADDRESSES)?;
-    for node in stage.lab.nodes() {
-        let mut egressd = program().run_on(&stage.lab, node, &stage.manifests)?;
+    let fixture = Fixture::on_two_nodes("web", &web())?;
+    let _speaker = Speaker::start(&fixture.lab, fixture.lab.node(), &ADDRESSES)?;
+    for node in fixture.lab.nodes() {
+        let mut egressd = program().run_on(&fixture.lab, node, &fixture.manifests)?;
         for address in ADDRESSES {
             egressd.wait_until_log_has(&format!("nothing is translated to {address} here"))?;
         }
@@ -33,18 +33,18 @@ pub(crate) fn by_default_an_address_that_metallb_answers_for_is_translated_to_no
 
 /// With the option, and an annotation that follows the speaker, as docs/beside.md asks for.
 pub(crate) fn with_a_vip_host_the_answers_come_back_through_the_speaker() -> Result<()> {
-    let stage = Stage::on_two_nodes("web", &web())?;
-    let nodes = stage.lab.nodes();
-    let run = |node| by_vip_host().run_on(&stage.lab, node, &stage.manifests);
+    let fixture = Fixture::on_two_nodes("web", &web())?;
+    let nodes = fixture.lab.nodes();
+    let run = |node| by_vip_host().run_on(&fixture.lab, node, &fixture.manifests);
     let mut egressds: Vec<Egressd<'_>> = nodes.iter().map(run).collect::<Result<_>>()?;
     let mut speaker = None;
     for turn in 0..4 {
         let (to, from) = (&nodes[turn % 2], &nodes[(turn + 1) % 2]);
         drop(speaker.take());
-        speaker = Some(Speaker::start(&stage.lab, to, &ADDRESSES)?);
-        stage.manifests.write(&web().vip_host(to.name()))?;
-        expect(&mut egressds[(turn + 1) % 2], &stage, from, [from.pod(1).v4(), from.pod(1).v6()])?;
-        expect(&mut egressds[turn % 2], &stage, to, ADDRESSES)?;
+        speaker = Some(Speaker::start(&fixture.lab, to, &ADDRESSES)?);
+        fixture.manifests.write(&web().vip_host(to.name()))?;
+        expect(&mut egressds[(turn + 1) % 2], &fixture, from, [from.pod(1).v4(), from.pod(1).v6()])?;
+        expect(&mut egressds[turn % 2], &fixture, to, ADDRESSES)?;
     }
     egressds.into_iter().try_for_each(Egressd::stop)
 }
@@ -52,35 +52,35 @@ pub(crate) fn with_a_vip_host_the_answers_come_back_through_the_speaker() -> Res
 /// With MetalLB's objects beside the other manifests, and no setting: the first of the two after a move is left for a while, as
 /// by a speaker that is gone.
 pub(crate) fn with_the_status_of_metallb_the_answers_come_back_through_the_speaker() -> Result<()> {
-    let stage = Stage::on_two_nodes("web", &web())?;
-    let nodes = stage.lab.nodes();
-    let run = |node| program().run_on(&stage.lab, node, &stage.manifests);
+    let fixture = Fixture::on_two_nodes("web", &web())?;
+    let nodes = fixture.lab.nodes();
+    let run = |node| program().run_on(&fixture.lab, node, &fixture.manifests);
     let mut egressds: Vec<Egressd<'_>> = nodes.iter().map(run).collect::<Result<_>>()?;
     let mut speaker = None;
     for turn in 0..3_usize {
         let (to, from) = (&nodes[turn % 2], &nodes[(turn + 1) % 2]);
         drop(speaker.take());
-        speaker = Some(Speaker::start(&stage.lab, to, &ADDRESSES)?);
-        stage.manifests.write(&l2_status("web", to.name()).number(turn))?;
-        expect(&mut egressds[(turn + 1) % 2], &stage, from, [from.pod(1).v4(), from.pod(1).v6()])?;
-        expect(&mut egressds[turn % 2], &stage, to, ADDRESSES)?;
+        speaker = Some(Speaker::start(&fixture.lab, to, &ADDRESSES)?);
+        fixture.manifests.write(&l2_status("web", to.name()).number(turn))?;
+        expect(&mut egressds[(turn + 1) % 2], &fixture, from, [from.pod(1).v4(), from.pod(1).v6()])?;
+        expect(&mut egressds[turn % 2], &fixture, to, ADDRESSES)?;
     }
     egressds.into_iter().try_for_each(Egressd::stop)
 }
 
 /// The annotation is all that egressd has: where it stays, answers reach a node that has no such connection.
 pub(crate) fn a_vip_host_that_stays_behind_loses_the_answers() -> Result<()> {
-    let stage = Stage::on_two_nodes("web", &web())?;
-    stage.manifests.write(&web().vip_host(NODE_NAME))?;
-    let speaker = Speaker::start(&stage.lab, stage.lab.node(), &ADDRESSES)?;
-    let mut egressd = by_vip_host().run(&stage.lab, &stage.manifests)?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, MOVING_V4.into())?;
+    let fixture = Fixture::on_two_nodes("web", &web())?;
+    fixture.manifests.write(&web().vip_host(NODE_NAME))?;
+    let speaker = Speaker::start(&fixture.lab, fixture.lab.node(), &ADDRESSES)?;
+    let mut egressd = by_vip_host().run(&fixture.lab, &fixture.manifests)?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, MOVING_V4.into())?;
 
     drop(speaker);
     // Linux ignores what is announced within a second of the last answer (`neigh/default/locktime`).
     sleep(Duration::from_millis(1_200));
-    let _speaker = Speaker::start(&stage.lab, &stage.lab.nodes()[1], &ADDRESSES)?;
-    let lost = stage.lab.seen_from(stage.selected(), OUTSIDE_V4, Protocol::Udp);
+    let _speaker = Speaker::start(&fixture.lab, &fixture.lab.nodes()[1], &ADDRESSES)?;
+    let lost = fixture.lab.seen_from(fixture.selected(), OUTSIDE_V4, Protocol::Udp);
     let outcome = lost.map_or_else(|error| format!("{error:#}"), |seen| format!("an answer came back to {seen}"));
     ensure!(outcome.contains(&format!("arrived with source {MOVING_V4}")), "{outcome}");
     egressd.stop()
@@ -96,10 +96,10 @@ fn web() -> Service {
 
 /// Seen so and answered, over TCP, which needs every packet of both ways. Until the one that loses the address knows, its
 /// answers go astray.
-fn expect(egressd: &mut Egressd<'_>, stage: &Stage, node: &Node, seen: [IpAddr; 2]) -> Result<()> {
+fn expect(egressd: &mut Egressd<'_>, fixture: &Fixture, node: &Node, seen: [IpAddr; 2]) -> Result<()> {
     for (outside, expected) in [OUTSIDE_V4, OUTSIDE_V6].into_iter().zip(seen) {
         egressd.wait_until(&format!("{} is seen as {expected}, and answered", node.name()), || {
-            let seen = stage.lab.seen_from(node.pod(1), outside, Protocol::Tcp);
+            let seen = fixture.lab.seen_from(node.pod(1), outside, Protocol::Tcp);
             Ok(seen.is_ok_and(|seen| seen == expected.into()))
         })?;
     }

@@ -6,7 +6,7 @@ use lab::addresses::{OTHER_OUTSIDE_V4, OTHER_OUTSIDE_V6, OUTSIDE_V4, OUTSIDE_V6}
 use lab::{Destination, Egressd, Pod, Protocol};
 use std::net::IpAddr;
 
-use crate::stage::{WEB_V4, WEB_V6};
+use crate::fixture::{WEB_V4, WEB_V6};
 
 /// Where most calls go to: one address of each family, behind a router.
 pub(crate) const OUTSIDE: [IpAddr; 2] = [OUTSIDE_V4, OUTSIDE_V6];
@@ -20,19 +20,19 @@ pub(crate) struct Call {
     source_port: Option<u16>,
     port: u16,
     protocol: Protocol,
-    seen: As,
+    seen: ExpectedSource,
 }
 
-/// As whom the pod is to be seen.
+/// The source with which the pod is to be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum As {
+enum ExpectedSource {
     Web,
     Itself,
 }
 
 /// A call to a port; from a port that tests do not name.
 pub(crate) fn to(port: u16, protocol: Protocol) -> Call {
-    Call { called: OUTSIDE, source_port: None, port, protocol, seen: As::Web }
+    Call { called: OUTSIDE, source_port: None, port, protocol, seen: ExpectedSource::Web }
 }
 
 /// A call from a port to a port. Each only once in a lab: conntrack remembers it.
@@ -48,12 +48,12 @@ impl Call {
 
     /// It is seen with the address of `web`.
     pub(crate) fn translated(self) -> Self {
-        Self { seen: As::Web, ..self }
+        Self { seen: ExpectedSource::Web, ..self }
     }
 
     /// It is seen with the pod's own address.
     pub(crate) fn untouched(self) -> Self {
-        Self { seen: As::Itself, ..self }
+        Self { seen: ExpectedSource::Itself, ..self }
     }
 
     fn destination(self, address: IpAddr) -> Destination {
@@ -63,9 +63,9 @@ impl Call {
 
     fn expected(self, pod: &Pod, address: IpAddr) -> IpAddr {
         match self.seen {
-            As::Itself => pod.like(address),
-            As::Web if address.is_ipv4() => WEB_V4,
-            As::Web => WEB_V6,
+            ExpectedSource::Itself => pod.like(address),
+            ExpectedSource::Web if address.is_ipv4() => WEB_V4,
+            ExpectedSource::Web => WEB_V6,
         }
     }
 }

@@ -8,20 +8,20 @@ use lab::Protocol;
 use lab::addresses::OUTSIDE_V4;
 use lab::manifest::{self, Service};
 
-use crate::stage::{OTHER_V4, Stage, WEB_V4, program, web};
+use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program, web};
 
 /// The kernel's state is what `run` makes of the manifests, no more and no less.
-pub(crate) fn expect_exact(stage: &Stage) -> Result<()> {
-    let (code, printed) = program().diff(&stage.lab, &stage.manifests)?;
+pub(crate) fn expect_exact(fixture: &Fixture) -> Result<()> {
+    let (code, printed) = program().diff(&fixture.lab, &fixture.manifests)?;
     ensure!(code == Some(0), "the kernel differs from the manifests ({code:?}):\n{printed}");
     Ok(())
 }
 
 /// The pods that are seen as `web`, of three.
-fn translated(stage: &Stage) -> Result<Vec<u8>> {
+fn translated(fixture: &Fixture) -> Result<Vec<u8>> {
     let seen = |number: &u8| {
-        let pod = stage.lab.pod(*number);
-        stage.lab.seen_from(pod, OUTSIDE_V4, Protocol::Udp).map(|seen| seen == WEB_V4.into())
+        let pod = fixture.lab.pod(*number);
+        fixture.lab.seen_from(pod, OUTSIDE_V4, Protocol::Udp).map(|seen| seen == WEB_V4.into())
     };
     let mut numbers = Vec::new();
     for number in 1..=3 {
@@ -32,74 +32,74 @@ fn translated(stage: &Stage) -> Result<Vec<u8>> {
     Ok(numbers)
 }
 
-fn endpoints(stage: &Stage, service: &str, pods: &[u8]) -> Result<()> {
-    let addresses: Vec<IpAddr> = pods.iter().map(|number| stage.lab.pod(*number).v4()).collect();
-    stage.manifests.write(&manifest::endpoints(service, addresses))
+fn endpoints(fixture: &Fixture, service: &str, pods: &[u8]) -> Result<()> {
+    let addresses: Vec<IpAddr> = pods.iter().map(|number| fixture.lab.pod(*number).v4()).collect();
+    fixture.manifests.write(&manifest::endpoints(service, addresses))
 }
 
 /// P5: one, three, none, one.
 pub(crate) fn endpoints_come_and_go() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let mut egressd = stage.run_until_translated()?;
+    let fixture = Fixture::with_web()?;
+    let mut egressd = fixture.run_until_translated()?;
     for pods in [&[1, 2, 3][..], &[], &[2]] {
-        endpoints(&stage, "web", pods)?;
-        egressd.wait_until(&format!("pods {pods:?} are translated"), || Ok(translated(&stage)? == pods))?;
-        expect_exact(&stage)?;
+        endpoints(&fixture, "web", pods)?;
+        egressd.wait_until(&format!("pods {pods:?} are translated"), || Ok(translated(&fixture)? == pods))?;
+        expect_exact(&fixture)?;
     }
     egressd.stop()
 }
 
 /// P5: a ClusterIP has no address to translate to.
 pub(crate) fn a_service_that_turns_into_a_cluster_ip_loses_its_snat() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let mut egressd = stage.run_until_translated()?;
-    stage.manifests.write(&web().of_type("ClusterIP"))?;
-    egressd.wait_until("no pod is translated", || Ok(translated(&stage)?.is_empty()))?;
-    expect_exact(&stage)?;
-    stage.expect_no_element()?;
+    let fixture = Fixture::with_web()?;
+    let mut egressd = fixture.run_until_translated()?;
+    fixture.manifests.write(&web().of_type("ClusterIP"))?;
+    egressd.wait_until("no pod is translated", || Ok(translated(&fixture)?.is_empty()))?;
+    expect_exact(&fixture)?;
+    fixture.expect_no_element()?;
     egressd.stop()
 }
 
 /// P5 and P6: one Service goes, one changes, one comes, without a restart.
 pub(crate) fn what_happens_while_egressd_is_down_is_exact_after_the_start() -> Result<()> {
-    let stage = Stage::with_web()?;
+    let fixture = Fixture::with_web()?;
     let asking = |name: &str, address: IpAddr| -> Service { manifest::service(name).addresses([address]).egress() };
-    stage.manifests.write(&asking("goes", OTHER_V4))?;
-    endpoints(&stage, "goes", &[2])?;
-    stage.run_until_translated()?.stop()?;
+    fixture.manifests.write(&asking("goes", OTHER_V4))?;
+    endpoints(&fixture, "goes", &[2])?;
+    fixture.run_until_translated()?.stop()?;
 
-    stage.manifests.remove(&asking("goes", OTHER_V4))?;
-    stage.manifests.write(&web().annotation("egress-destination-ports", "udp:53"))?;
-    stage.manifests.write(&asking("comes", OTHER_V4))?;
-    endpoints(&stage, "comes", &[3])?;
+    fixture.manifests.remove(&asking("goes", OTHER_V4))?;
+    fixture.manifests.write(&web().annotation("egress-destination-ports", "udp:53"))?;
+    fixture.manifests.write(&asking("comes", OTHER_V4))?;
+    endpoints(&fixture, "comes", &[3])?;
 
-    let mut egressd = stage.run()?;
-    egressd.wait_until_seen(stage.lab.pod(3), OUTSIDE_V4, OTHER_V4.into())?;
-    expect_exact(&stage)?;
-    let [web, gone] = [1, 2].map(|number| stage.lab.pod(number));
-    stage.lab.expect_seen(web, (OUTSIDE_V4, 53), Protocol::Udp, WEB_V4)?;
-    stage.lab.expect_seen(web, (OUTSIDE_V4, 80), Protocol::Udp, web.v4())?;
-    stage.lab.expect_seen(gone, OUTSIDE_V4, Protocol::Udp, gone.v4())?;
+    let mut egressd = fixture.run()?;
+    egressd.wait_until_seen(fixture.lab.pod(3), OUTSIDE_V4, OTHER_V4.into())?;
+    expect_exact(&fixture)?;
+    let [web, gone] = [1, 2].map(|number| fixture.lab.pod(number));
+    fixture.lab.expect_seen(web, (OUTSIDE_V4, 53), Protocol::Udp, WEB_V4)?;
+    fixture.lab.expect_seen(web, (OUTSIDE_V4, 80), Protocol::Udp, web.v4())?;
+    fixture.lab.expect_seen(gone, OUTSIDE_V4, Protocol::Udp, gone.v4())?;
     egressd.stop()
 }
 
 /// P4 over a restart: what was accepted last is remembered in the state directory, and only there.
 pub(crate) fn what_was_accepted_last_survives_a_restart_with_its_state_directory() -> Result<()> {
-    let stage = Stage::with_web()?;
-    stage.run_until_translated()?.stop()?;
+    let fixture = Fixture::with_web()?;
+    fixture.run_until_translated()?.stop()?;
     let misspelled = manifest::service("web").addresses([WEB_V4]).annotation("egress", "ture");
-    stage.manifests.write(&misspelled)?;
+    fixture.manifests.write(&misspelled)?;
 
-    let mut egressd = stage.run()?;
-    endpoints(&stage, "web", &[1, 2])?;
-    egressd.wait_until("today's endpoints are translated", || Ok(translated(&stage)? == [1, 2]))?;
+    let mut egressd = fixture.run()?;
+    endpoints(&fixture, "web", &[1, 2])?;
+    egressd.wait_until("today's endpoints are translated", || Ok(translated(&fixture)? == [1, 2]))?;
     egressd.stop()?;
 
-    std::fs::remove_dir_all(stage.manifests.state())?;
-    let mut egressd = stage.run()?;
+    std::fs::remove_dir_all(fixture.manifests.state())?;
+    let mut egressd = fixture.run()?;
     // What was accepted is unknown then, and not nothing.
     egressd.wait_until_log_has("state-lost")?;
     egressd.wait_until_log_has("kernel-keeps")?;
-    anyhow::ensure!(translated(&stage)? == [1, 2], "{}", egressd.circumstances());
+    anyhow::ensure!(translated(&fixture)? == [1, 2], "{}", egressd.circumstances());
     egressd.stop()
 }

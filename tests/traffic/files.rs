@@ -5,30 +5,30 @@ use lab::addresses::OUTSIDE_V4;
 use lab::manifest::{self, Manifest, endpoints};
 use lab::{Egressd, Protocol};
 
-use crate::stage::{OTHER_V4, Stage, WEB_V4, web};
+use crate::fixture::{Fixture, OTHER_V4, WEB_V4, web};
 
 /// P1: the annotation decides, and nothing needs a restart.
 pub(crate) fn an_edited_annotation_takes_effect_at_once() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let pod = stage.selected();
-    let mut egressd = stage.run_until_translated()?;
+    let fixture = Fixture::with_web()?;
+    let pod = fixture.selected();
+    let mut egressd = fixture.run_until_translated()?;
 
-    stage.manifests.write(&manifest::service("web").addresses([WEB_V4]).annotation("egress", "false"))?;
+    fixture.manifests.write(&manifest::service("web").addresses([WEB_V4]).annotation("egress", "false"))?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, pod.v4().into())?;
 
-    stage.manifests.write(&manifest::service("web").asks_for(&[OTHER_V4]).egress())?;
+    fixture.manifests.write(&manifest::service("web").asks_for(&[OTHER_V4]).egress())?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, OTHER_V4.into())?;
     egressd.stop()
 }
 
 /// P3.
 pub(crate) fn a_new_address_never_shows_the_pod_in_between() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let pod = stage.selected();
-    let mut egressd = stage.run_until_translated()?;
-    let tally = stage.lab.seen_during(pod, OUTSIDE_V4, Protocol::Udp, || {
+    let fixture = Fixture::with_web()?;
+    let pod = fixture.selected();
+    let mut egressd = fixture.run_until_translated()?;
+    let tally = fixture.lab.seen_during(pod, OUTSIDE_V4, Protocol::Udp, || {
         for address in [OTHER_V4, WEB_V4, OTHER_V4, WEB_V4, OTHER_V4] {
-            stage.manifests.write(&web().addresses([address]))?;
+            fixture.manifests.write(&web().addresses([address]))?;
             egressd.wait_until_seen(pod, OUTSIDE_V4, address.into())?;
         }
         Ok(())
@@ -52,45 +52,45 @@ pub(crate) fn a_truncated_file_is_named_and_its_last_good_state_stays() -> Resul
 
 /// P4: bad input does not stick.
 pub(crate) fn a_corrected_file_takes_effect() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let mut egressd = stage.run_until_translated()?;
-    break_web(&stage, &mut egressd, "{")?;
-    stage.manifests.write(&web().addresses([OTHER_V4]))?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, OTHER_V4.into())?;
+    let fixture = Fixture::with_web()?;
+    let mut egressd = fixture.run_until_translated()?;
+    break_web(&fixture, &mut egressd, "{")?;
+    fixture.manifests.write(&web().addresses([OTHER_V4]))?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, OTHER_V4.into())?;
     egressd.stop()
 }
 
 /// P4: a directory that cannot be read is no order to delete everything.
 pub(crate) fn a_vanished_directory_is_named_and_everything_stays_in_force() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let mut egressd = stage.run_until_translated()?;
+    let fixture = Fixture::with_web()?;
+    let mut egressd = fixture.run_until_translated()?;
     egressd.turn_page();
-    stage.manifests.vanish()?;
-    egressd.wait_until_log_has(&stage.manifests.path().to_string_lossy())?;
-    egressd.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
+    fixture.manifests.vanish()?;
+    egressd.wait_until_log_has(&fixture.manifests.path().to_string_lossy())?;
+    egressd.expect_seen(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
 
-    stage.manifests.reappear()?;
-    stage.manifests.write(&web().addresses([OTHER_V4]))?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, OTHER_V4.into())?;
+    fixture.manifests.reappear()?;
+    fixture.manifests.write(&web().addresses([OTHER_V4]))?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, OTHER_V4.into())?;
     egressd.stop()
 }
 
 /// The file of `web` gets a text that is no manifest; then another Service shows that everything else goes on.
 fn expect_that_the_last_good_state_stays(text: &str) -> Result<()> {
-    let stage = Stage::with_web()?;
-    let mut egressd = stage.run_until_translated()?;
-    break_web(&stage, &mut egressd, text)?;
+    let fixture = Fixture::with_web()?;
+    let mut egressd = fixture.run_until_translated()?;
+    break_web(&fixture, &mut egressd, text)?;
 
-    let pod = stage.lab.pod(2);
-    stage.manifests.write(&manifest::service("api").addresses([OTHER_V4]).egress())?;
-    stage.manifests.write(&endpoints("api", [pod.v4()]))?;
+    let pod = fixture.lab.pod(2);
+    fixture.manifests.write(&manifest::service("api").addresses([OTHER_V4]).egress())?;
+    fixture.manifests.write(&endpoints("api", [pod.v4()]))?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, OTHER_V4.into())?;
-    egressd.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
+    egressd.expect_seen(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
     egressd.stop()
 }
 
-fn break_web(stage: &Stage, egressd: &mut Egressd<'_>, text: &str) -> Result<()> {
+fn break_web(fixture: &Fixture, egressd: &mut Egressd<'_>, text: &str) -> Result<()> {
     egressd.turn_page();
-    stage.manifests.write_text(&web().file_name(), text)?;
+    fixture.manifests.write_text(&web().file_name(), text)?;
     egressd.wait_until_log_has(&web().file_name())
 }

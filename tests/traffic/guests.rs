@@ -12,7 +12,7 @@ use lab::manifest::{Policy, policy};
 use lab::wait_until;
 use serde_json::Value;
 
-use crate::stage::{Stage, program};
+use crate::fixture::{Fixture, program};
 
 #[path = "../../host/build/guest.rs"]
 mod guest;
@@ -44,31 +44,31 @@ pub(crate) fn private_guard(networks: &str) -> Result<Policy> {
 }
 
 /// `status --output json`.
-pub(crate) fn document(stage: &Stage) -> Result<Value> {
-    let (code, printed) = program().status(&stage.lab, &stage.manifests, &["--output", "json"])?;
+pub(crate) fn document(fixture: &Fixture) -> Result<Value> {
+    let (code, printed) = program().status(&fixture.lab, &fixture.manifests, &["--output", "json"])?;
     serde_json::from_str(&printed).with_context(|| format!("status printed this, with exit code {code:?}: {printed}"))
 }
 
 /// A policy in the status document.
-pub(crate) fn policy_status(stage: &Stage, name: &str) -> Result<Value> {
-    let document = document(stage)?;
+pub(crate) fn policy_status(fixture: &Fixture, name: &str) -> Result<Value> {
+    let document = document(fixture)?;
     let policies = document["policies"].as_array().into_iter().flatten();
     Ok(policies.into_iter().find(|policy| policy["name"] == name).cloned().unwrap_or_default())
 }
 
 /// A Service in the status document.
-pub(crate) fn service(stage: &Stage, name: &str) -> Result<Value> {
-    let document = document(stage)?;
+pub(crate) fn service(fixture: &Fixture, name: &str) -> Result<Value> {
+    let document = document(fixture)?;
     let services = document["services"].as_array().into_iter().flatten();
     Ok(services.into_iter().find(|service| service["name"] == name).cloned().unwrap_or_default())
 }
 
 /// Waits until a policy's trouble has a part; null has the part "null".
-pub(crate) fn wait_until_trouble(stage: &Stage, name: &str, part: &str) -> Result<()> {
+pub(crate) fn wait_until_trouble(fixture: &Fixture, name: &str, part: &str) -> Result<()> {
     let mut last = String::new();
     let has = || {
         // It may not answer yet.
-        last = policy_status(stage, name).map(|policy| policy["trouble"].to_string()).unwrap_or_default();
+        last = policy_status(fixture, name).map(|policy| policy["trouble"].to_string()).unwrap_or_default();
         Ok(last.contains(part))
     };
     wait_until(&format!("policy {name} is in trouble: {part:?}"), lab::DEADLINE, has)

@@ -8,7 +8,7 @@ use lab::addresses::{OUTSIDE_V4, load_balancer_v4};
 use lab::manifest::{EndpointSlice, Manifest, PodObject, Service, endpoints, pod, service};
 use lab::{Egressd, Lab, Pod, Protocol};
 
-use crate::stage::{Stage, WEB_V4, expect_only, web};
+use crate::fixture::{Fixture, WEB_V4, expect_only, web};
 
 const EVIL: IpAddr = load_balancer_v4(4);
 const PORTS: [u16; 2] = [80, 443];
@@ -32,24 +32,24 @@ const KINDS: [(Option<Annotation>, &[u16]); 3] = [
 
 /// The Service `web` of the namespace `default` is in front of pods 1 and 5, which run there. That of `evil`, which is
 /// older, lists all pods, and says of pod 5 that it is one of its own.
-struct Tenants {
-    stage: Stage,
+struct ForeignPodClaim {
+    fixture: Fixture,
 }
 
-impl Tenants {
+impl ForeignPodClaim {
     fn new() -> Result<Self> {
-        let stage = Stage::in_lab(Lab::builder().pods(5).build()?)?;
-        let tenants = Self { stage };
+        let fixture = Fixture::in_lab(Lab::builder().pods(5).build()?)?;
+        let tenants = Self { fixture };
         let [first, last] = [SELECTED, FORGED].map(|number| tenants.pod(number).v4());
         let slice = endpoints("web", [first, last]).naming(first, "default", "web-1").naming(last, "default", "web-2");
-        tenants.stage.manifests.write(&web().created("2020-01-01T00:00:00Z"))?;
-        tenants.stage.manifests.write(&slice)?;
-        tenants.stage.manifests.write(&tenants.forged())?;
+        tenants.fixture.manifests.write(&web().created("2020-01-01T00:00:00Z"))?;
+        tenants.fixture.manifests.write(&slice)?;
+        tenants.fixture.manifests.write(&tenants.forged())?;
         Ok(tenants)
     }
 
     fn pod(&self, number: u8) -> &Pod {
-        self.stage.lab.pod(number)
+        self.fixture.lab.pod(number)
     }
 
     fn forged(&self) -> EndpointSlice {
@@ -73,7 +73,7 @@ impl Tenants {
     fn write_pods(&self) -> Result<()> {
         let pods = self.pods();
         let pods: Vec<&dyn Manifest> = pods.iter().map(|pod| pod as &dyn Manifest).collect();
-        self.stage.manifests.write_together("pods.yaml", &pods)
+        self.fixture.manifests.write_together("pods.yaml", &pods)
     }
 
     /// As whom each pod is seen at each port. `evil` says so of what its Service takes; what it does not match falls to
@@ -113,10 +113,10 @@ fn evil(annotation: Option<Annotation>) -> Service {
 
 pub(crate) fn what_a_slice_takes_of_other_tenants_without_and_with_the_pods_of_the_node() -> Result<()> {
     for (annotation, ports) in KINDS {
-        let tenants = Tenants::new()?;
-        let stage = &tenants.stage;
-        stage.manifests.write(&evil(annotation))?;
-        let mut egressd = stage.run()?;
+        let tenants = ForeignPodClaim::new()?;
+        let fixture = &tenants.fixture;
+        fixture.manifests.write(&evil(annotation))?;
+        let mut egressd = fixture.run()?;
         egressd.wait_until_seen(tenants.pod(NO_POD), (OUTSIDE_V4, 80), EVIL.into())?;
         egressd.wait_until_seen(tenants.pod(SELECTED), (OUTSIDE_V4, 80), WEB_V4.into())?;
         tenants.expect_without_pods(&egressd, ports)?;
@@ -128,13 +128,13 @@ pub(crate) fn what_a_slice_takes_of_other_tenants_without_and_with_the_pods_of_t
             egressd.wait_until_seen(unknown, (OUTSIDE_V4, 80), unknown.v4().into())?;
             ["foreign-pod", "unknown-pod"].into_iter().try_for_each(|code| egressd.wait_until_log_has(code))
         };
-        let seen = stage.lab.seen_during(tenants.pod(SELECTED), (OUTSIDE_V4, 443), Protocol::Tcp, during)?;
+        let seen = fixture.lab.seen_during(tenants.pod(SELECTED), (OUTSIDE_V4, 443), Protocol::Tcp, during)?;
         expect_only(&seen, WEB_V4)?;
         tenants.expect_with_pods(&egressd, ports)?;
         egressd.stop()?;
 
         // And so it is from the start.
-        let mut egressd = stage.run()?;
+        let mut egressd = fixture.run()?;
         egressd.wait_until_log_has("unknown-pod")?;
         tenants.expect_with_pods(&egressd, ports)?;
         egressd.stop()?;
@@ -143,16 +143,16 @@ pub(crate) fn what_a_slice_takes_of_other_tenants_without_and_with_the_pods_of_t
 }
 
 pub(crate) fn an_endpoint_whose_pod_is_gone_is_reported_and_translated_again_when_it_is_back() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let (selected, other) = (stage.selected(), stage.lab.pod(2));
+    let fixture = Fixture::with_web()?;
+    let (selected, other) = (fixture.selected(), fixture.lab.pod(2));
     let web_1 = pod("default", "web-1", [selected.v4()]);
-    stage.manifests.write(&web_1)?;
-    stage.manifests.write(&pod("default", "other", [other.v4()]))?;
-    let mut egressd = stage.run_until_translated()?;
-    stage.manifests.remove(&web_1)?;
+    fixture.manifests.write(&web_1)?;
+    fixture.manifests.write(&pod("default", "other", [other.v4()]))?;
+    let mut egressd = fixture.run_until_translated()?;
+    fixture.manifests.remove(&web_1)?;
     egressd.wait_until_log_has("unknown-pod")?;
     egressd.wait_until_seen(selected, OUTSIDE_V4, selected.v4().into())?;
-    stage.manifests.write(&web_1)?;
+    fixture.manifests.write(&web_1)?;
     egressd.wait_until_seen(selected, OUTSIDE_V4, WEB_V4.into())?;
     egressd.stop()
 }

@@ -7,74 +7,74 @@ use lab::addresses::{NODE_NAME, OUTSIDE_V4, POD_NETWORK_V4};
 use lab::manifest::{self, endpoints};
 use lab::{Pod, Program, Protocol};
 
-use crate::stage::{Stage, WEB_V4, program, web};
+use crate::fixture::{Fixture, WEB_V4, program, web};
 
 /// With `web` in front of pods 1 and 2, on a Node that has these networks for its pods.
-fn stage(pod_networks: &[&str]) -> Result<Stage> {
-    let stage = Stage::new()?;
-    stage.manifests.write(&manifest::node().pod_networks(pod_networks))?;
-    stage.manifests.write(&web())?;
-    stage.manifests.write(&endpoints("web", [1, 2].map(|number| stage.lab.pod(number).v4())))?;
-    Ok(stage)
+fn fixture(pod_networks: &[&str]) -> Result<Fixture> {
+    let fixture = Fixture::new()?;
+    fixture.manifests.write(&manifest::node().pod_networks(pod_networks))?;
+    fixture.manifests.write(&web())?;
+    fixture.manifests.write(&endpoints("web", [1, 2].map(|number| fixture.lab.pod(number).v4())))?;
+    Ok(fixture)
 }
 
-fn seen(stage: &Stage, pod: &Pod) -> Result<String> {
-    Ok(stage.lab.seen_from(pod, OUTSIDE_V4, Protocol::Tcp)?.to_string())
+fn seen(fixture: &Fixture, pod: &Pod) -> Result<String> {
+    Ok(fixture.lab.seen_from(pod, OUTSIDE_V4, Protocol::Tcp)?.to_string())
 }
 
-fn expect(stage: &Stage, program: &Program, expected: [IpAddr; 2], code: &str) -> Result<()> {
-    let mut egressd = program.run(&stage.lab, &stage.manifests)?;
+fn expect(fixture: &Fixture, program: &Program, expected: [IpAddr; 2], code: &str) -> Result<()> {
+    let mut egressd = program.run(&fixture.lab, &fixture.manifests)?;
     egressd.wait_until_log_has("running")?;
     egressd.wait_until_log_has(code)?;
     for (number, expected) in (1..).zip(expected) {
-        let seen = seen(stage, stage.lab.pod(number))?;
+        let seen = seen(fixture, fixture.lab.pod(number))?;
         ensure!(seen == expected.to_string(), "pod {number} is seen as {seen}\n{}", egressd.circumstances());
     }
     egressd.stop()?;
-    program.clean(&stage.lab)
+    program.clean(&fixture.lab)
 }
 
 /// P2.
 pub(crate) fn where_no_node_says_where_pods_live_nothing_private_is_translated_to_until_a_setting_does() -> Result<()> {
-    let stage = stage(&[])?;
-    let pods = [1, 2].map(|number| stage.lab.pod(number).v4());
-    expect(&stage, &program(), pods, "networks-assumed")?;
+    let fixture = fixture(&[])?;
+    let pods = [1, 2].map(|number| fixture.lab.pod(number).v4());
+    expect(&fixture, &program(), pods, "networks-assumed")?;
     let with = |value: &str| program().environment("EGRESSD_INSIDE_NETWORKS", value);
-    expect(&stage, &with("none"), [WEB_V4; 2], "default/web")?;
-    expect(&stage, &with(POD_NETWORK_V4), [WEB_V4; 2], "default/web")?;
-    expect(&stage, &with("172.18.0.0/16,10.0.0.0/16"), pods, "default/web")
+    expect(&fixture, &with("none"), [WEB_V4; 2], "default/web")?;
+    expect(&fixture, &with(POD_NETWORK_V4), [WEB_V4; 2], "default/web")?;
+    expect(&fixture, &with("172.18.0.0/16,10.0.0.0/16"), pods, "default/web")
 }
 
 /// P2.
 pub(crate) fn a_pod_outside_of_all_known_networks_is_not_translated_to_private_destinations_and_others_are()
 -> Result<()> {
-    let stage = stage(&["10.0.0.2/31"])?;
-    let expected = [stage.lab.pod(1).v4(), WEB_V4];
-    expect(&stage, &program(), expected, "endpoint-outside-pod-networks")?;
-    expect(&stage, &program().environment("EGRESSD_INSIDE_NETWORKS", "none"), [WEB_V4; 2], "default/web")
+    let fixture = fixture(&["10.0.0.2/31"])?;
+    let expected = [fixture.lab.pod(1).v4(), WEB_V4];
+    expect(&fixture, &program(), expected, "endpoint-outside-pod-networks")?;
+    expect(&fixture, &program().environment("EGRESSD_INSIDE_NETWORKS", "none"), [WEB_V4; 2], "default/web")
 }
 
 /// P2 is no tenant's to widen: a slice that lists an address outside, and a Service that leads to it, close it for no other pod.
 pub(crate) fn a_tenant_who_lists_an_address_outside_changes_nothing_for_others() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let mut egressd = stage.run_until_translated()?;
-    stage.manifests.write(&manifest::service("mine").namespace("evil"))?;
+    let fixture = Fixture::with_web()?;
+    let mut egressd = fixture.run_until_translated()?;
+    fixture.manifests.write(&manifest::service("mine").namespace("evil"))?;
     let forged = endpoints("mine", [OUTSIDE_V4]).namespace("evil").naming(OUTSIDE_V4, "evil", "mine-1");
-    stage.manifests.write(&forged)?;
+    fixture.manifests.write(&forged)?;
     // A change of another Service that comes after it is in force, so the slice was taken in.
-    stage.manifests.write(&manifest::service("other").addresses([WEB_V4]).egress())?;
-    stage.manifests.write(&endpoints("other", [stage.lab.pod(2).v4()]))?;
-    egressd.wait_until_seen(stage.lab.pod(2), OUTSIDE_V4, WEB_V4.into())?;
-    let seen = seen(&stage, stage.selected())?;
+    fixture.manifests.write(&manifest::service("other").addresses([WEB_V4]).egress())?;
+    fixture.manifests.write(&endpoints("other", [fixture.lab.pod(2).v4()]))?;
+    egressd.wait_until_seen(fixture.lab.pod(2), OUTSIDE_V4, WEB_V4.into())?;
+    let seen = seen(&fixture, fixture.selected())?;
     ensure!(seen == WEB_V4.to_string(), "seen as {seen}");
     egressd.stop()
 }
 
 /// Whoever asks why a destination is not translated to finds it with the reason.
 pub(crate) fn status_lists_what_is_inside_and_why() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let egressd = stage.run_until_translated()?;
-    let (code, text) = program().status(&stage.lab, &stage.manifests, &["--inside"])?;
+    let fixture = Fixture::with_web()?;
+    let egressd = fixture.run_until_translated()?;
+    let (code, text) = program().status(&fixture.lab, &fixture.manifests, &["--inside"])?;
     ensure!(code == Some(0), "{text}");
     for line in [
         format!("10.0.0.0/24  pod network of Node {NODE_NAME}"),
@@ -86,7 +86,7 @@ pub(crate) fn status_lists_what_is_inside_and_why() -> Result<()> {
         let columns = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         ensure!(text.lines().any(|found| columns(found) == columns(&line)), "{line} is missing in\n{text}");
     }
-    let (_, json) = program().status(&stage.lab, &stage.manifests, &["--inside", "--output=json"])?;
+    let (_, json) = program().status(&fixture.lab, &fixture.manifests, &["--inside", "--output=json"])?;
     ensure!(json.contains("\"destination\": \"10.0.0.0/24\""), "{json}");
     egressd.stop()
 }

@@ -10,7 +10,7 @@ use lab::installations::{Installation, Knowledge};
 use lab::manifest::Directory;
 use lab::{Egressd, Lab, Pod, Program, Protocol};
 
-use crate::stage::{WEB_V4, WEB_V6, expect_only, program};
+use crate::fixture::{WEB_V4, WEB_V6, expect_only, program};
 
 /// The subnets that pods of [`Installation::VpcCni`] have addresses of.
 const SUBNETS: &str = "192.168.0.0/19,192.168.32.0/19";
@@ -38,26 +38,26 @@ pub(crate) fn pods_of_usual_installations_reach_each_other_untranslated_whatever
     let mut lab = Lab::builder().two_nodes().pods(2).build()?;
     for installation in Installation::ALL {
         installation.connect(&mut lab)?;
-        let scene = Scene::of(installation, &lab)?;
+        let fixture = InstallationFixture::of(installation, &lab)?;
         let trial = match installation.knowledge() {
-            Knowledge::FromObjects => Scene::its_objects_say_where_pods_are,
-            Knowledge::Unknown => Scene::a_setting_says_where_pods_are,
+            Knowledge::FromObjects => InstallationFixture::its_objects_say_where_pods_are,
+            Knowledge::Unknown => InstallationFixture::a_setting_says_where_pods_are,
         };
         let far = installation.pods()?[1].clone();
-        scene.untranslated_during(&far, &mut || trial(&scene)).with_context(|| format!("{installation:?}"))?;
+        fixture.untranslated_during(&far, &mut || trial(&fixture)).with_context(|| format!("{installation:?}"))?;
         program().clean(&lab)?;
     }
     Ok(())
 }
 
 /// An installation in a lab, with manifests that egressd on the first node follows.
-struct Scene<'a> {
+struct InstallationFixture<'a> {
     lab: &'a Lab,
     manifests: Directory,
     whole: String,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> InstallationFixture<'a> {
     fn of(installation: Installation, lab: &'a Lab) -> Result<Self> {
         let text = installation.manifests().replace("192.0.2.2}", &format!("{WEB_V4}}}"));
         let whole = text.replace("2001:db8:1::2", &WEB_V6.to_string());

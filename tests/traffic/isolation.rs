@@ -9,14 +9,14 @@ use anyhow::{Result, anyhow, ensure};
 use lab::addresses::{OUTSIDE_V4, load_balancer_v4};
 use lab::{Protocol, manifest};
 
+use crate::fixture::{Fixture, OTHER_V4, WEB_V4, expect_only, web};
 use crate::guests::{HOSTILE, policy_status, service};
 use crate::policies::wait_until_failed;
-use crate::stage::{OTHER_V4, Stage, WEB_V4, expect_only, web};
 
 /// What packets of pod 1 were seen as while egressd is started anew and runs until `ready`.
-fn restart(stage: &Stage, ready: impl Fn() -> Result<bool>) -> Result<()> {
-    let seen: BTreeMap<_, _> = stage.lab.seen_during(stage.selected(), OUTSIDE_V4, Protocol::Tcp, || {
-        let mut egressd = stage.run()?;
+fn restart(fixture: &Fixture, ready: impl Fn() -> Result<bool>) -> Result<()> {
+    let seen: BTreeMap<_, _> = fixture.lab.seen_during(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, || {
+        let mut egressd = fixture.run()?;
         egressd.wait_until_log_has("running")?;
         egressd.wait_until("it is through", &ready)?;
         thread::sleep(Duration::from_millis(500));
@@ -27,40 +27,40 @@ fn restart(stage: &Stage, ready: impl Fn() -> Result<bool>) -> Result<()> {
 
 /// P6, P7: forty Services with 12 kB of bad ports each are invalid, and that is all.
 pub(crate) fn a_tenants_bad_text_takes_no_policy_and_no_rule_from_another() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let mut egressd = stage.run_until_translated()?;
+    let fixture = Fixture::with_web()?;
+    let mut egressd = fixture.run_until_translated()?;
     let bad = vec!["x"; 6_000].join(",");
     for number in 0..40 {
         let name = format!("bad-{number}");
         let service = manifest::service(&name).namespace("a-tenant").addresses([load_balancer_v4(4)]).egress();
         let service = service.annotation("egress-destination-ports", &bad);
-        let endpoints = manifest::endpoints(&name, [stage.unselected().v4()]).namespace("a-tenant");
-        stage.manifests.write_together(&format!("{name}.yaml"), &[&service, &endpoints])?;
+        let endpoints = manifest::endpoints(&name, [fixture.unselected().v4()]).namespace("a-tenant");
+        fixture.manifests.write_together(&format!("{name}.yaml"), &[&service, &endpoints])?;
     }
     let new = manifest::service("new").namespace("z-victim").addresses([OTHER_V4]).egress();
-    let endpoints = manifest::endpoints("new", [stage.lab.pod(2).v4()]).namespace("z-victim");
-    stage.manifests.write_together("new.yaml", &[&new, &endpoints])?;
-    egressd.wait_until_seen(stage.lab.pod(2), OUTSIDE_V4, OTHER_V4.into())?;
-    egressd.wait_until("the bad ones are invalid", || Ok(service(&stage, "bad-39")?["state"] == "invalid"))?;
-    let slowed = policy_status(&stage, "annotations")?["slowed"].clone();
+    let endpoints = manifest::endpoints("new", [fixture.lab.pod(2).v4()]).namespace("z-victim");
+    fixture.manifests.write_together("new.yaml", &[&new, &endpoints])?;
+    egressd.wait_until_seen(fixture.lab.pod(2), OUTSIDE_V4, OTHER_V4.into())?;
+    egressd.wait_until("the bad ones are invalid", || Ok(service(&fixture, "bad-39")?["state"] == "invalid"))?;
+    let slowed = policy_status(&fixture, "annotations")?["slowed"].clone();
     ensure!(slowed.is_null(), "{slowed}");
     egressd.stop()?;
-    restart(&stage, || Ok(service(&stage, "bad-39")?["state"] == "invalid"))
+    restart(&fixture, || Ok(service(&fixture, "bad-39")?["state"] == "invalid"))
 }
 
 /// P6: the last good draft is remembered.
 pub(crate) fn a_service_whose_policy_cannot_answer_keeps_its_rules_over_a_restart() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let egressd = stage.run_until_translated()?;
+    let fixture = Fixture::with_web()?;
+    let egressd = fixture.run_until_translated()?;
     let looping = manifest::policy("guard").wasm(&HOSTILE).annotation("order", "-1").settings(r#"{"do": "loop"}"#);
-    stage.manifests.write(&looping)?;
-    wait_until_failed(&stage, "web")?;
+    fixture.manifests.write(&looping)?;
+    wait_until_failed(&fixture, "web")?;
     egressd.stop()?;
-    restart(&stage, || Ok(service(&stage, "web")?["state"] == "failed"))
+    restart(&fixture, || Ok(service(&fixture, "web")?["state"] == "failed"))
 }
 
 /// Edits a dear Service of each of twelve namespaces again and again until `over`, as fast as egressd takes it in.
-fn edit_dear_services(stage: &Stage, over: &AtomicBool) -> Result<()> {
+fn edit_dear_services(fixture: &Fixture, over: &AtomicBool) -> Result<()> {
     let networks: Vec<String> = (0..4_000).map(|i| format!("20.{}.{}.0/24", i >> 8, i & 255)).collect();
     let networks = networks.join(",");
     for edit in (0..250).cycle().take_while(|_| !over.load(Ordering::Relaxed)) {
@@ -69,7 +69,7 @@ fn edit_dear_services(stage: &Stage, over: &AtomicBool) -> Result<()> {
                 manifest::service("dear").namespace(&format!("a{namespace}")).addresses([load_balancer_v4(4)]);
             let service =
                 service.egress().annotation("egress-allowed-networks", &format!("{networks},9.9.{edit}.0/24"));
-            stage.manifests.write_together(&format!("dear-{namespace}.yaml"), &[&service])?;
+            fixture.manifests.write_together(&format!("dear-{namespace}.yaml"), &[&service])?;
         }
         thread::sleep(Duration::from_millis(200));
     }
@@ -78,19 +78,19 @@ fn edit_dear_services(stage: &Stage, over: &AtomicBool) -> Result<()> {
 
 /// P1, P3: the pod is seen as what the old or the new state says, and what changes comes into force while the edits go on.
 pub(crate) fn while_others_edit_dear_services_all_the_time_a_new_address_and_a_new_pod_come_into_force() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let (pod, over) = (stage.selected(), AtomicBool::new(false));
-    let mut egressd = stage.run_until_translated()?;
+    let fixture = Fixture::with_web()?;
+    let (pod, over) = (fixture.selected(), AtomicBool::new(false));
+    let mut egressd = fixture.run_until_translated()?;
     let tally = thread::scope(|scope| {
-        let edits = scope.spawn(|| edit_dear_services(&stage, &over));
-        let tally = stage.lab.seen_during(pod, OUTSIDE_V4, Protocol::Tcp, || {
+        let edits = scope.spawn(|| edit_dear_services(&fixture, &over));
+        let tally = fixture.lab.seen_during(pod, OUTSIDE_V4, Protocol::Tcp, || {
             egressd.wait_until_log_has("service=a11/dear")?;
             for address in [OTHER_V4, WEB_V4, OTHER_V4] {
-                stage.manifests.write(&web().addresses([address]))?;
+                fixture.manifests.write(&web().addresses([address]))?;
                 egressd.wait_until_seen(pod, OUTSIDE_V4, address.into())?;
             }
-            stage.manifests.write(&manifest::endpoints("web", [pod.v4(), stage.lab.pod(2).v4()]))?;
-            egressd.wait_until_seen(stage.lab.pod(2), OUTSIDE_V4, OTHER_V4.into())
+            fixture.manifests.write(&manifest::endpoints("web", [pod.v4(), fixture.lab.pod(2).v4()]))?;
+            egressd.wait_until_seen(fixture.lab.pod(2), OUTSIDE_V4, OTHER_V4.into())
         });
         over.store(true, Ordering::Relaxed);
         edits.join().map_err(|_| anyhow!("the edits ended in a panic"))?.and(tally)

@@ -6,25 +6,25 @@ use lab::addresses::{OTHER_OUTSIDE_V4, OUTSIDE_V4};
 use lab::manifest::{self, Manifest, endpoints};
 use lab::{Egressd, Protocol};
 
+use crate::fixture::{Fixture, OTHER_V4, WEB_V4, expect_only, program, web};
 use crate::guests::{policy_status, private_guard};
-use crate::stage::{OTHER_V4, Stage, WEB_V4, expect_only, program, web};
 
 /// Where `web` is not translated to: it stands for the pods of another node.
 const INSIDE: &str = "172.19.0.0/16";
 /// Where the outside host is.
 const OUTSIDE: &str = "172.18.0.0/24";
 
-/// All that a stage has, in one file, as people dump it, and another Service beside it that can be edited.
-struct Dump(Stage);
+/// All that a fixture has, in one file, as people dump it, and another Service beside it that can be edited.
+struct Dump(Fixture);
 
 impl Dump {
     fn new() -> Result<Self> {
-        let stage = Stage::new()?;
-        let (slice, pod) = (stage.web_endpoints(), stage.lab.pod(2));
-        stage.manifests.write_together("dump.yaml", &[&far_node(), &web(), &slice])?;
-        stage.manifests.write(&manifest::service("other").addresses([OTHER_V4]).egress())?;
-        stage.manifests.write(&endpoints("other", [pod.v4()]))?;
-        Ok(Self(stage))
+        let fixture = Fixture::new()?;
+        let (slice, pod) = (fixture.web_endpoints(), fixture.lab.pod(2));
+        fixture.manifests.write_together("dump.yaml", &[&far_node(), &web(), &slice])?;
+        fixture.manifests.write(&manifest::service("other").addresses([OTHER_V4]).egress())?;
+        fixture.manifests.write(&endpoints("other", [pod.v4()]))?;
+        Ok(Self(fixture))
     }
 
     /// Starts egressd, and waits until what can be read is in force.
@@ -92,44 +92,44 @@ pub(crate) fn a_file_that_is_bad_at_the_start_stops_nothing_and_widens_nothing()
 
 /// As after an update from a release that remembered no manifests: of a Service that is named, what was in force stays.
 pub(crate) fn a_service_that_was_never_remembered_keeps_what_was_in_force() -> Result<()> {
-    let stage = Stage::with_web()?;
-    stage.run_until_translated()?.stop()?;
-    std::fs::remove_dir_all(stage.manifests.state().join("sources"))?;
+    let fixture = Fixture::with_web()?;
+    fixture.run_until_translated()?.stop()?;
+    std::fs::remove_dir_all(fixture.manifests.state().join("sources"))?;
     let loud = web().yaml().to_string().replace("LoadBalancer", "Loud");
-    stage.manifests.write_text(&web().file_name(), &loud)?;
-    let tally = stage.lab.seen_during(stage.selected(), OUTSIDE_V4, Protocol::Udp, || {
-        let mut egressd = stage.run()?;
+    fixture.manifests.write_text(&web().file_name(), &loud)?;
+    let tally = fixture.lab.seen_during(fixture.selected(), OUTSIDE_V4, Protocol::Udp, || {
+        let mut egressd = fixture.run()?;
         egressd.wait_until_log_has("service-unreadable")?;
-        egressd.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Udp, WEB_V4)?;
+        egressd.expect_seen(fixture.selected(), OUTSIDE_V4, Protocol::Udp, WEB_V4)?;
         egressd.stop()
     })?;
     expect_only(&tally, WEB_V4)?;
-    stage.manifests.write(&web().addresses([OTHER_V4]))?;
-    let mut egressd = stage.run()?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, OTHER_V4.into())?;
+    fixture.manifests.write(&web().addresses([OTHER_V4]))?;
+    let mut egressd = fixture.run()?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, OTHER_V4.into())?;
     egressd.stop()
 }
 
 /// P7: nothing passes where a guard was in force, though its file is broken, and though nothing but its policy is remembered.
 pub(crate) fn a_guard_in_a_broken_file_is_in_force_after_a_restart() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let (pod, guard) = (stage.selected(), private_guard(OUTSIDE)?);
-    let mut egressd = stage.run_until_translated()?;
-    stage.manifests.write(&guard)?;
+    let fixture = Fixture::with_web()?;
+    let (pod, guard) = (fixture.selected(), private_guard(OUTSIDE)?);
+    let mut egressd = fixture.run_until_translated()?;
+    fixture.manifests.write(&guard)?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, pod.v4().into())?;
     egressd.stop()?;
     let unreadable = guard.yaml().to_string().replace("policy.wasm.gz: ", "policy.wasm.gz: '?' # ");
     ensure!(unreadable != guard.yaml().to_string(), "the manifest of a policy is written otherwise");
-    let tally = stage.lab.seen_during(pod, OUTSIDE_V4, Protocol::Udp, || {
+    let tally = fixture.lab.seen_during(pod, OUTSIDE_V4, Protocol::Udp, || {
         for text in ["data: [never, closed", &unreadable] {
-            stage.manifests.write_text(&guard.file_name(), text)?;
-            let mut egressd = stage.run()?;
+            fixture.manifests.write_text(&guard.file_name(), text)?;
+            let mut egressd = fixture.run()?;
             egressd.wait_until_log_has(&guard.file_name())?;
             egressd.wait_until("the guard is in force", || {
-                Ok(policy_status(&stage, "guard").is_ok_and(|guard| guard["state"] == "enforced"))
+                Ok(policy_status(&fixture, "guard").is_ok_and(|guard| guard["state"] == "enforced"))
             })?;
             egressd.stop()?;
-            std::fs::remove_dir_all(stage.manifests.state().join("sources"))?;
+            std::fs::remove_dir_all(fixture.manifests.state().join("sources"))?;
         }
         Ok(())
     })?;
@@ -138,14 +138,14 @@ pub(crate) fn a_guard_in_a_broken_file_is_in_force_after_a_restart() -> Result<(
 
 /// A mount that is late, or was emptied by mistake; and the empty list that really means nothing.
 pub(crate) fn an_empty_directory_at_the_start_is_awaited() -> Result<()> {
-    let stage = Stage::with_web()?;
-    stage.run_until_translated()?.stop()?;
-    stage.manifests.vanish()?;
-    std::fs::create_dir(stage.manifests.path())?;
-    let mut egressd = stage.run()?;
+    let fixture = Fixture::with_web()?;
+    fixture.run_until_translated()?.stop()?;
+    fixture.manifests.vanish()?;
+    std::fs::create_dir(fixture.manifests.path())?;
+    let mut egressd = fixture.run()?;
     egressd.wait_until_log_has("manifests-missing")?;
-    egressd.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
-    stage.manifests.write_text("nothing.yaml", "apiVersion: v1\nkind: List\nitems: []\n")?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
+    egressd.expect_seen(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
+    fixture.manifests.write_text("nothing.yaml", "apiVersion: v1\nkind: List\nitems: []\n")?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, fixture.selected().v4().into())?;
     egressd.stop()
 }

@@ -8,7 +8,7 @@ use lab::Protocol::Tcp;
 use lab::addresses::{OTHER_OUTSIDE_V4, OUTSIDE_V4, load_balancer_v4};
 use lab::manifest::{endpoints, service};
 
-use crate::stage::{OTHER_V4, Stage, program, web};
+use crate::fixture::{Fixture, OTHER_V4, program, web};
 
 const TENANT_V4: IpAddr = load_balancer_v4(4);
 /// Two networks, three, and two others; [`OUTSIDE_V4`] lies in the first of each, [`OTHER_OUTSIDE_V4`] in the second of
@@ -17,20 +17,20 @@ const ACCEPTED: &str = "172.18.0.0/16,198.18.0.0/24";
 const EXCESSIVE: &str = "172.18.0.0/16,172.19.0.0/16,198.18.0.0/24";
 const FEWER: &str = "172.18.0.0/16,172.19.0.0/16";
 
-fn run_limited(stage: &Stage) -> Result<Egressd<'_>> {
+fn run_limited(fixture: &Fixture) -> Result<Egressd<'_>> {
     let program = program().environment("EGRESSD_LIMIT_NAMESPACE_NETWORKS", "2");
-    program.run(&stage.lab, &stage.manifests)
+    program.run(&fixture.lab, &fixture.manifests)
 }
 
-fn write_tenants(stage: &Stage, networks: &str) -> Result<()> {
+fn write_tenants(fixture: &Fixture, networks: &str) -> Result<()> {
     let x = service("x").namespace("tenant").addresses([TENANT_V4]).egress();
     let x = x.annotation("egress-allowed-networks", networks);
-    let slice = endpoints("x", [stage.lab.pod(2).v4()]).namespace("tenant");
-    stage.manifests.write_together("x.yaml", &[&x, &slice])
+    let slice = endpoints("x", [fixture.lab.pod(2).v4()]).namespace("tenant");
+    fixture.manifests.write_together("x.yaml", &[&x, &slice])
 }
 
-fn expect_accepted(stage: &Stage, egressd: &mut Egressd<'_>) -> Result<()> {
-    let pod = stage.lab.pod(2);
+fn expect_accepted(fixture: &Fixture, egressd: &mut Egressd<'_>) -> Result<()> {
+    let pod = fixture.lab.pod(2);
     egressd.wait_until_log_has("namespace tenant would have 3 networks on this node, and one may have 2")?;
     egressd.expect_seen(pod, OUTSIDE_V4, Tcp, TENANT_V4)?;
     egressd.expect_seen(pod, OTHER_OUTSIDE_V4, Tcp, pod.v4())
@@ -38,36 +38,36 @@ fn expect_accepted(stage: &Stage, egressd: &mut Egressd<'_>) -> Result<()> {
 
 /// P4: what was accepted stays in force, over a restart too, and other tenants' changes are followed.
 pub(crate) fn what_exceeds_a_tenants_limit_is_not_in_force_and_others_follow() -> Result<()> {
-    let stage = Stage::with_web()?;
-    write_tenants(&stage, ACCEPTED)?;
-    let mut egressd = run_limited(&stage)?;
-    egressd.wait_until_seen(stage.lab.pod(2), OUTSIDE_V4, TENANT_V4.into())?;
-    write_tenants(&stage, EXCESSIVE)?;
-    expect_accepted(&stage, &mut egressd)?;
-    stage.manifests.write(&web().addresses([OTHER_V4]))?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, OTHER_V4.into())?;
+    let fixture = Fixture::with_web()?;
+    write_tenants(&fixture, ACCEPTED)?;
+    let mut egressd = run_limited(&fixture)?;
+    egressd.wait_until_seen(fixture.lab.pod(2), OUTSIDE_V4, TENANT_V4.into())?;
+    write_tenants(&fixture, EXCESSIVE)?;
+    expect_accepted(&fixture, &mut egressd)?;
+    fixture.manifests.write(&web().addresses([OTHER_V4]))?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, OTHER_V4.into())?;
     egressd.stop()?;
-    let mut egressd = run_limited(&stage)?;
-    expect_accepted(&stage, &mut egressd)?;
-    write_tenants(&stage, FEWER)?;
-    egressd.wait_until_seen(stage.lab.pod(2), OTHER_OUTSIDE_V4, TENANT_V4.into())?;
+    let mut egressd = run_limited(&fixture)?;
+    expect_accepted(&fixture, &mut egressd)?;
+    write_tenants(&fixture, FEWER)?;
+    egressd.wait_until_seen(fixture.lab.pod(2), OTHER_OUTSIDE_V4, TENANT_V4.into())?;
     egressd.stop()
 }
 
 /// Fifteen thousand elements of one tenant, and one of another, in one update.
 pub(crate) fn a_small_change_is_in_force_before_a_large_one_that_came_with_it() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let mut egressd = stage.run_until_translated()?;
+    let fixture = Fixture::with_web()?;
+    let mut egressd = fixture.run_until_translated()?;
     let many = (0..5_000_u32).map(|i| IpAddr::from(Ipv4Addr::from(0x0a00_4000 + i)));
-    let slice = endpoints("x", many.chain([stage.lab.pod(2).v4()])).namespace("tenant");
+    let slice = endpoints("x", many.chain([fixture.lab.pod(2).v4()])).namespace("tenant");
     let x = service("x").namespace("tenant").addresses([TENANT_V4]).egress();
     let x = x.annotation("egress-destination-ports", "tcp:80,tcp:81,tcp:82");
     egressd.paused(|| {
-        stage.manifests.write_together("x.yaml", &[&x, &slice])?;
-        stage.manifests.write(&web().addresses([OTHER_V4]))
+        fixture.manifests.write_together("x.yaml", &[&x, &slice])?;
+        fixture.manifests.write(&web().addresses([OTHER_V4]))
     })?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, OTHER_V4.into())?;
-    egressd.wait_until_seen(stage.lab.pod(2), (OUTSIDE_V4, 80), TENANT_V4.into())?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, OTHER_V4.into())?;
+    egressd.wait_until_seen(fixture.lab.pod(2), (OUTSIDE_V4, 80), TENANT_V4.into())?;
     egressd.wait_until_log_has("service=tenant/x state=translating")?;
     let log = egressd.log();
     let place = |text: &str| log.find(text).with_context(|| format!("the log has no {text:?}"));

@@ -5,54 +5,54 @@ use lab::addresses::{NODE_V4, OUTSIDE_V4};
 use lab::manifest::{self, endpoints};
 use lab::{Egressd, Program, Protocol};
 
-use crate::stage::{OTHER_V4, Stage, WEB_V4, program};
+use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program};
 
 /// P1: chains of equal priority run in an order that depends on who came last; ours must not depend on it.
 pub(crate) fn egressd_wins_against_a_masquerade_that_was_there_before() -> Result<()> {
-    let stage = Stage::with_web()?;
-    stage.lab.node().masquerade_like_a_cni()?;
-    let egressd = stage.run_until_translated()?;
-    expect_that_egressd_wins(&stage, egressd)
+    let fixture = Fixture::with_web()?;
+    fixture.lab.node().masquerade_like_a_cni()?;
+    let egressd = fixture.run_until_translated()?;
+    expect_that_egressd_wins(&fixture, egressd)
 }
 
 /// P1.
 pub(crate) fn egressd_wins_against_a_masquerade_that_comes_later() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let egressd = stage.run_until_translated()?;
-    stage.lab.node().masquerade_like_a_cni()?;
-    expect_that_egressd_wins(&stage, egressd)
+    let fixture = Fixture::with_web()?;
+    let egressd = fixture.run_until_translated()?;
+    fixture.lab.node().masquerade_like_a_cni()?;
+    expect_that_egressd_wins(&fixture, egressd)
 }
 
 /// P10.
 pub(crate) fn other_tables_stay_as_they_are() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let node = stage.lab.node();
+    let fixture = Fixture::with_web()?;
+    let node = fixture.lab.node();
     node.masquerade_like_a_cni()?;
     let before = node.ruleset()?;
-    let egressd = stage.run_until_translated()?;
+    let egressd = fixture.run_until_translated()?;
     egressd.stop()?;
-    program().clean(&stage.lab)?;
+    program().clean(&fixture.lab)?;
     let after = node.ruleset()?;
     ensure!(before == after, "before:\n{before}\nafter:\n{after}");
     Ok(())
 }
 
-fn expect_that_egressd_wins(stage: &Stage, egressd: Egressd<'_>) -> Result<()> {
+fn expect_that_egressd_wins(fixture: &Fixture, egressd: Egressd<'_>) -> Result<()> {
     for protocol in Protocol::ALL {
-        egressd.expect_seen(stage.selected(), OUTSIDE_V4, protocol, WEB_V4)?;
-        egressd.expect_seen(stage.unselected(), OUTSIDE_V4, protocol, NODE_V4)?;
+        egressd.expect_seen(fixture.selected(), OUTSIDE_V4, protocol, WEB_V4)?;
+        egressd.expect_seen(fixture.unselected(), OUTSIDE_V4, protocol, NODE_V4)?;
     }
     egressd.stop()
 }
 
 /// In some of its modes packets bypass nftables, and nothing else would show it.
 pub(crate) fn cilium_on_the_node_is_reported_at_the_start() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let egressd = stage.run_until_translated()?;
+    let fixture = Fixture::with_web()?;
+    let egressd = fixture.run_until_translated()?;
     ensure!(!egressd.log().contains("cilium-present"), "{}", egressd.log());
     egressd.stop()?;
-    stage.lab.node().namespace.ip("link add cilium_host type bridge")?;
-    let mut egressd = stage.run()?;
+    fixture.lab.node().namespace.ip("link add cilium_host type bridge")?;
+    let mut egressd = fixture.run()?;
     egressd.wait_until_log_has("set bpf.hostLegacyRouting=true in Cilium")?;
     egressd.stop()
 }
@@ -70,25 +70,25 @@ fn named() -> Program {
 /// P10. Without a prefix of its own an instance name keeps the tables apart and not the Services, whoever came first;
 /// with both there is nothing to report.
 pub(crate) fn kube_vips_tables_are_reported_where_both_act_on_a_service() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let (node, second) = (stage.lab.node(), stage.lab.pod(2));
-    let mut egressd = named().run(&stage.lab, &stage.manifests)?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    let fixture = Fixture::with_web()?;
+    let (node, second) = (fixture.lab.node(), fixture.lab.pod(2));
+    let mut egressd = named().run(&fixture.lab, &fixture.manifests)?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
     ensure!(!egressd.log().contains("kube-vip-egress"), "{}", egressd.circumstances());
     node.nft(KUBE_VIPS)?;
-    stage.manifests.write(&endpoints("web", [stage.selected().v4(), second.v4()]))?;
+    fixture.manifests.write(&endpoints("web", [fixture.selected().v4(), second.v4()]))?;
     egressd.wait_until_log_has("table kube_vip_v4 on this node has kube-vip's name")?;
     egressd.stop()?;
-    let mut second_to_come = named().run(&stage.lab, &stage.manifests)?;
+    let mut second_to_come = named().run(&fixture.lab, &fixture.manifests)?;
     second_to_come.wait_until_log_has("kube-vip-egress")?;
     second_to_come.stop()?;
 
     let ours = manifest::service("ours").addresses([OTHER_V4]).annotation_of(OURS, "egress", "true");
-    stage.manifests.write(&ours)?;
-    stage.manifests.write(&endpoints("ours", [stage.lab.pod(3).v4()]))?;
+    fixture.manifests.write(&ours)?;
+    fixture.manifests.write(&endpoints("ours", [fixture.lab.pod(3).v4()]))?;
     let apart = named().environment("EGRESSD_ANNOTATION_PREFIX", OURS);
-    let mut egressd = apart.run(&stage.lab, &stage.manifests)?;
-    egressd.wait_until_seen(stage.lab.pod(3), OUTSIDE_V4, OTHER_V4.into())?;
+    let mut egressd = apart.run(&fixture.lab, &fixture.manifests)?;
+    egressd.wait_until_seen(fixture.lab.pod(3), OUTSIDE_V4, OTHER_V4.into())?;
     ensure!(!egressd.log().contains("kube-vip-egress"), "{}", egressd.circumstances());
     ensure!(node.ruleset()?.contains("theirs"), "the table of the other is touched");
     egressd.stop()

@@ -6,19 +6,19 @@ use lab::addresses::{NEIGHBOUR_V4, NEIGHBOUR_V6, OUTSIDE_V4, OUTSIDE_V6};
 use lab::{Egressd, Protocol};
 
 use crate::calls::{Call, OTHER, expect, to};
-use crate::stage::{Stage, WEB_V4, WEB_V6, web};
+use crate::fixture::{Fixture, WEB_V4, WEB_V6, web};
 
 const NEIGHBOUR: [std::net::IpAddr; 2] = [NEIGHBOUR_V4, NEIGHBOUR_V6];
 
-fn run<'a>(stage: &'a Stage, annotations: &[(&str, &str)]) -> Result<Egressd<'a>> {
+fn run<'a>(fixture: &'a Fixture, annotations: &[(&str, &str)]) -> Result<Egressd<'a>> {
     let service = annotations.iter().fold(web().egress_ipv6(), |web, (name, value)| web.annotation(name, value));
-    stage.run_in_both_families(&service, 80)
+    fixture.run_in_both_families(&service, 80)
 }
 
 fn expect_with(annotations: &[(&str, &str)], calls: &[Call]) -> Result<()> {
-    let stage = Stage::new()?;
-    let egressd = run(&stage, annotations)?;
-    expect(&egressd, stage.selected(), calls)?;
+    let fixture = Fixture::new()?;
+    let egressd = run(&fixture, annotations)?;
+    expect(&egressd, fixture.selected(), calls)?;
     egressd.stop()
 }
 
@@ -85,9 +85,9 @@ pub(crate) fn allowed_and_denied_networks_and_ports_have_to_match_all() -> Resul
 
 /// P2: no annotation can allow what stays in the cluster.
 pub(crate) fn everything_allowed_is_everything_outside_the_cluster() -> Result<()> {
-    let stage = Stage::new()?;
-    let egressd = run(&stage, &[("egress-allowed-networks", "0.0.0.0/0,::/0")])?;
-    let (pod, other) = (stage.selected(), stage.unselected());
+    let fixture = Fixture::new()?;
+    let egressd = run(&fixture, &[("egress-allowed-networks", "0.0.0.0/0,::/0")])?;
+    let (pod, other) = (fixture.selected(), fixture.unselected());
     expect(&egressd, pod, &over_all(|protocol| to(80, protocol).at(OTHER).translated()))?;
     for protocol in Protocol::ALL {
         egressd.expect_seen(pod, other.v4(), protocol, pod.v4())?;
@@ -98,11 +98,11 @@ pub(crate) fn everything_allowed_is_everything_outside_the_cluster() -> Result<(
 
 /// P1: nothing of IPv6 is left, and IPv4 is not meant.
 pub(crate) fn everything_denied_is_nothing_translated() -> Result<()> {
-    let stage = Stage::with_web()?;
-    stage.manifests.write(&lab::manifest::endpoints("web", [stage.selected().v6()]))?;
-    stage.manifests.write(&web().egress_ipv6().annotation("egress-denied-networks", "::/0"))?;
-    let egressd = stage.run_until_translated()?;
-    let pod = stage.selected();
+    let fixture = Fixture::with_web()?;
+    fixture.manifests.write(&lab::manifest::endpoints("web", [fixture.selected().v6()]))?;
+    fixture.manifests.write(&web().egress_ipv6().annotation("egress-denied-networks", "::/0"))?;
+    let egressd = fixture.run_until_translated()?;
+    let pod = fixture.selected();
     egressd.expect_seen(pod, OUTSIDE_V4, Udp, WEB_V4)?;
     egressd.expect_seen(pod, OUTSIDE_V6, Udp, pod.v6())?;
     egressd.stop()
@@ -135,11 +135,11 @@ pub(crate) fn a_thousand_networks_are_accepted() -> Result<()> {
 
 /// P1: a list that names nothing of a family allows nothing of it, instead of everything.
 pub(crate) fn a_family_without_an_allowed_network_is_untouched() -> Result<()> {
-    let stage = Stage::with_web()?;
-    stage.manifests.write(&lab::manifest::endpoints("web", [stage.selected().v6()]))?;
-    stage.manifests.write(&web().egress_ipv6().annotation("egress-allowed-networks", "fd00:172:18::/48"))?;
-    let mut egressd = stage.run()?;
-    let pod = stage.selected();
+    let fixture = Fixture::with_web()?;
+    fixture.manifests.write(&lab::manifest::endpoints("web", [fixture.selected().v6()]))?;
+    fixture.manifests.write(&web().egress_ipv6().annotation("egress-allowed-networks", "fd00:172:18::/48"))?;
+    let mut egressd = fixture.run()?;
+    let pod = fixture.selected();
     egressd.wait_until_seen(pod, OUTSIDE_V6, WEB_V6.into())?;
     for protocol in Protocol::ALL {
         egressd.expect_seen(pod, OUTSIDE_V4, protocol, pod.v4())?;

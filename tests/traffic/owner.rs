@@ -9,23 +9,23 @@ use lab::addresses::{MOVING_V4, MOVING_V6, NODE_NAME, OUTSIDE_V4, OUTSIDE_V6, SE
 use lab::manifest::{self, Service, endpoints};
 use lab::{Call, Destination, Egressd, Lab, Node, Pod, Protocol, Seen};
 
-use crate::stage::{Stage, WEB_V4, WEB_V6, program, web};
+use crate::fixture::{Fixture, WEB_V4, WEB_V6, program, web};
 
 /// What is promised after an address came or went.
-const AT_ONCE: Duration = Duration::from_secs(1);
+const MOVE_LATENCY_LIMIT: Duration = Duration::from_secs(1);
 
 /// Between two moves, so that there are calls to look at.
-const DWELL: Duration = Duration::from_millis(50);
+const MOVE_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) fn an_address_is_translated_to_while_an_interface_has_it() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let (pod, node) = (stage.selected(), stage.lab.node());
-    let egressd = stage.run_until_translated()?;
+    let fixture = Fixture::with_web()?;
+    let (pod, node) = (fixture.selected(), fixture.lab.node());
+    let egressd = fixture.run_until_translated()?;
     for _ in 0..3 {
         node.let_go(WEB_V4, "lo")?;
-        at_once(&egressd, &stage.lab, pod, pod.v4())?;
+        at_once(&egressd, &fixture.lab, pod, pod.v4())?;
         node.hold(WEB_V4, "up0")?;
-        at_once(&egressd, &stage.lab, pod, WEB_V4)?;
+        at_once(&egressd, &fixture.lab, pod, WEB_V4)?;
         node.hold(WEB_V4, "lo")?;
         node.let_go(WEB_V4, "up0")?;
         egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Udp, WEB_V4)?;
@@ -35,120 +35,120 @@ pub(crate) fn an_address_is_translated_to_while_an_interface_has_it() -> Result<
 }
 
 pub(crate) fn one_familys_address_may_go_while_the_other_stays() -> Result<()> {
-    let stage = Stage::new()?;
-    let pod = stage.selected();
+    let fixture = Fixture::new()?;
+    let pod = fixture.selected();
     for endpoints in [endpoints("web", [pod.v4()]), endpoints("web", [pod.v6()])] {
-        stage.manifests.write(&endpoints)?;
+        fixture.manifests.write(&endpoints)?;
     }
-    stage.manifests.write(&web().egress_ipv6())?;
-    let mut egressd = stage.run_until_translated()?;
+    fixture.manifests.write(&web().egress_ipv6())?;
+    let mut egressd = fixture.run_until_translated()?;
     egressd.wait_until_seen(pod, OUTSIDE_V6, WEB_V6.into())?;
 
-    stage.lab.node().let_go(WEB_V6, "lo")?;
-    at_once(&egressd, &stage.lab, pod, pod.v6())?;
+    fixture.lab.node().let_go(WEB_V6, "lo")?;
+    at_once(&egressd, &fixture.lab, pod, pod.v6())?;
     egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
     egressd.stop()
 }
 
 /// P6: what is not read yet is not taken for gone.
 pub(crate) fn a_restart_while_the_address_is_held_changes_no_packet() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let mut egressd = stage.run_until_translated()?;
-    let tally = stage.lab.seen_during(stage.selected(), OUTSIDE_V4, Protocol::Udp, || {
+    let fixture = Fixture::with_web()?;
+    let mut egressd = fixture.run_until_translated()?;
+    let tally = fixture.lab.seen_during(fixture.selected(), OUTSIDE_V4, Protocol::Udp, || {
         for _ in 0..3 {
             egressd.kill()?;
-            egressd = stage.run()?;
+            egressd = fixture.run()?;
             egressd.wait_until_log_has("state=translating")?;
         }
         egressd.stop()
     })?;
-    crate::stage::expect_only(&tally, WEB_V4)
+    crate::fixture::expect_only(&tally, WEB_V4)
 }
 
 pub(crate) fn what_only_the_interface_of_ipvs_has_does_not_count() -> Result<()> {
-    let stage = with_moving(moving())?;
-    let (pod, node) = (stage.selected(), stage.lab.node());
+    let fixture = with_moving(moving())?;
+    let (pod, node) = (fixture.selected(), fixture.lab.node());
     // Really a dummy interface, which not every kernel has; the name is what counts.
     node.namespace.ip("link add kube-ipvs0 type bridge")?;
     node.hold(MOVING_V4, "kube-ipvs0")?;
-    let mut egressd = stage.run()?;
+    let mut egressd = fixture.run()?;
     egressd.wait_until_log_has("held-elsewhere")?;
     egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Udp, pod.v4())?;
 
     node.hold(MOVING_V4, "up0")?;
-    stage.lab.lead_to(node, MOVING_V4)?;
-    at_once(&egressd, &stage.lab, pod, MOVING_V4)?;
+    fixture.lab.lead_to(node, MOVING_V4)?;
+    at_once(&egressd, &fixture.lab, pod, MOVING_V4)?;
     node.let_go(MOVING_V4, "up0")?;
-    at_once(&egressd, &stage.lab, pod, pod.v4())?;
+    at_once(&egressd, &fixture.lab, pod, pod.v4())?;
     egressd.stop()
 }
 
 /// The default: the interface has it, and no source says that another node does.
 pub(crate) fn a_vip_host_that_is_another_node_is_believed() -> Result<()> {
-    let stage = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
-    let pod = stage.selected();
-    stage.lab.node().hold(MOVING_V4, "up0")?;
-    let mut egressd = stage.run()?;
+    let fixture = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
+    let pod = fixture.selected();
+    fixture.lab.node().hold(MOVING_V4, "up0")?;
+    let mut egressd = fixture.run()?;
     egressd.wait_until_log_has("kube-vip.io/vipHost says that node node-2 holds it")?;
     egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Udp, pod.v4())?;
 
-    stage.manifests.write(&moving().vip_host(NODE_NAME))?;
+    fixture.manifests.write(&moving().vip_host(NODE_NAME))?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, MOVING_V4.into())?;
     egressd.stop()
 }
 
 pub(crate) fn by_address_a_vip_host_that_is_another_node_is_ignored() -> Result<()> {
-    let stage = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
-    let (pod, node) = (stage.selected(), stage.lab.node());
+    let fixture = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
+    let (pod, node) = (fixture.selected(), fixture.lab.node());
     node.hold(MOVING_V4, "up0")?;
-    let mut egressd = program().environment("EGRESSD_OWNER", "address").run(&stage.lab, &stage.manifests)?;
+    let mut egressd = program().environment("EGRESSD_OWNER", "address").run(&fixture.lab, &fixture.manifests)?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, MOVING_V4.into())?;
     node.let_go(MOVING_V4, "up0")?;
-    at_once(&egressd, &stage.lab, pod, pod.v4())?;
+    at_once(&egressd, &fixture.lab, pod, pod.v4())?;
     egressd.stop()
 }
 
 pub(crate) fn by_vip_host_the_named_node_translates_without_an_interface_that_has_it() -> Result<()> {
-    let stage = with_moving(moving())?;
-    let pod = stage.selected();
-    let mut egressd = program().environment("EGRESSD_OWNER", "vip-host").run(&stage.lab, &stage.manifests)?;
+    let fixture = with_moving(moving())?;
+    let pod = fixture.selected();
+    let mut egressd = program().environment("EGRESSD_OWNER", "vip-host").run(&fixture.lab, &fixture.manifests)?;
     egressd.wait_until_log_has("kube-vip.io/vipHost names no node yet")?;
-    stage.manifests.write(&moving().vip_host(NODE_NAME))?;
+    fixture.manifests.write(&moving().vip_host(NODE_NAME))?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, MOVING_V4.into())?;
-    stage.manifests.write(&moving().vip_host(SECOND_NODE_NAME))?;
+    fixture.manifests.write(&moving().vip_host(SECOND_NODE_NAME))?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, pod.v4().into())?;
     egressd.stop()
 }
 
 pub(crate) fn any_node_translates_whoever_holds_it() -> Result<()> {
-    let stage = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
-    let mut egressd = program().environment("EGRESSD_OWNER", "any").run(&stage.lab, &stage.manifests)?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, MOVING_V4.into())?;
+    let fixture = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
+    let mut egressd = program().environment("EGRESSD_OWNER", "any").run(&fixture.lab, &fixture.manifests)?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, MOVING_V4.into())?;
     egressd.stop()
 }
 
 /// The kernel drops what does not fit into a socket; whoever listens learns only that something is missing.
 pub(crate) fn news_that_were_lost_are_made_up_for() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let (pod, node) = (stage.selected(), stage.lab.node());
-    let egressd = stage.run_until_translated()?;
+    let fixture = Fixture::with_web()?;
+    let (pod, node) = (fixture.selected(), fixture.lab.node());
+    let egressd = fixture.run_until_translated()?;
     egressd.paused(|| {
         let noise = "addr add 11.0.0.99/32 dev lo\naddr del 11.0.0.99/32 dev lo\n".repeat(10_000);
         node.namespace.ip(&noise)?;
         node.let_go(WEB_V4, "lo")
     })?;
-    at_once(&egressd, &stage.lab, pod, pod.v4())?;
+    at_once(&egressd, &fixture.lab, pod, pod.v4())?;
     node.hold(WEB_V4, "lo")?;
-    at_once(&egressd, &stage.lab, pod, WEB_V4)?;
+    at_once(&egressd, &fixture.lab, pod, WEB_V4)?;
     egressd.stop()
 }
 
 pub(crate) fn an_ipv6_address_counts_when_no_other_machine_has_it() -> Result<()> {
-    let stage = with_moving(moving())?;
-    let (pod, node) = (stage.selected(), stage.lab.node());
-    stage.lab.lead_to(node, MOVING_V6)?;
+    let fixture = with_moving(moving())?;
+    let (pod, node) = (fixture.selected(), fixture.lab.node());
+    fixture.lab.lead_to(node, MOVING_V6)?;
     node.detect_duplicates()?;
-    let mut egressd = stage.run()?;
+    let mut egressd = fixture.run()?;
     egressd.wait_until_log_has("held-elsewhere")?;
 
     node.namespace.ip(&format!("addr add {MOVING_V6}/128 dev up0"))?;
@@ -156,8 +156,8 @@ pub(crate) fn an_ipv6_address_counts_when_no_other_machine_has_it() -> Result<()
     egressd.wait_until_seen(pod, OUTSIDE_V6, MOVING_V6.into())?;
 
     node.let_go(MOVING_V6, "up0")?;
-    at_once(&egressd, &stage.lab, pod, pod.v6())?;
-    stage.lab.outside().namespace.ip(&format!("addr add {MOVING_V6}/128 dev lan0 nodad"))?;
+    at_once(&egressd, &fixture.lab, pod, pod.v6())?;
+    fixture.lab.outside().namespace.ip(&format!("addr add {MOVING_V6}/128 dev lan0 nodad"))?;
     node.namespace.ip(&format!("addr add {MOVING_V6}/128 dev up0"))?;
     egressd.wait_until_log_has("address-duplicate")?;
     egressd.expect_seen(pod, OUTSIDE_V6, Protocol::Udp, pod.v6())?;
@@ -165,13 +165,13 @@ pub(crate) fn an_ipv6_address_counts_when_no_other_machine_has_it() -> Result<()
 }
 
 pub(crate) fn plan_reads_the_interfaces_once() -> Result<()> {
-    let stage = with_moving(moving())?;
-    let directory = stage.manifests.path();
+    let fixture = with_moving(moving())?;
+    let directory = fixture.manifests.path();
     let plan = |options: &[&str]| -> Result<String> {
-        let (state, directory) = (stage.manifests.state(), directory.to_string_lossy());
+        let (state, directory) = (fixture.manifests.state(), directory.to_string_lossy());
         let state = state.to_string_lossy();
         let arguments = ["plan", "--node", NODE_NAME, "--manifests", &directory, "--state-dir", &state];
-        let output = program().output(&stage.lab, &[&arguments, options].concat())?;
+        let output = program().output(&fixture.lab, &[&arguments, options].concat())?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(String::from_utf8(output.stdout)?)
     };
@@ -182,7 +182,7 @@ pub(crate) fn plan_reads_the_interfaces_once() -> Result<()> {
     expect(plan(&[])?, "nothing is translated on this node")?;
     expect(plan(&[])?, "[held-elsewhere]")?;
     expect(plan(&["--owner", "any"])?, "default/moving")?;
-    stage.lab.node().hold(MOVING_V4, "up0")?;
+    fixture.lab.node().hold(MOVING_V4, "up0")?;
     expect(plan(&[])?, &MOVING_V4.to_string())
 }
 
@@ -191,10 +191,10 @@ pub(crate) fn plan_reads_the_interfaces_once() -> Result<()> {
 /// no connection that begins later has an address which its node does not hold. Those that begin in the moment between
 /// the kernel's change and ours cannot be avoided, since the kernel reports it afterwards.
 pub(crate) fn an_address_that_moves_between_two_nodes_is_translated_to_where_it_is() -> Result<()> {
-    let stage = two_nodes()?;
-    let lab = &stage.lab;
+    let fixture = two_nodes()?;
+    let lab = &fixture.lab;
     let mut egressds: Vec<Egressd<'_>> =
-        lab.nodes().iter().map(|node| program().run_on(lab, node, &stage.manifests)).collect::<Result<_>>()?;
+        lab.nodes().iter().map(|node| program().run_on(lab, node, &fixture.manifests)).collect::<Result<_>>()?;
     for egressd in &mut egressds {
         egressd.wait_until_log_has("held-elsewhere")?;
     }
@@ -205,12 +205,12 @@ pub(crate) fn an_address_that_moves_between_two_nodes_is_translated_to_where_it_
     let slowest =
         [expect_no_way_back(first.pod(1), &of_first, &moves)?, expect_no_way_back(second.pod(1), &of_second, &moves)?];
     let slowest = slowest.into_iter().max().unwrap_or_default();
-    ensure!(slowest < AT_ONCE, "the slowest of {} changes took {slowest:?}", moves.len());
+    ensure!(slowest < MOVE_LATENCY_LIMIT, "the slowest of {} changes took {slowest:?}", moves.len());
     egressds.into_iter().try_for_each(Egressd::stop)
 }
 
 /// From `at` on a node holds the address, or does not; at `shown` its calls show it.
-struct Move {
+struct AddressMove {
     at: Instant,
     shown: Instant,
     node: u8,
@@ -218,7 +218,7 @@ struct Move {
 }
 
 /// Twenty times from one node to the other; the first has it first.
-fn move_about(lab: &Lab, egressds: &mut [Egressd<'_>]) -> Result<Vec<Move>> {
+fn move_about(lab: &Lab, egressds: &mut [Egressd<'_>]) -> Result<Vec<AddressMove>> {
     let mut moves = Vec::new();
     for turn in 0..20 {
         let (node, egressd) = (&lab.nodes()[turn % 2], &mut egressds[turn % 2]);
@@ -230,7 +230,7 @@ fn move_about(lab: &Lab, egressds: &mut [Egressd<'_>]) -> Result<Vec<Move>> {
 }
 
 /// Puts the address on the node, or takes it away, as its source is to show.
-fn moved(lab: &Lab, node: &Node, egressd: &mut Egressd<'_>, source: Seen) -> Result<Move> {
+fn moved(lab: &Lab, node: &Node, egressd: &mut Egressd<'_>, source: Seen) -> Result<AddressMove> {
     let at = Instant::now();
     if source == MOVING_V4.into() {
         node.hold(MOVING_V4, "up0")?
@@ -240,14 +240,14 @@ fn moved(lab: &Lab, node: &Node, egressd: &mut Egressd<'_>, source: Seen) -> Res
     // Not TCP: it repeats a lost SYN after a second, and that would be what is measured.
     egressd.wait_until("the move shows", || Ok(lab.seen_from(node.pod(1), OUTSIDE_V4, Protocol::Udp)? == source))?;
     let shown = Instant::now();
-    thread::sleep(DWELL);
-    Ok(Move { at, shown, node: node.number, source })
+    thread::sleep(MOVE_INTERVAL);
+    Ok(AddressMove { at, shown, node: node.number, source })
 }
 
 /// The longest time from a move to the call that shows it. Whatever begins later, and before the next move, has to
 /// show it too.
-fn expect_no_way_back(pod: &Pod, calls: &[Call], moves: &[Move]) -> Result<Duration> {
-    let moves: Vec<&Move> = moves.iter().filter(|moved| moved.node == pod.node).collect();
+fn expect_no_way_back(pod: &Pod, calls: &[Call], moves: &[AddressMove]) -> Result<Duration> {
+    let moves: Vec<&AddressMove> = moves.iter().filter(|moved| moved.node == pod.node).collect();
     ensure!(moves.len() == 20, "{} moves", moves.len());
     let (mut slowest, mut looked_at) = (Duration::ZERO, 0);
     for (index, moved) in moves.iter().enumerate() {
@@ -262,15 +262,15 @@ fn expect_no_way_back(pod: &Pod, calls: &[Call], moves: &[Move]) -> Result<Durat
     Ok(slowest)
 }
 
-fn two_nodes() -> Result<Stage> {
+fn two_nodes() -> Result<Fixture> {
     let lab = Lab::builder().pods(1).two_nodes().build()?;
-    let stage = Stage::in_lab(lab)?;
-    stage.manifests.write(&manifest::second_node())?;
-    for node in stage.lab.nodes() {
-        stage.manifests.write(&endpoints("moving", [node.pod(1).v4()]).on_node(node.name()))?;
+    let fixture = Fixture::in_lab(lab)?;
+    fixture.manifests.write(&manifest::second_node())?;
+    for node in fixture.lab.nodes() {
+        fixture.manifests.write(&endpoints("moving", [node.pod(1).v4()]).on_node(node.name()))?;
     }
-    stage.manifests.write(&moving())?;
-    Ok(stage)
+    fixture.manifests.write(&moving())?;
+    Ok(fixture)
 }
 
 /// A Service with addresses that no node holds yet.
@@ -279,14 +279,14 @@ fn moving() -> Service {
 }
 
 /// With the Service in front of pod 1, and the outside's answers coming to the node.
-fn with_moving(service: Service) -> Result<Stage> {
-    let stage = Stage::new()?;
-    let pod = stage.selected();
+fn with_moving(service: Service) -> Result<Fixture> {
+    let fixture = Fixture::new()?;
+    let pod = fixture.selected();
     for endpoints in [endpoints("moving", [pod.v4()]), endpoints("moving", [pod.v6()])] {
-        stage.manifests.write(&endpoints)?;
+        fixture.manifests.write(&endpoints)?;
     }
-    stage.manifests.write(&service)?;
-    Ok(stage)
+    fixture.manifests.write(&service)?;
+    Ok(fixture)
 }
 
 /// That a pod's calls are seen as expected in less than a second from now.
@@ -299,7 +299,7 @@ fn at_once(egressd: &Egressd<'_>, lab: &Lab, pod: &Pod, expected: IpAddr) -> Res
             return Ok(());
         }
         ensure!(
-            begun.elapsed() < AT_ONCE,
+            begun.elapsed() < MOVE_LATENCY_LIMIT,
             "after {:?} still seen as {seen}, not as {expected}\n{}",
             begun.elapsed(),
             egressd.circumstances()

@@ -12,9 +12,9 @@ use lab::manifest::{self, Policy, policy};
 use lab::{Egressd, Flood, Protocol};
 
 use crate::changes::expect_exact;
+use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program, web};
 use crate::guests::{HOSTILE, PRIVATE_GUARD, gzip, policy_status, private_guard, service, wait_until_trouble};
 use crate::history::History;
-use crate::stage::{OTHER_V4, Stage, WEB_V4, program, web};
 
 /// Where the outside host is; a guard that excludes it takes the translation away.
 const OUTSIDE: &str = "172.18.0.0/24";
@@ -22,27 +22,27 @@ const OUTSIDE: &str = "172.18.0.0/24";
 const NOWHERE: &str = "192.0.2.0/24";
 
 /// Two Services with a pod each, both calling the outside world as fast as they can.
-struct Load {
+struct ParallelCalls {
     web: Flood,
     other: Flood,
     history: History,
 }
 
-impl Load {
-    fn begin(stage: &Stage, egressd: &mut Egressd<'_>) -> Result<Self> {
-        stage.manifests.write(&manifest::service("other").addresses([OTHER_V4]).egress())?;
-        stage.manifests.write(&manifest::endpoints("other", [stage.lab.pod(2).v4()]))?;
-        egressd.wait_until_seen(stage.lab.pod(2), OUTSIDE_V4, OTHER_V4.into())?;
-        let web = stage.lab.flood(stage.selected(), OUTSIDE_V4)?;
-        let other = stage.lab.flood(stage.lab.pod(2), OTHER_OUTSIDE_V4)?;
+impl ParallelCalls {
+    fn begin(fixture: &Fixture, egressd: &mut Egressd<'_>) -> Result<Self> {
+        fixture.manifests.write(&manifest::service("other").addresses([OTHER_V4]).egress())?;
+        fixture.manifests.write(&manifest::endpoints("other", [fixture.lab.pod(2).v4()]))?;
+        egressd.wait_until_seen(fixture.lab.pod(2), OUTSIDE_V4, OTHER_V4.into())?;
+        let web = fixture.lab.flood(fixture.selected(), OUTSIDE_V4)?;
+        let other = fixture.lab.flood(fixture.lab.pod(2), OTHER_OUTSIDE_V4)?;
         Ok(Self { web, other, history: History::beginning_as(WEB_V4) })
     }
 
     /// Writes a policy about `web`, and waits until its pod is seen as this.
-    fn change(&mut self, stage: &Stage, egressd: &mut Egressd<'_>, guard: &Policy, address: IpAddr) -> Result<()> {
+    fn change(&mut self, fixture: &Fixture, egressd: &mut Egressd<'_>, guard: &Policy, address: IpAddr) -> Result<()> {
         let begun = self.web.position();
-        stage.manifests.write(guard)?;
-        egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, address.into())?;
+        fixture.manifests.write(guard)?;
+        egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, address.into())?;
         self.history.changed_to(address, [begun, self.web.position()]);
         Ok(())
     }
@@ -59,10 +59,10 @@ fn for_web(policy: Policy) -> Policy {
     policy.annotation("services", "guarded=yes")
 }
 
-fn stage() -> Result<Stage> {
-    let stage = Stage::with_web()?;
-    stage.manifests.write(&web().label("guarded", "yes"))?;
-    Ok(stage)
+fn fixture() -> Result<Fixture> {
+    let fixture = Fixture::with_web()?;
+    fixture.manifests.write(&web().label("guarded", "yes"))?;
+    Ok(fixture)
 }
 
 /// What cannot be loaded, and a part of the error.
@@ -89,28 +89,28 @@ fn bad_modules() -> Result<Vec<(Policy, &'static str)>> {
 /// P7: load, change the settings, replace by every kind of bad module, by one that reaches for what is not the
 /// Service's own, roll back, delete.
 pub(crate) fn a_policy_comes_changes_goes_wrong_and_goes_and_no_packet_is_wrong() -> Result<()> {
-    let stage = stage()?;
-    let mut egressd = stage.run_until_translated()?;
-    let mut load = Load::begin(&stage, &mut egressd)?;
-    let untranslated = stage.selected().v4();
-    load.change(&stage, &mut egressd, &for_web(private_guard(OUTSIDE)?), untranslated)?;
-    load.change(&stage, &mut egressd, &for_web(private_guard(NOWHERE)?), WEB_V4)?;
+    let fixture = fixture()?;
+    let mut egressd = fixture.run_until_translated()?;
+    let mut load = ParallelCalls::begin(&fixture, &mut egressd)?;
+    let untranslated = fixture.selected().v4();
+    load.change(&fixture, &mut egressd, &for_web(private_guard(OUTSIDE)?), untranslated)?;
+    load.change(&fixture, &mut egressd, &for_web(private_guard(NOWHERE)?), WEB_V4)?;
     for (bad, sentence) in bad_modules()? {
-        stage.manifests.write(&for_web(bad))?;
-        wait_until_trouble(&stage, "guard", sentence)?;
-        ensure!(policy_status(&stage, "guard")?["state"] == "enforced", "the last good one stays in force");
+        fixture.manifests.write(&for_web(bad))?;
+        wait_until_trouble(&fixture, "guard", sentence)?;
+        ensure!(policy_status(&fixture, "guard")?["state"] == "enforced", "the last good one stays in force");
     }
     for misdeed in ["foreign-address", "foreign-source", "panic", "loop"] {
-        stage.manifests.write(&for_web(misbehaving(misdeed)))?;
-        wait_until_failed(&stage, "web")?;
+        fixture.manifests.write(&for_web(misbehaving(misdeed)))?;
+        wait_until_failed(&fixture, "web")?;
     }
-    load.change(&stage, &mut egressd, &for_web(private_guard(OUTSIDE)?), untranslated)?;
+    load.change(&fixture, &mut egressd, &for_web(private_guard(OUTSIDE)?), untranslated)?;
     let begun = load.web.position();
-    stage.manifests.remove(&private_guard(OUTSIDE)?)?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    fixture.manifests.remove(&private_guard(OUTSIDE)?)?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
     load.history.changed_to(WEB_V4, [begun, load.web.position()]);
     load.end()?;
-    expect_exact(&stage)?;
+    expect_exact(&fixture)?;
     egressd.stop()
 }
 
@@ -120,37 +120,39 @@ fn misbehaving(misdeed: &str) -> Policy {
     guard.settings(&format!(r#"{{"do": "{misdeed}"}}"#))
 }
 
-pub(crate) fn wait_until_failed(stage: &Stage, name: &str) -> Result<()> {
+pub(crate) fn wait_until_failed(fixture: &Fixture, name: &str) -> Result<()> {
     lab::wait_until(&format!("Service {name} has failed"), lab::DEADLINE, || {
-        Ok(service(stage, name)?["state"] == "failed")
+        Ok(service(fixture, name)?["state"] == "failed")
     })
 }
 
 /// P7: what a policy does to one Service is not felt by another, whatever it costs.
 pub(crate) fn a_live_edit_lands_while_another_services_policy_loops() -> Result<()> {
-    let stage = stage()?;
+    let fixture = fixture()?;
     for number in 0..40 {
         let name = format!("noisy-{number}");
         let noisy = manifest::service(&name).addresses([OTHER_V4]).egress().label("noisy", "yes");
         let last = 100 + number;
         let endpoints = manifest::endpoints(&name, [IpAddr::from([10, 0, 0, last])]);
-        stage.manifests.write_together(&format!("{name}.yaml"), &[&noisy, &endpoints])?;
+        fixture.manifests.write_together(&format!("{name}.yaml"), &[&noisy, &endpoints])?;
     }
-    let mut egressd = stage.run_until_translated()?;
+    let mut egressd = fixture.run_until_translated()?;
     for misdeed in ["loop", "log-storm"] {
-        stage.manifests.write(&misbehaving(misdeed).annotation("services", "noisy=yes"))?;
-        wait_until_failed(&stage, "noisy-39")?;
+        fixture.manifests.write(&misbehaving(misdeed).annotation("services", "noisy=yes"))?;
+        wait_until_failed(&fixture, "noisy-39")?;
         for address in [OTHER_V4, WEB_V4] {
-            stage.manifests.write(&manifest::service("noisy-0").addresses([address]).egress().label("noisy", "yes"))?;
-            stage.manifests.write(&web().addresses([address]))?;
+            fixture
+                .manifests
+                .write(&manifest::service("noisy-0").addresses([address]).egress().label("noisy", "yes"))?;
+            fixture.manifests.write(&web().addresses([address]))?;
             let begun = Instant::now();
-            egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, address.into())?;
+            egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, address.into())?;
             // Takes a fraction of a second on an idle machine; the bound is for one that is busy.
             ensure!(begun.elapsed() < Duration::from_secs(30), "{misdeed}: the edit took {:?}", begun.elapsed());
         }
     }
     // Each input was asked about once: forty prompt failures are far from what a policy may use.
-    let slowed = policy_status(&stage, "guard")?["slowed"].clone();
+    let slowed = policy_status(&fixture, "guard")?["slowed"].clone();
     ensure!(slowed.is_null() || slowed.to_string().contains("it is asked about one input a second"), "{slowed}");
     egressd.stop()
 }
@@ -158,88 +160,88 @@ pub(crate) fn a_live_edit_lands_while_another_services_policy_loops() -> Result<
 /// The built-in policy by a ConfigMap of its name. The prefix is no setting of its own: whoever sets it there is refused, and
 /// nothing changes (P6, P7).
 pub(crate) fn the_built_in_policy_has_the_hosts_prefix_and_can_be_switched_off() -> Result<()> {
-    let stage = stage()?;
-    let mut egressd = stage.run_until_translated()?;
+    let fixture = fixture()?;
+    let mut egressd = fixture.run_until_translated()?;
     let moved = policy("annotations").settings(r#"{"prefix": "egress.example.com"}"#);
-    stage.manifests.write(&moved)?;
-    wait_until_trouble(&stage, "annotations", "set that one to what is meant, and remove the setting")?;
-    stage.lab.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
-    stage.manifests.write(&policy("annotations").annotation("mode", "off"))?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
-    ensure!(policy_status(&stage, "annotations")?["state"] == "off");
-    stage.manifests.remove(&moved)?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    fixture.manifests.write(&moved)?;
+    wait_until_trouble(&fixture, "annotations", "set that one to what is meant, and remove the setting")?;
+    fixture.lab.expect_seen(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
+    fixture.manifests.write(&policy("annotations").annotation("mode", "off"))?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, fixture.selected().v4().into())?;
+    ensure!(policy_status(&fixture, "annotations")?["state"] == "off");
+    fixture.manifests.remove(&moved)?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
     egressd.stop()
 }
 
 /// P7: a bad ConfigMap replaces no good policy, not even over a restart.
 pub(crate) fn the_last_good_policy_is_in_force_after_a_restart_with_a_bad_one() -> Result<()> {
-    let stage = stage()?;
-    let mut egressd = stage.run_until_translated()?;
-    stage.manifests.write(&private_guard(OUTSIDE)?)?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
-    stage.manifests.write(&policy("guard").wasm(b"bad"))?;
-    wait_until_trouble(&stage, "guard", "the last good one stays in force")?;
+    let fixture = fixture()?;
+    let mut egressd = fixture.run_until_translated()?;
+    fixture.manifests.write(&private_guard(OUTSIDE)?)?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, fixture.selected().v4().into())?;
+    fixture.manifests.write(&policy("guard").wasm(b"bad"))?;
+    wait_until_trouble(&fixture, "guard", "the last good one stays in force")?;
     egressd.stop()?;
-    let seen = stage.lab.seen_during(stage.selected(), OUTSIDE_V4, Protocol::Tcp, || {
-        let mut egressd = stage.run()?;
-        wait_until_trouble(&stage, "guard", "the last good one stays in force")?;
+    let seen = fixture.lab.seen_during(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, || {
+        let mut egressd = fixture.run()?;
+        wait_until_trouble(&fixture, "guard", "the last good one stays in force")?;
         egressd.wait_until_log_has("running")?;
         thread::sleep(Duration::from_millis(300));
         egressd.stop()
     })?;
     let all: BTreeMap<_, _> = seen;
-    crate::stage::expect_only(&all, stage.selected().v4())
+    crate::fixture::expect_only(&all, fixture.selected().v4())
 }
 
 /// P7: what is in force has its place before what is new, over a restart too, and whatever the new one is called.
 pub(crate) fn a_policy_beyond_the_limit_takes_no_place_of_one_in_force() -> Result<()> {
-    let stage = stage()?;
-    let limited = || program().environment("EGRESSD_POLICIES_MOST", "1").run(&stage.lab, &stage.manifests);
+    let fixture = fixture()?;
+    let limited = || program().environment("EGRESSD_POLICIES_MOST", "1").run(&fixture.lab, &fixture.manifests);
     let mut egressd = limited()?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
-    let untranslated = stage.selected().v4();
-    stage.manifests.write(&private_guard(OUTSIDE)?)?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, untranslated.into())?;
-    stage.manifests.write(&policy("a").wasm(&HOSTILE).annotation("order", "-1"))?;
-    wait_until_trouble(&stage, "a", "there may be 1, and there are; remove one, or raise --policies-most")?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    let untranslated = fixture.selected().v4();
+    fixture.manifests.write(&private_guard(OUTSIDE)?)?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, untranslated.into())?;
+    fixture.manifests.write(&policy("a").wasm(&HOSTILE).annotation("order", "-1"))?;
+    wait_until_trouble(&fixture, "a", "there may be 1, and there are; remove one, or raise --policies-most")?;
     egressd.stop()?;
-    let seen = stage.lab.seen_during(stage.selected(), OUTSIDE_V4, Protocol::Tcp, || {
+    let seen = fixture.lab.seen_during(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, || {
         let egressd = limited()?;
-        wait_until_trouble(&stage, "a", "there may be 1, and there are")?;
-        ensure!(policy_status(&stage, "guard")?["state"] == "enforced");
+        wait_until_trouble(&fixture, "a", "there may be 1, and there are")?;
+        ensure!(policy_status(&fixture, "guard")?["state"] == "enforced");
         egressd.stop()
     })?;
-    crate::stage::expect_only(&seen, untranslated)
+    crate::fixture::expect_only(&seen, untranslated)
 }
 
 /// A policy that never loaded stops no egress, unless its operator requires it.
 pub(crate) fn a_policy_that_never_loaded_stops_no_egress_unless_it_is_required() -> Result<()> {
-    let stage = stage()?;
-    let mut egressd = stage.run_until_translated()?;
-    stage.manifests.write(&policy("guard").wasm(b"bad"))?;
-    wait_until_trouble(&stage, "guard", "nothing of it is in force")?;
-    ensure!(policy_status(&stage, "guard")?["state"] == "refused");
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
-    stage.manifests.write(&policy("guard").wasm(b"bad").annotation("on-failure", "closed"))?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
-    ensure!(policy_status(&stage, "guard")?["state"] == "missed");
-    let findings = service(&stage, "web")?["findings"].to_string();
+    let fixture = fixture()?;
+    let mut egressd = fixture.run_until_translated()?;
+    fixture.manifests.write(&policy("guard").wasm(b"bad"))?;
+    wait_until_trouble(&fixture, "guard", "nothing of it is in force")?;
+    ensure!(policy_status(&fixture, "guard")?["state"] == "refused");
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    fixture.manifests.write(&policy("guard").wasm(b"bad").annotation("on-failure", "closed"))?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, fixture.selected().v4().into())?;
+    ensure!(policy_status(&fixture, "guard")?["state"] == "missed");
+    let findings = service(&fixture, "web")?["findings"].to_string();
     ensure!(findings.contains("policy guard failed: it is not loaded: "), "{findings}");
     egressd.stop()
 }
 
 /// `plan` loads policies as `run` does, and fails where one is refused.
 pub(crate) fn plan_loads_policies_as_run_does() -> Result<()> {
-    let stage = stage()?;
+    let fixture = fixture()?;
     let plan = || {
-        let directory = stage.manifests.path();
-        program().output(&stage.lab, &["plan", "--node", NODE_NAME, "--manifests", &directory.to_string_lossy()])
+        let directory = fixture.manifests.path();
+        program().output(&fixture.lab, &["plan", "--node", NODE_NAME, "--manifests", &directory.to_string_lossy()])
     };
-    stage.manifests.write(&for_web(private_guard(OUTSIDE)?))?;
+    fixture.manifests.write(&for_web(private_guard(OUTSIDE)?))?;
     let printed = String::from_utf8(plan()?.stdout)?;
     ensure!(printed.contains(&format!("any except {OUTSIDE}")), "{printed}");
-    stage.manifests.write(&policy("guard").wasm(b"bad"))?;
+    fixture.manifests.write(&policy("guard").wasm(b"bad"))?;
     let output = plan()?;
     let printed = String::from_utf8(output.stdout)?;
     ensure!(output.status.code() == Some(1) && printed.contains("error: policy guard: "), "{printed}");

@@ -5,14 +5,14 @@ use lab::Protocol::{Icmp, Tcp, Udp};
 use lab::addresses::OUTSIDE_V4;
 
 use crate::calls::{Call, expect, from, to};
-use crate::stage::{Stage, web};
+use crate::fixture::{Fixture, web};
 
 /// Runs egressd on `web` with these annotations, waits until a call is translated that is, and expects the rest.
 fn expect_with(annotations: &[(&str, &str)], awaited: u16, calls: &[Call]) -> Result<()> {
-    let stage = Stage::new()?;
+    let fixture = Fixture::new()?;
     let service = annotations.iter().fold(web().egress_ipv6(), |web, (name, value)| web.annotation(name, value));
-    let egressd = stage.run_in_both_families(&service, awaited)?;
-    expect(&egressd, stage.selected(), calls)?;
+    let egressd = fixture.run_in_both_families(&service, awaited)?;
+    expect(&egressd, fixture.selected(), calls)?;
     egressd.stop()
 }
 
@@ -111,14 +111,14 @@ pub(crate) fn flush_conntrack_is_accepted() -> Result<()> {
 
 /// P1: these say what holds anyway, or choose what there is only one of.
 pub(crate) fn annotations_without_effect_change_no_packet() -> Result<()> {
-    let stage = Stage::new()?;
+    let fixture = Fixture::new()?;
     let service = ["egress-internal", "egress-no-internal-traffic", "egress-detect-api-server"]
         .iter()
         .fold(web().egress_ipv6(), |web, name| web.annotation(name, "true"));
-    let egressd = stage.run_in_both_families(&service, 80)?;
-    expect(&egressd, stage.selected(), &[to(80, Tcp).translated(), to(53, Udp).translated()])?;
-    let pod = stage.selected();
-    egressd.expect_seen(pod, stage.unselected().v4(), Tcp, pod.v4())?;
-    egressd.expect_seen(stage.unselected(), OUTSIDE_V4, Tcp, stage.unselected().v4())?;
+    let egressd = fixture.run_in_both_families(&service, 80)?;
+    expect(&egressd, fixture.selected(), &[to(80, Tcp).translated(), to(53, Udp).translated()])?;
+    let pod = fixture.selected();
+    egressd.expect_seen(pod, fixture.unselected().v4(), Tcp, pod.v4())?;
+    egressd.expect_seen(fixture.unselected(), OUTSIDE_V4, Tcp, fixture.unselected().v4())?;
     egressd.stop()
 }

@@ -10,7 +10,7 @@ use lab::addresses::{OTHER_OUTSIDE_V4, OUTSIDE_V4};
 use lab::{Node, wait_until};
 use serde_json::Value;
 
-use crate::stage::{Stage, WEB_V4, program, web};
+use crate::fixture::{Fixture, WEB_V4, program, web};
 
 fn file(directory: &Path, node: &Node) -> Result<Value> {
     let path = directory.join(format!("{}.json", node.name()));
@@ -29,13 +29,13 @@ fn lists(spec: &Value, member: &str, address: &str) -> bool {
 
 /// P2, with two egressds that know each other by a directory alone. A node that ended leaves its file, which counts.
 pub(crate) fn what_another_egressd_of_this_machine_publishes_in_a_directory_stays_inside() -> Result<()> {
-    let stage = Stage::on_two_nodes("web", &web())?;
-    let [first, second] = [0, 1].map(|at| &stage.lab.nodes()[at]);
+    let fixture = Fixture::on_two_nodes("web", &web())?;
+    let [first, second] = [0, 1].map(|at| &fixture.lab.nodes()[at]);
     let directory = tempfile::tempdir()?;
     let program = program().environment("EGRESSD_PUBLISH_DIR", &directory.path().display().to_string());
-    let run = |node| program.run_on(&stage.lab, node, &stage.manifests);
+    let run = |node| program.run_on(&fixture.lab, node, &fixture.manifests);
     let (mut egressd, other) = (run(first)?, run(second)?);
-    let pod = stage.selected();
+    let pod = fixture.selected();
     egressd.wait_until_seen(pod, OTHER_OUTSIDE_V4, WEB_V4.into())?;
     wait_until("both nodes published themselves", lab::DEADLINE, || {
         let says = |node: &Node, member, address: &str| {

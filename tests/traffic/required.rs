@@ -5,8 +5,8 @@ use lab::Egressd;
 use lab::addresses::OUTSIDE_V4;
 use lab::manifest::{Policy, policy};
 
+use crate::fixture::{Fixture, WEB_V4, program};
 use crate::guests::{PRIVATE_GUARD, policy_status, private_guard, wait_until_trouble};
-use crate::stage::{Stage, WEB_V4, program};
 use crate::tools::{HTTP, get};
 
 /// An unused address: the guard takes nothing away.
@@ -23,11 +23,11 @@ fn bad() -> [Policy; 4] {
     ]
 }
 
-fn wait_until_ready(stage: &Stage, egressd: &mut Egressd<'_>, status: &str) -> Result<String> {
+fn wait_until_ready(fixture: &Fixture, egressd: &mut Egressd<'_>, status: &str) -> Result<String> {
     let mut last = String::new();
     egressd.wait_until(&format!("/readyz is {status}"), || {
         // The door opens a little after the program begins.
-        let Ok((line, why)) = get(&stage.lab, "/readyz") else { return Ok(false) };
+        let Ok((line, why)) = get(&fixture.lab, "/readyz") else { return Ok(false) };
         last = why;
         Ok(line.contains(status))
     })?;
@@ -35,39 +35,39 @@ fn wait_until_ready(stage: &Stage, egressd: &mut Egressd<'_>, status: &str) -> R
 }
 
 pub(crate) fn a_required_policy_is_missed_and_the_node_not_ready_until_it_was_loaded_once() -> Result<()> {
-    let stage = Stage::with_web()?;
+    let fixture = Fixture::with_web()?;
     let http = ["--http", &HTTP.to_string()];
     let good = private_guard(NOWHERE)?.annotation("required", "true");
-    let mut egressd = program().run_with(&stage.lab, &stage.manifests, &http)?;
+    let mut egressd = program().run_with(&fixture.lab, &fixture.manifests, &http)?;
     for bad in bad() {
-        egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
-        wait_until_ready(&stage, &mut egressd, "200")?;
-        stage.manifests.write(&bad)?;
-        egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
-        let why = wait_until_ready(&stage, &mut egressd, "503")?;
+        egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
+        wait_until_ready(&fixture, &mut egressd, "200")?;
+        fixture.manifests.write(&bad)?;
+        egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, fixture.selected().v4().into())?;
+        let why = wait_until_ready(&fixture, &mut egressd, "503")?;
         ensure!(why.contains("policy guard is required and was never loaded: "), "{why}");
-        let (code, status) = program().status(&stage.lab, &stage.manifests, &[])?;
+        let (code, status) = program().status(&fixture.lab, &fixture.manifests, &[])?;
         ensure!(code == Some(0) && status.contains("not ready: policy guard is required"), "{status}");
-        let policy = policy_status(&stage, "guard")?;
+        let policy = policy_status(&fixture, "guard")?;
         ensure!(
             policy["state"] == "missed" && policy["onFailure"] == "closed" && policy["required"] == true,
             "{policy}"
         );
-        stage.manifests.remove(&bad)?;
+        fixture.manifests.remove(&bad)?;
     }
-    stage.manifests.write(&good)?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
-    wait_until_ready(&stage, &mut egressd, "200")?;
+    fixture.manifests.write(&good)?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    wait_until_ready(&fixture, &mut egressd, "200")?;
 
     // It was loaded once, and so it is after a restart.
     for bad in bad() {
-        stage.manifests.write(&bad)?;
-        wait_until_trouble(&stage, "guard", "the last good one stays in force")?;
-        wait_until_ready(&stage, &mut egressd, "200")?;
+        fixture.manifests.write(&bad)?;
+        wait_until_trouble(&fixture, "guard", "the last good one stays in force")?;
+        wait_until_ready(&fixture, &mut egressd, "200")?;
         egressd.stop()?;
-        egressd = program().run_with(&stage.lab, &stage.manifests, &http)?;
-        wait_until_ready(&stage, &mut egressd, "200")?;
-        egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+        egressd = program().run_with(&fixture.lab, &fixture.manifests, &http)?;
+        wait_until_ready(&fixture, &mut egressd, "200")?;
+        egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
     }
     egressd.stop()
 }

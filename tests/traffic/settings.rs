@@ -8,40 +8,40 @@ use lab::addresses::{
 use lab::manifest::{self, Directory, endpoints};
 use lab::{Lab, Program};
 
-use crate::stage::{OTHER_V4, Stage, WEB_V4, WEB_V6, program, web};
+use crate::fixture::{Fixture, OTHER_V4, WEB_V4, WEB_V6, program, web};
 
 const OURS: &str = "example.org";
 
 /// P1: beside a kube-vip that acts on its own annotations. `loadbalancerIPs` is one of them.
 pub(crate) fn a_prefix_of_ones_own_leaves_kube_vips_annotations_without_effect() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let (kube_vips, ours) = (stage.selected(), stage.lab.pod(2));
+    let fixture = Fixture::with_web()?;
+    let (kube_vips, ours) = (fixture.selected(), fixture.lab.pod(2));
     let service = manifest::service("ours")
         .addresses([OTHER_V4, WEB_V4])
         .annotation_of(OURS, "egress", "true")
         .annotation_of(OURS, "loadbalancerIPs", &OTHER_V4.to_string())
         .annotation("loadbalancerIPs", &WEB_V4.to_string())
         .annotation("egress-denied-networks", "0.0.0.0/0");
-    stage.manifests.write(&service)?;
-    stage.manifests.write(&endpoints("ours", [ours.v4()]))?;
-    let mut egressd = prefixed().run(&stage.lab, &stage.manifests)?;
+    fixture.manifests.write(&service)?;
+    fixture.manifests.write(&endpoints("ours", [ours.v4()]))?;
+    let mut egressd = prefixed().run(&fixture.lab, &fixture.manifests)?;
     egressd.wait_until_seen(ours, OUTSIDE_V4, OTHER_V4.into())?;
     egressd.expect_seen(kube_vips, OUTSIDE_V4, Protocol::Tcp, kube_vips.v4())?;
     egressd.stop()?;
-    expect_that_plan_takes_the_option(&stage)
+    expect_that_plan_takes_the_option(&fixture)
 }
 
 fn prefixed() -> Program {
     program().environment("EGRESSD_ANNOTATION_PREFIX", OURS)
 }
 
-fn expect_that_plan_takes_the_option(stage: &Stage) -> Result<()> {
-    let directory = stage.manifests.path().to_string_lossy().into_owned();
+fn expect_that_plan_takes_the_option(fixture: &Fixture) -> Result<()> {
+    let directory = fixture.manifests.path().to_string_lossy().into_owned();
     let state = format!("{directory}/.state");
     let plan = |prefix: &str| {
         let arguments = ["plan", "--node", NODE_NAME, "--manifests", &directory];
         let arguments = [&arguments[..], &["--state-dir", &state, "--annotation-prefix", prefix]].concat();
-        program().output(&stage.lab, &arguments)
+        program().output(&fixture.lab, &arguments)
     };
     let printed = String::from_utf8(plan(OURS)?.stdout)?;
     ensure!(printed.contains("default/ours") && !printed.contains("default/web"), "{printed}");

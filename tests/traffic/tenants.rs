@@ -10,7 +10,7 @@ use lab::addresses::{
 };
 use lab::manifest::{Manifest, Service, egress_node, endpoints, node, second_node, service};
 
-use crate::stage::{Stage, WEB_V4, program, web};
+use crate::fixture::{Fixture, WEB_V4, program, web};
 
 const EVIL: IpAddr = load_balancer_v4(4);
 
@@ -20,41 +20,41 @@ fn evil() -> Service {
 }
 
 /// With `web` in front of pod 1, and in force.
-fn with_victim(also: &[&dyn Manifest]) -> Result<Stage> {
-    let stage = Stage::new()?;
-    stage.manifests.write(&web().created("2020-01-01T00:00:00Z"))?;
-    stage.manifests.write(&stage.web_endpoints())?;
-    also.iter().try_for_each(|manifest| stage.manifests.write(*manifest))?;
-    Ok(stage)
+fn with_victim(also: &[&dyn Manifest]) -> Result<Fixture> {
+    let fixture = Fixture::new()?;
+    fixture.manifests.write(&web().created("2020-01-01T00:00:00Z"))?;
+    fixture.manifests.write(&fixture.web_endpoints())?;
+    also.iter().try_for_each(|manifest| fixture.manifests.write(*manifest))?;
+    Ok(fixture)
 }
 
-fn expect_unharmed(stage: &Stage, egressd: &mut Egressd<'_>) -> Result<()> {
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+fn expect_unharmed(fixture: &Fixture, egressd: &mut Egressd<'_>) -> Result<()> {
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
     for port in [80, 443] {
-        egressd.expect_seen(stage.selected(), (OUTSIDE_V4, port), Tcp, WEB_V4)?;
+        egressd.expect_seen(fixture.selected(), (OUTSIDE_V4, port), Tcp, WEB_V4)?;
     }
     for protocol in Protocol::ALL {
-        egressd.expect_seen(stage.selected(), OUTSIDE_V4, protocol, WEB_V4)?;
+        egressd.expect_seen(fixture.selected(), OUTSIDE_V4, protocol, WEB_V4)?;
     }
     Ok(())
 }
 
 /// P13: whatever the other Service asks for, before and after a restart.
 pub(crate) fn a_slice_that_lists_another_tenants_pod_takes_no_packet_of_it() -> Result<()> {
-    let stage = with_victim(&[])?;
-    let slice = endpoints("x", [stage.selected().v4(), stage.lab.pod(2).v4()]).namespace("evil");
-    stage.manifests.write(&slice)?;
+    let fixture = with_victim(&[])?;
+    let slice = endpoints("x", [fixture.selected().v4(), fixture.lab.pod(2).v4()]).namespace("evil");
+    fixture.manifests.write(&slice)?;
     for evil in [
         evil(),
         evil().annotation("egress-destination-ports", "tcp:80"),
         evil().annotation("egress-allowed-networks", "0.0.0.0/0"),
     ] {
-        stage.manifests.write(&evil)?;
-        let mut egressd = stage.run()?;
+        fixture.manifests.write(&evil)?;
+        let mut egressd = fixture.run()?;
         // The rules of the one before are in force until then.
         egressd.wait_until_log_has("service=evil/x")?;
-        egressd.wait_until_seen(stage.lab.pod(2), (OUTSIDE_V4, 80), EVIL.into())?;
-        expect_unharmed(&stage, &mut egressd)?;
+        egressd.wait_until_seen(fixture.lab.pod(2), (OUTSIDE_V4, 80), EVIL.into())?;
+        expect_unharmed(&fixture, &mut egressd)?;
         egressd.stop()?;
     }
     Ok(())
@@ -62,26 +62,26 @@ pub(crate) fn a_slice_that_lists_another_tenants_pod_takes_no_packet_of_it() -> 
 
 /// P1: the bridge of the pods is no pod, and no Node object says that it is the node's.
 pub(crate) fn an_endpoint_that_is_this_nodes_interface_is_not_translated() -> Result<()> {
-    let stage = with_victim(&[&evil()])?;
+    let fixture = with_victim(&[&evil()])?;
     let gateway = gateway_v4(1);
-    stage.manifests.write(&endpoints("x", [gateway, stage.lab.pod(2).v4()]).namespace("evil"))?;
-    let mut egressd = stage.run()?;
-    egressd.wait_until_seen(stage.lab.pod(2), OUTSIDE_V4, EVIL.into())?;
+    fixture.manifests.write(&endpoints("x", [gateway, fixture.lab.pod(2).v4()]).namespace("evil"))?;
+    let mut egressd = fixture.run()?;
+    egressd.wait_until_seen(fixture.lab.pod(2), OUTSIDE_V4, EVIL.into())?;
     egressd.wait_until_log_has("endpoint-is-this-node")?;
-    let table = stage.lab.node().namespace.nft_list("table ip kube_vip_v4")?;
+    let table = fixture.lab.node().namespace.nft_list("table ip kube_vip_v4")?;
     anyhow::ensure!(!table.contains(&gateway.to_string()), "{table}");
     egressd.stop()
 }
 
 /// Another node says that a pod of this one, or the Service's address, is its own.
 pub(crate) fn a_node_that_claims_what_is_not_its_own_changes_no_packet() -> Result<()> {
-    let stage = with_victim(&[])?;
-    let pod = stage.selected().v4();
+    let fixture = with_victim(&[])?;
+    let pod = fixture.selected().v4();
     let claims =
         node().name("node-evil").addresses(&[pod, WEB_V4]).pod_networks(&["0.0.0.0/0", LOAD_BALANCER_NETWORK_V4]);
-    stage.manifests.write(&claims)?;
-    let mut egressd = stage.run()?;
-    expect_unharmed(&stage, &mut egressd)?;
+    fixture.manifests.write(&claims)?;
+    let mut egressd = fixture.run()?;
+    expect_unharmed(&fixture, &mut egressd)?;
     egressd.wait_until_log_has("node-address-in-pod-network")?;
     egressd.wait_until_log_has("node-network-too-wide")?;
     egressd.stop()
@@ -91,19 +91,19 @@ pub(crate) fn a_node_that_claims_what_is_not_its_own_changes_no_packet() -> Resu
 pub(crate) fn what_another_node_publishes_stays_inside_and_switches_off_no_translation() -> Result<()> {
     let second = second_node();
     let claims = [NEIGHBOUR_V4, stage_pod(), WEB_V4];
-    let stage = with_victim(&[&second, &egress_node("node-without-node", [OUTSIDE_V4])])?;
-    let pod = stage.selected();
-    let mut egressd = stage.run()?;
+    let fixture = with_victim(&[&second, &egress_node("node-without-node", [OUTSIDE_V4])])?;
+    let pod = fixture.selected();
+    let mut egressd = fixture.run()?;
     egressd.wait_until_log_has("egress-node-without-node")?;
     egressd.wait_until_seen(pod, NEIGHBOUR_V4, WEB_V4.into())?;
     let published = egress_node(SECOND_NODE_NAME, claims);
-    stage.manifests.write(&published)?;
+    fixture.manifests.write(&published)?;
     egressd.wait_until_seen(pod, NEIGHBOUR_V4, pod.v4().into())?;
-    expect_unharmed(&stage, &mut egressd)?;
-    let (_, text) = program().status(&stage.lab, &stage.manifests, &["--inside"])?;
+    expect_unharmed(&fixture, &mut egressd)?;
+    let (_, text) = program().status(&fixture.lab, &fixture.manifests, &["--inside"])?;
     let line = |text: &str| text.starts_with(&NEIGHBOUR_V4.to_string()) && text.contains("as its EgressNode says");
     anyhow::ensure!(text.lines().any(line), "{text}");
-    stage.manifests.remove(&published)?;
+    fixture.manifests.remove(&published)?;
     egressd.wait_until_seen(pod, NEIGHBOUR_V4, WEB_V4.into())?;
     egressd.stop()
 }
@@ -115,17 +115,18 @@ fn stage_pod() -> IpAddr {
 
 /// Reported on both, or left to the older.
 pub(crate) fn an_address_of_two_tenants_is_shared_or_the_oldests() -> Result<()> {
-    let stage = with_victim(&[&evil().addresses([WEB_V4])])?;
-    let other = stage.lab.pod(2);
-    stage.manifests.write(&endpoints("x", [other.v4()]).namespace("evil"))?;
-    let mut egressd = stage.run()?;
+    let fixture = with_victim(&[&evil().addresses([WEB_V4])])?;
+    let other = fixture.lab.pod(2);
+    fixture.manifests.write(&endpoints("x", [other.v4()]).namespace("evil"))?;
+    let mut egressd = fixture.run()?;
     egressd.wait_until_seen(other, OUTSIDE_V4, WEB_V4.into())?;
     egressd.wait_until_log_has("shared-address")?;
     egressd.stop()?;
 
-    let mut egressd = program().environment("EGRESSD_SHARED_ADDRESSES", "oldest").run(&stage.lab, &stage.manifests)?;
+    let mut egressd =
+        program().environment("EGRESSD_SHARED_ADDRESSES", "oldest").run(&fixture.lab, &fixture.manifests)?;
     egressd.wait_until_log_has("shared-address-taken")?;
     egressd.wait_until_seen(other, OUTSIDE_V4, other.v4().into())?;
-    expect_unharmed(&stage, &mut egressd)?;
+    expect_unharmed(&fixture, &mut egressd)?;
     egressd.stop()
 }

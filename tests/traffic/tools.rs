@@ -10,73 +10,73 @@ use lab::addresses::OUTSIDE_V4;
 use lab::manifest::endpoints;
 use lab::{Egressd, Lab, Protocol, wait_until};
 
-use crate::stage::{OTHER_V4, Stage, WEB_V4, program, web};
+use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program, web};
 
 /// How old a survey may be.
-const SURVEY: Duration = Duration::from_millis(600);
+const MAX_SURVEY_AGE: Duration = Duration::from_millis(600);
 
 pub(crate) const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9808);
 
 pub(crate) fn diff_after_run_is_empty() -> Result<()> {
-    let stage = Stage::with_web()?;
-    expect_diff(&stage, 1, "add element ip kube_vip_v4 egress_addrs { 10.0.0.1")?;
-    let egressd = stage.run_until_translated()?;
+    let fixture = Fixture::with_web()?;
+    expect_diff(&fixture, 1, "add element ip kube_vip_v4 egress_addrs { 10.0.0.1")?;
+    let egressd = fixture.run_until_translated()?;
     // While a daemon owns the table, and after it.
-    expect_diff(&stage, 0, "no differences")?;
+    expect_diff(&fixture, 0, "no differences")?;
     egressd.stop()?;
-    expect_diff(&stage, 0, "no differences")
+    expect_diff(&fixture, 0, "no differences")
 }
 
 pub(crate) fn a_manifest_that_is_not_in_force_shows_up_in_diff() -> Result<()> {
-    let stage = Stage::with_web()?;
-    stage.run_until_translated()?.stop()?;
-    stage.manifests.write(&endpoints("web", [stage.lab.pod(2).v4()]))?;
-    expect_diff(&stage, 1, "delete element ip kube_vip_v4 egress_addrs { 10.0.0.1 }")?;
-    expect_diff(&stage, 1, "add element ip kube_vip_v4 egress_addrs { 10.0.0.2")
+    let fixture = Fixture::with_web()?;
+    fixture.run_until_translated()?.stop()?;
+    fixture.manifests.write(&endpoints("web", [fixture.lab.pod(2).v4()]))?;
+    expect_diff(&fixture, 1, "delete element ip kube_vip_v4 egress_addrs { 10.0.0.1 }")?;
+    expect_diff(&fixture, 1, "add element ip kube_vip_v4 egress_addrs { 10.0.0.2")
 }
 
 pub(crate) fn a_foreign_change_of_the_table_shows_up_in_diff() -> Result<()> {
-    let stage = Stage::with_web()?;
-    stage.run_until_translated()?.stop()?;
-    stage.lab.node().nft("add rule ip kube_vip_v4 egress_postrouting limit rate 1/second\n")?;
-    expect_diff(&stage, 1, "# foreign: rule 7 of chain egress_postrouting in table ip kube_vip_v4")?;
-    expect_diff(&stage, 1, "flush chain ip kube_vip_v4 egress_postrouting")
+    let fixture = Fixture::with_web()?;
+    fixture.run_until_translated()?.stop()?;
+    fixture.lab.node().nft("add rule ip kube_vip_v4 egress_postrouting limit rate 1/second\n")?;
+    expect_diff(&fixture, 1, "# foreign: rule 7 of chain egress_postrouting in table ip kube_vip_v4")?;
+    expect_diff(&fixture, 1, "flush chain ip kube_vip_v4 egress_postrouting")
 }
 
 pub(crate) fn status_counts_connections_and_survives_an_elements_change() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let mut egressd = stage.run_until_translated()?;
-    let first = connections(&stage)?;
+    let fixture = Fixture::with_web()?;
+    let mut egressd = fixture.run_until_translated()?;
+    let first = connections(&fixture)?;
     ensure!(first > 0, "run_until_translated made a connection");
-    call(&stage, 3)?;
-    expect_connections(&stage, first + 3)?;
+    call(&fixture, 3)?;
+    expect_connections(&fixture, first + 3)?;
 
-    stage.manifests.write(&web().addresses([OTHER_V4]))?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, OTHER_V4.into())?;
-    thread::sleep(SURVEY);
-    let moved = connections(&stage)?;
+    fixture.manifests.write(&web().addresses([OTHER_V4]))?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, OTHER_V4.into())?;
+    thread::sleep(MAX_SURVEY_AGE);
+    let moved = connections(&fixture)?;
     ensure!(moved > first + 3, "the changed element began at 0: {moved} after {first} and 3");
-    call(&stage, 2)?;
-    expect_connections(&stage, moved + 2)?;
+    call(&fixture, 2)?;
+    expect_connections(&fixture, moved + 2)?;
     egressd.stop()
 }
 
 pub(crate) fn status_counts_only_what_a_chain_translates() -> Result<()> {
-    let stage = Stage::with_web()?;
-    stage.manifests.write(&web().annotation("egress-allowed-networks", "172.18.0.0/16"))?;
-    let egressd = stage.run_until_translated()?;
-    let before = connections(&stage)?;
-    call(&stage, 2)?;
+    let fixture = Fixture::with_web()?;
+    fixture.manifests.write(&web().annotation("egress-allowed-networks", "172.18.0.0/16"))?;
+    let egressd = fixture.run_until_translated()?;
+    let before = connections(&fixture)?;
+    call(&fixture, 2)?;
     let elsewhere = lab::addresses::OTHER_OUTSIDE_V4;
-    stage.lab.expect_seen(stage.selected(), elsewhere, Protocol::Tcp, stage.selected().v4())?;
-    expect_connections(&stage, before + 2)?;
+    fixture.lab.expect_seen(fixture.selected(), elsewhere, Protocol::Tcp, fixture.selected().v4())?;
+    expect_connections(&fixture, before + 2)?;
     egressd.stop()
 }
 
 pub(crate) fn status_shows_state_policy_and_owner() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let egressd = stage.run_until_translated()?;
-    let (code, printed) = program().status(&stage.lab, &stage.manifests, &[])?;
+    let fixture = Fixture::with_web()?;
+    let egressd = fixture.run_until_translated()?;
+    let (code, printed) = program().status(&fixture.lab, &fixture.manifests, &[])?;
     ensure!(code == Some(0), "{code:?}: {printed}");
     for part in ["table ip kube_vip_v4: owned by ", "default/web", "translating", &WEB_V4.to_string(), "annotations"] {
         ensure!(printed.contains(part), "{part:?} is missing:\n{printed}");
@@ -87,45 +87,46 @@ pub(crate) fn status_shows_state_policy_and_owner() -> Result<()> {
         ("yaml", "apiVersion: egressd.io/v1alpha1\n"),
         ("json", "\"kind\": \"Status\""),
     ] {
-        let (_, printed) = program().status(&stage.lab, &stage.manifests, &["-o", form])?;
+        let (_, printed) = program().status(&fixture.lab, &fixture.manifests, &["-o", form])?;
         ensure!(printed.contains(part), "{part:?} is missing:\n{printed}");
     }
     egressd.stop()
 }
 
 pub(crate) fn status_reports_that_no_egressd_runs() -> Result<()> {
-    let stage = Stage::with_web()?;
-    expect_no_egressd(&stage)?;
+    let fixture = Fixture::with_web()?;
+    expect_no_egressd(&fixture)?;
     // The dead process leaves its socket behind, and the next one replaces it.
-    stage.run_until_translated()?.kill()?;
-    expect_no_egressd(&stage)?;
-    let egressd = stage.run_until_translated()?;
+    fixture.run_until_translated()?.kill()?;
+    expect_no_egressd(&fixture)?;
+    let egressd = fixture.run_until_translated()?;
     wait_until("status answers", lab::DEADLINE, || {
-        Ok(program().status(&stage.lab, &stage.manifests, &[])?.0 == Some(0))
+        Ok(program().status(&fixture.lab, &fixture.manifests, &[])?.0 == Some(0))
     })?;
     egressd.stop()
 }
 
 pub(crate) fn a_node_is_ready_when_its_first_round_is_in_force() -> Result<()> {
-    let stage = Stage::with_web()?;
+    let fixture = Fixture::with_web()?;
     // It waits for this one to let go of the tables.
-    let first = stage.run_until_translated()?;
-    let mut egressd = watched(&stage)?;
-    egressd
-        .wait_until("it is alive", || Ok(get(&stage.lab, "/livez").is_ok_and(|(status, _)| status.contains("200"))))?;
-    let (status, why) = get(&stage.lab, "/readyz")?;
+    let first = fixture.run_until_translated()?;
+    let mut egressd = watched(&fixture)?;
+    egressd.wait_until("it is alive", || {
+        Ok(get(&fixture.lab, "/livez").is_ok_and(|(status, _)| status.contains("200")))
+    })?;
+    let (status, why) = get(&fixture.lab, "/readyz")?;
     ensure!(status.contains("503") && why.starts_with("nothing is in force yet"), "{status}: {why}");
     first.stop()?;
-    egressd.wait_until("it is ready", || Ok(get(&stage.lab, "/readyz")?.0.contains("200")))?;
-    stage.lab.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
+    egressd.wait_until("it is ready", || Ok(get(&fixture.lab, "/readyz")?.0.contains("200")))?;
+    fixture.lab.expect_seen(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
     egressd.stop()
 }
 
 pub(crate) fn metrics_parse_and_count() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let mut egressd = watched(&stage)?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
-    let (status, text) = get(&stage.lab, "/metrics")?;
+    let fixture = Fixture::with_web()?;
+    let mut egressd = watched(&fixture)?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    let (status, text) = get(&fixture.lab, "/metrics")?;
     ensure!(status.contains("200") && text.starts_with("# HELP "), "{status}\n{text}");
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let value = line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok());
@@ -147,28 +148,28 @@ pub(crate) fn metrics_parse_and_count() -> Result<()> {
 
 /// P10.
 pub(crate) fn a_second_egressd_reports_who_owns_the_table() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let first = stage.run_until_translated()?;
-    let mut second = stage.run()?;
+    let fixture = Fixture::with_web()?;
+    let first = fixture.run_until_translated()?;
+    let mut second = fixture.run()?;
     let code = second.ended()?;
     let printed = second.log();
     ensure!(code == Some(1) && printed.contains("owns the table"), "{code:?}: {printed}");
-    first.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
+    first.expect_seen(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
     first.stop()
 }
 
 /// P10.
 pub(crate) fn egress_clean_replaces_a_foreign_table() -> Result<()> {
-    let stage = Stage::with_web()?;
-    stage.lab.node().nft("add table ip kube_vip_v4\nadd chain ip kube_vip_v4 theirs\n")?;
-    let mut refused = stage.run()?;
+    let fixture = Fixture::with_web()?;
+    fixture.lab.node().nft("add table ip kube_vip_v4\nadd chain ip kube_vip_v4 theirs\n")?;
+    let mut refused = fixture.run()?;
     ensure!(refused.ended()? == Some(1), "{}", refused.log());
     expect_reason(&refused.log(), &["table ip kube_vip_v4", "kube-vip", "instance_name", "egress_clean", "beside.md"])?;
 
-    let mut egressd = program().run_with(&stage.lab, &stage.manifests, &["--egress-clean"])?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
-    ensure!(!stage.lab.node().ruleset()?.contains("theirs"), "{}", stage.lab.node().ruleset()?);
-    expect_diff(&stage, 0, "no differences")?;
+    let mut egressd = program().run_with(&fixture.lab, &fixture.manifests, &["--egress-clean"])?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    ensure!(!fixture.lab.node().ruleset()?.contains("theirs"), "{}", fixture.lab.node().ruleset()?);
+    expect_diff(&fixture, 0, "no differences")?;
     egressd.stop()
 }
 
@@ -182,11 +183,11 @@ fn expect_reason(log: &str, parts: &[&str]) -> Result<()> {
 }
 
 pub(crate) fn two_thousand_services_are_in_force_readable_and_without_difference() -> Result<()> {
-    let stage = Stage::with_web()?;
-    stage.manifests.write_text("many.yaml", &many(2_000)?)?;
-    let egressd = stage.run_until_translated()?;
-    expect_diff(&stage, 0, "no differences")?;
-    let rules = stage.lab.node().ruleset()?;
+    let fixture = Fixture::with_web()?;
+    fixture.manifests.write_text("many.yaml", &many(2_000)?)?;
+    let egressd = fixture.run_until_translated()?;
+    expect_diff(&fixture, 0, "no differences")?;
+    let rules = fixture.lab.node().ruleset()?;
     // Each pod is outside of the known networks, so it has elements for private destinations too.
     let translates = |element: &&str| element.contains("comment \"many/s") && element.contains(" : 11.0.0.3");
     let readable = rules.split(',').filter(translates).count();
@@ -195,7 +196,7 @@ pub(crate) fn two_thousand_services_are_in_force_readable_and_without_difference
         "{readable} elements say whose they are\n{}",
         rules.chars().take(3_000).collect::<String>()
     );
-    let (code, printed) = program().status(&stage.lab, &stage.manifests, &[])?;
+    let (code, printed) = program().status(&fixture.lab, &fixture.manifests, &[])?;
     ensure!(code == Some(0) && printed.contains("many/s1999"), "{printed}");
     egressd.stop()
 }
@@ -220,22 +221,22 @@ fn many(count: usize) -> Result<String> {
     Ok(text)
 }
 
-fn watched(stage: &Stage) -> Result<Egressd<'_>> {
-    program().run_with(&stage.lab, &stage.manifests, &["--http", &HTTP.to_string()])
+fn watched(fixture: &Fixture) -> Result<Egressd<'_>> {
+    program().run_with(&fixture.lab, &fixture.manifests, &["--http", &HTTP.to_string()])
 }
 
 pub(crate) fn get(lab: &Lab, path: &str) -> Result<(String, String)> {
     lab.node().http(HTTP, path)
 }
 
-fn expect_diff(stage: &Stage, code: i32, text: &str) -> Result<()> {
-    let (found, printed) = program().diff(&stage.lab, &stage.manifests)?;
+fn expect_diff(fixture: &Fixture, code: i32, text: &str) -> Result<()> {
+    let (found, printed) = program().diff(&fixture.lab, &fixture.manifests)?;
     ensure!(found == Some(code) && printed.contains(text), "expected {code} and {text:?}, got {found:?}:\n{printed}");
     Ok(())
 }
 
-fn expect_no_egressd(stage: &Stage) -> Result<()> {
-    let (code, printed) = program().status(&stage.lab, &stage.manifests, &[])?;
+fn expect_no_egressd(fixture: &Fixture) -> Result<()> {
+    let (code, printed) = program().status(&fixture.lab, &fixture.manifests, &[])?;
     ensure!(
         code == Some(1) && printed.contains("no egressd answers on") && printed.lines().count() == 1,
         "{code:?}: {printed}"
@@ -243,17 +244,21 @@ fn expect_no_egressd(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-fn call(stage: &Stage, times: usize) -> Result<()> {
-    (0..times).try_for_each(|_| stage.lab.seen_from(stage.selected(), OUTSIDE_V4, Protocol::Tcp).map(drop))
+fn call(fixture: &Fixture, times: usize) -> Result<()> {
+    (0..times).try_for_each(|_| fixture.lab.seen_from(fixture.selected(), OUTSIDE_V4, Protocol::Tcp).map(drop))
 }
 
 /// A survey is up to half a second old.
-fn expect_connections(stage: &Stage, expected: u64) -> Result<()> {
-    wait_until(&format!("status counts {expected} connections"), lab::DEADLINE, || Ok(connections(stage)? == expected))
+fn expect_connections(fixture: &Fixture, expected: u64) -> Result<()> {
+    wait_until(
+        &format!("status counts {expected} connections"),
+        lab::DEADLINE,
+        || Ok(connections(fixture)? == expected),
+    )
 }
 
-fn connections(stage: &Stage) -> Result<u64> {
-    let (_, printed) = program().status(&stage.lab, &stage.manifests, &["--output", "json"])?;
+fn connections(fixture: &Fixture) -> Result<u64> {
+    let (_, printed) = program().status(&fixture.lab, &fixture.manifests, &["--output", "json"])?;
     let line = printed.lines().find(|line| line.contains("\"connections\":")).context(printed.clone())?;
     let digits: String = line.chars().filter(char::is_ascii_digit).collect();
     digits.parse().context(printed)

@@ -10,30 +10,30 @@ use lab::addresses::{
 use lab::manifest::{self, Directory, endpoints};
 use lab::{Egressd, Lab, Protocol};
 
-use crate::stage::{Stage, WEB_V4, WEB_V6, program, web};
+use crate::fixture::{Fixture, WEB_V4, WEB_V6, program, web};
 
-/// A stage on which `web` translates pods 1 and 2 in both families, once egressd runs.
-fn dual_stack() -> Result<Stage> {
-    let stage = Stage::new()?;
-    let pods = [stage.lab.pod(1), stage.lab.pod(2)];
-    stage.manifests.write(&web().egress_ipv6())?;
-    stage.manifests.write(&endpoints("web", pods.map(|pod| pod.v4())))?;
-    stage.manifests.write(&endpoints("web", pods.map(|pod| pod.v6())))?;
-    Ok(stage)
+/// A fixture on which `web` translates pods 1 and 2 in both families, once egressd runs.
+fn dual_stack() -> Result<Fixture> {
+    let fixture = Fixture::new()?;
+    let pods = [fixture.lab.pod(1), fixture.lab.pod(2)];
+    fixture.manifests.write(&web().egress_ipv6())?;
+    fixture.manifests.write(&endpoints("web", pods.map(|pod| pod.v4())))?;
+    fixture.manifests.write(&endpoints("web", pods.map(|pod| pod.v6())))?;
+    Ok(fixture)
 }
 
 /// Runs egressd and waits until both families are translated.
-fn run(stage: &Stage) -> Result<Egressd<'_>> {
-    let mut egressd = stage.run_until_translated()?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V6, WEB_V6.into())?;
+fn run(fixture: &Fixture) -> Result<Egressd<'_>> {
+    let mut egressd = fixture.run_until_translated()?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V6, WEB_V6.into())?;
     Ok(egressd)
 }
 
 /// P1.
 pub(crate) fn every_endpoint_is_translated_over_every_protocol_in_both_families() -> Result<()> {
-    let stage = dual_stack()?;
-    let egressd = run(&stage)?;
-    for pod in [stage.lab.pod(1), stage.lab.pod(2)] {
+    let fixture = dual_stack()?;
+    let egressd = run(&fixture)?;
+    for pod in [fixture.lab.pod(1), fixture.lab.pod(2)] {
         for protocol in Protocol::ALL {
             for outside in [OUTSIDE_V4, OTHER_OUTSIDE_V4, NEIGHBOUR_V4] {
                 egressd.expect_seen(pod, outside, protocol, WEB_V4)?;
@@ -48,9 +48,9 @@ pub(crate) fn every_endpoint_is_translated_over_every_protocol_in_both_families(
 
 /// P1.
 pub(crate) fn a_pod_that_no_service_selects_is_untouched() -> Result<()> {
-    let stage = dual_stack()?;
-    let egressd = run(&stage)?;
-    let pod = stage.unselected();
+    let fixture = dual_stack()?;
+    let egressd = run(&fixture)?;
+    let pod = fixture.unselected();
     for protocol in Protocol::ALL {
         egressd.expect_seen(pod, OUTSIDE_V4, protocol, pod.v4())?;
         egressd.expect_seen(pod, OUTSIDE_V6, protocol, pod.v6())?;
@@ -60,32 +60,32 @@ pub(crate) fn a_pod_that_no_service_selects_is_untouched() -> Result<()> {
 
 /// P1: only the endpoints of this node are this node's to translate.
 pub(crate) fn an_endpoint_on_another_node_is_not_translated_here() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let elsewhere = stage.lab.pod(2);
-    stage.manifests.write(&manifest::service("far").addresses([WEB_V4]).egress())?;
-    stage.manifests.write(&endpoints("far", [elsewhere.v4()]).on_node("node-2"))?;
-    let egressd = stage.run_until_translated()?;
+    let fixture = Fixture::with_web()?;
+    let elsewhere = fixture.lab.pod(2);
+    fixture.manifests.write(&manifest::service("far").addresses([WEB_V4]).egress())?;
+    fixture.manifests.write(&endpoints("far", [elsewhere.v4()]).on_node("node-2"))?;
+    let egressd = fixture.run_until_translated()?;
     egressd.expect_seen(elsewhere, OUTSIDE_V4, Protocol::Tcp, elsewhere.v4())?;
     egressd.stop()
 }
 
 /// P1.
 pub(crate) fn a_service_without_the_annotation_gets_no_snat() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let pod = stage.lab.pod(2);
-    stage.manifests.write(&manifest::service("plain").addresses([WEB_V4]))?;
-    stage.manifests.write(&endpoints("plain", [pod.v4()]))?;
-    let egressd = stage.run_until_translated()?;
+    let fixture = Fixture::with_web()?;
+    let pod = fixture.lab.pod(2);
+    fixture.manifests.write(&manifest::service("plain").addresses([WEB_V4]))?;
+    fixture.manifests.write(&endpoints("plain", [pod.v4()]))?;
+    let egressd = fixture.run_until_translated()?;
     egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Tcp, pod.v4())?;
     egressd.stop()
 }
 
 /// P2.
 pub(crate) fn pods_reach_each_other_untranslated() -> Result<()> {
-    let stage = dual_stack()?;
-    let egressd = run(&stage)?;
-    let caller = stage.selected();
-    for called in [stage.lab.pod(2), stage.unselected()] {
+    let fixture = dual_stack()?;
+    let egressd = run(&fixture)?;
+    let caller = fixture.selected();
+    for called in [fixture.lab.pod(2), fixture.unselected()] {
         for protocol in Protocol::ALL {
             egressd.expect_seen(caller, called.v4(), protocol, caller.v4())?;
             egressd.expect_seen(caller, called.v6(), protocol, caller.v6())?;
@@ -96,13 +96,13 @@ pub(crate) fn pods_reach_each_other_untranslated() -> Result<()> {
 
 /// P2: what counts is whom the pod called, not where the node sent it.
 pub(crate) fn a_cluster_ip_is_untranslated_even_when_its_endpoint_is_outside() -> Result<()> {
-    let stage = dual_stack()?;
+    let fixture = dual_stack()?;
     let endpoints: [(IpAddr, IpAddr); 2] = [(CLUSTER_IP_V4, OUTSIDE_V4), (CLUSTER_IP_V6, OUTSIDE_V6)];
     for (cluster_ip, outside) in endpoints {
-        stage.lab.node().forward_like_kube_proxy((cluster_ip, 80).into(), (outside, 8080).into())?;
+        fixture.lab.node().forward_like_kube_proxy((cluster_ip, 80).into(), (outside, 8080).into())?;
     }
-    let egressd = run(&stage)?;
-    let pod = stage.selected();
+    let egressd = run(&fixture)?;
+    let pod = fixture.selected();
     for protocol in [Protocol::Tcp, Protocol::Udp] {
         egressd.expect_seen(pod, (CLUSTER_IP_V4, 80), protocol, pod.v4())?;
         egressd.expect_seen(pod, (CLUSTER_IP_V6, 80), protocol, pod.v6())?;

@@ -8,7 +8,7 @@ use lab::Protocol::{Icmp, Tcp, Udp};
 use lab::addresses::{OTHER_OUTSIDE_V4, OUTSIDE_V4, load_balancer_v4};
 use lab::manifest::{self, Service, endpoints};
 
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
 const A: IpAddr = load_balancer_v4(2);
 const B: IpAddr = load_balancer_v4(3);
@@ -22,30 +22,30 @@ fn service(name: &str, address: IpAddr) -> Service {
 }
 
 /// Puts pod 1 behind all of them.
-fn put(stage: &Stage, services: &[(&str, Service)]) -> Result<()> {
+fn put(fixture: &Fixture, services: &[(&str, Service)]) -> Result<()> {
     for (name, service) in services {
-        stage.manifests.write(service)?;
-        stage.manifests.write(&endpoints(name, [stage.selected().v4()]))?;
+        fixture.manifests.write(service)?;
+        fixture.manifests.write(&endpoints(name, [fixture.selected().v4()]))?;
     }
     Ok(())
 }
 
-fn run<'a>(stage: &'a Stage, awaited: IpAddr) -> Result<Egressd<'a>> {
-    let mut egressd = stage.run()?;
+fn run<'a>(fixture: &'a Fixture, awaited: IpAddr) -> Result<Egressd<'a>> {
+    let mut egressd = fixture.run()?;
     // An earlier one's rules may be in force until then.
     egressd.wait_until_log_has("state=translating")?;
-    egressd.wait_until_seen(stage.selected(), (OUTSIDE_V4, 80), awaited.into())?;
+    egressd.wait_until_seen(fixture.selected(), (OUTSIDE_V4, 80), awaited.into())?;
     Ok(egressd)
 }
 
 /// P13. The order of names and ages is against it.
 pub(crate) fn networks_go_before_ports_and_ports_before_everything() -> Result<()> {
-    let stage = Stage::new()?;
+    let fixture = Fixture::new()?;
     let networks = service("c", C).created(NEW).annotation("egress-allowed-networks", "172.18.0.0/16");
     let ports = service("b", B).created(NEW).annotation("egress-destination-ports", "tcp:80,udp:53");
-    put(&stage, &[("a", service("a", A).created(OLD)), ("b", ports), ("c", networks)])?;
-    let egressd = run(&stage, C)?;
-    let pod = stage.selected();
+    put(&fixture, &[("a", service("a", A).created(OLD)), ("b", ports), ("c", networks)])?;
+    let egressd = run(&fixture, C)?;
+    let pod = fixture.selected();
     for (destination, protocol, expected) in [
         ((OUTSIDE_V4, 80), Tcp, C),
         ((OUTSIDE_V4, 8080), Udp, C),
@@ -63,16 +63,16 @@ pub(crate) fn networks_go_before_ports_and_ports_before_everything() -> Result<(
 
 /// P13: a Service speaks for its own address only, so denying is not forbidding others.
 pub(crate) fn what_a_service_denies_falls_to_the_next() -> Result<()> {
-    let stage = Stage::new()?;
+    let fixture = Fixture::new()?;
     let first = service("a", A).created(OLD).annotation("egress-denied-networks", "172.19.0.0/16");
     let second = service("b", B)
         .created(NEW)
         .annotation("egress-allowed-networks", "172.16.0.0/12")
         .annotation("egress-denied-networks", "172.18.0.0/16")
         .annotation("egress-destination-ports", "tcp:80");
-    put(&stage, &[("a", first), ("b", second), ("c", service("c", C))])?;
-    let egressd = run(&stage, A)?;
-    let pod = stage.selected();
+    put(&fixture, &[("a", first), ("b", second), ("c", service("c", C))])?;
+    let egressd = run(&fixture, A)?;
+    let pod = fixture.selected();
     egressd.expect_seen(pod, (OUTSIDE_V4, 8080), Tcp, A)?;
     egressd.expect_seen(pod, (OTHER_OUTSIDE_V4, 80), Tcp, B)?;
     egressd.expect_seen(pod, (OTHER_OUTSIDE_V4, 8080), Tcp, C)?;
@@ -82,7 +82,7 @@ pub(crate) fn what_a_service_denies_falls_to_the_next() -> Result<()> {
 
 /// P13: for every rank, whatever the names, and the same after a restart.
 pub(crate) fn the_older_of_two_equal_services_wins() -> Result<()> {
-    let stage = Stage::new()?;
+    let fixture = Fixture::new()?;
     let annotate = |service: Service, filter: Option<(&str, &str)>| match filter {
         Some((name, value)) => service.annotation(name, value),
         None => service,
@@ -95,25 +95,25 @@ pub(crate) fn the_older_of_two_equal_services_wins() -> Result<()> {
     ];
     for filter in filters {
         let (old, new) = (service("z", B).created(OLD), service("a", A).created(NEW));
-        put(&stage, &[("a", annotate(new, filter)), ("z", annotate(old, filter))])?;
-        run(&stage, B)?.stop()?;
-        let egressd = run(&stage, B)?;
-        egressd.expect_seen(stage.selected(), (OTHER_OUTSIDE_V4, 80), Tcp, B)?;
+        put(&fixture, &[("a", annotate(new, filter)), ("z", annotate(old, filter))])?;
+        run(&fixture, B)?.stop()?;
+        let egressd = run(&fixture, B)?;
+        egressd.expect_seen(fixture.selected(), (OTHER_OUTSIDE_V4, 80), Tcp, B)?;
         egressd.stop()?;
     }
-    put(&stage, &[("a", service("a", A).created(OLD)), ("z", service("z", B).created(OLD))])?;
-    run(&stage, A)?.stop()
+    put(&fixture, &[("a", service("a", A).created(OLD)), ("z", service("z", B).created(OLD))])?;
+    run(&fixture, A)?.stop()
 }
 
 /// P13: what needs a chain in the kernel and what needs an element is no matter of rank.
 pub(crate) fn source_ports_and_ranges_rank_like_single_ports() -> Result<()> {
-    let stage = Stage::new()?;
+    let fixture = Fixture::new()?;
     let single = service("a", A).created(OLD).annotation("egress-destination-ports", "tcp:80");
     let range = service("b", B).created(NEW).annotation("egress-destination-ports", "tcp:80-8080");
     let source = service("c", C).created("2026-03-01T00:00:00Z").annotation("egress-source-ports", "udp:1-65535");
-    put(&stage, &[("a", single), ("b", range), ("c", source)])?;
-    let egressd = run(&stage, A)?;
-    let pod = stage.selected();
+    put(&fixture, &[("a", single), ("b", range), ("c", source)])?;
+    let egressd = run(&fixture, A)?;
+    let pod = fixture.selected();
     egressd.expect_seen(pod, (OUTSIDE_V4, 8080), Tcp, B)?;
     egressd.expect_seen(pod, (OUTSIDE_V4, 53), Tcp, pod.v4())?;
     egressd.expect_seen(pod, (OUTSIDE_V4, 80), Udp, C)?;
@@ -123,14 +123,14 @@ pub(crate) fn source_ports_and_ranges_rank_like_single_ports() -> Result<()> {
 
 /// P13, P5.
 pub(crate) fn the_next_service_takes_over_when_the_first_goes() -> Result<()> {
-    let stage = Stage::new()?;
+    let fixture = Fixture::new()?;
     let first = service("a", A).annotation("egress-allowed-networks", "0.0.0.0/0");
-    put(&stage, &[("a", first.clone()), ("b", service("b", B))])?;
-    let mut egressd = run(&stage, A)?;
-    let pod = stage.selected();
-    stage.manifests.remove(&first)?;
+    put(&fixture, &[("a", first.clone()), ("b", service("b", B))])?;
+    let mut egressd = run(&fixture, A)?;
+    let pod = fixture.selected();
+    fixture.manifests.remove(&first)?;
     egressd.wait_until_seen(pod, (OUTSIDE_V4, 80), B.into())?;
-    stage.manifests.write(&first)?;
+    fixture.manifests.write(&first)?;
     egressd.wait_until_seen(pod, (OUTSIDE_V4, 80), A.into())?;
     egressd.expect_seen(pod, OUTSIDE_V4, Udp, A)?;
     egressd.stop()

@@ -8,8 +8,8 @@ use lab::manifest::{self, Service};
 use lab::{Egressd, Flood, Pod, Seen};
 
 use crate::changes::expect_exact;
+use crate::fixture::{Fixture, OTHER_V4, WEB_V4, web};
 use crate::history::History;
-use crate::stage::{OTHER_V4, Stage, WEB_V4, web};
 
 /// What `web` looks like in turn: plain, and restricted in ways that all include the outside host.
 fn looks(turn: usize, address: IpAddr) -> Service {
@@ -24,15 +24,15 @@ fn looks(turn: usize, address: IpAddr) -> Service {
 }
 
 /// Services that come and go beside it, each with an endpoint of its own.
-fn neighbours(stage: &Stage, turn: usize) -> Result<()> {
+fn neighbours(fixture: &Fixture, turn: usize) -> Result<()> {
     let name = format!("neighbour-{}", turn % 7);
     let last = u8::try_from(100 + turn % 7)?;
     let endpoints = manifest::endpoints(&name, [IpAddr::from([10, 0, 0, last])]);
     if (turn / 7).is_multiple_of(2) {
-        stage.manifests.write(&manifest::service(&name).addresses([OTHER_V4]).egress())?;
-        stage.manifests.write(&endpoints)
+        fixture.manifests.write(&manifest::service(&name).addresses([OTHER_V4]).egress())?;
+        fixture.manifests.write(&endpoints)
     } else {
-        stage.manifests.remove(&manifest::service(&name))
+        fixture.manifests.remove(&manifest::service(&name))
     }
 }
 
@@ -42,76 +42,76 @@ fn wait_until_seen(egressd: &mut Egressd<'_>, pod: &Pod, address: IpAddr) -> Res
 
 /// P3.
 pub(crate) fn a_hundred_thousand_connections_see_only_what_was_right_at_the_time() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let mut egressd = stage.run_until_translated()?;
-    let flood = stage.lab.flood(stage.selected(), OUTSIDE_V4)?;
+    let fixture = Fixture::with_web()?;
+    let mut egressd = fixture.run_until_translated()?;
+    let flood = fixture.lab.flood(fixture.selected(), OUTSIDE_V4)?;
     let mut history = History::beginning_as(WEB_V4);
     let mut turn = 0;
     while flood.position() < 100_000 {
-        neighbours(&stage, turn)?;
+        neighbours(&fixture, turn)?;
         let address = if turn.is_multiple_of(2) { OTHER_V4 } else { WEB_V4 };
         let begun = flood.position();
-        stage.manifests.write(&looks(turn, address))?;
-        wait_until_seen(&mut egressd, stage.selected(), address)?;
+        fixture.manifests.write(&looks(turn, address))?;
+        wait_until_seen(&mut egressd, fixture.selected(), address)?;
         history.changed_to(address, [begun, flood.position()]);
         turn += 1;
     }
     end(flood, &history)?;
-    expect_exact(&stage)?;
+    expect_exact(&fixture)?;
     ensure!(turn >= 20, "only {turn} changes were made");
     Ok(())
 }
 
 /// P6.
 pub(crate) fn restarts_and_kill_9_under_load_change_no_packet() -> Result<()> {
-    let stage = Stage::with_web()?;
-    let mut egressd = stage.run_until_translated()?;
-    let flood = stage.lab.flood(stage.selected(), OUTSIDE_V4)?;
+    let fixture = Fixture::with_web()?;
+    let mut egressd = fixture.run_until_translated()?;
+    let flood = fixture.lab.flood(fixture.selected(), OUTSIDE_V4)?;
     for turn in 0..3 {
         egressd.stop()?;
-        egressd = restarted(&stage, turn)?;
+        egressd = restarted(&fixture, turn)?;
         egressd.kill()?;
-        egressd = restarted(&stage, turn)?;
+        egressd = restarted(&fixture, turn)?;
     }
     end(flood, &History::beginning_as(WEB_V4))?;
-    expect_exact(&stage)
+    expect_exact(&fixture)
 }
 
 /// A start that has taken everything over: it makes a change.
-fn restarted(stage: &Stage, turn: usize) -> Result<Egressd<'_>> {
-    let mut egressd = stage.run()?;
+fn restarted(fixture: &Fixture, turn: usize) -> Result<Egressd<'_>> {
+    let mut egressd = fixture.run()?;
     egressd.wait_until_log_has("running")?;
-    let (pod, address) = (stage.lab.pod(2), [WEB_V4, OTHER_V4][turn % 2]);
-    stage.manifests.write(&manifest::service("other").addresses([address]).egress())?;
-    stage.manifests.write(&manifest::endpoints("other", [pod.v4()]))?;
+    let (pod, address) = (fixture.lab.pod(2), [WEB_V4, OTHER_V4][turn % 2]);
+    fixture.manifests.write(&manifest::service("other").addresses([address]).egress())?;
+    fixture.manifests.write(&manifest::endpoints("other", [pod.v4()]))?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, address.into())?;
     Ok(egressd)
 }
 
 /// A pod's address goes over to another Service's pod, and back.
 pub(crate) fn an_address_that_changes_hands_is_never_seen_with_the_old_service() -> Result<()> {
-    let stage = Stage::new()?;
-    let pod = stage.selected().v4();
+    let fixture = Fixture::new()?;
+    let pod = fixture.selected().v4();
     // In one file, so that there is no moment in which the pod belongs to no Service.
     let give = |to, from| {
         let (with, without) = (manifest::endpoints(to, [pod]), manifest::endpoints(from, []));
-        stage.manifests.write_together("endpoints.yaml", &[&with, &without])
+        fixture.manifests.write_together("endpoints.yaml", &[&with, &without])
     };
-    stage.manifests.write(&web())?;
-    stage.manifests.write(&manifest::service("other").addresses([OTHER_V4]).egress())?;
+    fixture.manifests.write(&web())?;
+    fixture.manifests.write(&manifest::service("other").addresses([OTHER_V4]).egress())?;
     give("web", "other")?;
-    let mut egressd = stage.run_until_translated()?;
-    let flood = stage.lab.flood(stage.selected(), OUTSIDE_V4)?;
+    let mut egressd = fixture.run_until_translated()?;
+    let flood = fixture.lab.flood(fixture.selected(), OUTSIDE_V4)?;
     let mut history = History::beginning_as(WEB_V4);
     for turn in 0..10 {
         let (from, to, address) = if turn % 2 == 0 { ("web", "other", OTHER_V4) } else { ("other", "web", WEB_V4) };
         let begun = flood.position();
         give(to, from)?;
-        wait_until_seen(&mut egressd, stage.selected(), address)?;
+        wait_until_seen(&mut egressd, fixture.selected(), address)?;
         history.changed_to(address, [begun, flood.position()]);
     }
     end(flood, &history)?;
-    expect_exact(&stage)
+    expect_exact(&fixture)
 }
 
 fn end(flood: Flood, history: &History) -> Result<()> {

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
-use lab::{Program, Unable};
+use lab::{Program, Unsupported};
 
 /// The name of its binary: that of this tree has the other one, in the same directory.
 const BINARY: &str = "egressd-before";
@@ -37,7 +37,7 @@ impl Release {
     /// Its egressd.
     ///
     /// # Errors
-    /// [`Unable`] where this clone has no such commit; else when it cannot be built.
+    /// [`Unsupported`] where this clone has no such commit; else when it cannot be built.
     pub(crate) fn program(self) -> Result<Program> {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _one = ONE_AT_A_TIME.lock();
@@ -54,18 +54,18 @@ impl Release {
     fn expect_history(self) -> Result<()> {
         let git = |arguments: &[&str]| Ok::<_, anyhow::Error>(git(arguments).output()?);
         let there = match git(&["rev-parse", "--is-shallow-repository"]) {
-            Err(_) => bail!(Unable(format!("there is no git to take {} from the history with", self.name))),
+            Err(_) => bail!(Unsupported(format!("there is no git to take {} from the history with", self.name))),
             Ok(output) if !output.status.success() => {
                 let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                bail!(Unable(format!("this tree has no history to take {} from: {stderr}", self.name)))
+                bail!(Unsupported(format!("this tree has no history to take {} from: {stderr}", self.name)))
             }
             Ok(output) => output.stdout.starts_with(b"false"),
         };
         let commit = format!("{}^{{commit}}", self.commit);
         let has = git(&["cat-file", "-e", &commit])?.status.success();
         let commit = self.commit;
-        ensure!(has || !there, Unable(format!("this history has no commit {commit}, {}", self.name)));
-        ensure!(has, Unable(format!("this clone is shallow and has no {}: `git fetch --unshallow`", self.name)));
+        ensure!(has || !there, Unsupported(format!("this history has no commit {commit}, {}", self.name)));
+        ensure!(has, Unsupported(format!("this clone is shallow and has no {}: `git fetch --unshallow`", self.name)));
         Ok(())
     }
 
@@ -91,10 +91,10 @@ impl Release {
         })?;
         edit(&source.join("tests/Cargo.toml"), |text| Some(with_binaries_apart(text)))?;
         edit(&source.join("host/Cargo.toml"), |text| {
-            const LAST: &str = "publish.workspace = true\n";
-            let (package, rest) = text.split_once(LAST)?;
+            const LAST_TO_MOVE: &str = "publish.workspace = true\n";
+            let (package, rest) = text.split_once(LAST_TO_MOVE)?;
             let binary = format!("autobins = false\n\n[[bin]]\nname = \"{BINARY}\"\npath = \"src/main.rs\"\n");
-            Some([package, LAST, &binary, rest].concat())
+            Some([package, LAST_TO_MOVE, &binary, rest].concat())
         })
     }
 

@@ -2,9 +2,9 @@
 //! them, over the same tables and the same state directory; and what a newer egressd may have left.
 
 mod before;
+mod fixture;
 mod newer_state;
 mod newer_table;
-mod stage;
 mod updates;
 
 lab::tests![

@@ -16,14 +16,14 @@ use crate::guests::Guest;
 use crate::services::{CHILD, ENGINE};
 
 /// A compiler that counts how often it is called, and waits with a component that says so until it may go on.
-pub(crate) struct Workshop {
+pub(crate) struct CountingCompiler {
     directory: tempfile::TempDir,
 }
 
 /// What such a component has in it.
 const HELD: &[u8] = b"wait until you may go on";
 
-impl Workshop {
+impl CountingCompiler {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let at = directory.path().display();
@@ -106,8 +106,8 @@ fn two() -> Limits {
 
 #[test]
 fn of_more_policies_than_there_may_be_none_is_compiled_and_the_first_that_leaves_makes_room() {
-    let workshop = Workshop::new();
-    let mut library = workshop.library(Objects::new(), two());
+    let compiler = CountingCompiler::new();
+    let mut library = compiler.library(Objects::new(), two());
     let all = || ["a", "b", "c", "d"].into_iter().zip(1..).map(|(name, number)| policy(name, number));
     let loaded = library.update(all());
     assert_eq!(states(&loaded), [("a", Enforced), ("b", Enforced), ("c", Refused), ("d", Refused)].into());
@@ -116,17 +116,17 @@ fn of_more_policies_than_there_may_be_none_is_compiled_and_the_first_that_leaves
         "ConfigMap c does not fit beside the policies in force: there may be 2, and there are; remove one, or raise \
          --policies-most (EGRESSD_POLICIES_MOST); nothing of it is in force"
     );
-    assert_eq!(workshop.calls(), 2);
+    assert_eq!(compiler.calls(), 2);
     assert!(library.update(all()).chain.is_none(), "nothing changed, and nothing is tried again");
     let loaded = library.update(all().skip(1));
     assert_eq!(states(&loaded), [("b", Enforced), ("c", Enforced), ("d", Refused)].into());
-    assert_eq!(workshop.calls(), 3);
+    assert_eq!(compiler.calls(), 3);
 }
 
 #[test]
 fn a_new_policy_never_takes_the_place_of_one_in_force() {
-    let workshop = Workshop::new();
-    let mut library = workshop.library(Objects::new(), two());
+    let compiler = CountingCompiler::new();
+    let mut library = compiler.library(Objects::new(), two());
     library.update([policy("y", 1), object("z", component(2), &[("mode", "shadow")])]);
     // It comes first by its name and its order, and Services are to have no rules without it.
     let first = || object("a", component(3), &[("order", "-9"), ("on-failure", "closed")]);
@@ -145,18 +145,18 @@ fn a_new_policy_never_takes_the_place_of_one_in_force() {
 fn native_code_and_time_have_limits_for_all_policies_together() {
     let one = Module::compile(&ENGINE, &CHILD, &component(1), "a").unwrap().cost();
     assert!(one.native > 1000 && !one.time.is_zero(), "{one:?}");
-    let workshop = Workshop::new();
+    let compiler = CountingCompiler::new();
     let limits = Limits { native: one.native * 5 / 2, ..Limits::default() };
-    let mut library = workshop.library(Objects::new(), limits);
+    let mut library = compiler.library(Objects::new(), limits);
     let all = || ["a", "b", "c"].into_iter().zip(1..).map(|(name, number)| policy(name, number));
     let loaded = library.update(all());
     assert_eq!(states(&loaded), [("a", Enforced), ("b", Enforced), ("c", Refused)].into());
     assert!(trouble(&loaded, "c").contains("(EGRESSD_POLICIES_MEBIBYTES)"), "{}", trouble(&loaded, "c"));
     library.update(all());
-    assert_eq!(workshop.calls(), 3, "what does not fit is compiled once, to know its size");
+    assert_eq!(compiler.calls(), 3, "what does not fit is compiled once, to know its size");
 
-    let workshop = Workshop::new();
-    let mut library = workshop.library(Objects::new(), Limits { time: one.time / 1000, ..Limits::default() });
+    let compiler = CountingCompiler::new();
+    let mut library = compiler.library(Objects::new(), Limits { time: one.time / 1000, ..Limits::default() });
     let loaded = library.update([policy("a", 1)]);
     assert!(trouble(&loaded, "a").contains("(EGRESSD_POLICIES_CPU_SECONDS)"), "{}", trouble(&loaded, "a"));
     assert_eq!(loaded.chain.unwrap().members().len(), 1, "the built-in policy costs nothing of it");
@@ -164,13 +164,13 @@ fn native_code_and_time_have_limits_for_all_policies_together() {
 
 #[test]
 fn what_an_earlier_process_had_in_force_has_its_place_whatever_the_limits_are_now() {
-    let workshop = Workshop::new();
+    let compiler = CountingCompiler::new();
     let remembered = objects([policy("y", 1), policy("z", 2)]);
     let limits = Limits { policies: 1, native: 1, ..Limits::default() };
-    let mut library = workshop.library(remembered.clone(), limits);
+    let mut library = compiler.library(remembered.clone(), limits);
     let loaded = library.update([policy("a", 3), policy("y", 4), policy("z", 2)]);
     assert_eq!(states(&loaded), [("a", Refused), ("y", Enforced), ("z", Enforced)].into());
     assert!(trouble(&loaded, "y").ends_with("; the last good one stays in force"), "{}", trouble(&loaded, "y"));
     assert_eq!(loaded.good.get("y"), remembered.get("y"));
-    assert_eq!(workshop.calls(), 2, "nothing that is new was compiled");
+    assert_eq!(compiler.calls(), 2, "nothing that is new was compiled");
 }

@@ -12,19 +12,19 @@ use egressd::policies::{Objects, PolicyState};
 use egressd::wasm::{self, Lack};
 use egressd_core::policy::Limits;
 
-use crate::budget::{Workshop, policy, states};
+use crate::budget::{CountingCompiler, policy, states};
 
 /// One that waits for a component.
-struct Waiting(Child);
+struct WaitingChild(Child);
 
-impl Drop for Waiting {
+impl Drop for WaitingChild {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-impl Waiting {
+impl WaitingChild {
     /// The filter comes last, so whoever has it has given up everything.
     fn start() -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_egressd"));
@@ -62,7 +62,7 @@ fn wait_until(mut done: impl FnMut() -> bool) {
 
 #[test]
 fn a_child_has_given_up_all_it_can_before_it_reads_a_component() {
-    let child = Waiting::start();
+    let child = WaitingChild::start();
     let limits = child.file("limits");
     let limits: Vec<String> =
         limits.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
@@ -90,13 +90,13 @@ fn the_bounding_set_is_empty_where_it_may_be_cut() {
     let own = fs::read_to_string("/proc/self/status").unwrap();
     let own = own.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap().trim();
     let may = u64::from_str_radix(own, 16).unwrap() & SETPCAP != 0;
-    let child = Waiting::start();
+    let child = WaitingChild::start();
     assert_eq!(child.status("CapBnd") == format!("{:016x}", 0), may, "{own}");
 }
 
 #[test]
 fn a_confined_child_compiles_to_the_end() {
-    let mut child = Waiting::start();
+    let mut child = WaitingChild::start();
     child.0.stdin.take().unwrap().write_all(wasm::built_in()).unwrap();
     let mut native = child.0.stdout.take().unwrap();
     assert!(io::copy(&mut native, &mut io::sink()).unwrap() > 100_000);
@@ -159,9 +159,9 @@ fn a_confined_process_that_reaches_for_anything_is_ended() {
 
 #[test]
 fn what_a_child_cannot_give_up_is_reported_once_and_does_not_stop_it() {
-    let workshop = Workshop::new();
-    workshop.first("echo egressd-lacks landlock >&2; echo egressd-lacks filter 1 >&2; echo egressd-lacks all >&2");
-    let mut library = workshop.library(Objects::new(), Limits::default());
+    let compiler = CountingCompiler::new();
+    compiler.first("echo egressd-lacks landlock >&2; echo egressd-lacks filter 1 >&2; echo egressd-lacks all >&2");
+    let mut library = compiler.library(Objects::new(), Limits::default());
     let mut loaded = library.update([policy("a", 1)]);
     for number in 2..4 {
         assert_eq!(states(&loaded), [("a", PolicyState::Enforced)].into());
@@ -175,9 +175,9 @@ fn what_a_child_cannot_give_up_is_reported_once_and_does_not_stop_it() {
 
 #[test]
 fn a_compiler_that_was_ended_by_its_filter_is_a_refusal_that_says_so() {
-    let workshop = Workshop::new();
-    workshop.first("kill -SYS $$");
-    let mut library = workshop.library(Objects::new(), Limits::default());
+    let compiler = CountingCompiler::new();
+    compiler.first("kill -SYS $$");
+    let mut library = compiler.library(Objects::new(), Limits::default());
     let loaded = library.update([policy("a", 1)]);
     let trouble = loaded.reports.iter().find_map(|report| report.trouble.clone()).unwrap();
     assert!(trouble.contains("for something that no compiler needs, so it was ended (signal 31)"), "{trouble}");

@@ -71,9 +71,9 @@ fn a_policy_that_fails_harms_no_other_service() {
 }
 
 /// A bug of the host itself.
-struct Bug;
+struct PanickingPolicy;
 
-impl Policy for Bug {
+impl Policy for PanickingPolicy {
     fn name(&self) -> &str {
         "bug"
     }
@@ -84,9 +84,9 @@ impl Policy for Bug {
 }
 
 /// Takes its time.
-struct Slow;
+struct SlowPolicy;
 
-impl Policy for Slow {
+impl Policy for SlowPolicy {
     fn name(&self) -> &str {
         "slow"
     }
@@ -99,7 +99,7 @@ impl Policy for Slow {
 
 #[test]
 fn it_answers_as_much_as_its_time_allows_and_one_question_at_least() {
-    let evaluator = Evaluator::start((Box::new(Slow) as Box<dyn Policy>).into()).unwrap();
+    let evaluator = Evaluator::start((Box::new(SlowPolicy) as Box<dyn Policy>).into()).unwrap();
     let services = || (0..50).map(|number| view(&format!("web-{number}"), &[]));
     let answered = |most| asked(&evaluator, services(), most).len();
     assert_eq!(answered(Duration::ZERO), 1);
@@ -108,9 +108,9 @@ fn it_answers_as_much_as_its_time_allows_and_one_question_at_least() {
 
 /// Remembers which threads asked it, and takes longer for some Services than for others.
 #[derive(Clone, Default)]
-struct Witness(Arc<Mutex<BTreeSet<String>>>);
+struct ThreadRecorder(Arc<Mutex<BTreeSet<String>>>);
 
-impl Witness {
+impl ThreadRecorder {
     fn threads(&self) -> usize {
         self.0.lock().unwrap().len()
     }
@@ -128,7 +128,7 @@ fn name(thread: ThreadId) -> String {
     format!("{thread:?}")
 }
 
-impl Policy for Witness {
+impl Policy for ThreadRecorder {
     fn name(&self) -> &str {
         "witness"
     }
@@ -144,7 +144,7 @@ impl Policy for Witness {
 
 /// Which Services were answered, in this order, and on how many threads.
 fn answered(count: usize) -> (Vec<String>, usize) {
-    let witness = Witness::default();
+    let witness = ThreadRecorder::default();
     let evaluator = Evaluator::start((Box::new(witness.clone()) as Box<dyn Policy>).into()).unwrap();
     let services = (0..count).map(|number| view(&format!("web-{number}"), &[]));
     let verdicts = asked(&evaluator, services, Duration::MAX);
@@ -175,14 +175,14 @@ fn two_threads_come_to_the_same_verdicts_as_one() {
 
 #[test]
 fn a_bug_on_one_of_two_threads_is_an_error_and_no_hang() {
-    let evaluator = Evaluator::start((Box::new(Bug) as Box<dyn Policy>).into()).unwrap();
+    let evaluator = Evaluator::start((Box::new(PanickingPolicy) as Box<dyn Policy>).into()).unwrap();
     let services = (0..600).map(|number| view(&format!("web-{number}"), &[]));
     assert_eq!(try_asking(&evaluator, services, Duration::MAX).err(), Some(EvaluatorGone));
 }
 
 #[test]
 fn a_thread_that_has_ended_is_an_error_and_no_hang() {
-    let evaluator = Evaluator::start((Box::new(Bug) as Box<dyn Policy>).into()).unwrap();
+    let evaluator = Evaluator::start((Box::new(PanickingPolicy) as Box<dyn Policy>).into()).unwrap();
     let ask = || try_asking(&evaluator, [view("web", &[])], Duration::MAX);
     assert_eq!(ask().err(), Some(EvaluatorGone));
     assert_eq!(ask().err(), Some(EvaluatorGone));

@@ -44,10 +44,10 @@ const GOOD: [(&str, &str, &[&str]); 26] = [
 ];
 
 /// The code and the item of each thing that is wrong.
-type Wrong = &'static [(&'static str, &'static str)];
+type ExpectedErrors = &'static [(&'static str, &'static str)];
 
 /// A value and the code and item of each thing that is wrong with it.
-const BAD: [(&str, &str, Wrong); 38] = [
+const BAD: [(&str, &str, ExpectedErrors); 38] = [
     ("egress", "True", &[("not-a-boolean", "True")]),
     ("egress", " TRUE ", &[("not-a-boolean", "TRUE")]),
     ("egress-ipv6", "1", &[("not-a-boolean", "1")]),

@@ -39,7 +39,7 @@ pub(crate) struct Guest {
     /// Bodies of further functions without parameters and results.
     pub(crate) functions: Vec<Vec<u8>>,
     /// What happens when it is instantiated.
-    pub(crate) start: Start,
+    pub(crate) start: StartFunction,
     /// Pages of memory, and elements of a table, to begin with.
     pub(crate) pages: u64,
     pub(crate) elements: u64,
@@ -52,7 +52,7 @@ pub(crate) struct Guest {
 
 /// Whether a module has a start function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Start {
+pub(crate) enum StartFunction {
     None,
     /// The first of those that were ordered.
     First,
@@ -62,7 +62,7 @@ impl Guest {
     pub(crate) fn new() -> Self {
         Self {
             functions: Vec::new(),
-            start: Start::None,
+            start: StartFunction::None,
             pages: 1,
             elements: 0,
             version: "0.1.0",
@@ -108,7 +108,7 @@ impl Guest {
         }
         module.extend(section(5, &vector(&[[vec![0], number(self.pages)].concat()])));
         module.extend(section(7, &vector(&self.exports())));
-        if self.start == Start::First {
+        if self.start == StartFunction::First {
             module.extend(section(8, &number(4)));
         }
         module.extend(section(10, &vector(&bodies)));

@@ -196,7 +196,7 @@ fn only_what_was_asked_for_is_sent_and_some_things_never() {
 
 #[test]
 fn a_flood_of_log_lines_is_cut() {
-    let log = Log::default();
+    let log = CapturedLog::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let policy = &*POLICY;
@@ -219,9 +219,9 @@ fn a_flood_of_log_lines_is_cut() {
 
 /// What tracing wrote.
 #[derive(Clone, Debug, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Log {
+impl Write for CapturedLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())

@@ -9,10 +9,10 @@ use egressd_core::model::SubjectView;
 use crate::services::{ENGINE, context, policy, view};
 
 /// As much as the API server takes of all annotations of an object together.
-const MOST: usize = 256 << 10;
+const MAX_ANNOTATION_BYTES: usize = 256 << 10;
 
 /// Every annotation whose value is read.
-const READ: [&str; 10] = [
+const ANNOTATIONS_READ: [&str; 10] = [
     "egress",
     "egress-ipv6",
     "egress-source-ports",
@@ -51,7 +51,7 @@ fn named(name: &str, value: String) -> (String, String) {
 
 /// The same text over and over, as much as goes.
 fn over_and_over(text: &str) -> String {
-    text.repeat(MOST / text.len())
+    text.repeat(MAX_ANNOTATION_BYTES / text.len())
 }
 
 /// Different items with commas between, as many as go.
@@ -59,7 +59,7 @@ fn numbered(item: impl Fn(usize) -> String) -> String {
     let mut list = String::new();
     for number in 0.. {
         let item = item(number);
-        if list.len() + item.len() + 1 > MOST {
+        if list.len() + item.len() + 1 > MAX_ANNOTATION_BYTES {
             break;
         }
         if !list.is_empty() {
@@ -109,7 +109,7 @@ fn values() -> Vec<(&'static str, String)> {
 
 #[test]
 fn no_value_of_any_annotation_makes_it_fail() {
-    for name in READ {
+    for name in ANNOTATIONS_READ {
         for (what, value) in values() {
             let mut annotations = vec![named(name, value)];
             if name != "egress" {
@@ -149,8 +149,8 @@ fn good_items_by_the_thousand_are_taken_up_to_what_the_guard_takes_and_are_inval
 #[test]
 fn all_lists_at_once_are_invalid() {
     for (what, value) in values() {
-        let lists = &READ[2..6];
-        let half = value.floor_char_boundary(MOST / lists.len());
+        let lists = &ANNOTATIONS_READ[2..6];
+        let half = value.floor_char_boundary(MAX_ANNOTATION_BYTES / lists.len());
         let mut annotations = vec![named("egress", "true".to_owned())];
         annotations.extend(lists.iter().map(|name| named(name, value[..half].to_owned())));
         expect_an_answer(&annotations, &format!("all lists: {what}"));

@@ -9,7 +9,7 @@ use egressd_core::finding::Finding;
 use egressd_core::text::Text;
 use proptest::prelude::*;
 
-use crate::guests::{self, Guest, Start};
+use crate::guests::{self, Guest, StartFunction};
 use crate::hostile;
 use crate::services::{CHILD, ENGINE, context, policy, validator, view};
 
@@ -181,7 +181,7 @@ fn what_is_never_instantiated_is_refused_wherever_it_is() {
 #[test]
 fn a_start_function_that_loops_runs_out_of_fuel() {
     // loop br 0 end
-    let guest = Guest { start: Start::First, ..Guest::with(vec![0, 0x03, 0x40, 0x0c, 0, 0x0b, 0x0b]) };
+    let guest = Guest { start: StartFunction::First, ..Guest::with(vec![0, 0x03, 0x40, 0x0c, 0, 0x0b, 0x0b]) };
     let message = refused(&guest.component(), "{}");
     let expected = "it used up its 10000000 units of fuel (an endless loop?)";
     assert_eq!(message, format!("cannot question policy mine: policy mine failed: {expected}"));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use egressd::policies::{Library, Loaded, Loader, Objects, PolicyState, digest};
 use egressd_core::policy::Limits;
 
-use crate::budget::{Workshop, held, object, objects, policy, states};
+use crate::budget::{CountingCompiler, held, object, objects, policy, states};
 use PolicyState::{Enforced, Missed, Refused};
 
 /// A loader that was asked for these.
@@ -27,70 +27,70 @@ async fn until(loader: &mut Loader, done: impl Fn(&Loaded) -> bool) -> Loaded {
 
 #[tokio::test]
 async fn what_was_remembered_is_in_force_before_what_is_new_is_compiled() {
-    let workshop = Workshop::new();
+    let compiler = CountingCompiler::new();
     let guard = policy("guard", 1);
-    let library = workshop.library(objects([guard.clone()]), Limits::default());
+    let library = compiler.library(objects([guard.clone()]), Limits::default());
     let closed = object("first", held(), &[("order", "-1"), ("on-failure", "closed")]);
     let mut loader = loader(library, &objects([guard, closed]));
     let begun = loader.next().await.unwrap();
     assert_eq!(states(&begun), [("guard", Enforced)].into());
     assert_eq!(begun.chain.unwrap().members().len(), 2);
-    workshop.go_on();
+    compiler.go_on();
     let loaded = until(&mut loader, |loaded| loaded.reports.len() == 3).await;
     assert_eq!(states(&loaded), [("first", Enforced), ("guard", Enforced)].into());
 }
 
 #[tokio::test]
 async fn the_remembered_version_is_in_force_until_the_new_one_is_compiled() {
-    let workshop = Workshop::new();
+    let compiler = CountingCompiler::new();
     let (old, new) = (policy("guard", 1), object("guard", held(), &[]));
     let [of_old, of_new] = [&old, &new].map(|object| digest(object.wasm.as_ref().unwrap()));
-    let mut loader = loader(workshop.library(objects([old]), Limits::default()), &objects([new]));
+    let mut loader = loader(compiler.library(objects([old]), Limits::default()), &objects([new]));
     let has = |loaded: &Loaded, digest: &str| loaded.reports.iter().any(|r| r.digest.as_deref() == Some(digest));
     let begun = loader.next().await.unwrap();
     assert!(has(&begun, &of_old) && states(&begun) == [("guard", Enforced)].into());
-    workshop.go_on();
+    compiler.go_on();
     until(&mut loader, |loaded| has(loaded, &of_new)).await;
 }
 
 #[tokio::test]
 async fn where_nothing_is_remembered_the_first_result_has_everything() {
-    let workshop = Workshop::new();
-    workshop.go_on();
+    let compiler = CountingCompiler::new();
+    compiler.go_on();
     let wanted = objects([policy("a", 1), object("b", held(), &[])]);
-    let mut loader = loader(workshop.library(Objects::new(), Limits::default()), &wanted);
+    let mut loader = loader(compiler.library(Objects::new(), Limits::default()), &wanted);
     assert_eq!(states(&loader.next().await.unwrap()), [("a", Enforced), ("b", Enforced)].into());
 }
 
 #[tokio::test]
 async fn what_takes_longer_than_the_first_services_wait_comes_beside_what_is_in_force() {
-    let workshop = Workshop::new();
+    let compiler = CountingCompiler::new();
     let limits = Limits { wait: Duration::ZERO, ..Limits::default() };
     let guard = object("guard", held(), &[("on-failure", "closed")]);
     let wanted = objects([guard, object("other", held(), &[])]);
-    let mut loader = loader(workshop.library(Objects::new(), limits), &wanted);
+    let mut loader = loader(compiler.library(Objects::new(), limits), &wanted);
     let begun = loader.next().await.unwrap();
     // Services that are not to go without the guard do not.
     assert_eq!(states(&begun), [("guard", Missed), ("other", Refused)].into());
     let trouble = begun.reports.iter().find_map(|report| report.trouble.clone()).unwrap();
     assert!(trouble.starts_with("it is not loaded yet: "), "{trouble}");
     assert_eq!(begun.good.len(), 1, "the built-in one is remembered, and what was not loaded is not");
-    workshop.go_on();
+    compiler.go_on();
     let all = [("guard", Enforced), ("other", Enforced)].into();
     until(&mut loader, |loaded| states(loaded) == all).await;
 }
 
 #[tokio::test]
 async fn what_is_withdrawn_is_not_compiled_any_more() {
-    let workshop = Workshop::new();
+    let compiler = CountingCompiler::new();
     let guard = policy("guard", 1);
-    let library = workshop.library(objects([guard.clone()]), Limits::default());
+    let library = compiler.library(objects([guard.clone()]), Limits::default());
     let many = (0..200).map(|number| object(&format!("slow-{number}"), held(), &[]));
     let mut loader = loader(library, &objects(many.chain([guard.clone()])));
     loader.next().await.unwrap();
     loader.want([&guard]).unwrap();
-    workshop.go_on();
+    compiler.go_on();
     let loaded = until(&mut loader, |loaded| loaded.reports.len() == 2).await;
     assert_eq!(states(&loaded), [("guard", Enforced)].into());
-    assert!(workshop.calls() < 10, "{} of 201 were compiled", workshop.calls());
+    assert!(compiler.calls() < 10, "{} of 201 were compiled", compiler.calls());
 }

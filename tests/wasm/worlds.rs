@@ -5,12 +5,12 @@ use wit_component::DecodedWasm;
 use crate::components::component;
 
 /// Bytes that a policy may have: it is sent to every node, and compiled there.
-const LARGEST: usize = 400 * 1024;
+const MAX_COMPONENT_BYTES: usize = 400 * 1024;
 
 /// What a component exports.
 fn exports(package: &str) -> Vec<String> {
     let bytes = component(package);
-    assert!(bytes.len() <= LARGEST, "{package} has {} bytes", bytes.len());
+    assert!(bytes.len() <= MAX_COMPONENT_BYTES, "{package} has {} bytes", bytes.len());
     let DecodedWasm::Component(resolve, world) = wit_component::decode(&bytes).unwrap() else {
         panic!("{package} is not a component");
     };

@@ -25,7 +25,7 @@ const PAGE: u32 = 200;
 
 /// How everything is asked for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Lists {
+pub(crate) enum ListMode {
     /// As the beginning of a watch.
     Streamed,
     /// Page by page.
@@ -33,12 +33,12 @@ pub(crate) enum Lists {
 }
 
 /// How long it takes to list all Services and EndpointSlices, both at once, with the connection that they need.
-pub(crate) fn list(session: &Session, lists: Lists) -> Duration {
+pub(crate) fn list(session: &Session, lists: ListMode) -> Duration {
     let both = async |client: Client| {
         let (services, slices) = (Api::<Service>::all(client.clone()), Api::<EndpointSlice>::all(client));
         match lists {
-            Lists::Streamed => try_join!(streamed(&services), streamed(&slices)),
-            Lists::Pages => try_join!(paged(&services), paged(&slices)),
+            ListMode::Streamed => try_join!(streamed(&services), streamed(&slices)),
+            ListMode::Pages => try_join!(paged(&services), paged(&slices)),
         }
     };
     let (counts, time) = timed(|| session.talk(both).unwrap());
@@ -47,7 +47,7 @@ pub(crate) fn list(session: &Session, lists: Lists) -> Duration {
     time
 }
 
-async fn streamed<K: Watched>(api: &Api<K>) -> Result<usize> {
+async fn streamed<K: WatchedKind>(api: &Api<K>) -> Result<usize> {
     let asked = WatchParams { send_initial_events: true, ..WatchParams::default() };
     let mut events = pin!(api.watch(&asked, "").await?);
     let mut count = 0;
@@ -57,7 +57,7 @@ async fn streamed<K: Watched>(api: &Api<K>) -> Result<usize> {
     Ok(count)
 }
 
-async fn paged<K: Watched>(api: &Api<K>) -> Result<usize> {
+async fn paged<K: WatchedKind>(api: &Api<K>) -> Result<usize> {
     let (mut count, mut asked) = (0, ListParams::default().limit(PAGE));
     loop {
         let page = api.list(&asked).await?;
@@ -69,17 +69,17 @@ async fn paged<K: Watched>(api: &Api<K>) -> Result<usize> {
     }
 }
 
-trait Watched: Resource<DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug {}
+trait WatchedKind: Resource<DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug {}
 
-impl Watched for Service {}
+impl WatchedKind for Service {}
 
-impl Watched for EndpointSlice {}
+impl WatchedKind for EndpointSlice {}
 
 /// Watches Services and EndpointSlices.
-pub(crate) struct Watcher(Receiver<Seen>);
+pub(crate) struct Watcher(Receiver<ChangedObject>);
 
 /// An object that changed.
-struct Seen {
+struct ChangedObject {
     at: Instant,
     name: String,
     version: String,
@@ -140,7 +140,7 @@ impl Watcher {
 }
 
 /// The server ends every watch some time; the next one goes on from there.
-async fn watch<K: Watched>(api: Api<K>, sender: &Sender<Seen>) -> Result<()> {
+async fn watch<K: WatchedKind>(api: Api<K>, sender: &Sender<ChangedObject>) -> Result<()> {
     let first = api.list(&ListParams::default().limit(1)).await?;
     let mut version = first.metadata.resource_version.unwrap_or_default();
     loop {
@@ -148,7 +148,7 @@ async fn watch<K: Watched>(api: Api<K>, sender: &Sender<Seen>) -> Result<()> {
         while let Some(event) = events.try_next().await? {
             match event {
                 WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object) => {
-                    let seen = Seen::now(object.meta());
+                    let seen = ChangedObject::now(object.meta());
                     version.clone_from(&seen.version);
                     sender.send(seen)?;
                 }
@@ -159,7 +159,7 @@ async fn watch<K: Watched>(api: Api<K>, sender: &Sender<Seen>) -> Result<()> {
     }
 }
 
-impl Seen {
+impl ChangedObject {
     fn now(meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta) -> Self {
         let published = meta.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(PUBLISHED));
         Self {

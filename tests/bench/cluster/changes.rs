@@ -11,8 +11,8 @@ use lab::cluster::{SERVICES as SERVICE_COLLECTION, SLICES, Session, endpoints};
 use serde_json::{Value, json};
 
 use super::bare::Watcher;
-use super::kernel_news::KernelNews;
-use super::{PATIENCE, population};
+use super::kernel_monitor::KernelMonitor;
+use super::{STEP_TIMEOUT, population};
 use crate::measure::{Times, head, ms, row};
 
 /// How often each is made.
@@ -20,7 +20,7 @@ const TURNS: usize = 100;
 /// From one Service that changes to the next.
 const STRIDE: usize = population::SERVICES / TURNS;
 /// Without an event for so long, egressd has written what it writes about the change before.
-const PAUSE: Duration = Duration::from_millis(400);
+const SETTLE_TIME: Duration = Duration::from_millis(400);
 
 /// What changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +42,11 @@ pub(crate) struct Samples {
 }
 
 /// Makes the changes, one after the other.
-pub(crate) fn samples(session: &Session, kernel: &KernelNews, watcher: &Watcher) -> [Samples; 2] {
+pub(crate) fn samples(session: &Session, kernel: &KernelMonitor, watcher: &Watcher) -> [Samples; 2] {
     let mut samples = [Change::Endpoint, Change::Annotation].map(Samples::of);
     for turn in 0..TURNS {
         for samples in &mut samples {
-            watcher.wait_for_quiet(PAUSE);
+            watcher.wait_for_quiet(SETTLE_TIME);
             kernel.forget();
             samples.take(turn, session, kernel, watcher);
         }
@@ -71,11 +71,11 @@ impl Samples {
         Self { change, api: Vec::new(), ours: Vec::new(), whole: Vec::new() }
     }
 
-    fn take(&mut self, turn: usize, session: &Session, kernel: &KernelNews, watcher: &Watcher) {
+    fn take(&mut self, turn: usize, session: &Session, kernel: &KernelMonitor, watcher: &Watcher) {
         let (collection, name, patch) = self.change.request(turn);
         let (begun, version) = session.talk(async |client| write(&client, collection, &name, &patch).await).unwrap();
-        let seen = watcher.wait_for_version(&version, PATIENCE);
-        let in_force = kernel.wait_for_change(PATIENCE);
+        let seen = watcher.wait_for_version(&version, STEP_TIMEOUT);
+        let in_force = kernel.wait_for_change(STEP_TIMEOUT);
         self.api.push(seen.duration_since(begun));
         self.ours.push(in_force.duration_since(seen));
         self.whole.push(in_force.duration_since(begun));

@@ -3,17 +3,17 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use lab::addresses::{LOAD_BALANCERS, NODE_NAME, load_balancer_v4};
-use lab::cluster::{Creation, SERVICES as SERVICE_COLLECTION, SLICES, balanced, service, slice};
+use lab::cluster::{NewObject, SERVICES as SERVICE_COLLECTION, SLICES, balanced, service, slice};
 
 /// How many Services.
 pub(crate) const SERVICES: usize = 5_000;
 /// How many endpoints, of all together.
-pub(crate) const ENDPOINTS: usize = SERVICES * EACH;
+pub(crate) const ENDPOINTS: usize = SERVICES * ENDPOINTS_PER_SERVICE;
 /// Endpoints of one.
-const EACH: usize = 2;
+const ENDPOINTS_PER_SERVICE: usize = 2;
 
 /// Everything, in no order that matters.
-pub(crate) fn all() -> Vec<Creation> {
+pub(crate) fn all() -> Vec<NewObject> {
     (0..SERVICES).flat_map(|number| [a_service(number), a_slice(number)]).collect()
 }
 
@@ -23,9 +23,9 @@ pub(crate) fn name(number: usize) -> String {
 }
 
 /// Its endpoints. One of another turn is at an address that no other endpoint has.
-pub(crate) fn endpoints(number: usize, turn: usize) -> [IpAddr; EACH] {
-    let moved = if turn == 0 { number * EACH } else { ENDPOINTS + turn };
-    [address(moved), address(number * EACH + 1)]
+pub(crate) fn endpoints(number: usize, turn: usize) -> [IpAddr; ENDPOINTS_PER_SERVICE] {
+    let moved = if turn == 0 { number * ENDPOINTS_PER_SERVICE } else { ENDPOINTS + turn };
+    [address(moved), address(number * ENDPOINTS_PER_SERVICE + 1)]
 }
 
 /// In the pods' network, above the addresses of the lab's own pods.
@@ -33,18 +33,18 @@ fn address(number: usize) -> IpAddr {
     Ipv4Addr::from(0x0a00_1000 + u32::try_from(number).unwrap()).into()
 }
 
-fn a_service(number: usize) -> Creation {
+fn a_service(number: usize) -> NewObject {
     let mut object = service(&name(number), &[("egress", "true")]);
     let spec = object["spec"].as_object_mut().unwrap();
     spec.remove("selector");
     spec.remove("ipFamilyPolicy");
     // The node holds a few addresses, which they share.
     let held = 2 + u8::try_from(number % usize::from(LOAD_BALANCERS)).unwrap();
-    Creation { collection: SERVICE_COLLECTION, object, status: Some(balanced(&[load_balancer_v4(held)])) }
+    NewObject { collection: SERVICE_COLLECTION, object, status: Some(balanced(&[load_balancer_v4(held)])) }
 }
 
-fn a_slice(number: usize) -> Creation {
+fn a_slice(number: usize) -> NewObject {
     let name = name(number);
     let object = slice(&name, &name, NODE_NAME, &endpoints(number, 0));
-    Creation { collection: SLICES, object, status: None }
+    NewObject { collection: SLICES, object, status: None }
 }

@@ -10,7 +10,7 @@ use egressd_core::owner::Owner;
 use egressd_core::testkit::{RuleParts, service, settings_of_many};
 use lab::Namespace;
 
-use super::carried::{Carried, carry_out};
+use super::execution::{Execution, carry_out};
 use crate::asks::{Policy, network, range};
 use crate::change::{Cost, step, times};
 use crate::kernel::COUNTS;
@@ -26,11 +26,11 @@ const CHAINS: u32 = 200;
 /// Where a Service says which list it has; one without has a range of ports, and so a chain.
 const LIST: &str = "bench/list";
 /// The first list that no Service has at first.
-const OTHERS: u32 = 100_000;
+const FIRST_NEW_LIST: u32 = 100_000;
 
 /// Which lists Services have at first.
 #[derive(Clone, Copy, Debug)]
-enum Lists {
+enum InitialLists {
     One,
     Each,
 }
@@ -48,35 +48,37 @@ pub(crate) fn changes() {
     );
     head(&["Services", "lists", "pods with chains", "change", "kernel p50", "p99", "all of it p50", "p99", "batches"]);
     let mut starts = Vec::new();
-    for (count, lists) in COUNTS.into_iter().flat_map(|count| [Lists::One, Lists::Each].map(|lists| (count, lists))) {
+    for (count, lists) in
+        COUNTS.into_iter().flat_map(|count| [InitialLists::One, InitialLists::Each].map(|lists| (count, lists)))
+    {
         let namespace = Namespace::new().unwrap();
         starts.push((count, lists, namespace.run(|| all_changes(count, lists)).unwrap()));
     }
     println!("\nAll of them from nothing.\n");
     head(&["Services", "lists", "slices", "batches", "kernel", "diff and commit"]);
     for (count, lists, start) in starts {
-        let Carried { slices, batches, kernel, whole, .. } = start;
+        let Execution { slices, batches, kernel, whole, .. } = start;
         let [count, slices, batches] = [count as usize, slices, batches].map(|number| number.to_string());
         row(&[&count, &format!("{lists:?}"), &slices, &batches, &ms(kernel), &ms(whole)]);
     }
 }
 
 /// Prints them, and gives what the start took.
-fn all_changes(count: u32, lists: Lists) -> Carried {
+fn all_changes(count: u32, lists: InitialLists) -> Execution {
     let (mut netlink, mut world) =
         (Netlink::open().unwrap(), World::empty(settings_of_many(Owner::Any).limits, policy()));
     (0..count).for_each(|number| drop(put(&mut world, number, 0, lists.of(number))));
     world.answer_all();
     let everything = world.step();
     let start = carry_out(&mut world, &mut netlink, everything);
-    let mut many = Many { world, netlink, count, lists };
+    let mut many = ManyServices { world, netlink, count, lists };
     many.print_changes(0, 1..TURNS + 1);
     many.add_chains();
     many.print_changes(CHAINS, TURNS + 1..2 * TURNS + 1);
     start
 }
 
-impl Lists {
+impl InitialLists {
     fn of(self, number: u32) -> u32 {
         match self {
             Self::One => 0,
@@ -85,14 +87,14 @@ impl Lists {
     }
 }
 
-struct Many {
+struct ManyServices {
     world: World,
     netlink: Netlink,
     count: u32,
-    lists: Lists,
+    lists: InitialLists,
 }
 
-impl Many {
+impl ManyServices {
     fn add_chains(&mut self) {
         for number in 0..CHAINS {
             let service = service(&format!("range-{number}"), &["11.0.1.1"]);
@@ -124,7 +126,7 @@ impl Many {
         let even = turn * STRIDE % (self.count / 2) * 2;
         let key = match change {
             Change::Address => put(&mut self.world, even, turn, self.lists.of(even)),
-            Change::List => put(&mut self.world, even + 1, 0, OTHERS + turn),
+            Change::List => put(&mut self.world, even + 1, 0, FIRST_NEW_LIST + turn),
         };
         step(&mut self.world, &mut self.netlink, key)
     }

@@ -29,7 +29,7 @@ const ROUNDS: u16 = 60;
 
 /// What the elements of other pods name, and so how many look-ups there are for each length.
 #[derive(Clone, Copy, Debug)]
-enum Named {
+enum OtherElements {
     /// One: what is translated.
     Wanted,
     /// Two: what is not translated, too.
@@ -39,7 +39,7 @@ enum Named {
 }
 
 /// The best of both pods.
-struct Best {
+struct BestTimes {
     plain: Duration,
     networks: Duration,
 }
@@ -50,14 +50,14 @@ pub(crate) fn lengths() {
     );
     println!("Time of the processor. How many look-ups a length has depends on what all pods name of it.\n");
     head(&["look-ups of a length", "lengths", "without networks", "with", "more", "/ lengths"]);
-    for named in [Named::Wanted, Named::Unwanted, Named::Ports] {
+    for named in [OtherElements::Wanted, OtherElements::Unwanted, OtherElements::Ports] {
         for count in LENGTHS {
             print(named, count, &measure(count, named));
         }
     }
 }
 
-fn print(named: Named, count: u8, best: &Best) {
+fn print(named: OtherElements, count: u8, best: &BestTimes) {
     let [plain, networks] = [best.plain, best.networks].map(|time| time.as_secs_f64() * 1e6);
     let (more, look_ups) = (networks - plain, named.others().len());
     row(&[
@@ -70,7 +70,7 @@ fn print(named: Named, count: u8, best: &Best) {
     ]);
 }
 
-impl Named {
+impl OtherElements {
     /// The Services of other pods.
     fn others(self) -> &'static [&'static str] {
         let all = &["wanted", "unwanted", "wanted-port", "unwanted-port"];
@@ -83,7 +83,7 @@ impl Named {
 }
 
 /// Both pods in one lab, in turn, so that what else the machine does counts for both.
-fn measure(count: u8, named: Named) -> Best {
+fn measure(count: u8, named: OtherElements) -> BestTimes {
     let lab = Lab::new().unwrap();
     lab.node().namespace.run(|| load([lab.pod(2), lab.pod(3)], count, named)).unwrap();
     let (mut plain, mut networks) = (Vec::new(), Vec::new());
@@ -92,7 +92,7 @@ fn measure(count: u8, named: Named) -> Best {
         plain.push(new_connection(lab.pod(2), 2_000 + round));
         networks.push(new_connection(lab.pod(3), 3_000 + round));
     }
-    Best { plain: Times::of(plain).at(0), networks: Times::of(networks).at(0) }
+    BestTimes { plain: Times::of(plain).at(0), networks: Times::of(networks).at(0) }
 }
 
 fn new_connection(pod: &Pod, source: u16) -> Duration {
@@ -101,7 +101,7 @@ fn new_connection(pod: &Pod, source: u16) -> Duration {
 }
 
 /// Keeps the tables when the socket is gone.
-fn load([plain, networks]: [&Pod; 2], count: u8, named: Named) {
+fn load([plain, networks]: [&Pod; 2], count: u8, named: OtherElements) {
     let mut world = World::empty(settings_of_many(Owner::Any).limits, policy(count));
     world.put_service(service("plain", &["11.0.0.2"]), [plain.v4()]);
     world.put_service(service("last", &["11.0.0.2"]), [networks.v4()]);

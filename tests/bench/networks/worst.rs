@@ -11,7 +11,7 @@ use egressd_core::testkit::{RuleParts, service};
 use ipnet::IpNet;
 use lab::Namespace;
 
-use super::carried::{Carried, carry_out, change};
+use super::execution::{Execution, carry_out, change};
 use crate::asks::{Policy, network};
 use crate::measure::{head, ms, row};
 use crate::world::World;
@@ -19,10 +19,10 @@ use crate::world::World;
 /// A namespace has 65,536 elements, and a pod 512 and one that leads to them.
 const PODS: u32 = 127;
 /// Networks of each pod, where none lies in another.
-const FLAT: u32 = 512;
+const FLAT_NETWORKS: u32 = 512;
 /// Where they lie in each other: the shortest length, and how many there are of each.
-const SHORTEST: u8 = 5;
-const NESTS: u32 = 18;
+const SHORTEST_PREFIX: u8 = 5;
+const NESTED_NETWORKS: u32 = 18;
 /// How often each change is made.
 const TURNS: u32 = 5;
 /// Where the Service says which list it has.
@@ -30,7 +30,7 @@ const LIST: &str = "bench/list";
 
 /// How the networks lie.
 #[derive(Clone, Copy, Debug)]
-enum Shape {
+enum NetworkShape {
     Flat,
     Nested,
 }
@@ -46,53 +46,53 @@ enum Change {
 pub(crate) fn worst() {
     println!("One Service fills its namespace: {PODS} pods with some 500 networks each. Time of the processor.\n");
     head(&["networks", "elements", "change", "slices", "batches", "kernel", "all of it", "longest slice"]);
-    for shape in [Shape::Flat, Shape::Nested] {
+    for shape in [NetworkShape::Flat, NetworkShape::Nested] {
         let namespace = Namespace::new().unwrap();
         namespace.run(|| print(shape)).unwrap();
     }
 }
 
-fn print(shape: Shape) {
+fn print(shape: NetworkShape) {
     let (mut netlink, mut world) = (Netlink::open().unwrap(), World::empty(Limits::default(), shape.policy()));
-    put(&mut world, Newest::default());
+    put(&mut world, Revisions::default());
     world.answer_all();
     let everything = world.step();
     let start = carry_out(&mut world, &mut netlink, everything);
     let elements = elements(&world.applied);
     assert!(elements > 64_000, "only {elements} elements are in force");
-    let print = |what: &str, carried: Carried| {
-        let Carried { batches, slices, kernel, whole, longest } = carried;
+    let print = |what: &str, execution: Execution| {
+        let Execution { batches, slices, kernel, whole, longest } = execution;
         let [slices, batches, elements] = [slices, batches, elements].map(|number| number.to_string());
         row(&[&format!("{shape:?}"), &elements, what, &slices, &batches, &ms(kernel), &ms(whole), &ms(longest)]);
     };
     print("all come", start);
-    let mut newest = Newest::default();
+    let mut newest = Revisions::default();
     for change in [Change::Endpoint, Change::Address, Change::List] {
         print(&format!("{change:?}"), middle(change, &mut newest, &mut world, &mut netlink));
     }
 }
 
 /// The one in the middle of some.
-fn middle(what: Change, newest: &mut Newest, world: &mut World, netlink: &mut Netlink) -> Carried {
+fn middle(what: Change, newest: &mut Revisions, world: &mut World, netlink: &mut Netlink) -> Execution {
     let turn = || {
         newest.make(what);
         let key = put(world, *newest);
         change(world, netlink, key)
     };
-    let mut all: Vec<Carried> = std::iter::repeat_with(turn).take(TURNS as usize).collect();
-    all.sort_by_key(|carried| carried.whole);
+    let mut all: Vec<Execution> = std::iter::repeat_with(turn).take(TURNS as usize).collect();
+    all.sort_by_key(|execution| execution.whole);
     all[all.len() / 2]
 }
 
 /// How often the Service changed in each respect.
 #[derive(Clone, Copy, Default)]
-struct Newest {
+struct Revisions {
     endpoint: u32,
     address: u32,
     list: u32,
 }
 
-impl Newest {
+impl Revisions {
     fn make(&mut self, change: Change) {
         match change {
             Change::Endpoint => self.endpoint += 1,
@@ -102,7 +102,7 @@ impl Newest {
     }
 }
 
-fn put(world: &mut World, newest: Newest) -> Key {
+fn put(world: &mut World, newest: Revisions) -> Key {
     // Two, for networks within each other that lead to the one and the other.
     let addresses = [1, 2].map(|place| Ipv4Addr::from(0x0b00_0000 + 2 * newest.address + place).to_string());
     let mut service = service("wide", &addresses.each_ref().map(String::as_str));
@@ -110,7 +110,7 @@ fn put(world: &mut World, newest: Newest) -> Key {
     world.put_service(service, (newest.endpoint..newest.endpoint + PODS).map(|pod| Ipv4Addr::from(0x0a01_0001 + pod)))
 }
 
-impl Shape {
+impl NetworkShape {
     fn policy(self) -> Policy {
         Box::new(move |rule, view| {
             let list = view.subject.annotations().get(LIST).and_then(|list| list.parse().ok()).unwrap_or_default();
@@ -123,7 +123,7 @@ impl Shape {
 }
 
 fn flat(rule: Rule, list: u32) -> Vec<Rule> {
-    let include = (0..FLAT).map(|place| network(list * FLAT + place, 24)).collect();
+    let include = (0..FLAT_NETWORKS).map(|place| network(list * FLAT_NETWORKS + place, 24)).collect();
     vec![RuleParts { include, ..rule.into() }.rule()]
 }
 
@@ -132,19 +132,19 @@ fn nested(rule: &Rule, list: u32, view: &SubjectView) -> Vec<Rule> {
     let of_length = |bits: u8| {
         RuleParts {
             id: format!("length-{bits}"),
-            include: (0..NESTS).map(|nest| around(nest, list, bits)).collect(),
+            include: (0..NESTED_NETWORKS).map(|nest| around(nest, list, bits)).collect(),
             address: view.subject.addresses[usize::from(bits % 2)],
             ..rule.clone().into()
         }
         .rule()
     };
-    (SHORTEST..=32).rev().map(of_length).collect()
+    (SHORTEST_PREFIX..=32).rev().map(of_length).collect()
 }
 
 /// All lengths of a nest lie in each other. Which are in its shortest, the list says.
 fn around(nest: u32, list: u32, bits: u8) -> IpNet {
-    let within = list.wrapping_mul(0x0100_0193) & (u32::MAX >> SHORTEST);
-    let address = Ipv4Addr::from(0x2000_0000 + (nest << (32 - SHORTEST)) + within);
+    let within = list.wrapping_mul(0x0100_0193) & (u32::MAX >> SHORTEST_PREFIX);
+    let address = Ipv4Addr::from(0x2000_0000 + (nest << (32 - SHORTEST_PREFIX)) + within);
     IpNet::new_assert(address.into(), bits).trunc()
 }
 

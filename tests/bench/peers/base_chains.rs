@@ -11,20 +11,20 @@ use egressd_core::ruleset::{Hook, Layout, Match, Name, Rule, Statement};
 use egressd_core::testkit::n;
 use lab::Namespace;
 
-use super::{Absent, Cost, address, changing, pod};
+use super::{NoResult, RuleCost, address, changing, pod};
 use crate::clock::{self, used};
 use crate::measure::Times;
 
 const TURNS: u32 = 100;
 
-pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<Cost, Absent> {
+pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<RuleCost, NoResult> {
     let cost = namespace.run(|| Netlink::open().ok().and_then(|netlink| cost(netlink, count)));
-    let cost = cost.map_err(|error| Absent::skipped(&error.to_string()))?;
-    cost.ok_or_else(|| Absent::Refused("more than 1,024 base chains".to_owned()))
+    let cost = cost.map_err(|error| NoResult::skipped(&error.to_string()))?;
+    cost.ok_or_else(|| NoResult::Refused("more than 1,024 base chains".to_owned()))
 }
 
 /// None where the kernel refuses.
-fn cost(mut netlink: Netlink, count: u32) -> Option<Cost> {
+fn cost(mut netlink: Netlink, count: u32) -> Option<RuleCost> {
     let made = (0..count).flat_map(|number| make(number, 0));
     let cold = commit(&mut netlink, [Verb::AddTable(Layout::OURS)].into_iter().chain(made))?;
     let change = |turn| {
@@ -33,7 +33,7 @@ fn cost(mut netlink: Netlink, count: u32) -> Option<Cost> {
         commit(&mut netlink, verbs)
     };
     let changes = (1..=TURNS).map(change).collect::<Option<_>>()?;
-    Some(Cost { cold, change: Times::of(changes) })
+    Some(RuleCost { cold, change: Times::of(changes) })
 }
 
 /// Encoding it, and the kernel.

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use lab::Namespace;
 
 use super::program::feed;
-use super::{Absent, Cost, address, changing, pod};
+use super::{NoResult, RuleCost, address, changing, pod};
 use crate::measure::Times;
 
 /// It reads all rules for each change, which takes long with many.
 const TURNS: u32 = 10;
 
-pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<Cost, Absent> {
+pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<RuleCost, NoResult> {
     let restore = |input: &str| feed(namespace.command("iptables-nft-restore").arg("--noflush"), input);
     let cold = restore(&everything(count))?;
     let change = |turn| {
@@ -19,7 +19,7 @@ pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<Cost, Absent>
         restore(&format!("*nat\n-R EGRESS {} {}\nCOMMIT\n", number + 1, rule(number, turn)))
     };
     let changes = (1..=TURNS).map(change).collect::<Result<Vec<_>, _>>()?;
-    Ok(Cost { cold, change: Times::of(changes) })
+    Ok(RuleCost { cold, change: Times::of(changes) })
 }
 
 fn everything(count: u32) -> String {

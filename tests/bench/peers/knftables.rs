@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lab::{Namespace, output_of};
 
-use super::{Absent, Cost};
+use super::{NoResult, RuleCost};
 use crate::measure::Times;
 
 const TURNS: u32 = 30;
@@ -15,15 +15,15 @@ const TURNS: u32 = 30;
 /// The program, or why there is none.
 static PROGRAM: LazyLock<Result<PathBuf, String>> = LazyLock::new(build);
 
-pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<Cost, Absent> {
-    let program = PROGRAM.as_ref().map_err(|why| Absent::skipped(why))?;
+pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<RuleCost, NoResult> {
+    let program = PROGRAM.as_ref().map_err(|why| NoResult::skipped(why))?;
     let program = program.to_str().expect("cargo's folders have names in UTF-8");
     let mut command = namespace.command(program);
     command.args([count, TURNS].map(|number| number.to_string()));
-    let printed = output_of(&mut command).map_err(|error| Absent::skipped(&format!("{error:#}")))?;
+    let printed = output_of(&mut command).map_err(|error| NoResult::skipped(&format!("{error:#}")))?;
     let mut times = printed.lines().map(|line| Duration::from_nanos(line.parse().unwrap()));
     let cold = times.next().expect("it prints the start first");
-    Ok(Cost { cold, change: Times::of(times.collect()) })
+    Ok(RuleCost { cold, change: Times::of(times.collect()) })
 }
 
 fn build() -> Result<PathBuf, String> {

@@ -19,8 +19,8 @@ use crate::measure::{Times, head, ms, ratio, row, us};
 /// From one pod whose address changes to the next.
 const STRIDE: u32 = 7_919;
 
-/// What one way of writing rules took.
-pub(super) struct Cost {
+/// The cost of one method of writing rules.
+pub(super) struct RuleCost {
     /// From nothing.
     cold: Duration,
     /// One pod gets another address.
@@ -28,31 +28,31 @@ pub(super) struct Cost {
 }
 
 /// Why there is no figure.
-pub(super) enum Absent {
+pub(super) enum NoResult {
     /// A program is not here.
     Skipped(String),
     /// The kernel does not take it.
     Refused(String),
 }
 
-impl Absent {
+impl NoResult {
     /// As it fits into a cell of a table.
     fn skipped(why: &str) -> Self {
         Self::Skipped(why.trim().replace(['\n', '|'], " "))
     }
 }
 
-/// A way of writing rules for so many Services with one pod each.
-struct Way {
+/// A method of writing rules for so many Services with one pod each.
+struct Method {
     name: &'static str,
-    measure: fn(&Namespace, u32) -> Result<Cost, Absent>,
+    measure: fn(&Namespace, u32) -> Result<RuleCost, NoResult>,
 }
 
-const WAYS: [Way; 4] = [
-    Way { name: "an `nft -f -` for each change, one map", measure: nft::measure },
-    Way { name: "kube-proxy's way: knftables, one map", measure: knftables::measure },
-    Way { name: "iptables-nft, a rule each", measure: iptables::measure },
-    Way { name: "kube-vip's layout, a base chain each, by our encoder", measure: base_chains::measure },
+const METHODS: [Method; 4] = [
+    Method { name: "an `nft -f -` for each change, one map", measure: nft::measure },
+    Method { name: "kube-proxy's way: knftables, one map", measure: knftables::measure },
+    Method { name: "iptables-nft, a rule each", measure: iptables::measure },
+    Method { name: "kube-vip's layout, a base chain each, by our encoder", measure: base_chains::measure },
 ];
 
 pub(crate) fn peers() {
@@ -65,17 +65,17 @@ pub(crate) fn peers() {
         let [ours, kernel] = ours::measure(&Namespace::new().unwrap(), count);
         print("egressd", count, &ours, &ours);
         print("of it the kernel", count, &kernel, &ours);
-        for way in &WAYS {
-            match (way.measure)(&Namespace::new().unwrap(), count) {
-                Ok(cost) => print(way.name, count, &cost, &ours),
-                Err(Absent::Skipped(why)) => without(way.name, count, &format!("skipped: {why}")),
-                Err(Absent::Refused(why)) => without(way.name, count, &format!("refused: {why}")),
+        for method in &METHODS {
+            match (method.measure)(&Namespace::new().unwrap(), count) {
+                Ok(cost) => print(method.name, count, &cost, &ours),
+                Err(NoResult::Skipped(why)) => without(method.name, count, &format!("skipped: {why}")),
+                Err(NoResult::Refused(why)) => without(method.name, count, &format!("refused: {why}")),
             }
         }
     }
 }
 
-fn print(name: &str, count: u32, cost: &Cost, ours: &Cost) {
+fn print(name: &str, count: u32, cost: &RuleCost, ours: &RuleCost) {
     let (change, change_of_ours) = (cost.change.at(50), ours.change.at(50));
     row(&[
         name,

@@ -5,12 +5,12 @@ use std::fmt::Write;
 use lab::Namespace;
 
 use super::program::feed;
-use super::{Absent, Cost, address, changing, pod};
+use super::{NoResult, RuleCost, address, changing, pod};
 use crate::measure::Times;
 
 const TURNS: u32 = 30;
 
-pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<Cost, Absent> {
+pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<RuleCost, NoResult> {
     let load = |script: &str| feed(namespace.command("nft").args(["-f", "-"]), script);
     let cold = load(&everything(count))?;
     let change = |turn| {
@@ -22,7 +22,7 @@ pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<Cost, Absent>
         ))
     };
     let changes = (1..=TURNS).map(change).collect::<Result<Vec<_>, _>>()?;
-    Ok(Cost { cold, change: Times::of(changes) })
+    Ok(RuleCost { cold, change: Times::of(changes) })
 }
 
 fn everything(count: u32) -> String {

@@ -6,8 +6,8 @@ use egressd::kernel::nft::Netlink;
 use egressd_core::diff::Comparison;
 use lab::Namespace;
 
-use super::{Cost, changing};
-use crate::asks::Kind;
+use super::{RuleCost, changing};
+use crate::asks::EgressRequest;
 use crate::change::{step, times};
 use crate::clock::{self, used};
 use crate::kernel::commit;
@@ -16,9 +16,9 @@ use crate::world::World;
 const TURNS: u32 = 300;
 
 /// Its cost, and the kernel's share of it.
-pub(super) fn measure(namespace: &Namespace, count: u32) -> [Cost; 2] {
+pub(super) fn measure(namespace: &Namespace, count: u32) -> [RuleCost; 2] {
     let measure = || {
-        let (mut netlink, mut world) = (Netlink::open().unwrap(), World::unknown(count, Kind::Plain, 1));
+        let (mut netlink, mut world) = (Netlink::open().unwrap(), World::unknown(count, EgressRequest::Plain, 1));
         let (kernel, cold) = used(clock::thread, || {
             world.answer_all();
             let everything = world.step();
@@ -30,7 +30,7 @@ pub(super) fn measure(namespace: &Namespace, count: u32) -> [Cost; 2] {
         };
         let costs: Vec<_> = (1..=TURNS).map(change).collect();
         let [_, of_kernel, whole] = times(&costs);
-        [Cost { cold, change: whole }, Cost { cold: kernel, change: of_kernel }]
+        [RuleCost { cold, change: whole }, RuleCost { cold: kernel, change: of_kernel }]
     };
     namespace.run(measure).unwrap()
 }

@@ -4,11 +4,11 @@ use std::io::{ErrorKind, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::Absent;
+use super::NoResult;
 use crate::clock::{self, used};
 
 /// What a program used of the processor to do that.
-pub(super) fn feed(command: &mut Command, input: &str) -> Result<Duration, Absent> {
+pub(super) fn feed(command: &mut Command, input: &str) -> Result<Duration, NoResult> {
     let name = command.get_program().to_string_lossy().into_owned();
     let (output, used) = used(clock::children, || {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
@@ -20,8 +20,8 @@ pub(super) fn feed(command: &mut Command, input: &str) -> Result<Duration, Absen
     });
     match output {
         Ok(output) if output.status.success() => Ok(used),
-        Ok(output) => Err(Absent::skipped(&format!("{name}: {}", String::from_utf8_lossy(&output.stderr)))),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(Absent::skipped(&format!("there is no {name}"))),
-        Err(error) => Err(Absent::skipped(&format!("cannot start {name}: {error}"))),
+        Ok(output) => Err(NoResult::skipped(&format!("{name}: {}", String::from_utf8_lossy(&output.stderr)))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(NoResult::skipped(&format!("there is no {name}"))),
+        Err(error) => Err(NoResult::skipped(&format!("cannot start {name}: {error}"))),
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::scene::{OWN, Scene, expect_refused};
+use super::stolen_token::{OWN, StolenToken, expect_refused};
 
 pub(super) const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/default/events";
 /// Where policies are.
@@ -33,7 +33,7 @@ pub(super) fn about(kind: &str, name: &str, namespace: &str) -> Value {
 }
 
 pub(crate) fn events_are_egressds_own_and_about_what_it_is_there_for() -> Result<()> {
-    let Scene { cluster, stolen } = Scene::build()?;
+    let StolenToken { cluster, stolen } = StolenToken::build()?;
     let created = stolen.create(EVENTS, &about("Service", "web", "default"))?;
     stolen.create(EVENTS, &event("node-1", "Node", "node-1"))?;
     stolen.create(OF_POLICIES, &about("ConfigMap", "guard", "egressd"))?;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use lab::cluster::{Api, EGRESS_NODES};
 use serde_json::{Value, json};
 
-use super::scene::{OWN, Scene, expect_refused};
+use super::stolen_token::{OWN, StolenToken, expect_refused};
 
 const POLICY: &str = "egressd-egressnodes";
 
@@ -18,7 +18,7 @@ pub(super) fn apply_node(who: &Api, manager: &str, node: &str, metadata: &Value)
 
 /// The token of node-1 makes and changes that of node-1, and it belongs to its own Node at most.
 pub(crate) fn a_token_writes_the_egress_node_of_its_node_and_no_other() -> Result<()> {
-    let Scene { cluster, stolen } = Scene::build()?;
+    let StolenToken { cluster, stolen } = StolenToken::build()?;
     let node = cluster.api.get("/api/v1/nodes/node-1")?;
     let owned_by = |kind: &str, name: &str| {
         let owner = json!({"apiVersion": "v1", "kind": kind, "name": name, "uid": node["metadata"]["uid"]});

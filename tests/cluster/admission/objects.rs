@@ -4,25 +4,25 @@ use anyhow::{Context, Result, ensure};
 use lab::cluster::{Api, POLICIES, SERVICES};
 use serde_json::{Map, Value, json};
 
-use super::scene::{GUARD_PATH, OWN, Scene, WEB_PATH, apply_active, apply_annotations, expect_refused};
+use super::stolen_token::{GUARD_PATH, OWN, StolenToken, WEB_PATH, apply_active, apply_annotations, expect_refused};
 
 const IPV4: &str = "kube-vip.io/active-endpoint";
 const IPV6: &str = "kube-vip.io/active-endpoint-ipv6";
 const STATUS: &str = "egressd.io/status";
 /// Bytes of an annotation: Kubernetes takes 256 KiB of all of a kind.
-const LONG: usize = 250_000;
+const ANNOTATION_BYTES: usize = 250_000;
 /// Annotations.
-const MANY: usize = 900;
+const ANNOTATION_COUNT: usize = 900;
 
 fn annotations(changes: &Value) -> Value {
     json!({"metadata": {"annotations": changes}})
 }
 
 /// What is merged into an object, and a part of the refusal's message.
-type Attempt = (Value, &'static str);
+type RefusedPatch = (Value, &'static str);
 
 /// Everything that a Service has, and each way of changing it.
-fn of_a_service() -> Vec<Attempt> {
+fn of_a_service() -> Vec<RefusedPatch> {
     let (spec, metadata, annotation) = ("its spec", "this changes labels, finalizers, owners", "change no annotation");
     vec![
         (json!({"spec": {"externalIPs": ["192.0.2.1"]}}), spec),
@@ -46,7 +46,7 @@ fn of_a_service() -> Vec<Attempt> {
 }
 
 pub(crate) fn a_service_takes_what_is_published_and_nothing_else() -> Result<()> {
-    let Scene { cluster, stolen } = Scene::build()?;
+    let StolenToken { cluster, stolen } = StolenToken::build()?;
     // The whole life of what egressd publishes, and what another node published before.
     let other = cluster.as_egressd_on(&cluster.lab.nodes()[1])?;
     apply_active(&other, "egressd-node-2", IPV4, "10.0.1.1")?;
@@ -70,7 +70,7 @@ pub(crate) fn a_service_takes_what_is_published_and_nothing_else() -> Result<()>
 }
 
 /// Everything that a policy's ConfigMap has: what it does, where in the order, for whom, and whether it is one.
-fn of_a_policy() -> Vec<Attempt> {
+fn of_a_policy() -> Vec<RefusedPatch> {
     let (data, metadata, annotation) = ("its data", "this changes labels, finalizers, owners", "change no annotation");
     vec![
         (json!({"data": {"settings": "{}"}}), data),
@@ -87,7 +87,7 @@ fn of_a_policy() -> Vec<Attempt> {
 }
 
 pub(crate) fn a_policys_config_map_takes_its_status_and_nothing_else() -> Result<()> {
-    let Scene { cluster, stolen } = Scene::build()?;
+    let StolenToken { cluster, stolen } = StolenToken::build()?;
     let other = cluster.as_egressd_on(&cluster.lab.nodes()[1])?;
     let status = |text: &str| json!({STATUS: text});
     apply_annotations(&other, "egressd-node-2", GUARD_PATH, &status(r#"{"state":"enforced"}"#))?;
@@ -130,15 +130,15 @@ fn expect_same(before: &Value, after: &Value) -> Result<()> {
 
 /// Looking at an object has a price, which the API server limits. A large object costs its own writes alone.
 pub(crate) fn the_largest_objects_take_what_is_published_as_well() -> Result<()> {
-    let Scene { cluster, stolen } = Scene::build()?;
+    let StolenToken { cluster, stolen } = StolenToken::build()?;
     let many = |count: usize| -> Map<String, Value> {
         (0..count).map(|n| (format!("example.com/{n}"), json!(n.to_string()))).collect()
     };
-    cluster.api.patch(WEB_PATH, &annotations(&json!({"example.com/0": "x".repeat(LONG)})))?;
+    cluster.api.patch(WEB_PATH, &annotations(&json!({"example.com/0": "x".repeat(ANNOTATION_BYTES)})))?;
     apply_active(&stolen, OWN, IPV4, "10.0.0.1")?;
-    cluster.api.patch(WEB_PATH, &annotations(&json!(many(MANY))))?;
+    cluster.api.patch(WEB_PATH, &annotations(&json!(many(ANNOTATION_COUNT))))?;
     apply_active(&stolen, OWN, IPV4, "10.0.0.2")?;
-    cluster.api.patch(WEB_PATH, &annotations(&json!(many(2 * MANY))))?;
+    cluster.api.patch(WEB_PATH, &annotations(&json!(many(2 * ANNOTATION_COUNT))))?;
     expect_refused("egressd-services", "more than 1000 annotations", apply_active(&stolen, OWN, IPV4, "10.0.0.3"))?;
     cluster.api.patch(GUARD_PATH, &json!({"binaryData": {"policy.wasm": "AAAA".repeat(300_000)}}))?;
     apply_annotations(&stolen, OWN, GUARD_PATH, &json!({STATUS: "{}"})).map(drop)

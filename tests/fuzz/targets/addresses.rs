@@ -4,18 +4,23 @@ use std::collections::BTreeSet;
 
 use egressd::kernel::addresses::{Known, known_after};
 
-use super::Answer;
+use super::InputResult;
 
 /// The shortest message about an address: a header, `struct ifaddrmsg`, an IPv4 address.
-const SHORTEST: usize = 16 + 8 + 8;
+const MIN_MESSAGE_LENGTH: usize = 16 + 8 + 8;
 
-pub(crate) fn laws(bytes: &[u8]) -> Answer {
-    let Ok(Known { held, connected }) = known_after(bytes) else { return Answer::Refused };
-    assert!(held.len() <= bytes.len() / SHORTEST, "{} addresses of {} bytes", held.len(), bytes.len());
+pub(crate) fn laws(bytes: &[u8]) -> InputResult {
+    let Ok(Known { held, connected }) = known_after(bytes) else { return InputResult::Refused };
+    assert!(held.len() <= bytes.len() / MIN_MESSAGE_LENGTH, "{} addresses of {} bytes", held.len(), bytes.len());
     for address in held.keys() {
         assert!(!address.is_loopback(), "{address} is on every node");
     }
-    assert!(connected.len() <= bytes.len() / SHORTEST, "{} networks of {} bytes", connected.len(), bytes.len());
+    assert!(
+        connected.len() <= bytes.len() / MIN_MESSAGE_LENGTH,
+        "{} networks of {} bytes",
+        connected.len(),
+        bytes.len()
+    );
     assert_eq!(connected.iter().collect::<BTreeSet<_>>().len(), connected.len(), "each once: {connected:?}");
     for network in connected.iter().map(|connected| connected.network) {
         assert_eq!(network, network.trunc());
@@ -25,7 +30,7 @@ pub(crate) fn laws(bytes: &[u8]) -> Answer {
     let mut twice = bytes.to_vec();
     twice.resize(bytes.len().next_multiple_of(4), 0);
     twice.extend_from_slice(bytes);
-    let answer = if held.is_empty() { Answer::Refused } else { Answer::Taken };
+    let answer = if held.is_empty() { InputResult::Refused } else { InputResult::Taken };
     assert_eq!(known_after(&twice).ok(), Some(Known { held, connected }));
     answer
 }

@@ -8,12 +8,12 @@ use egressd_policy_annotations::Annotations;
 use egressd_policy_sdk::testkit::{evaluate, load_balancer};
 use egressd_policy_sdk::{Decision, Diagnostic, Draft, Family, IpNet, MOST_DIAGNOSTICS, OnChange, Outcome, Subject};
 
-use super::{Answer, lossy};
+use super::{InputResult, lossy};
 
 /// The longest sentence, in bytes: 64 of the tenant's text at most, escaped, and the message about them.
-const LONGEST: usize = 1_000;
+const MAX_ANNOTATION_MESSAGE: usize = 1_000;
 
-pub(crate) fn laws(bytes: &[u8]) -> Answer {
+pub(crate) fn laws(bytes: &[u8]) -> InputResult {
     let service = written(&lossy(bytes));
     let outcome = asked(&service);
     assert!(outcome.diagnostics.len() <= MOST_DIAGNOSTICS, "{} diagnostics", outcome.diagnostics.len());
@@ -21,13 +21,13 @@ pub(crate) fn laws(bytes: &[u8]) -> Answer {
     match &outcome.decision {
         Decision::Plan(draft) => {
             reads_the_same_when_written_plainly(draft);
-            Answer::Taken
+            InputResult::Taken
         }
         Decision::Invalid => {
             assert!(!outcome.diagnostics.is_empty(), "invalid without a reason");
-            Answer::Refused
+            InputResult::Refused
         }
-        Decision::Pass | Decision::Deny => Answer::Refused,
+        Decision::Pass | Decision::Deny => InputResult::Refused,
     }
 }
 
@@ -49,7 +49,7 @@ fn is_fit(diagnostic: &Diagnostic, service: &Subject) {
     let kebab =
         |code: &str| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     assert!(kebab(&diagnostic.code), "{:?}", diagnostic.code);
-    assert!(diagnostic.message.len() < LONGEST, "a sentence of {} bytes", diagnostic.message.len());
+    assert!(diagnostic.message.len() < MAX_ANNOTATION_MESSAGE, "a sentence of {} bytes", diagnostic.message.len());
     let Some(span) = &diagnostic.span else { return };
     let value =
         service.annotations.get(&span.annotation).unwrap_or_else(|| panic!("no annotation {}", span.annotation));

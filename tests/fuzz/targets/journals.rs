@@ -12,12 +12,12 @@ use egressd_core::model::{Labels, Uid};
 use egressd_core::testkit::news;
 use tempfile::TempDir;
 
-use super::{Answer, lossy};
+use super::{InputResult, lossy};
 
 type Accepted = BTreeMap<Uid, Arc<Labels>>;
 type Drafts = BTreeMap<Uid, Arc<Draft>>;
 
-pub(crate) fn laws(bytes: &[u8]) -> Answer {
+pub(crate) fn laws(bytes: &[u8]) -> InputResult {
     let directory = temporary();
     write(directory.path(), bytes);
     let state = StateDir::open(directory.path());
@@ -28,7 +28,7 @@ pub(crate) fn laws(bytes: &[u8]) -> Answer {
     let value = Labels::from([("egress".to_owned(), lossy(bytes))]);
     accepted.extend(Uid::new("next").map(|uid| (uid, value.into())));
     remembers(directory.path(), &accepted, &drafts);
-    if nothing { Answer::Refused } else { Answer::Taken }
+    if nothing { InputResult::Refused } else { InputResult::Taken }
 }
 
 /// In memory where that is possible, since a journal waits for the disk.

@@ -22,12 +22,12 @@ pub(crate) struct Target {
     /// What it reads.
     pub(crate) reads: &'static str,
     /// Panics where a law does not hold.
-    pub(crate) laws: fn(&[u8]) -> Answer,
+    pub(crate) laws: fn(&[u8]) -> InputResult,
 }
 
 /// What became of the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum InputResult {
     /// They mean something.
     Taken,
     /// They are refused, or passed over.

@@ -7,18 +7,18 @@ use egressd_core::model::{MOST_PUBLISHED_ADDRESSES, Slice};
 use egressd_core::text::is_plain;
 use serde_json::Value;
 
-use super::Answer;
+use super::InputResult;
 
 /// The longest sentence about an object, in bytes: 128 of its text, escaped, a label's name, and the message about them.
-const LONGEST: usize = 4_096;
+const MAX_OBJECT_MESSAGE: usize = 4_096;
 
 /// The longest name that Kubernetes takes.
-const LONGEST_NAME: usize = 253;
+const MAX_NAME_LENGTH: usize = 253;
 
-pub(crate) fn laws(bytes: &[u8]) -> Answer {
-    let Ok(object) = serde_json::from_slice::<Value>(bytes) else { return Answer::Refused };
+pub(crate) fn laws(bytes: &[u8]) -> InputResult {
+    let Ok(object) = serde_json::from_slice::<Value>(bytes) else { return InputResult::Refused };
     let taken: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| is_taken(*kind, &object)).collect();
-    if taken.is_empty() { Answer::Refused } else { Answer::Taken }
+    if taken.is_empty() { InputResult::Refused } else { InputResult::Taken }
 }
 
 /// Whether it can be read as this kind; what is wrong with it is short sentences, and what is read has a name.
@@ -65,11 +65,11 @@ fn has_no_more_endpoints(slice: &Slice, written: &Value) {
 }
 
 fn is_a_sentence(sentence: &str) {
-    assert!(sentence.len() <= LONGEST && sentence.chars().all(is_plain), "{sentence:?}");
+    assert!(sentence.len() <= MAX_OBJECT_MESSAGE && sentence.chars().all(is_plain), "{sentence:?}");
 }
 
 /// Names are printed as they are, and become parts of others.
 fn is_a_name(name: &str) {
     let plain = name.chars().all(|c| is_plain(c) && !c.is_whitespace());
-    assert!(plain && (1..=LONGEST_NAME).contains(&name.len()), "{name:?}");
+    assert!(plain && (1..=MAX_NAME_LENGTH).contains(&name.len()), "{name:?}");
 }

@@ -8,24 +8,24 @@ use egressd_core::model::PolicyObject;
 use egressd_core::policy::{Module, PolicySpec, Selector};
 use serde_json::Value;
 
-use super::Answer;
+use super::InputResult;
 
 /// The name under which a component is not needed.
 const BUILT_IN: &str = "annotations";
 
-pub(crate) fn laws(bytes: &[u8]) -> Answer {
-    let Ok(object) = serde_json::from_slice::<Value>(bytes) else { return Answer::Refused };
+pub(crate) fn laws(bytes: &[u8]) -> InputResult {
+    let Ok(object) = serde_json::from_slice::<Value>(bytes) else { return InputResult::Refused };
     let read = read(Kind::Policies, &object, None).ok().and_then(|reading| reading.object);
-    let Some(Object::Policy(_, policy)) = read else { return Answer::Refused };
+    let Some(Object::Policy(_, policy)) = read else { return InputResult::Refused };
     match PolicySpec::read(&policy, BUILT_IN) {
         Ok(spec) => {
             is_what_was_asked_for(&spec, &policy);
-            Answer::Taken
+            InputResult::Taken
         }
         Err(findings) => {
             assert!(!findings.is_empty(), "refused without a reason");
             findings.iter().for_each(|finding| is_in_place(finding, &policy));
-            Answer::Refused
+            InputResult::Refused
         }
     }
 }

@@ -5,13 +5,13 @@ use egressd_core::compile::table_names;
 use egressd_core::diff::diff;
 use egressd_core::ruleset::Ruleset;
 
-use super::Answer;
+use super::InputResult;
 
-pub(crate) fn laws(bytes: &[u8]) -> Answer {
+pub(crate) fn laws(bytes: &[u8]) -> InputResult {
     let names = table_names(None);
     // Whatever it is, the report is bounded.
     let _ = survey(bytes, &names);
-    let Ok(readback) = read_back(bytes, &names) else { return Answer::Refused };
+    let Ok(readback) = read_back(bytes, &names) else { return InputResult::Refused };
     assert!(readback.foreign.len() <= bytes.len(), "{} foreign things", readback.foreign.len());
     // Whatever the kernel holds can be removed: foreign objects first, and then all else.
     for foreign in readback.foreign {
@@ -21,5 +21,5 @@ pub(crate) fn laws(bytes: &[u8]) -> Answer {
         assert!(encoded(batch).is_ok(), "{batch:?}");
     }
     assert!(diff(&readback.state, &readback.state).is_empty());
-    if readback.state.tables.is_empty() { Answer::Refused } else { Answer::Taken }
+    if readback.state.tables.is_empty() { InputResult::Refused } else { InputResult::Taken }
 }

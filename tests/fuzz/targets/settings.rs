@@ -11,9 +11,9 @@ use egressd_policy_private_guard::PrivateGuard;
 use egressd_policy_sdk::testkit::{check_settings, check_validator_settings, evaluate, load_balancer, validate};
 use egressd_policy_sdk::{Diagnostic, Draft, MOST_DIAGNOSTICS, Network, PortRange, Severity, Subject};
 
-use super::{Answer, lossy};
+use super::{InputResult, lossy};
 
-pub(crate) fn laws(bytes: &[u8]) -> Answer {
+pub(crate) fn laws(bytes: &[u8]) -> InputResult {
     let text = lossy(bytes);
     reads_as_it_prints::<PortRange>(&text);
     reads_as_it_prints::<Network>(&text);
@@ -27,7 +27,7 @@ pub(crate) fn laws(bytes: &[u8]) -> Answer {
     is_checked(&text, &service, check_settings::<PrivateGuard>, asked(evaluate::<PrivateGuard>));
     let validated = |text: &str, service: &Subject| validate::<PortAllowlist>(text, service, &Draft::default());
     is_checked(&text, &service, check_validator_settings::<PortAllowlist>, validated);
-    if check_settings::<Annotations>(&text).is_empty() { Answer::Taken } else { Answer::Refused }
+    if check_settings::<Annotations>(&text).is_empty() { InputResult::Taken } else { InputResult::Refused }
 }
 
 /// What is found wrong with settings is found before they are used; a Service with them is answered all the same.

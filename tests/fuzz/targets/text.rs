@@ -8,21 +8,25 @@ use egressd_core::text::{self, Text, is_plain, quoted};
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::{Answer, lossy};
+use super::{InputResult, lossy};
 
 /// The longest value in quotation marks, in bytes: 64 of it, escaped.
-const LONGEST_QUOTED: usize = 512;
+const MAX_QUOTED_LENGTH: usize = 512;
 
-pub(crate) fn laws(bytes: &[u8]) -> Answer {
+pub(crate) fn laws(bytes: &[u8]) -> InputResult {
     let written = lossy(bytes);
     let shown = Text::new(written.as_str());
     assert!(shown.len() <= text::LONGEST && shown.chars().all(is_plain), "{shown:?}");
     assert_eq!(Text::new(shown.as_str()), shown, "what is plain stays as it is");
-    assert!(quoted(&written).len() <= LONGEST_QUOTED && quoted(&written).chars().all(is_plain), "{}", quoted(&written));
+    assert!(
+        quoted(&written).len() <= MAX_QUOTED_LENGTH && quoted(&written).chars().all(is_plain),
+        "{}",
+        quoted(&written)
+    );
     for form in [Form::Plain, Form::Coloured, Form::Json] {
         is_one_line(form, &written);
     }
-    Answer::Taken
+    InputResult::Taken
 }
 
 fn is_one_line(form: Form, written: &str) {
@@ -47,7 +51,7 @@ fn is_one_line(form: Form, written: &str) {
 }
 
 fn logged(form: Form, event: &[u8]) -> String {
-    let kept = Kept::default();
+    let kept = LogBuffer::default();
     let out = kept.clone();
     let lines = Lines::new(form, move || out.clone());
     lines.make_writer().write_all(event).unwrap_or_else(|error| panic!("cannot write: {error}"));
@@ -55,9 +59,9 @@ fn logged(form: Form, event: &[u8]) -> String {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
+struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Kept {
+impl Write for LogBuffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())

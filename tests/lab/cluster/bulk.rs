@@ -17,7 +17,7 @@ use super::control_plane::ADMIN_TOKEN;
 use crate::namespace::Namespace;
 
 /// Requests under way at once: more only wait for each other in the API server.
-const AT_ONCE: usize = 4;
+const CONCURRENT_REQUESTS: usize = 4;
 
 /// The administrator's way to the API server, from the outside host; for use on any thread.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Session {
 
 /// An object for [`Session::create`].
 #[derive(Clone, Debug)]
-pub struct Creation {
+pub struct NewObject {
     /// Where it goes.
     pub collection: &'static str,
     /// What it is.
@@ -69,8 +69,8 @@ impl Session {
     ///
     /// # Errors
     /// When the server refuses one.
-    pub fn create(&self, objects: &[Creation]) -> Result<()> {
-        let create = |part: &[Creation]| {
+    pub fn create(&self, objects: &[NewObject]) -> Result<()> {
+        let create = |part: &[NewObject]| {
             self.talk(async |client| {
                 for one in part {
                     create(&client, one).await.with_context(|| format!("cannot create {}", one.object))?;
@@ -78,7 +78,7 @@ impl Session {
                 Ok(())
             })
         };
-        let parts = objects.chunks(objects.len().div_ceil(AT_ONCE).max(1));
+        let parts = objects.chunks(objects.len().div_ceil(CONCURRENT_REQUESTS).max(1));
         thread::scope(|scope| {
             let all: Vec<_> = parts.map(|part| scope.spawn(move || create(part))).collect();
             all.into_iter().try_for_each(|one| one.join().map_err(|_| anyhow!("a thread ended"))?)
@@ -86,7 +86,7 @@ impl Session {
     }
 }
 
-async fn create(client: &Client, one: &Creation) -> Result<()> {
+async fn create(client: &Client, one: &NewObject) -> Result<()> {
     let collection = Request::new(one.collection);
     let request = collection.create(&PostParams::default(), one.object.to_string().into_bytes())?;
     let created: Value = client.request(request).await?;

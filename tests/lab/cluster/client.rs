@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::namespace::Namespace;
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Speaks with the API server from inside a namespace.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub struct Api {
     kubeconfig: Value,
 }
 
-type Question = hyper::Request<Vec<u8>>;
-type Unasked = kube::core::request::Error;
+type HttpRequest = hyper::Request<Vec<u8>>;
+type RequestError = kube::core::request::Error;
 
 impl Api {
     pub(crate) fn new(namespace: Namespace, kubeconfig: Value) -> Result<Self> {
@@ -163,11 +163,11 @@ impl Api {
     }
 
     /// A new connection each time: none is left over when the server is killed.
-    fn ask(&self, what: &str, request: Result<Question, Unasked>) -> Result<Value> {
+    fn ask(&self, what: &str, request: Result<HttpRequest, RequestError>) -> Result<Value> {
         let request = request?;
         let answer = self.namespace.run(|| {
             let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
-            runtime.block_on(async { tokio::time::timeout(PATIENCE, self.answer(request)).await })
+            runtime.block_on(async { tokio::time::timeout(REQUEST_TIMEOUT, self.answer(request)).await })
         })?;
         match answer {
             Ok(answer) => answer.with_context(|| format!("the API server refuses {what}")),
@@ -175,7 +175,7 @@ impl Api {
         }
     }
 
-    async fn answer(&self, request: Question) -> Result<Value> {
+    async fn answer(&self, request: HttpRequest) -> Result<Value> {
         Ok(connect(&self.kubeconfig).await?.request(request).await?)
     }
 }

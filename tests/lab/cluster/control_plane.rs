@@ -33,11 +33,11 @@ const ISSUER: &str = "https://kubernetes.default.svc";
 const OLDEST: &str = "1.33";
 
 /// How long a control plane may take to start. It takes seconds; a loaded machine is slow.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Which API a test wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Age {
+pub(super) enum ServerVersion {
     /// All that this release has.
     Today,
     /// Without streaming lists.
@@ -57,12 +57,12 @@ pub(super) struct ControlPlane {
     etcd: Process,
     pub(super) directory: TempDir,
     namespace: Namespace,
-    pub(super) age: Age,
+    pub(super) age: ServerVersion,
 }
 
 impl ControlPlane {
     /// Starts etcd and the API server; [`Self::start_manager`] follows when the server answers.
-    pub(super) fn start(namespace: Namespace, age: Age) -> Result<Self> {
+    pub(super) fn start(namespace: Namespace, age: ServerVersion) -> Result<Self> {
         let directory = TempDir::with_prefix("egressd-cluster-")?;
         let root = directory.path();
         let mut certificates = Program::Certificates.command(&namespace);
@@ -128,7 +128,7 @@ impl ControlPlane {
     /// Waits until the server answers; `ask` is how.
     pub(super) fn wait_until_answers(&self, ask: impl Fn() -> bool) -> Result<()> {
         let mut etcd = String::new();
-        let waited = wait_until("the API server answers", PATIENCE, || {
+        let waited = wait_until("the API server answers", START_TIMEOUT, || {
             if let Some(server) = locked(&self.server).as_mut() {
                 server.expect_alive().context("the API server ended")?;
             }
@@ -153,8 +153,8 @@ impl ControlPlane {
     /// The lab itself speaks with the real server.
     pub(super) fn port_for(&self, token: &str) -> u16 {
         match self.age {
-            Age::Older if token != ADMIN_TOKEN => OLDER_PORT,
-            Age::Older | Age::Oldest | Age::Paged | Age::Today => PORT,
+            ServerVersion::Older if token != ADMIN_TOKEN => OLDER_PORT,
+            ServerVersion::Older | ServerVersion::Oldest | ServerVersion::Paged | ServerVersion::Today => PORT,
         }
     }
 
@@ -164,9 +164,9 @@ impl ControlPlane {
         let fixed = ["endpoint-reconciler-type=none", "disable-admission-plugins=ServiceAccount"];
         flags.extend(fixed.map(|flag| format!("--{flag}")));
         match self.age {
-            Age::Older | Age::Paged => flags.push("--feature-gates=WatchList=false".to_owned()),
-            Age::Oldest => flags.push(format!("--emulated-version={OLDEST}")),
-            Age::Today => {}
+            ServerVersion::Older | ServerVersion::Paged => flags.push("--feature-gates=WatchList=false".to_owned()),
+            ServerVersion::Oldest => flags.push(format!("--emulated-version={OLDEST}")),
+            ServerVersion::Today => {}
         }
         flags
     }

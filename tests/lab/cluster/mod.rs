@@ -23,7 +23,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 pub use audit::{Decision, Request, USER};
-pub use bulk::{Creation, Session, endpoints, slice};
+pub use bulk::{NewObject, Session, endpoints, slice};
 pub use client::Api;
 pub use control_plane::PORT;
 pub use deployed::{DeployedPod, environment};
@@ -33,7 +33,7 @@ pub use programs::{kubectl, kubectl_ready, ready};
 
 use crate::topology::{self, Lab, Pod};
 use crate::wait::{DEADLINE, wait_until};
-use control_plane::{ADMIN_TOKEN, Age, ControlPlane};
+use control_plane::{ADMIN_TOKEN, ControlPlane, ServerVersion};
 
 /// Nodes with pods, and the API server that knows them.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub struct Cluster {
 #[derive(Clone, Copy, Debug)]
 pub struct Builder {
     lab: topology::Builder,
-    age: Age,
+    age: ServerVersion,
 }
 
 impl Builder {
@@ -60,17 +60,17 @@ impl Builder {
 
     /// With an API that has no ServiceCIDRs and no streaming lists, for the programs under test.
     pub fn older(self) -> Self {
-        Self { age: Age::Older, ..self }
+        Self { age: ServerVersion::Older, ..self }
     }
 
     /// With an API server that is as old as today's binary can be.
     pub fn oldest(self) -> Self {
-        Self { age: Age::Oldest, ..self }
+        Self { age: ServerVersion::Oldest, ..self }
     }
 
     /// With an API server that does not stream lists, and is today's otherwise.
     pub fn without_streaming_lists(self) -> Self {
-        Self { age: Age::Paged, ..self }
+        Self { age: ServerVersion::Paged, ..self }
     }
 
     /// Builds it; its nodes are registered when this returns.
@@ -88,7 +88,7 @@ impl Builder {
         cluster.register_nodes().context("cannot register the nodes")?;
         cluster.apply_kustomization("deploy").context("cannot deploy egressd")?;
         cluster.wait_for_egress_nodes()?;
-        if self.age == Age::Older {
+        if self.age == ServerVersion::Older {
             cluster.plane.start_older()?;
             let older = cluster.as_egressd()?;
             cluster.plane.wait_until_answers(|| older.is_ready())?;
@@ -100,7 +100,7 @@ impl Builder {
 impl Cluster {
     /// One node with three pods by default.
     pub fn builder() -> Builder {
-        Builder { lab: Lab::builder(), age: Age::Today }
+        Builder { lab: Lab::builder(), age: ServerVersion::Today }
     }
 
     /// Waits until the server serves the kind that was just defined: egressd looks for it once in minutes.

@@ -28,7 +28,7 @@ pub(super) enum Operation {
 
 /// Why a neighbour advertisement is sent, which is its flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Occasion {
+pub(super) enum AdvertisementReason {
     /// It answers a question; what the asker knows already stays.
     Solicited = 0x40,
     /// It answers no question; it replaces what neighbours know.
@@ -48,7 +48,7 @@ pub(super) fn announce(link: &Link, address: IpAddr) -> Result<()> {
             }
         }
         IpAddr::V6(address) => {
-            let message = advertisement(address, link.mac, Occasion::Unsolicited);
+            let message = advertisement(address, link.mac, AdvertisementReason::Unsolicited);
             link.neighbour_discovery()?.send_to(&message, &SocketAddrV6::new(ALL_NODES, 0, 0, 0).into())?;
         }
     }
@@ -81,7 +81,7 @@ pub(super) fn asked_by_solicitation(message: &[u8]) -> Option<Ipv6Addr> {
 }
 
 /// A neighbour advertisement; the kernel fills in its checksum.
-pub(super) fn advertisement(target: Ipv6Addr, mac: Mac, occasion: Occasion) -> Vec<u8> {
+pub(super) fn advertisement(target: Ipv6Addr, mac: Mac, occasion: AdvertisementReason) -> Vec<u8> {
     let mut message = vec![ADVERTISEMENT, 0, 0, 0, occasion as u8, 0, 0, 0];
     message.extend(target.octets());
     message.extend(TARGET_LINK_ADDRESS);

@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::custom;
-use super::vxlan::{End, Tunnel};
+use super::vxlan::{Tunnel, TunnelEnd};
 use crate::addresses::{node_v4, node_v6};
 use crate::cluster::Api;
 use crate::namespace::{Namespace, output_of};
@@ -187,12 +187,24 @@ fn block_v6(node: &Node) -> String {
     format!("{}/122", in_block_v6(node, 0))
 }
 
-fn end_v4(node: &Node) -> End<'_> {
-    End { node, underlay: node_v4(node.number), address: in_block_v4(node, 0), pods: block_v4(node), mac: mac(node, 4) }
+fn end_v4(node: &Node) -> TunnelEnd<'_> {
+    TunnelEnd {
+        node,
+        underlay: node_v4(node.number),
+        address: in_block_v4(node, 0),
+        pods: block_v4(node),
+        mac: mac(node, 4),
+    }
 }
 
-fn end_v6(node: &Node) -> End<'_> {
-    End { node, underlay: node_v6(node.number), address: in_block_v6(node, 0), pods: block_v6(node), mac: mac(node, 6) }
+fn end_v6(node: &Node) -> TunnelEnd<'_> {
+    TunnelEnd {
+        node,
+        underlay: node_v6(node.number),
+        address: in_block_v6(node, 0),
+        pods: block_v6(node),
+        mac: mac(node, 6),
+    }
 }
 
 fn mac(node: &Node, family: u8) -> String {

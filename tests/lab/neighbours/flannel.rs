@@ -9,7 +9,7 @@
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use super::vxlan::{End, Tunnel};
+use super::vxlan::{Tunnel, TunnelEnd};
 use crate::addresses::{POD_NETWORK_V4, POD_NETWORK_V6, node_v4, node_v6, pod_v4_on, pod_v6_on};
 use crate::cluster::Api;
 use crate::topology::{Lab, Node};
@@ -155,14 +155,14 @@ fn own_v6(node: &Node) -> String {
 }
 
 /// The device's address is the first of the node's own network.
-fn end_v4(node: &Node) -> End<'_> {
+fn end_v4(node: &Node) -> TunnelEnd<'_> {
     let (underlay, address) = (node_v4(node.number), pod_v4_on(node.number, 0));
-    End { node, underlay, address, pods: own_v4(node), mac: mac(node, 4) }
+    TunnelEnd { node, underlay, address, pods: own_v4(node), mac: mac(node, 4) }
 }
 
-fn end_v6(node: &Node) -> End<'_> {
+fn end_v6(node: &Node) -> TunnelEnd<'_> {
     let (underlay, address) = (node_v6(node.number), pod_v6_on(node.number, 0));
-    End { node, underlay, address, pods: own_v6(node), mac: mac(node, 6) }
+    TunnelEnd { node, underlay, address, pods: own_v6(node), mac: mac(node, 6) }
 }
 
 /// flannel draws one that is locally administered; which one does not matter.

@@ -18,7 +18,9 @@ use rustix::net::{RecvFlags, recvfrom};
 use serde_json::json;
 use socket2::Socket;
 
-use super::announce::{Occasion, Operation, advertisement, announce, arp, asked_by_arp, asked_by_solicitation};
+use super::announce::{
+    AdvertisementReason, Operation, advertisement, announce, arp, asked_by_arp, asked_by_solicitation,
+};
 use super::custom;
 use super::link::Link;
 use crate::cluster::Api;
@@ -57,9 +59,10 @@ impl Speaker {
         }
         addresses.iter().try_for_each(|address| announce(&link, *address))?;
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
-        let desk = Desk { link, arp, discovery, addresses: addresses.to_vec(), stop: Arc::clone(&stop) };
+        let thread_state =
+            SpeakerThread { link, arp, discovery, addresses: addresses.to_vec(), stop: Arc::clone(&stop) };
         // A socket that fails ends the thread; the test sees that no answer comes.
-        let thread = thread::spawn(move || drop(desk.serve()));
+        let thread = thread::spawn(move || drop(thread_state.serve()));
         Ok(Self { stop, thread: Some(thread) })
     }
 
@@ -115,7 +118,7 @@ impl Drop for Speaker {
 }
 
 /// What the speaker's thread has.
-struct Desk {
+struct SpeakerThread {
     link: Link,
     arp: Socket,
     discovery: Socket,
@@ -123,7 +126,7 @@ struct Desk {
     stop: Arc<OwnedFd>,
 }
 
-impl Desk {
+impl SpeakerThread {
     fn serve(&self) -> Result<()> {
         loop {
             let wait = [self.arp.as_fd(), self.discovery.as_fd(), self.stop.as_fd()];
@@ -157,7 +160,7 @@ impl Desk {
             && self.addresses.contains(&target.into())
             && let Some(asker) = from.and_then(|from| SocketAddr::try_from(from).ok())
         {
-            let reply = advertisement(target, self.link.mac, Occasion::Solicited);
+            let reply = advertisement(target, self.link.mac, AdvertisementReason::Solicited);
             self.discovery.send_to(&reply, &asker.into())?;
         }
         Ok(())

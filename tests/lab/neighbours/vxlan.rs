@@ -22,7 +22,7 @@ pub(super) struct Tunnel {
 
 /// What is a node's own.
 #[derive(Clone, Debug)]
-pub(super) struct End<'lab> {
+pub(super) struct TunnelEnd<'lab> {
     pub(super) node: &'lab Node,
     /// The node's address on the network below.
     pub(super) underlay: IpAddr,
@@ -35,7 +35,7 @@ pub(super) struct End<'lab> {
 
 impl Tunnel {
     /// Makes the device on each node, and the way to each other.
-    pub(super) fn connect(&self, ends: &[End<'_>]) -> Result<()> {
+    pub(super) fn connect(&self, ends: &[TunnelEnd<'_>]) -> Result<()> {
         for end in ends {
             self.add_device(end).with_context(|| format!("cannot make {} on {}", self.device, end.node.name()))?;
             for other in ends.iter().filter(|other| other.node.number != end.node.number) {
@@ -45,7 +45,7 @@ impl Tunnel {
         Ok(())
     }
 
-    fn add_device(&self, end: &End<'_>) -> Result<()> {
+    fn add_device(&self, end: &TunnelEnd<'_>) -> Result<()> {
         let Self { device, number, port } = self;
         let nodad = if end.address.is_ipv6() { "nodad" } else { "" };
         end.node.namespace.ip(&format!(
@@ -58,8 +58,8 @@ impl Tunnel {
         ))
     }
 
-    fn lead_to(&self, namespace: &Namespace, other: &End<'_>) -> Result<()> {
-        let (device, End { underlay, address, pods, mac, .. }) = (self.device, other);
+    fn lead_to(&self, namespace: &Namespace, other: &TunnelEnd<'_>) -> Result<()> {
+        let (device, TunnelEnd { underlay, address, pods, mac, .. }) = (self.device, other);
         namespace.bridge(&format!("fdb replace {mac} dev {device} dst {underlay} self permanent\n"))?;
         namespace.ip(&format!(
             "neigh replace {address} lladdr {mac} dev {device} nud permanent

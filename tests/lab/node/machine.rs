@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::programs;
-use crate::cluster::control_plane::PATIENCE;
+use crate::cluster::control_plane::START_TIMEOUT;
 use crate::cluster::process::Process;
 use crate::namespace::{Namespace, output_of, tool};
 use crate::wait::wait_until;
@@ -42,7 +42,7 @@ impl Machine {
         command.arg(programs::kubernetes()).arg(programs::probe());
         let mut holder = Process::start(command, directory, &format!("{name}-machine"))?;
         let mut first = None;
-        wait_until("the machine is made", PATIENCE, || {
+        wait_until("the machine is made", START_TIMEOUT, || {
             first = first_process(&holder);
             holder.expect_alive().with_context(|| format!("cannot make the machine {name}"))?;
             Ok(first.is_some())

@@ -27,10 +27,10 @@ mod machine;
 mod node;
 mod objects;
 mod outside;
-mod parts;
 mod plane;
 mod pods;
 mod programs;
+mod servers;
 mod settings;
 mod wires;
 
@@ -44,17 +44,17 @@ pub use image::{EGRESSD, Egressd, PROBE, egressd_of};
 pub use node::Node;
 pub use objects::{App, Policy, service};
 pub use outside::{Answer, Arrival, Outside, Role};
-pub use parts::{Part, ProxyMode};
 pub use pods::Pod;
 pub use programs::{ready, versions};
+pub use servers::{NodeServer, ProxyMode};
 
 use crate::addresses::{pod_v4_on, pod_v6_on};
 use crate::cluster::Api;
-use crate::cluster::control_plane::PATIENCE;
+use crate::cluster::control_plane::START_TIMEOUT;
 use crate::wait::wait_until;
 use cgroups::Cgroups;
 use machine::Machine;
-use plane::Plane;
+use plane::NodeControlPlane;
 
 /// Two real nodes and what they belong to. Dropping it leaves nothing.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ pub struct Cluster {
     pub api: Api,
     // In this order they are dropped: control groups are empty when the nodes are gone.
     nodes: Vec<Node>,
-    plane: Plane,
+    plane: NodeControlPlane,
     /// The world outside.
     pub outside: Outside,
     egressd: PathBuf,
@@ -78,7 +78,7 @@ impl Cluster {
     /// When something does not start; the error has the ends of the logs of what did.
     pub fn start(egressd: Egressd) -> Result<Self> {
         let network = wires::outside()?;
-        let (plane, api) = Plane::start(&network)?;
+        let (plane, api) = NodeControlPlane::start(&network)?;
         let cgroups = Cgroups::new(&[node::name(1), node::name(2)])?;
         let build = |number| {
             let machine =
@@ -128,7 +128,7 @@ impl Cluster {
     /// When they do not.
     pub fn wait_until_ready(&self) -> Result<()> {
         let mut last = String::new();
-        let waited = wait_until("both nodes are ready", PATIENCE, || {
+        let waited = wait_until("both nodes are ready", START_TIMEOUT, || {
             let nodes = self.api.list("/api/v1/nodes", "")?;
             let conditions = nodes.iter().map(|node| &node["status"]["conditions"]);
             last = conditions.clone().map(ToString::to_string).collect::<Vec<_>>().join("\n");
@@ -164,8 +164,8 @@ impl Cluster {
             let networks = [format!("{}/24", pod_v4_on(number, 0)), format!("{}/64", pod_v6_on(number, 0))];
             let spec = json!({"podCIDR": networks[0], "podCIDRs": networks});
             self.api.create("/api/v1/nodes", &json!({"metadata": {"name": node.name()}, "spec": spec}))?;
-            node.start(Part::Kubelet)?;
-            node.start(Part::Proxy)?;
+            node.start(NodeServer::Kubelet)?;
+            node.start(NodeServer::Proxy)?;
         }
         Ok(())
     }

@@ -8,11 +8,11 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::machine::Machine;
-use super::parts::{self, Part, ProxyMode};
 use super::plane::{PROXY_TOKEN, kubelet_token};
+use super::servers::{self, NodeServer, ProxyMode};
 use super::settings;
 use crate::addresses::{NODE_NAME, SECOND_NODE_NAME, node_v4, node_v6};
-use crate::cluster::control_plane::{PATIENCE, PORT, kubeconfig};
+use crate::cluster::control_plane::{PORT, START_TIMEOUT, kubeconfig};
 use crate::cluster::process::Process;
 use crate::topology::host_network;
 use crate::wait::wait_until;
@@ -41,7 +41,7 @@ impl Node {
         let (mode, containerd, kubelet, proxy) = (ProxyMode::Nftables, None, None, None);
         let mut node = Self { number, mode, kubelet, proxy, containerd, machine, logs };
         node.configure_network(1500)?;
-        node.start(Part::Containerd)?;
+        node.start(NodeServer::Containerd)?;
         Ok(node)
     }
 
@@ -72,7 +72,7 @@ impl Node {
     /// Brings an image into the container runtime.
     pub(super) fn import(&self, archive: &Path) -> Result<()> {
         let ready = || Ok(self.machine.output_of(self.ctr().arg("version")).is_ok());
-        wait_until("containerd answers", PATIENCE, ready)?;
+        wait_until("containerd answers", START_TIMEOUT, ready)?;
         let archive = File::open(archive)?;
         self.machine.output_of(self.ctr().args(["images", "import", "-"]).stdin(archive)).map(drop)
     }
@@ -99,7 +99,7 @@ impl Node {
         self.machine.output_of(self.machine.command("sh").args(["-euc", commands]))
     }
 
-    /// Writes how its parts find the API server, whose certificates are in this directory.
+    /// Writes how its servers find the API server, whose certificates are in this directory.
     pub(super) fn introduce(&self, directory: &Path) -> Result<()> {
         let authority = fs::read_to_string(directory.join("ca.crt"))?;
         self.machine.write(AUTHORITY, &authority)?;
@@ -114,11 +114,11 @@ impl Node {
     ///
     /// # Errors
     /// When it cannot be started. That it works is another matter.
-    pub fn start(&mut self, part: Part) -> Result<()> {
+    pub fn start(&mut self, part: NodeServer) -> Result<()> {
         let command = match part {
-            Part::Containerd => parts::containerd(&self.machine),
-            Part::Kubelet => parts::kubelet(&self.machine, self.name(), self.addresses()),
-            Part::Proxy => parts::proxy(&self.machine, self.name(), self.mode),
+            NodeServer::Containerd => servers::containerd(&self.machine),
+            NodeServer::Kubelet => servers::kubelet(&self.machine, self.name(), self.addresses()),
+            NodeServer::Proxy => servers::proxy(&self.machine, self.name(), self.mode),
         };
         let name = format!("{}-{part:?}", self.name()).to_lowercase();
         let process = self.machine.start(command, &self.logs, &name)?;
@@ -130,12 +130,12 @@ impl Node {
     ///
     /// # Errors
     /// When it is not there.
-    pub fn stop(&mut self, part: Part) -> Result<()> {
+    pub fn stop(&mut self, part: NodeServer) -> Result<()> {
         self.part(part).take().with_context(|| format!("{part:?} does not run"))?.stop()
     }
 
     /// `kill -9`.
-    pub fn kill(&mut self, part: Part) {
+    pub fn kill(&mut self, part: NodeServer) {
         self.part(part).take();
     }
 
@@ -144,9 +144,9 @@ impl Node {
     /// # Errors
     /// When it cannot be started.
     pub fn run_proxy(&mut self, mode: ProxyMode) -> Result<()> {
-        self.kill(Part::Proxy);
+        self.kill(NodeServer::Proxy);
         self.mode = mode;
-        self.start(Part::Proxy)
+        self.start(NodeServer::Proxy)
     }
 
     /// Puts an address on the node, as a load balancer does that chose it.
@@ -179,18 +179,18 @@ impl Node {
         self.machine.outside_path(path)
     }
 
-    /// The ends of the logs of its parts.
+    /// The ends of the logs of its servers.
     pub fn log_tail(&self) -> String {
-        let parts = [("kubelet", &self.kubelet), ("proxy", &self.proxy), ("containerd", &self.containerd)];
-        let logs = parts.iter().filter_map(|(name, process)| Some((name, process.as_ref()?.log_tail())));
+        let servers = [("kubelet", &self.kubelet), ("proxy", &self.proxy), ("containerd", &self.containerd)];
+        let logs = servers.iter().filter_map(|(name, process)| Some((name, process.as_ref()?.log_tail())));
         logs.map(|(part, log)| format!("--- {part} of {} ---\n{log}\n", self.name())).collect()
     }
 
-    fn part(&mut self, part: Part) -> &mut Option<Process> {
+    fn part(&mut self, part: NodeServer) -> &mut Option<Process> {
         match part {
-            Part::Containerd => &mut self.containerd,
-            Part::Kubelet => &mut self.kubelet,
-            Part::Proxy => &mut self.proxy,
+            NodeServer::Containerd => &mut self.containerd,
+            NodeServer::Kubelet => &mut self.kubelet,
+            NodeServer::Proxy => &mut self.proxy,
         }
     }
 }

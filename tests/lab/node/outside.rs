@@ -15,7 +15,7 @@ use crate::addresses::PORT;
 use crate::namespace::Namespace;
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a caller was doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,8 +116,8 @@ impl Outside {
 }
 
 fn ask(to: SocketAddr) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&to, CALL_TIMEOUT)?;
+    stream.set_read_timeout(Some(CALL_TIMEOUT))?;
     stream.write_all(b"ask outside 0 0\n")?;
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer)?;

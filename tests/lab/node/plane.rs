@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::leftovers;
 use crate::addresses::{NEIGHBOUR_V4, NODE_NAME, POD_NETWORK_V4, POD_NETWORK_V6, SECOND_NODE_NAME};
 use crate::cluster::Api;
-use crate::cluster::control_plane::{ADMIN_TOKEN, PATIENCE, PORT, kubeconfig, server_flags, start_etcd};
+use crate::cluster::control_plane::{ADMIN_TOKEN, PORT, START_TIMEOUT, kubeconfig, server_flags, start_etcd};
 use crate::cluster::process::Process;
 use crate::cluster::programs::Program;
 use crate::namespace::{Namespace, output_of};
@@ -24,7 +24,7 @@ pub(super) const PROXY_TOKEN: &str = "proxy-token";
 const KUBERNETES: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 96, 0, 1));
 
 #[derive(Debug)]
-pub(super) struct Plane {
+pub(super) struct NodeControlPlane {
     // In this order they are dropped: whoever asks goes first.
     _scheduler: Process,
     _manager: Process,
@@ -33,7 +33,7 @@ pub(super) struct Plane {
     directory: TempDir,
 }
 
-impl Plane {
+impl NodeControlPlane {
     /// Starts it; it answers when this returns.
     pub(super) fn start(namespace: &Namespace) -> Result<(Self, Api)> {
         leftovers::in_directory(&env::temp_dir()).iter().for_each(|left| drop(fs::remove_dir_all(left)));
@@ -49,7 +49,7 @@ impl Plane {
             .args(["--enable-admission-plugins=NodeRestriction", "--kubelet-preferred-address-types=InternalIP"]);
         let mut server = Process::start(server, root, "kube-apiserver")?;
         let api = Api::new(namespace.try_clone()?, admin(root))?;
-        wait_until("the API server answers", PATIENCE, || {
+        wait_until("the API server answers", START_TIMEOUT, || {
             server.expect_alive().with_context(|| format!("etcd: {}", etcd.log_tail()))?;
             Ok(api.is_ready())
         })?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::Cluster;
-use crate::cluster::control_plane::PATIENCE;
+use crate::cluster::control_plane::START_TIMEOUT;
 use crate::wait::wait_until;
 
 /// A pod that runs.
@@ -28,7 +28,7 @@ impl Cluster {
     pub fn wait_for_pods(&self, namespace: &str, app: &str, count: usize) -> Result<Vec<Pod>> {
         let (mut pods, mut last) = (Vec::new(), Vec::new());
         let collection = format!("/api/v1/namespaces/{namespace}/pods");
-        let waited = wait_until(&format!("{count} pods of {app} run"), PATIENCE, || {
+        let waited = wait_until(&format!("{count} pods of {app} run"), START_TIMEOUT, || {
             last = self.api.list(&collection, &format!("app={app}"))?;
             pods = last.iter().filter_map(running).collect();
             Ok(pods.len() == count && last.len() == count)

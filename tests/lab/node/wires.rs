@@ -5,12 +5,12 @@ use anyhow::{Context, Result};
 
 use crate::addresses::{NEIGHBOUR_V4, NEIGHBOUR_V6, node_v4, node_v6, pod_v4_on, pod_v6_on};
 use crate::namespace::Namespace;
-use crate::topology::{FORWARDING, QUIET, outside_addresses};
+use crate::topology::{FORWARDING, SYSCTLS, outside_addresses};
 
 /// The outside host: a bridge for the nodes, and the addresses of the world.
 pub(super) fn outside() -> Result<Namespace> {
     let namespace = Namespace::new()?;
-    namespace.sysctl(&QUIET)?;
+    namespace.sysctl(&SYSCTLS)?;
     namespace.ip(&outside_addresses()).context("cannot build the outside host")?;
     Ok(namespace)
 }
@@ -18,7 +18,7 @@ pub(super) fn outside() -> Result<Namespace> {
 /// Node number `number`, from 1, on the outside host's bridge, with a route to the pods of node number `other`.
 pub(super) fn node(number: u8, other: u8, outside: &Namespace) -> Result<Namespace> {
     let namespace = Namespace::new()?;
-    namespace.sysctl(&QUIET)?;
+    namespace.sysctl(&SYSCTLS)?;
     namespace.sysctl(&FORWARDING)?;
     namespace.veth("up0", outside, &format!("node{number}"))?;
     outside.ip(&format!("link set node{number} master lan0 up\n"))?;

@@ -13,7 +13,7 @@ use crate::namespace::Namespace;
 
 /// How long an answer may take. TCP repeats a lost SYN after one second; answers here take less than one
 /// millisecond, so only calls that are meant to be lost wait so long.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Makes one call and returns the source address that arrived.
 pub(crate) fn call(
@@ -58,7 +58,7 @@ impl Connection {
 /// What an answer, or none, says together with what the called wrote down.
 fn judge(token: Token, answer: io::Result<Option<Token>>, record: &Record) -> Result<Seen> {
     match answer {
-        Ok(Some(answer)) if answer == token => match record.take(token, PATIENCE) {
+        Ok(Some(answer)) if answer == token => match record.take(token, CALL_TIMEOUT) {
             Some(source) => Ok(Seen::Source(source)),
             None => bail!("a host outside the lab answered"),
         },
@@ -91,8 +91,8 @@ fn open(destination: Destination) -> io::Result<TcpStream> {
         socket.set_only_v6(true)?;
     }
     socket.bind(&source(destination).into())?;
-    socket.connect_timeout(&destination.socket().into(), PATIENCE)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.connect_timeout(&destination.socket().into(), CALL_TIMEOUT)?;
+    socket.set_read_timeout(Some(CALL_TIMEOUT))?;
     Ok(socket.into())
 }
 
@@ -106,7 +106,7 @@ fn ask(stream: &mut TcpStream, token: Token) -> io::Result<Option<Token>> {
 fn call_udp(destination: Destination, token: Token) -> io::Result<Option<Token>> {
     let socket = UdpSocket::bind(source(destination))?;
     socket.connect(destination.socket())?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(CALL_TIMEOUT))?;
     socket.send(token.bytes())?;
     let mut answer = [0; TOKEN_LENGTH];
     let length = socket.recv(&mut answer)?;
@@ -116,7 +116,7 @@ fn call_udp(destination: Destination, token: Token) -> io::Result<Option<Token>>
 fn call_icmp(destination: Destination, token: Token) -> io::Result<Option<Token>> {
     let socket = icmp::caller(source(destination))?;
     socket.connect(&SocketAddr::new(destination.address, 0).into())?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(CALL_TIMEOUT))?;
     socket.send(&icmp::echo_request(destination.address, token))?;
     let mut answer = [0; 256];
     let length = (&socket).read(&mut answer)?;

@@ -20,13 +20,13 @@ const FIRST_SOURCE_PORT: u16 = 10_000;
 /// How many source ports there are.
 const SOURCE_PORTS: u32 = 50_000;
 /// Most datagrams of one flood: each its own connection, so that no old entry of conntrack is met.
-pub const MOST: u32 = SOURCE_PORTS * PORTS.len() as u32;
+pub const MAX_DATAGRAMS: u32 = SOURCE_PORTS * PORTS.len() as u32;
 /// Between two datagrams: some 15,000 a second, and a core is left for those who change the rules.
-const PAUSE: Duration = Duration::from_micros(10);
-/// Room for what arrives while the receiver's thread waits for its turn.
+const SEND_INTERVAL: Duration = Duration::from_micros(10);
+/// Buffer for what arrives while the receiver's thread waits for its turn.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
-/// A flood that is under way. It ends by itself after [`MOST`] datagrams.
+/// A flood that is under way. It ends by itself after [`MAX_DATAGRAMS`] datagrams.
 #[derive(Debug)]
 pub struct Flood {
     sent: Arc<AtomicU32>,
@@ -118,7 +118,7 @@ fn receive(socket: &UdpSocket, seen: &Mutex<BTreeMap<u32, IpAddr>>, over: &Atomi
 }
 
 fn send(source: IpAddr, destination: IpAddr, sent: &AtomicU32, over: &AtomicBool) -> io::Result<()> {
-    for number in 0..MOST {
+    for number in 0..MAX_DATAGRAMS {
         if over.load(Ordering::SeqCst) {
             break;
         }
@@ -131,7 +131,7 @@ fn send(source: IpAddr, destination: IpAddr, sent: &AtomicU32, over: &AtomicBool
             Err(error) => return Err(error),
         }
         sent.store(number + 1, Ordering::SeqCst);
-        thread::sleep(PAUSE);
+        thread::sleep(SEND_INTERVAL);
     }
     Ok(())
 }

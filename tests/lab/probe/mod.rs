@@ -13,7 +13,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 pub use call::Connection;
-pub use flood::{Flood, MOST as MOST_OF_A_FLOOD};
+pub use flood::{Flood, MAX_DATAGRAMS as MAX_FLOOD_DATAGRAMS};
 
 pub(crate) use call::call;
 pub(crate) use record::{Record, TOKEN_LENGTH, Token};

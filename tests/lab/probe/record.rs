@@ -31,12 +31,12 @@ impl Token {
     }
 }
 
-/// Shared by all who answer in a lab.
+/// Shared by all services of a lab.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Record(Arc<Shared>);
+pub(crate) struct Record(Arc<RecordedCalls>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct RecordedCalls {
     sources: Mutex<BTreeMap<Token, IpAddr>>,
     noted: Condvar,
 }

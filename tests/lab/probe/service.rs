@@ -28,8 +28,8 @@ impl Service {
     pub(crate) fn start(namespace: &Namespace, addresses: &[IpAddr], record: &Record) -> Result<Self> {
         let sockets = namespace.run(|| open_all(addresses))?.context("cannot open sockets to answer calls")?;
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
-        let mut room = Room { sockets, record: record.clone(), stop: Arc::clone(&stop) };
-        let thread = thread::spawn(move || room.serve());
+        let mut server = Server { sockets, record: record.clone(), stop: Arc::clone(&stop) };
+        let thread = thread::spawn(move || server.serve());
         Ok(Self { stop, thread: Some(thread) })
     }
 }
@@ -43,7 +43,7 @@ impl Drop for Service {
 }
 
 /// A socket on which something may happen.
-enum Listening {
+enum ServerSocket {
     Tcp(TcpListener),
     Talk(TcpStream),
     Udp(UdpSocket),
@@ -52,18 +52,18 @@ enum Listening {
 
 /// Whether a socket is of further use.
 #[derive(PartialEq, Eq)]
-enum Fate {
+enum SocketUse {
     Keep,
     Close,
 }
 
-struct Room {
-    sockets: Vec<Listening>,
+struct Server {
+    sockets: Vec<ServerSocket>,
     record: Record,
     stop: Arc<OwnedFd>,
 }
 
-impl Room {
+impl Server {
     fn serve(&mut self) {
         while let Ok(Some(ready)) = self.wait() {
             // From the back, so that removing one does not move those still to be looked at.
@@ -90,25 +90,25 @@ impl Room {
 
     /// A caller that breaks off is no concern of ours; a call that cannot be answered is noted all the same.
     fn handle(&mut self, index: usize) {
-        let fate = match &mut self.sockets[index] {
-            Listening::Tcp(listener) => match accept(listener) {
+        let socket_use = match &mut self.sockets[index] {
+            ServerSocket::Tcp(listener) => match accept(listener) {
                 Ok(stream) => {
-                    self.sockets.push(Listening::Talk(stream));
-                    Fate::Keep
+                    self.sockets.push(ServerSocket::Talk(stream));
+                    SocketUse::Keep
                 }
-                Err(_) => Fate::Keep,
+                Err(_) => SocketUse::Keep,
             },
-            Listening::Talk(stream) => answer_stream(stream, &self.record).unwrap_or(Fate::Close),
-            Listening::Udp(socket) => answer_datagram(socket, &self.record).unwrap_or(Fate::Keep),
-            Listening::Icmp(socket) => note_echo(socket, &self.record).unwrap_or(Fate::Keep),
+            ServerSocket::Talk(stream) => answer_stream(stream, &self.record).unwrap_or(SocketUse::Close),
+            ServerSocket::Udp(socket) => answer_datagram(socket, &self.record).unwrap_or(SocketUse::Keep),
+            ServerSocket::Icmp(socket) => note_echo(socket, &self.record).unwrap_or(SocketUse::Keep),
         };
-        if fate == Fate::Close {
+        if socket_use == SocketUse::Close {
             self.sockets.swap_remove(index);
         }
     }
 }
 
-impl AsFd for Listening {
+impl AsFd for ServerSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(socket) => socket.as_fd(),
@@ -120,18 +120,18 @@ impl AsFd for Listening {
 }
 
 /// One socket for each address, not one for all: an answer must leave with the address that was called.
-fn open_all(addresses: &[IpAddr]) -> io::Result<Vec<Listening>> {
+fn open_all(addresses: &[IpAddr]) -> io::Result<Vec<ServerSocket>> {
     let mut sockets = Vec::new();
     for address in addresses {
         for port in PORTS {
-            sockets.push(Listening::Tcp(TcpListener::bind((*address, port))?));
-            sockets.push(Listening::Udp(UdpSocket::bind((*address, port))?));
+            sockets.push(ServerSocket::Tcp(TcpListener::bind((*address, port))?));
+            sockets.push(ServerSocket::Udp(UdpSocket::bind((*address, port))?));
         }
     }
     let families: BTreeSet<bool> = addresses.iter().map(IpAddr::is_ipv4).collect();
     for family in families {
         if let Some(address) = addresses.iter().find(|address| address.is_ipv4() == family) {
-            sockets.push(Listening::Icmp(icmp::listener(*address)?));
+            sockets.push(ServerSocket::Icmp(icmp::listener(*address)?));
         }
     }
     for socket in &sockets {
@@ -146,31 +146,31 @@ fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn answer_stream(stream: &mut TcpStream, record: &Record) -> io::Result<Fate> {
+fn answer_stream(stream: &mut TcpStream, record: &Record) -> io::Result<SocketUse> {
     let mut message = [0; TOKEN_LENGTH];
     // Tokens are far smaller than any segment: they come whole or not at all.
     let length = match stream.read(&mut message) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Fate::Keep),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(SocketUse::Keep),
         result => result?,
     };
-    let Some(token) = Token::read(&message[..length]) else { return Ok(Fate::Close) };
+    let Some(token) = Token::read(&message[..length]) else { return Ok(SocketUse::Close) };
     record.note(token, stream.peer_addr()?.ip());
     stream.write_all(token.bytes())?;
-    Ok(Fate::Keep)
+    Ok(SocketUse::Keep)
 }
 
-fn answer_datagram(socket: &UdpSocket, record: &Record) -> io::Result<Fate> {
+fn answer_datagram(socket: &UdpSocket, record: &Record) -> io::Result<SocketUse> {
     let mut message = [0; TOKEN_LENGTH];
     let (length, from) = socket.recv_from(&mut message)?;
     if let Some(token) = Token::read(&message[..length]) {
         record.note(token, from.ip());
         socket.send_to(token.bytes(), from)?;
     }
-    Ok(Fate::Keep)
+    Ok(SocketUse::Keep)
 }
 
 /// The kernel answers echo requests; here they are only noted.
-fn note_echo(socket: &Socket, record: &Record) -> io::Result<Fate> {
+fn note_echo(socket: &Socket, record: &Record) -> io::Result<SocketUse> {
     let mut packet = [0; 256];
     let (_, length, from) = recvfrom(socket, packet.as_mut_slice(), RecvFlags::empty())?;
     if let Some(from) = from.and_then(|from| SocketAddr::try_from(from).ok())
@@ -178,5 +178,5 @@ fn note_echo(socket: &Socket, record: &Record) -> io::Result<Fate> {
     {
         record.note(token, from.ip());
     }
-    Ok(Fate::Keep)
+    Ok(SocketUse::Keep)
 }

@@ -12,7 +12,7 @@ use lab::node::{self, App, Cluster, Pod, Policy, egressd_of, service};
 use serde_json::json;
 
 use crate::install::install;
-use crate::traffic::Expected;
+use crate::traffic::ExpectedSources;
 
 /// Names another program to test.
 const PROGRAM: &str = "EGRESSD_TESTS_PROGRAM";
@@ -56,24 +56,24 @@ pub(crate) fn roll_out(cluster: &Cluster) -> Result<()> {
 
 /// A Service with egress in a namespace of its own, with an address that the first node has.
 #[derive(Debug)]
-pub(crate) struct Scene {
+pub(crate) struct EgressService {
     /// Of the namespace, of the Service, and of the app behind it.
     pub(crate) name: &'static str,
     /// The Service's own, IPv4 and IPv6.
     pub(crate) addresses: [IpAddr; 2],
 }
 
-impl Scene {
-    /// Begins it, plays, and leaves nothing of it. `number` is that of the address, used by no other scene.
+impl EgressService {
+    /// Begins it, plays, and leaves nothing of it. `number` is that of the address, used by no other fixture.
     pub(crate) fn play(
         name: &'static str,
         number: u8,
         trial: impl FnOnce(&mut Cluster, &Self) -> Result<()>,
     ) -> Result<()> {
         with_egressd(|cluster| {
-            let scene = Self { name, addresses: [load_balancer_v4(number), load_balancer_v6(number)] };
-            let played = scene.begin(cluster).and_then(|()| trial(cluster, &scene));
-            let ended = scene.end(cluster);
+            let fixture = Self { name, addresses: [load_balancer_v4(number), load_balancer_v6(number)] };
+            let played = fixture.begin(cluster).and_then(|()| trial(cluster, &fixture));
+            let ended = fixture.end(cluster);
             played.and(ended)
         })
     }
@@ -87,7 +87,7 @@ impl Scene {
         self.balance(cluster, self.name)
     }
 
-    /// Gives a Service of this scene the addresses, as its load balancer does.
+    /// Gives a Service of this fixture the addresses, as its load balancer does.
     pub(crate) fn balance(&self, cluster: &Cluster, service: &str) -> Result<()> {
         let path = format!("/api/v1/namespaces/{}/services/{service}", self.name);
         cluster.api.patch_status(&path, &balanced(&self.addresses)).map(drop)
@@ -119,8 +119,8 @@ impl Scene {
     }
 
     /// That these pods are seen with the Service's addresses.
-    pub(crate) fn translated(&self, pods: &[Pod]) -> Expected {
-        Expected { names: pods.iter().map(|pod| pod.name.clone()).collect(), addresses: self.addresses.to_vec() }
+    pub(crate) fn translated(&self, pods: &[Pod]) -> ExpectedSources {
+        ExpectedSources { names: pods.iter().map(|pod| pod.name.clone()).collect(), addresses: self.addresses.to_vec() }
     }
 }
 

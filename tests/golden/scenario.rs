@@ -33,13 +33,13 @@ endpoints: [{addresses: [10.244.0.7], nodeName: node-a}]
 ";
 
 /// What is there, and on which node it is looked at.
-pub(crate) struct Scene {
+pub(crate) struct Scenario {
     manifests: BTreeMap<&'static str, String>,
     pub(crate) settings: Settings,
     held: LocalAddresses,
 }
 
-impl Scene {
+impl Scenario {
     /// With one more file beside the cluster.
     pub(crate) fn with(manifest: impl Into<String>) -> Self {
         Self::of(CLUSTER).and(manifest)

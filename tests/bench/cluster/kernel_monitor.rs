@@ -1,4 +1,4 @@
-//! When the kernel has changed elements of maps: it sends news to the group of nftables, at each commit.
+//! When the kernel has changed elements of maps: it sends events to the nftables multicast group, at each commit.
 
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, channel};
@@ -12,29 +12,29 @@ use rustix::net::{
 };
 
 /// The bit of `NFNLGRP_NFTABLES`, which is group 7.
-const GROUP: u32 = 1 << 6;
+const NFTABLES_GROUP: u32 = 1 << 6;
 /// `NFT_MSG_NEWSETELEM` and `NFT_MSG_DELSETELEM` of the subsystem nf_tables; each message is about one element.
 const ADDED: u16 = NFTABLES | 12;
 const DELETED: u16 = NFTABLES | 14;
 const NFTABLES: u16 = 10 << 8;
 /// `struct nlmsghdr`.
-const HEADER: usize = 16;
-/// Room for the news of a commit with 10,000 elements.
-const ROOM: usize = 64 << 20;
+const NETLINK_HEADER: usize = 16;
+/// Room for the events of a commit with 10,000 elements.
+const RECEIVE_BUFFER: usize = 64 << 20;
 /// Enough for every datagram.
 const DATAGRAM: usize = 128 * 1024;
 
-/// News of one network namespace.
-pub(crate) struct KernelNews(Receiver<News>);
+/// The events of one network namespace.
+pub(crate) struct KernelMonitor(Receiver<ElementEvents>);
 
 /// Elements of one datagram.
-struct News {
+struct ElementEvents {
     at: Instant,
     added: usize,
     deleted: usize,
 }
 
-impl KernelNews {
+impl KernelMonitor {
     /// From now on. What listens ends with the process.
     pub(crate) fn of(namespace: &Namespace) -> Self {
         let socket = namespace.run(open).unwrap();
@@ -51,10 +51,10 @@ impl KernelNews {
         let (deadline, mut added) = (Instant::now() + patience, 0);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let news = self.0.recv_timeout(left).unwrap_or_else(|_| panic!("only {added} elements were added"));
-            added += news.added;
+            let events = self.0.recv_timeout(left).unwrap_or_else(|_| panic!("only {added} elements were added"));
+            added += events.added;
             if added >= count {
-                return news.at;
+                return events.at;
             }
         }
     }
@@ -64,9 +64,9 @@ impl KernelNews {
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let news = self.0.recv_timeout(left).expect("the change comes to the kernel");
-            if news.added + news.deleted > 0 {
-                return news.at;
+            let events = self.0.recv_timeout(left).expect("the change comes to the kernel");
+            if events.added + events.deleted > 0 {
+                return events.at;
             }
         }
     }
@@ -85,21 +85,21 @@ impl KernelNews {
 fn open() -> OwnedFd {
     let socket =
         socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(netlink::NETFILTER)).unwrap();
-    set_socket_recv_buffer_size_force(&socket, ROOM).unwrap();
-    bind(&socket, &netlink::SocketAddrNetlink::new(0, GROUP)).unwrap();
+    set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER).unwrap();
+    bind(&socket, &netlink::SocketAddrNetlink::new(0, NFTABLES_GROUP)).unwrap();
     socket
 }
 
-fn next(socket: &OwnedFd, buffer: &mut [u8]) -> News {
+fn next(socket: &OwnedFd, buffer: &mut [u8]) -> ElementEvents {
     let (length, _) = recv(socket, &mut *buffer, RecvFlags::empty()).unwrap();
-    let (mut news, mut rest) = (News { at: Instant::now(), added: 0, deleted: 0 }, &buffer[..length]);
+    let (mut events, mut rest) = (ElementEvents { at: Instant::now(), added: 0, deleted: 0 }, &buffer[..length]);
     // A message begins with its length and type, at a multiple of four bytes.
     while let Some([a, b, c, d, kind @ ..]) = rest.first_chunk::<6>() {
         let kind = u16::from_ne_bytes(*kind);
-        news.added += usize::from(kind == ADDED);
-        news.deleted += usize::from(kind == DELETED);
+        events.added += usize::from(kind == ADDED);
+        events.deleted += usize::from(kind == DELETED);
         let length = usize::try_from(u32::from_ne_bytes([*a, *b, *c, *d])).unwrap().next_multiple_of(4);
-        rest = rest.get(length.max(HEADER)..).unwrap_or_default();
+        rest = rest.get(length.max(NETLINK_HEADER)..).unwrap_or_default();
     }
-    news
+    events
 }

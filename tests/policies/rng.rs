@@ -98,9 +98,9 @@ const KINDS: [ServiceType; 6] = [
 ];
 
 /// A source of chance.
-pub(crate) struct Dice(pub(crate) u64);
+pub(crate) struct Rng(pub(crate) u64);
 
-impl Dice {
+impl Rng {
     /// A number below `sides` (xorshift64).
     pub(crate) fn below(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;

@@ -15,12 +15,12 @@ pub(crate) const WEB_V6: IpAddr = load_balancer_v6(2);
 pub(crate) const OTHER_V4: IpAddr = load_balancer_v4(3);
 
 /// A lab and a directory of manifests, so far of the node and the service networks only.
-pub(crate) struct Stage {
+pub(crate) struct Fixture {
     pub(crate) lab: Lab,
     pub(crate) manifests: Directory,
 }
 
-impl Stage {
+impl Fixture {
     pub(crate) fn new() -> Result<Self> {
         Self::in_lab(Lab::new()?)
     }
@@ -32,23 +32,23 @@ impl Stage {
 
     /// With the Service `web` in front of pod 1.
     pub(crate) fn with_web() -> Result<Self> {
-        let stage = Self::new()?;
-        stage.manifests.write(&web())?;
-        stage.manifests.write(&stage.web_endpoints())?;
-        Ok(stage)
+        let fixture = Self::new()?;
+        fixture.manifests.write(&web())?;
+        fixture.manifests.write(&fixture.web_endpoints())?;
+        Ok(fixture)
     }
 
     /// Two nodes, and a Service of this name in front of pod 1 of each, in both families.
     pub(crate) fn on_two_nodes(name: &str, service: &Service) -> Result<Self> {
-        let stage = Self::in_lab(Lab::builder().two_nodes().build()?)?;
-        stage.manifests.write(&manifest::second_node())?;
-        stage.manifests.write(service)?;
-        for node in stage.lab.nodes() {
+        let fixture = Self::in_lab(Lab::builder().two_nodes().build()?)?;
+        fixture.manifests.write(&manifest::second_node())?;
+        fixture.manifests.write(service)?;
+        for node in fixture.lab.nodes() {
             for address in [node.pod(1).v4(), node.pod(1).v6()] {
-                stage.manifests.write(&manifest::endpoints(name, [address]).on_node(node.name()))?;
+                fixture.manifests.write(&manifest::endpoints(name, [address]).on_node(node.name()))?;
             }
         }
-        Ok(stage)
+        Ok(fixture)
     }
 
     /// Pod 1, behind `web` where there is one.

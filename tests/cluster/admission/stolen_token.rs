@@ -20,12 +20,12 @@ const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/egressd";
 const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
 /// Two nodes, of which an attacker has taken over the first.
-pub(super) struct Scene {
+pub(super) struct StolenToken {
     pub(super) cluster: Cluster,
     pub(super) stolen: Api,
 }
 
-impl Scene {
+impl StolenToken {
     pub(super) fn build() -> Result<Self> {
         let cluster = Cluster::builder().two_nodes().build()?;
         let rules = json!([{"apiGroups": ["", "events.k8s.io", "egressd.io"], "verbs": ["*"],

@@ -1,4 +1,4 @@
-//! A change of any size, carried out as the loop does it.
+//! A change of any size, executed as the loop does it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use crate::clock::{self, used};
 use crate::kernel::commit;
 use crate::world::World;
 
-/// What it took.
+/// The cost of one change.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Carried {
+pub(super) struct Execution {
     pub(super) batches: usize,
     pub(super) slices: usize,
     /// The kernel's part.
@@ -24,7 +24,7 @@ pub(super) struct Carried {
     pub(super) longest: Duration,
 }
 
-impl Carried {
+impl Execution {
     fn slice(&mut self, netlink: &mut Netlink, changes: &Changes) {
         self.slices += 1;
         self.batches += changes.batches().len();
@@ -33,29 +33,29 @@ impl Carried {
 }
 
 /// What the loop does with an update.
-pub(super) fn change(world: &mut World, netlink: &mut Netlink, key: Key) -> Carried {
+pub(super) fn change(world: &mut World, netlink: &mut Netlink, key: Key) -> Execution {
     let (comparison, planning) = used(clock::thread, || world.take(&BTreeSet::from([key])));
-    let carried = carry_out(world, netlink, comparison);
-    Carried { whole: carried.whole + planning, ..carried }
+    let execution = carry_out(world, netlink, comparison);
+    Execution { whole: execution.whole + planning, ..execution }
 }
 
 /// What leads from what the kernel holds to what it is to hold.
-pub(super) fn carry_out(world: &mut World, netlink: &mut Netlink, comparison: Comparison) -> Carried {
+pub(super) fn carry_out(world: &mut World, netlink: &mut Netlink, comparison: Comparison) -> Execution {
     let (cut, cutting) = used(clock::thread, || comparison.cut(&world.applied, SLICE));
-    let mut carried = Carried { whole: cutting, ..Carried::default() };
+    let mut execution = Execution { whole: cutting, ..Execution::default() };
     match cut {
         Cut::Whole => {
             let work = || {
-                carried.slice(netlink, &world.changes(&comparison));
+                execution.slice(netlink, &world.changes(&comparison));
                 world.apply(comparison);
             };
             let ((), longest) = used(clock::thread, work);
-            Carried { longest, whole: carried.whole + longest, ..carried }
+            Execution { longest, whole: execution.whole + longest, ..execution }
         }
         Cut::Slices(slices) => {
-            by_slices(&mut world.applied, netlink, comparison, slices, &mut carried);
+            by_slices(&mut world.applied, netlink, comparison, slices, &mut execution);
             world.end();
-            carried
+            execution
         }
     }
 }
@@ -65,19 +65,19 @@ fn by_slices(
     netlink: &mut Netlink,
     mut comparison: Comparison,
     mut slices: Slices,
-    carried: &mut Carried,
+    execution: &mut Execution,
 ) {
     loop {
         let work = || {
             let slice = slices.next(comparison.before(applied), comparison.after())?;
-            carried.slice(netlink, &slice.changes);
+            execution.slice(netlink, &slice.changes);
             comparison.take(&slice);
             applied.take(slice);
             Some(())
         };
         let (more, took) = used(clock::thread, work);
-        carried.whole += took;
-        carried.longest = carried.longest.max(took);
+        execution.whole += took;
+        execution.longest = execution.longest.max(took);
         if more.is_none() {
             return;
         }

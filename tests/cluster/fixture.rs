@@ -32,9 +32,9 @@ const PROGRAM: &str = "EGRESSD_TESTS_PROGRAM";
 const STAYS: [&str; 6] = ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255", "fe80::/10", "ff00::/8"];
 
 /// How long a whole catch-up may take: a watch that lost its server asks again after a while.
-pub(crate) const CATCH_UP: Duration = Duration::from_secs(60);
+pub(crate) const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long nothing may be written before it counts as nothing more.
-pub(crate) const STILL: Duration = Duration::from_secs(3);
+pub(crate) const QUIET_TIME: Duration = Duration::from_secs(3);
 
 /// As it was built for tests, or as the image has it: `make test-static` names that one.
 pub(crate) fn program() -> Program {
@@ -86,7 +86,7 @@ pub(crate) fn expect_exact(cluster: &Cluster, expected: Expected<'_>) -> Result<
         let own: Vec<_> = expected.iter().copied().filter(|(pod, _)| pod.node == node.number).collect();
         wait_until_exact(cluster, usize::from(node.number), &own)?;
         let (mut last, known) = (BTreeSet::new(), excluded(cluster));
-        let waited = wait_until("what is inside is excluded, and nothing else", CATCH_UP, || {
+        let waited = wait_until("what is inside is excluded, and nothing else", CATCH_UP_TIMEOUT, || {
             last = node.excluded()?;
             // Those that it holds, which differ from node to node and from trial to trial.
             last.retain(|network| !network.starts_with("11.0.0.") && !network.starts_with("fc00:11:"));
@@ -127,7 +127,7 @@ pub(crate) fn wait_until_exact(cluster: &Cluster, node: usize, expected: Expecte
 pub(crate) fn wait_until_maps_are(cluster: &Cluster, node: usize, expected: &BTreeMap<IpAddr, IpAddr>) -> Result<()> {
     let node = &cluster.lab.nodes()[node - 1];
     let mut last = String::new();
-    let waited = wait_until("the kernel translates what is expected and no more", CATCH_UP, || {
+    let waited = wait_until("the kernel translates what is expected and no more", CATCH_UP_TIMEOUT, || {
         // There are no tables at first.
         let Ok((pods, others)) = node.translations() else { return Ok(false) };
         last = format!("{pods:?}, and by ports or networks {others:?}");
@@ -141,7 +141,7 @@ pub(crate) fn wait_until_maps_are(cluster: &Cluster, node: usize, expected: &BTr
 pub(crate) fn expect_still(cluster: &Cluster) -> Result<()> {
     let mut seen = vec![cluster.versions()?];
     while seen.len() < 4 {
-        thread::sleep(STILL);
+        thread::sleep(QUIET_TIME);
         let now = cluster.versions()?;
         if seen.last() == Some(&now) {
             return Ok(());

@@ -12,7 +12,7 @@ const KUBERNETES: &str = "/run/lab/kubernetes";
 
 /// A server of the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum NodeServer {
     /// The container runtime.
     Containerd,
     /// The agent of the API server.

@@ -21,26 +21,26 @@ pub(crate) const KINDS: [(&str, &[(&str, &str)]); 4] = [
     ("networks", &[("egress-allowed-networks", "172.18.0.0/24")]),
 ];
 
-/// The kind whose pod goes over last, behind all of [`Stage::write_many`]: of equals, the pod with less to do goes first.
-pub(crate) const LAST: usize = 1;
+/// The kind whose pod goes over last, behind all of [`Fixture::write_many`]: of equals, the pod with less to do goes first.
+pub(crate) const LAST_TO_MOVE: usize = 1;
 
 /// A lab and a directory of manifests.
-pub(crate) struct Stage {
+pub(crate) struct Fixture {
     pub(crate) lab: Lab,
     pub(crate) manifests: Directory,
 }
 
-impl Stage {
+impl Fixture {
     pub(crate) fn new() -> Result<Self> {
         // One for each kind, and one for changes.
         let lab = Lab::builder().pods(5).build()?;
         let manifests = Directory::with(&[&manifest::node(), &manifest::service_networks()])?;
-        let stage = Self { lab, manifests };
+        let fixture = Self { lab, manifests };
         for (index, (name, _)) in KINDS.iter().enumerate() {
-            stage.manifests.write(&kind(index))?;
-            stage.manifests.write(&manifest::endpoints(name, [stage.pod(index).v4()]))?;
+            fixture.manifests.write(&kind(index))?;
+            fixture.manifests.write(&manifest::endpoints(name, [fixture.pod(index).v4()]))?;
         }
-        Ok(stage)
+        Ok(fixture)
     }
 
     /// The pod behind the Service of this kind.
