@@ -12,7 +12,6 @@ mod beside_kube_vip;
 mod beside_metallb;
 mod calls;
 mod changes;
-mod doors;
 mod edits;
 mod files;
 mod first_light;
@@ -27,6 +26,7 @@ mod last_good;
 mod life;
 mod limits;
 mod links;
+mod listeners;
 mod memory;
 mod neighbours;
 mod networks;
@@ -167,14 +167,14 @@ lab::tests![
     orphans::what_cleans_and_stays_is_ready_when_nothing_is_left,
     orphans::what_cleans_and_stays_waits_for_no_other_instance_and_leaves_its_tables,
     orphans::what_cleans_and_is_ended_too_early_names_what_is_left,
-    doors::a_probe_says_whether_egressd_is_live_and_ready,
-    doors::a_port_that_is_taken_is_reported_and_served_once_it_is_free,
-    doors::a_socket_that_is_taken_is_reported_and_served_once_it_is_free,
-    doors::a_socket_that_is_removed_is_made_again,
-    doors::silent_connections_lock_no_scraper_and_no_probe_out,
-    doors::a_special_file_among_the_manifests_is_named_and_delays_no_edit,
-    doors::a_file_that_becomes_special_keeps_its_last_good_content,
-    doors::what_egressd_keeps_is_closed_to_other_users_also_after_an_earlier_release,
+    listeners::a_probe_says_whether_egressd_is_live_and_ready,
+    listeners::a_port_that_is_taken_is_reported_and_served_once_it_is_free,
+    listeners::a_socket_that_is_taken_is_reported_and_served_once_it_is_free,
+    listeners::a_socket_that_is_removed_is_made_again,
+    listeners::silent_connections_lock_no_scraper_and_no_probe_out,
+    listeners::a_special_file_among_the_manifests_is_named_and_delays_no_edit,
+    listeners::a_file_that_becomes_special_keeps_its_last_good_content,
+    listeners::what_egressd_keeps_is_closed_to_other_users_also_after_an_earlier_release,
     tools::diff_after_run_is_empty,
     tools::a_manifest_that_is_not_in_force_shows_up_in_diff,
     tools::a_foreign_change_of_the_table_shows_up_in_diff,

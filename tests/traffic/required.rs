@@ -26,7 +26,7 @@ fn bad() -> [Policy; 4] {
 fn wait_until_ready(fixture: &Fixture, egressd: &mut Egressd<'_>, status: &str) -> Result<String> {
     let mut last = String::new();
     egressd.wait_until(&format!("/readyz is {status}"), || {
-        // The door opens a little after the program begins.
+        // The listener opens a little after the program begins.
         let Ok((line, why)) = get(&fixture.lab, "/readyz") else { return Ok(false) };
         last = why;
         Ok(line.contains(status))
