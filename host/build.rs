@@ -16,8 +16,8 @@ const HANDED_IN: &str = "EGRESSD_ANNOTATIONS_COMPONENT";
 fn main() {
     if let Err(error) = run() {
         // Cargo takes one line for the error and would drop the others.
-        let words: Vec<String> = error.to_string().split_whitespace().map(str::to_owned).collect();
-        println!("cargo::error={}", words.join(" "));
+        let parts: Vec<String> = error.to_string().split_whitespace().map(str::to_owned).collect();
+        println!("cargo::error={}", parts.join(" "));
         process::exit(1);
     }
 }

@@ -228,8 +228,8 @@ fn hold(locks: &LockDir, instance: &Instance) -> Option<Lock> {
 }
 
 /// Where this node writes to the cluster, and how much.
-fn place(config: &Config, publish: Publish) -> publish::Place {
-    publish::Place {
+fn place(config: &Config, publish: Publish) -> publish::PublishConfig {
+    publish::PublishConfig {
         node: config.settings.node.clone(),
         namespace: config.namespace.clone(),
         prefix: config.settings.prefix.clone(),
@@ -238,7 +238,12 @@ fn place(config: &Config, publish: Publish) -> publish::Place {
 }
 
 /// Writes into the cluster, where there is one and it is to be written to; without one into a directory, where one is given.
-fn publish(source: &Source, directory: Option<&Path>, reader: &StateReader, place: publish::Place) -> Result<()> {
+fn publish(
+    source: &Source,
+    directory: Option<&Path>,
+    reader: &StateReader,
+    place: publish::PublishConfig,
+) -> Result<()> {
     if let Some(directory) = directory {
         return publish_in(directory, reader, &place.node);
     }

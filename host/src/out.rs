@@ -1,5 +1,5 @@
 //! The only way to stdout and stderr. Whoever reads may stop (`egressd plan | head -1`): what is left is then for no
-//! reader, which is no error, and the exit code says what it would have said.
+//! reader, which is no error, and the exit code is the same as without it.
 
 use std::io::{self, IsTerminal, StderrLock, StdoutLock, Write};
 

@@ -59,7 +59,7 @@ fn an_owner_is_seen_as_long_as_it_lives() {
         assert!(matches!(others, (Maker::Egressd, Owner::Other(_), true)), "{others:?}");
     }
     drop(owner);
-    assert_eq!(seen(&mut open()), (Maker::Egressd, Owner::Nobody, owners_persist));
+    assert_eq!(seen(&mut open()), (Maker::Egressd, Owner::None, owners_persist));
 }
 
 fn a_pod_in_several_maps_is_one_pod() {

@@ -84,7 +84,7 @@ impl Outcome {
 }
 
 impl Answer {
-    /// Words for people.
+    /// Plain text.
     pub fn text(outcome: Outcome, body: impl Into<String>) -> Self {
         Self { outcome, content_type: "text/plain; charset=utf-8", body: body.into() + "\n" }
     }

@@ -51,7 +51,7 @@ pub struct Known {
     pub interfaces: addresses::Known,
 }
 
-/// Works out what follows from what a source said.
+/// Works out what follows from what a source read.
 pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Library) -> Report {
     let loaded = library.update(policies::wanted(&update.snapshot, &known.policies).into_values());
     let chain = library.chain();

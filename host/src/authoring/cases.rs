@@ -79,20 +79,20 @@ fn answer(module: &Module, folder: &Path) -> Result<String, String> {
     let settings = optional(folder, "settings.json")?.unwrap_or_else(|| "{}".to_owned());
     let (context, service) = service(folder)?;
     let failed = |error: wasm::Error| crate::errors::with_causes(&error);
-    let told = wasm::check_settings(module, "it", &settings).map_err(failed)?;
-    if told.iter().any(|finding: &Finding| finding.severity == Severity::Error) {
-        return Ok(render::refusal(&told));
+    let findings = wasm::check_settings(module, "it", &settings).map_err(failed)?;
+    if findings.iter().any(|finding: &Finding| finding.severity == Severity::Error) {
+        return Ok(render::refusal(&findings));
     }
     let loaded = wasm::configure(module, "it", &settings).map_err(failed)?;
     let draft = earlier(folder)?;
-    let said = match &loaded.asked {
+    let text = match &loaded.asked {
         Asked::Policy(policy) => policy.evaluate(&context, &service, &draft).map(|o| render::outcome(&o, &service)),
         Asked::Validator(validator) => {
-            validator.validate(&context, &service, &draft).map(|told| render::validation(&told, &service))
+            validator.validate(&context, &service, &draft).map(|findings| render::validation(&findings, &service))
         }
         Asked::Missing(reason) => Ok(reason.clone()),
     };
-    said.map_err(|failure| format!("it failed: {}", failure.reason))
+    text.map_err(|failure| format!("it failed: {}", failure.reason))
 }
 
 fn service(folder: &Path) -> Result<(Context, SubjectView), String> {

@@ -56,7 +56,7 @@ fn only_in(these: &[Rule], those: &[Rule], mark: char) -> Vec<String> {
 
 /// What is reported after the change and not before.
 fn news<'a>(before: &'a Report, after: &'a Report, key: &SubjectKey) -> impl Iterator<Item = &'a Finding> {
-    let told = |report: &'a Report| report.round.statuses.get(key).map_or(&[][..], |status| &status.findings);
-    let known = told(before);
-    told(after).iter().filter(move |finding| !known.contains(finding))
+    let findings_of = |report: &'a Report| report.round.statuses.get(key).map_or(&[][..], |status| &status.findings);
+    let known = findings_of(before);
+    findings_of(after).iter().filter(move |finding| !known.contains(finding))
 }

@@ -61,7 +61,7 @@ pub enum Error {
     /// cargo cannot be started or listened to.
     #[error("cannot run cargo")]
     Cargo(#[source] io::Error),
-    /// cargo has said why.
+    /// cargo has reported why.
     #[error("cannot build {}: see cargo's messages above", .path.display())]
     Compile {
         /// The crate.

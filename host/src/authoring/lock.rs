@@ -62,7 +62,7 @@ mod tests {
     use super::pruned;
 
     #[test]
-    fn what_nobody_needs_is_left_out_and_the_own_package_is_among_the_others() {
+    fn unused_packages_are_removed_and_the_own_package_is_added() {
         let lock = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\ndependencies = [\n \"c 2.0.0\",\n]\n\n\
                     [[package]]\nname = \"b\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"c\"\nversion = \"1.0.0\"\n\n\
                     [[package]]\nname = \"c\"\nversion = \"2.0.0\"\n";

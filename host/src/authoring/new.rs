@@ -23,7 +23,7 @@ macro_rules! template {
     };
 }
 
-/// Files that both kinds have, with the words in braces still in them.
+/// Files that both kinds have, with the placeholders in braces still in them.
 const COMMON: [(&str, &str); 9] = [
     ("README.md", template!("common/README.md")),
     (".gitignore", template!("common/gitignore")),
@@ -71,11 +71,11 @@ pub(super) fn new(parent: &Path, name: &str, kind: PolicyKind) -> Result<PathBuf
 
 /// All files of the crate, with their final content.
 fn files(name: &str, kind: PolicyKind) -> Result<Vec<(String, String)>, Error> {
-    let (word, own) = match kind {
+    let (kind_name, own) = match kind {
         PolicyKind::Policy => ("policy", POLICY),
         PolicyKind::Validator => ("validator", VALIDATOR),
     };
-    let filled = |text: &str| text.replace("{{name}}", name).replace("{{kind}}", word);
+    let filled = |text: &str| text.replace("{{name}}", name).replace("{{kind}}", kind_name);
     let mut files: Vec<(String, String)> =
         COMMON.iter().chain(&own).map(|(file, text)| ((*file).to_owned(), filled(text))).collect();
     for case in CASES {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_nobody_takes_are_refused() {
+    fn invalid_crate_names_are_refused() {
         for name in ["", "My", "a_b", "../a", "a/b", "1a", "-a", "a-", "fn", "serde", "ä"] {
             assert!(wrong(name).is_some(), "{name}");
         }

@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn the_sentence_has_examples_that_are_accepted() {
         let sentence = NotAnAddress.to_string();
-        let examples: Vec<&str> = sentence.split(' ').filter(|word| word.ends_with(":9808")).collect();
+        let examples: Vec<&str> = sentence.split(' ').filter(|part| part.ends_with(":9808")).collect();
         assert_eq!(examples.len(), 2, "{sentence}");
         assert!(examples.into_iter().all(|example| address_and_port(example).is_ok()), "{sentence}");
     }

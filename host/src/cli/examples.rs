@@ -163,9 +163,9 @@ mod tests {
 
     /// What the shell gives to egressd: from its name to what ends a simple command.
     fn arguments(line: &str) -> Option<Vec<&str>> {
-        let words = line.split_whitespace().map(|word| word.trim_matches(['(', ')'])).collect::<Vec<_>>();
-        let start = words.iter().rposition(|word| matches!(*word, "egressd" | "/egressd" | "<(egressd"))?;
-        Some(words.into_iter().skip(start).take_while(|word| !matches!(*word, "|" | ">")).collect())
+        let tokens = line.split_whitespace().map(|token| token.trim_matches(['(', ')'])).collect::<Vec<_>>();
+        let start = tokens.iter().rposition(|token| matches!(*token, "egressd" | "/egressd" | "<(egressd"))?;
+        Some(tokens.into_iter().skip(start).take_while(|token| !matches!(*token, "|" | ">")).collect())
     }
 
     #[test]

@@ -98,10 +98,10 @@ pub fn to_follow(input: &Input) -> Result<Config> {
     Ok(config)
 }
 
-/// In a cluster, where it could be wrong without anybody noticing, it has to be said: a pod's host name is the pod's.
+/// In a cluster, where it could be wrong without anybody noticing, it has to be set: a pod's host name is the pod's.
 fn node(source: &Source, origin: &Origin) -> Result<String> {
-    let said = source.node.clone().filter(|name| !name.is_empty());
-    match (said, origin) {
+    let given = source.node.clone().filter(|name| !name.is_empty());
+    match (given, origin) {
         (Some(name), _) => Ok(name),
         (None, Origin::Manifests(_)) => Ok(host_name()),
         (None, Origin::Cluster(..)) => {
@@ -186,7 +186,7 @@ fn prefix(text: &str) -> Result<AnnotationPrefix> {
     AnnotationPrefix::new(text).context("cannot use --annotation-prefix (EGRESSD_ANNOTATION_PREFIX)")
 }
 
-/// `egress_withnftables`, with the words that kube-vip takes for yes and no (Go's `strconv.ParseBool`).
+/// `egress_withnftables`, with the values that kube-vip accepts as yes and no (Go's `strconv.ParseBool`).
 fn with_nftables(value: Option<&str>) -> Result<Option<Finding>> {
     match value.unwrap_or_default() {
         "" | "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(None),
@@ -236,7 +236,7 @@ mod tests {
 
     use super::*;
 
-    fn said(value: &str) -> String {
+    fn refusal(value: &str) -> String {
         networks("--pod-networks (EGRESSD_POD_NETWORKS)", Some(value)).unwrap_err().to_string()
     }
 
@@ -251,10 +251,10 @@ mod tests {
     fn a_bad_network_is_named_with_what_would_be_right() {
         let begin = "cannot use --pod-networks (EGRESSD_POD_NETWORKS): ";
         assert_eq!(
-            said("10.0.0.0/33"),
+            refusal("10.0.0.0/33"),
             format!("{begin}\"10.0.0.0/33\" is not a network like 10.0.0.0/16 or fd00:10::/48")
         );
-        assert_eq!(said("10.0.0.1/16"), format!("{begin}\"10.0.0.1/16\" is not a network; write 10.0.0.0/16"));
+        assert_eq!(refusal("10.0.0.1/16"), format!("{begin}\"10.0.0.1/16\" is not a network; write 10.0.0.0/16"));
     }
 
     #[test]
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn manifests_are_trusted_and_a_cluster_is_not_unless_that_is_said() {
+    fn manifests_are_trusted_and_a_cluster_is_only_on_request() {
         let trust = |arguments: &[&str]| typed(arguments).unwrap().settings.trust;
         assert_eq!(trust(&["--manifests", "/m", "--kubeconfig", "/k"]), AddressTrust::Annotation);
         assert_eq!(trust(&["--node", "a", "--kubeconfig", "/k"]), AddressTrust::Status);
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn kube_vips_choice_of_nftables_is_accepted_and_the_other_choice_is_told() {
+    fn kube_vips_choice_of_nftables_is_accepted_and_the_other_choice_is_reported() {
         for yes in [None, Some(""), Some("true"), Some("1"), Some("T")] {
             assert_eq!(with_nftables(yes).unwrap(), None);
         }

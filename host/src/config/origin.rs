@@ -37,10 +37,10 @@ pub(super) fn origin(source: &Source) -> Result<Origin> {
 
 /// That a node of this name can have a file of its own.
 pub(super) fn can_be_published(origin: &Origin, node: &str) -> Result<()> {
-    let is_of_words = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_letter_or_digit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_name = node.len() <= LONGEST_NAME
-        && node.chars().all(|c| is_of_words(c) || c == '-' || c == '.')
-        && [node.chars().next(), node.chars().next_back()].iter().all(|c| c.is_some_and(is_of_words));
+        && node.chars().all(|c| is_letter_or_digit(c) || c == '-' || c == '.')
+        && [node.chars().next(), node.chars().next_back()].iter().all(|c| c.is_some_and(is_letter_or_digit));
     if origin.publish_dir().is_some() && !is_name {
         bail!(
             "cannot use --publish-dir (EGRESSD_PUBLISH_DIR) on node {node:?}: a file is called as its node, by 1 to {LONGEST_NAME} \

@@ -1,4 +1,4 @@
-//! Programs on this node whose packets may pass by nftables: said at the start, since nothing else would show it.
+//! Programs on this node whose packets may pass by nftables: reported at the start, since nothing else would show it.
 
 use std::io;
 

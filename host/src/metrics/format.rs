@@ -82,9 +82,9 @@ struct Comment<'a> {
 
 impl<'a> Comment<'a> {
     fn read(line: &'a str) -> Option<Self> {
-        let mut words = line.strip_prefix("# ")?.splitn(3, ' ');
-        let mut word = || words.next().unwrap_or_default();
-        Some(Self { about: word(), name: word(), rest: word() })
+        let mut parts = line.strip_prefix("# ")?.splitn(3, ' ');
+        let mut part = || parts.next().unwrap_or_default();
+        Some(Self { about: part(), name: part(), rest: part() })
     }
 
     /// The same in the text format; None where that has no such line.

@@ -86,8 +86,8 @@ fn complaints(text: &str) -> Vec<String> {
     let mut types = BTreeMap::new();
     let mut helped = BTreeSet::new();
     for line in text.lines() {
-        let words: Vec<&str> = line.splitn(4, ' ').collect();
-        match words[..] {
+        let parts: Vec<&str> = line.splitn(4, ' ').collect();
+        match parts[..] {
             ["#", "HELP", name, help] if !help.is_empty() && helped.insert(name) => {}
             ["#", "TYPE", name, kind] => {
                 let known = ["counter", "gauge", "histogram", "summary", "untyped"].contains(&kind);
@@ -106,7 +106,7 @@ fn complaints(text: &str) -> Vec<String> {
 fn of_family(name: &str, kind: &str) -> bool {
     let suffixed = ["_bucket", "_count", "_sum"].iter().any(|suffix| name.ends_with(suffix));
     let typed =
-        ["counter", "gauge", "histogram", "summary"].iter().any(|word| name.split('_').any(|part| part == *word));
+        ["counter", "gauge", "histogram", "summary"].iter().any(|kind| name.split('_').any(|part| part == *kind));
     snake_case(name) && !suffixed && !typed && name.ends_with("_total") == (kind == "counter")
 }
 

@@ -31,15 +31,15 @@ pub(super) enum Error {
     Spec(Vec<Finding>),
     #[error(transparent)]
     Unpack(#[from] module::Error),
-    #[error("its component has the SHA-256 {found}, and annotation egressd.io/sha256 has {said}")]
-    Digest { found: String, said: String },
+    #[error("its component has the SHA-256 {found}, and annotation egressd.io/sha256 has {given}")]
+    Digest { found: String, given: String },
     #[error("data.settings is not a JSON object: {reason}; write one, like {{}}")]
     Settings { reason: String },
     #[error(
-        "setting \"prefix\" is {said}, and --annotation-prefix (EGRESSD_ANNOTATION_PREFIX) is {ours}, which alone counts; set \
+        "setting \"prefix\" is {given}, and --annotation-prefix (EGRESSD_ANNOTATION_PREFIX) is {ours}, which alone counts; set \
          that one to what is meant, and remove the setting (docs/upgrade.md)"
     )]
-    Prefix { said: String, ours: String },
+    Prefix { given: String, ours: String },
     #[error(transparent)]
     Wasm(#[from] wasm::Error),
     #[error(transparent)]
@@ -210,8 +210,8 @@ impl Compiled {
             }
         };
         let digest = digest(bytes);
-        if let Some(said) = spec.digest.clone().filter(|said| *said != digest) {
-            return Err(Error::Digest { found: digest, said });
+        if let Some(given) = spec.digest.clone().filter(|given| *given != digest) {
+            return Err(Error::Digest { found: digest, given });
         }
         if let Some(Part { module, cost, .. }) = earlier.filter(|earlier| earlier.digest == digest) {
             return Ok(Self { module: module.clone(), cost: *cost, digest });
@@ -239,9 +239,9 @@ fn settings(around: &Surroundings, spec: &PolicySpec, origin: Origin) -> Result<
     let Value::Object(mut members) = value else { return Err(refused("it is something else".to_owned())) };
     if spec.name == BUILT_IN {
         let ours = around.prefix.to_string();
-        let other = members.get("prefix").and_then(Value::as_str).filter(|said| *said != ours);
-        if let (Some(said), Origin::Wanted) = (other, origin) {
-            return Err(Error::Prefix { said: said.to_owned(), ours });
+        let other = members.get("prefix").and_then(Value::as_str).filter(|given| *given != ours);
+        if let (Some(given), Origin::Wanted) = (other, origin) {
+            return Err(Error::Prefix { given: given.to_owned(), ours });
         }
         if around.prefix != AnnotationPrefix::default() {
             members.entry("prefix").or_insert_with(|| json!(ours));

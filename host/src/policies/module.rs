@@ -1,4 +1,4 @@
-//! The bytes of a component: unpacked within bounds, and what they are said to be.
+//! The bytes of a component: unpacked within bounds, and their declared media type.
 
 use std::io::Read;
 

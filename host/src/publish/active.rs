@@ -15,13 +15,13 @@ use super::pace::Backoff;
 use crate::clock::Instant;
 
 /// How long to wait before what others changed is put right, at first.
-const FIRST: Duration = Duration::from_secs(5);
+const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// The longest wait.
-const LONGEST: Duration = Duration::from_mins(10);
+const MAX_WAIT: Duration = Duration::from_mins(10);
 
 /// What this node wrote.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Memory {
+pub(super) struct ActiveEndpointState {
     /// All it has on the Service; none while this process wrote nothing.
     wrote: Option<ActiveEndpoints>,
     again: Option<Backoff>,
@@ -31,7 +31,7 @@ pub(super) struct Memory {
 
 /// What to write, from when on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Due {
+pub(super) struct DueEndpoints {
     pub(super) at: Instant,
     pub(super) values: ActiveEndpoints,
 }
@@ -49,9 +49,9 @@ enum Difference {
     News,
 }
 
-impl Memory {
+impl ActiveEndpointState {
     /// What has to be written, if anything has. What is in doubt waits, and goes alone: the other family is not to wait for it.
-    pub(super) fn due(&mut self, state: State, reporting: Option<&Reporting>, now: Instant) -> Option<Due> {
+    pub(super) fn due(&mut self, state: State, reporting: Option<&Reporting>, now: Instant) -> Option<DueEndpoints> {
         let left_until = self.doubt(reporting, now);
         let active = || reporting.into_iter().flat_map(|reporting| reporting.active.iter());
         let worst = active().map(|(family, active)| self.difference(family, state, active)).max()?;
@@ -67,9 +67,9 @@ impl Memory {
             Difference::Settled => return None,
             Difference::Doubted => again().map_or(left_until, |again| again.max(left_until)),
             Difference::News => now,
-            Difference::Undone => again().unwrap_or(now + FIRST),
+            Difference::Undone => again().unwrap_or(now + FIRST_WAIT),
         };
-        Some(Due { at, values })
+        Some(DueEndpoints { at, values })
     }
 
     /// Takes in what is in doubt; until when that is left alone.
@@ -79,7 +79,7 @@ impl Memory {
         let found = unclear.filter_map(|(family, active)| Some((family, active.found.clone()?))).collect();
         let before = self.doubted.take().filter(|(before, _)| *before == found);
         let (_, since) = self.doubted.insert(before.unwrap_or((found, now)));
-        *since + FIRST
+        *since + FIRST_WAIT
     }
 
     fn difference(&self, family: Family, state: State, active: &Active) -> Difference {
@@ -112,16 +112,16 @@ impl Memory {
     pub(super) fn wrote(&mut self, values: ActiveEndpoints, now: Instant) {
         let repeated = self.wrote.as_ref() == Some(&values);
         match &mut self.again {
-            Some(again) if repeated => again.again(FIRST, now),
+            Some(again) if repeated => again.again(FIRST_WAIT, now),
             Some(_) => {}
-            None => self.again = Some(Backoff::new(FIRST, LONGEST, now)),
+            None => self.again = Some(Backoff::new(FIRST_WAIT, MAX_WAIT, now)),
         }
         self.wrote = Some(values);
     }
 
     /// It was refused: not again before long.
     pub(super) fn refused(&mut self, values: ActiveEndpoints, now: Instant) {
-        self.again = Some(Backoff::new(LONGEST, LONGEST, now));
+        self.again = Some(Backoff::new(MAX_WAIT, MAX_WAIT, now));
         self.wrote = Some(values);
     }
 }
@@ -140,7 +140,11 @@ mod tests {
         Reporting { reporter: Reporter::None, active: [(Family::Ipv4, active)].into() }
     }
 
-    fn due(memory: &mut Memory, reporting: &Reporting, now: Instant) -> Option<(Duration, ActiveEndpoints)> {
+    fn due(
+        memory: &mut ActiveEndpointState,
+        reporting: &Reporting,
+        now: Instant,
+    ) -> Option<(Duration, ActiveEndpoints)> {
         memory.due(State::Translating, Some(reporting), now).map(|due| (due.at - now, due.values))
     }
 
@@ -150,7 +154,7 @@ mod tests {
 
     #[test]
     fn news_is_written_at_once_and_what_stands_there_is_not_written_again() {
-        let (mut memory, now) = (Memory::default(), clock::now());
+        let (mut memory, now) = (ActiveEndpointState::default(), clock::now());
         assert_eq!(due(&mut memory, &reporting(Some("a"), Some("a"), Author::ThisNode), now), None);
         let news = reporting(Some("a"), Some("b"), Author::OtherNode);
         assert_eq!(due(&mut memory, &news, now), Some((Duration::ZERO, value("a"))));
@@ -162,14 +166,14 @@ mod tests {
 
     #[test]
     fn two_nodes_that_translate_do_not_take_turns() {
-        let (mut memory, now) = (Memory::default(), clock::now());
+        let (mut memory, now) = (ActiveEndpointState::default(), clock::now());
         memory.wrote(value("a"), now);
         assert_eq!(due(&mut memory, &reporting(Some("a"), Some("b"), Author::OtherNode), now), None);
     }
 
     #[test]
     fn kube_vip_is_no_one_to_take_turns_with() {
-        let (mut memory, now) = (Memory::default(), clock::now());
+        let (mut memory, now) = (ActiveEndpointState::default(), clock::now());
         let theirs = reporting(Some("a"), Some("b"), Author::KubeVip);
         assert_eq!(due(&mut memory, &theirs, now), None);
         let ipv6 = Active { wanted: Some("c".to_owned()), found: None, author: Author::Unclear };
@@ -187,11 +191,11 @@ mod tests {
 
     #[test]
     fn what_kube_vip_wrote_of_a_pod_that_is_not_known_is_left_for_a_while_and_holds_up_no_other_family() {
-        let (mut memory, now) = (Memory::default(), clock::now());
+        let (mut memory, now) = (ActiveEndpointState::default(), clock::now());
         let theirs = reporting(Some("a"), Some("b"), Author::KubeVipUnclear);
-        assert_eq!(due(&mut memory, &theirs, now), Some((FIRST, value("a"))));
-        let later = now + FIRST / 2;
-        assert_eq!(due(&mut memory, &theirs, later), Some((FIRST / 2, value("a"))), "since it was seen");
+        assert_eq!(due(&mut memory, &theirs, now), Some((FIRST_WAIT, value("a"))));
+        let later = now + FIRST_WAIT / 2;
+        assert_eq!(due(&mut memory, &theirs, later), Some((FIRST_WAIT / 2, value("a"))), "since it was seen");
         let mut mixed = theirs.clone();
         mixed
             .active
@@ -204,12 +208,16 @@ mod tests {
             "it is an endpoint now"
         );
         let next = reporting(Some("a"), Some("d"), Author::KubeVipUnclear);
-        assert_eq!(due(&mut memory, &next, now + FIRST), Some((FIRST, value("a"))), "another one waits as long");
+        assert_eq!(
+            due(&mut memory, &next, now + FIRST_WAIT),
+            Some((FIRST_WAIT, value("a"))),
+            "another one waits as long"
+        );
     }
 
     #[test]
     fn what_others_undo_is_put_right_later_each_time() {
-        let (mut memory, mut now) = (Memory::default(), clock::now());
+        let (mut memory, mut now) = (ActiveEndpointState::default(), clock::now());
         memory.wrote(value("a"), now);
         let undone = reporting(Some("a"), None, Author::Unclear);
         let mut waits = Vec::new();
@@ -225,19 +233,19 @@ mod tests {
     #[test]
     fn a_node_clears_its_own_and_nothing_else() {
         let now = clock::now();
-        let mut memory = Memory::default();
+        let mut memory = ActiveEndpointState::default();
         memory.wrote(value("a"), now);
         let moved = reporting(None, Some("a"), Author::Unclear);
         assert_eq!(due(&mut memory, &moved, now), Some((Duration::ZERO, ActiveEndpoints::new())));
         memory.wrote(ActiveEndpoints::new(), now);
         assert_eq!(due(&mut memory, &reporting(None, Some("b"), Author::OtherNode), now), None);
-        assert_eq!(due(&mut Memory::default(), &reporting(None, Some("b"), Author::OtherNode), now), None);
+        assert_eq!(due(&mut ActiveEndpointState::default(), &reporting(None, Some("b"), Author::OtherNode), now), None);
     }
 
     #[test]
     fn after_a_restart_what_may_be_its_own_is_cleared_once() {
         let now = clock::now();
-        let mut memory = Memory::default();
+        let mut memory = ActiveEndpointState::default();
         let off = reporting(None, Some("a"), Author::Unclear);
         assert_eq!(memory.due(State::Off, Some(&off), now).unwrap().values, ActiveEndpoints::new());
         memory.wrote(ActiveEndpoints::new(), now);

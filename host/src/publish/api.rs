@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::event_text::EventText;
-use super::{Error, Object, Outcome, Place, Regarding, Write};
+use super::{Error, Object, PublishConfig, Regarding, Write, WriteOutcome};
 use crate::clock::Moment;
 use crate::egress_node;
 use crate::rights::{CREATE_EVENTS, PATCH_CONFIGMAPS, PATCH_EGRESS_NODES, PATCH_EVENTS, PATCH_SERVICES, Right};
@@ -40,12 +40,12 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(client: kube::Client, place: &Place) -> Self {
-        let (instance, manager) = (short(&place.node), short(&format!("egressd-{}", place.node)));
-        Self { client, node: place.node.clone(), instance, manager, namespace: place.namespace.clone() }
+    pub(super) fn new(client: kube::Client, config: &PublishConfig) -> Self {
+        let (instance, manager) = (short(&config.node), short(&format!("egressd-{}", config.node)));
+        Self { client, node: config.node.clone(), instance, manager, namespace: config.namespace.clone() }
     }
 
-    pub(super) async fn send(&self, write: &Write) -> Result<Outcome, Error> {
+    pub(super) async fn send(&self, write: &Write) -> Result<WriteOutcome, Error> {
         let (right, object) = self.about(write);
         match timeout(PATIENCE, self.request(write)).await {
             Ok(answer) => answer.map_err(|error| Error::new(right, &object, error)),
@@ -63,7 +63,7 @@ impl Api {
         }
     }
 
-    async fn request(&self, write: &Write) -> kube::Result<Outcome> {
+    async fn request(&self, write: &Write) -> kube::Result<WriteOutcome> {
         match write {
             Write::Active { service, uid, annotations } => {
                 let metadata = ObjectMeta {
@@ -75,7 +75,7 @@ impl Api {
                 let apply = metadata.into_request_partial::<Service>();
                 let how = PatchParams::apply(&self.manager).force();
                 services.patch_metadata(&service.name, &how, &Patch::Apply(&apply)).await?;
-                Ok(Outcome::Done(None))
+                Ok(WriteOutcome::Done(None))
             }
             Write::Status { policy, uid, text } => {
                 let annotations = [(policy::STATUS.to_owned(), text.clone())].into();
@@ -84,30 +84,30 @@ impl Api {
                 let apply = metadata.into_request_partial::<ConfigMap>();
                 let how = PatchParams::apply(&self.manager).force();
                 maps.patch_metadata(policy, &how, &Patch::Apply(&apply)).await?;
-                Ok(Outcome::Done(None))
+                Ok(WriteOutcome::Done(None))
             }
             Write::Node(object) => self.apply_node(object).await,
-            Write::Event { regarding, said } => {
-                let event = self.event(regarding, said);
+            Write::Event { regarding, text } => {
+                let event = self.event(regarding, text);
                 let name = event.metadata.name.clone();
                 self.events(regarding).create(&PostParams::default(), &event).await?;
-                Ok(Outcome::Done(name))
+                Ok(WriteOutcome::Done(name))
             }
-            Write::Series { regarding, event, count, said: _ } => {
+            Write::Series { regarding, event, count, text: _ } => {
                 let series = json!({"series": {"count": count, "lastObservedTime": MicroTime(Moment::now().into())}});
                 let how = PatchParams { field_manager: Some(self.manager.clone()), ..PatchParams::default() };
                 self.events(regarding).patch(event, &how, &Patch::Merge(&series)).await?;
-                Ok(Outcome::Done(None))
+                Ok(WriteOutcome::Done(None))
             }
         }
     }
 
     /// The fields of other managers stay, which the answer shows.
-    async fn apply_node(&self, object: &Object) -> kube::Result<Outcome> {
+    async fn apply_node(&self, object: &Object) -> kube::Result<WriteOutcome> {
         let how = PatchParams::apply(&self.manager).force();
         let request = Request::new(egress_node::path()).patch(&self.node, &how, &Patch::Apply(&object.value));
         let answer: Value = self.client.request(request.map_err(kube::Error::BuildRequest)?).await?;
-        Ok(Outcome::Stands(egress_node::mark(&answer)))
+        Ok(WriteOutcome::Stands(egress_node::mark(&answer)))
     }
 
     fn events(&self, regarding: &Regarding) -> Objects<Event> {
@@ -119,7 +119,7 @@ impl Api {
         Objects::namespaced(self.client.clone(), namespace)
     }
 
-    fn event(&self, regarding: &Regarding, said: &EventText) -> Event {
+    fn event(&self, regarding: &Regarding, text: &EventText) -> Event {
         let (object, _) = self.reference(regarding);
         let now = Timestamp::from(Moment::now());
         // Its own name, so that it can be found again; the time makes it one, as in client-go.
@@ -132,9 +132,9 @@ impl Api {
         Event {
             metadata,
             action: Some("Translate".to_owned()),
-            reason: Some(said.reason.as_str().to_owned()),
-            type_: Some(said.event_type.as_str().to_owned()),
-            note: Some(said.note.clone()),
+            reason: Some(text.reason.as_str().to_owned()),
+            type_: Some(text.event_type.as_str().to_owned()),
+            note: Some(text.note.clone()),
             event_time: Some(MicroTime(now)),
             regarding: Some(object),
             reporting_controller: Some(CONTROLLER.to_owned()),

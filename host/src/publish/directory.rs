@@ -8,7 +8,7 @@ use std::sync::Arc;
 use egressd_core::in_force::InForce;
 use tracing::{info, warn};
 
-use super::node::{Account, Object};
+use super::node::{NodeObjectState, Object};
 use super::until;
 use crate::clock::{self, Instant};
 use crate::files;
@@ -19,7 +19,7 @@ use crate::state_channel::StateReader;
 pub struct Directory {
     path: PathBuf,
     node: String,
-    account: Account,
+    state: NodeObjectState,
     health: Health,
 }
 
@@ -33,7 +33,7 @@ enum Health {
 impl Directory {
     /// The directory at this path, and the node's name, which is that of a file.
     pub fn new(path: PathBuf, node: String) -> Self {
-        Self { path, node, account: Account::default(), health: Health::Good }
+        Self { path, node, state: NodeObjectState::default(), health: Health::Good }
     }
 
     /// Follows what the state_channel says for as long as there is one.
@@ -49,14 +49,14 @@ impl Directory {
 
     /// Writes what is due; when to look again though nothing changed.
     fn look(&mut self, round: &Arc<InForce>, now: Instant) -> Option<Instant> {
-        let due = self.account.due(round, &self.node, now)?;
+        let due = self.state.due(round, &self.node, now)?;
         if due.at > now {
             return Some(due.at);
         }
         let written = self.write(&due.object);
         self.report(written);
-        self.account.wrote(due.object.mark, None, now);
-        self.account.due(round, &self.node, now).map(|due| due.at)
+        self.state.wrote(due.object.mark, None, now);
+        self.state.due(round, &self.node, now).map(|due| due.at)
     }
 
     /// What is there already is not written again: it may not have been read yet.

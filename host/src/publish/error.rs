@@ -2,7 +2,7 @@
 
 use kube::core::Status;
 
-use super::Outcome;
+use super::WriteOutcome;
 use crate::rights::{CREATE_EGRESS_NODES, MANIFEST, PATCH_EGRESS_NODES, Right};
 
 /// Why something is not in the cluster.
@@ -80,14 +80,14 @@ impl Error {
     }
 
     /// What follows from it.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> WriteOutcome {
         match self {
-            Self::Forbidden { .. } => Outcome::Forbidden,
+            Self::Forbidden { .. } => WriteOutcome::Forbidden,
             // 409: its uid is another one now, so it is another object.
-            Self::Refused { code: 404 | 409, .. } => Outcome::Gone,
-            Self::Refused { code: 401 | 408 | 429 | 500.., .. } => Outcome::Away,
-            Self::Refused { .. } => Outcome::Refused,
-            Self::Away { .. } | Self::Slow { .. } => Outcome::Away,
+            Self::Refused { code: 404 | 409, .. } => WriteOutcome::Gone,
+            Self::Refused { code: 401 | 408 | 429 | 500.., .. } => WriteOutcome::Away,
+            Self::Refused { .. } => WriteOutcome::Refused,
+            Self::Away { .. } | Self::Slow { .. } => WriteOutcome::Away,
         }
     }
 
@@ -114,7 +114,10 @@ mod tests {
         };
         let going = "events.events.k8s.io \"web.1\" is forbidden: unable to create new content in namespace shop because \
                      it is being terminated";
-        assert_eq!(outcome(going), Outcome::Gone);
-        assert_eq!(outcome("events.events.k8s.io is forbidden: User \"x\" cannot create resource"), Outcome::Forbidden);
+        assert_eq!(outcome(going), WriteOutcome::Gone);
+        assert_eq!(
+            outcome("events.events.k8s.io is forbidden: User \"x\" cannot create resource"),
+            WriteOutcome::Forbidden
+        );
     }
 }

@@ -13,11 +13,11 @@ use egressd_core::text::{Text, cut, plain};
 use crate::instances::orphans::Orphan;
 
 /// The longest note that Kubernetes takes is 1 KiB.
-const LONGEST: usize = 1000;
+const MAX_NOTE: usize = 1000;
 /// How many bytes of a sentence are in a note, so that its code behind it is never cut off.
-const LONGEST_SENTENCE: usize = 700;
+const MAX_SENTENCE: usize = 700;
 /// How many endpoints are named.
-const NAMED: usize = 4;
+const MAX_ENDPOINTS: usize = 4;
 
 /// What an Event says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,14 +73,14 @@ impl EventText {
     /// With a note that Kubernetes takes.
     pub(super) fn new(reason: Reason, event_type: EventType, note: impl Into<String>) -> Self {
         let mut note = plain(&note.into());
-        cut(&mut note, LONGEST);
+        cut(&mut note, MAX_NOTE);
         Self { reason, event_type, note, faults: BTreeSet::new() }
     }
 
     /// Of something wrong, with its code, which stays whole however long the sentence is.
     pub(super) fn coded(reason: Reason, sentence: &str, label: impl Display) -> Self {
         let mut sentence = sentence.to_owned();
-        cut(&mut sentence, LONGEST_SENTENCE);
+        cut(&mut sentence, MAX_SENTENCE);
         Self::new(reason, EventType::Warning, format!("{sentence} {label}"))
     }
 
@@ -137,9 +137,9 @@ fn note(status: &SubjectStatus, node: &str) -> String {
 /// The worst that was found, how much else, and what stays in force instead.
 fn why(status: &SubjectStatus) -> Option<String> {
     let worst = status.worst()?;
-    let told = status.state != State::Translating || worst.severity >= Severity::Warning;
-    let mut reason = told.then(|| worst.message.to_string())?;
-    cut(&mut reason, LONGEST_SENTENCE);
+    let is_shown = status.state != State::Translating || worst.severity >= Severity::Warning;
+    let mut reason = is_shown.then(|| worst.message.to_string())?;
+    cut(&mut reason, MAX_SENTENCE);
     let instead = ["last-good-in-force", "nothing-in-force"];
     let instead = status.findings.iter().find(|f| instead.contains(&f.code.as_str()) && f.message != worst.message);
     let others = status.findings.iter().filter(|f| f.severity == worst.severity).count() - 1;
@@ -160,8 +160,8 @@ fn origin(status: &SubjectStatus, worst: &Finding) -> String {
 
 fn translated(status: &SubjectStatus, node: &str) -> String {
     let list = |addresses: &[IpAddr]| addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
-    let named = list(&status.endpoints[..status.endpoints.len().min(NAMED)]);
-    let more = status.endpoints.len().saturating_sub(NAMED);
+    let named = list(&status.endpoints[..status.endpoints.len().min(MAX_ENDPOINTS)]);
+    let more = status.endpoints.len().saturating_sub(MAX_ENDPOINTS);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("node {node} translates {named}{more} to {}", list(&status.addresses))
 }

@@ -41,8 +41,8 @@ fn the_reasons_of_events_are_those_in_the_list_of_codes() {
 #[test]
 fn an_event_has_the_code_the_policy_and_the_rule_of_what_is_wrong() {
     let finding = Finding::error("bad-port", "tcp:http is no port").of_policy(Text::new("guard")).about_rule("web-1");
-    let said = EventText::of(&with(State::Invalid, finding), "node-1").unwrap();
-    assert_eq!(said.note, "tcp:http is no port [bad-port] policy guard, rule web-1");
+    let text = EventText::of(&with(State::Invalid, finding), "node-1").unwrap();
+    assert_eq!(text.note, "tcp:http is no port [bad-port] policy guard, rule web-1");
     let held_back = SubjectStatus::held_back(egressd_core::model::SubjectKind::Service, None, "no");
     let note = "a change of this Service is not in force: no [not-in-force]";
     assert_eq!(EventText::of(&held_back, "node-1").unwrap().note, note);

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::event_text::EventType;
 use super::pace::TokenBucket;
-use super::queue::Turn;
-use super::write::Kind;
+use super::queue::Priority;
+use super::write::WriteKind;
 use crate::clock::Instant;
 
-/// So many Events of one event_type of all objects together at once, and then one each so often: a cluster of thousands of
+/// So many Events of one type of all objects together at once, and then one each so often: a cluster of thousands of
 /// Services is reported in minutes, not in one flood, and what is wrong does not wait for what is well.
 const EVENTS: TokenBucket = TokenBucket::new(100, Duration::from_millis(100));
 /// How long room for Events is gathered once there is none: one look for ten Events, not one for each.
@@ -18,8 +18,8 @@ const ROOM: Duration = Duration::from_secs(1);
 /// Wants that are kept waiting by the same: a missing permission, or an empty bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lane {
-    pub(super) turn: Turn,
-    pub(super) kind: Kind,
+    pub(super) priority: Priority,
+    pub(super) kind: WriteKind,
     /// Of Events.
     pub(super) event_type: Option<EventType>,
 }
@@ -30,11 +30,11 @@ pub(super) struct Lane {
 pub(super) struct Gates<'a> {
     pub(super) now: Instant,
     /// Kinds of requests for which a permission is missing, and until when they are not tried.
-    pub(super) forbidden: &'a BTreeMap<Kind, Instant>,
+    pub(super) forbidden: &'a BTreeMap<WriteKind, Instant>,
     pub(super) events: EventBudgets,
 }
 
-/// The budgets of Events, by event_type.
+/// The budgets of Events, by type.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EventBudgets {
     warnings: TokenBucket,
@@ -65,7 +65,7 @@ impl Default for EventBudgets {
 }
 
 impl EventBudgets {
-    /// The one of a event_type.
+    /// The budget of this type.
     pub(super) fn of(&mut self, event_type: EventType) -> &mut TokenBucket {
         match event_type {
             EventType::Warning => &mut self.warnings,

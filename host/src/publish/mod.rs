@@ -4,21 +4,21 @@
 //! It is level-triggered: each look compares what should stand there with what does, of all that differs from the state
 //! that was looked at before, so a state that was skipped while requests were under way is never reported late. All that decides is pure ([`PublishState`]); the rest is requests.
 
-mod account;
 mod active;
 mod api;
 mod directory;
 mod error;
+mod event_history;
 mod event_text;
 mod gates;
 mod held;
 mod node;
+mod object_writes;
 mod pace;
 mod policies;
 mod publish_state;
 mod queue;
 mod services;
-mod speaker;
 mod write;
 
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ pub use directory::Directory;
 pub use error::Error;
 pub use node::Object;
 pub use publish_state::PublishState;
-pub use write::{Outcome, Regarding, Write};
+pub use write::{Regarding, Write, WriteOutcome};
 
 use crate::clock::{self, Instant};
 use crate::errors::with_causes;
@@ -50,7 +50,7 @@ const BATCH: usize = 64;
 
 /// Who publishes, and where.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct PublishConfig {
     /// This node's name.
     pub node: String,
     /// The namespace of the policies' ConfigMaps.
@@ -73,9 +73,9 @@ pub fn runtime() -> io::Result<Runtime> {
 ///
 /// # Errors
 /// When the system gives no thread.
-pub fn start(runtime: Runtime, client: kube::Client, reader: StateReader, place: Place) -> io::Result<()> {
-    let api = Api::new(client, &place);
-    let publish = move || runtime.block_on(publish(api, reader, PublishState::new(place)));
+pub fn start(runtime: Runtime, client: kube::Client, reader: StateReader, config: PublishConfig) -> io::Result<()> {
+    let api = Api::new(client, &config);
+    let publish = move || runtime.block_on(publish(api, reader, PublishState::new(config)));
     thread::Builder::new().name("publish".to_owned()).spawn(publish).map(drop)
 }
 
@@ -90,7 +90,7 @@ pub fn start_in(directory: Directory, reader: StateReader) -> io::Result<()> {
 }
 
 async fn publish(api: Api, mut reader: StateReader, mut publish_state: PublishState) {
-    let mut complaints = RepeatedErrors::default();
+    let mut errors = RepeatedErrors::default();
     loop {
         let due = publish_state.due(&reader.newest(), clock::now(), BATCH);
         if due.writes.is_empty() {
@@ -104,7 +104,7 @@ async fn publish(api: Api, mut reader: StateReader, mut publish_state: PublishSt
         let sent: Vec<_> = stream::iter(due.writes).map(send).buffer_unordered(AT_ONCE).collect().await;
         for (result, write) in sent {
             let outcome = result.unwrap_or_else(|error| {
-                complaints.tell(&error);
+                errors.report(&error);
                 error.outcome()
             });
             publish_state.done(&write, outcome, clock::now());
@@ -119,17 +119,17 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// Says each sentence once in a while: an API server that is away fails every request in the same way.
+/// Reports each error once in a while: an API server that is away fails every request in the same way.
 #[derive(Debug, Default)]
 struct RepeatedErrors(BTreeMap<String, Instant>);
 
 impl RepeatedErrors {
     const AGAIN: Duration = Duration::from_mins(10);
 
-    fn tell(&mut self, error: &Error) {
+    fn report(&mut self, error: &Error) {
         let now = clock::now();
-        self.0.retain(|_, said| now < *said + Self::AGAIN);
-        if error.outcome() == Outcome::Gone || self.0.contains_key(&error.topic()) {
+        self.0.retain(|_, reported| now < *reported + Self::AGAIN);
+        if error.outcome() == WriteOutcome::Gone || self.0.contains_key(&error.topic()) {
             return debug!("{}", with_causes(error));
         }
         warn!("{}", with_causes(error));

@@ -15,15 +15,15 @@ use crate::clock::Instant;
 use crate::egress_node::{Facts, mark, object};
 
 /// How long what is new is gathered, and so how much time there is between two writes at least.
-const PACE: Duration = Duration::from_secs(1);
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long to wait before the same is written again, at first.
-const FIRST: Duration = Duration::from_secs(5);
+const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// The longest wait.
-const LONGEST: Duration = Duration::from_mins(10);
+const MAX_WAIT: Duration = Duration::from_mins(10);
 
 /// What was published, and what is to be.
 #[derive(Debug, Default)]
-pub(super) struct Account {
+pub(super) struct NodeObjectState {
     held: AddressCounts,
     /// What the object was made of, beside what is held.
     known: ThisNode,
@@ -44,7 +44,7 @@ pub struct Object {
 
 /// What to write, from when on.
 #[derive(Clone, Debug)]
-pub(super) struct Due {
+pub(super) struct DueObject {
     pub(super) at: Instant,
     pub(super) object: Arc<Object>,
 }
@@ -52,14 +52,14 @@ pub(super) struct Due {
 #[derive(Debug)]
 struct Wrote {
     wanted: Mark,
-    /// What came of it, where that is known: a server may add to it what cannot be taken away.
-    came_of_it: Option<Mark>,
+    /// The result of the write, where that is known: a server may add to it what cannot be taken away.
+    result: Option<Mark>,
     again: Backoff,
 }
 
-impl Account {
+impl NodeObjectState {
     /// What has to be written, if anything has. Where it is not known what stands there, nothing is.
-    pub(super) fn due(&mut self, round: &Arc<InForce>, node: &str, now: Instant) -> Option<Due> {
+    pub(super) fn due(&mut self, round: &Arc<InForce>, node: &str, now: Instant) -> Option<DueObject> {
         let here = &round.overview.here;
         self.follow(round, node);
         let object = Arc::clone(self.object.as_ref()?);
@@ -70,26 +70,26 @@ impl Account {
         }
         let at = match &self.wrote {
             Some(wrote) if wrote.wanted == object.mark => wrote.again.due(),
-            Some(_) | None => *self.news.get_or_insert(now) + PACE,
+            Some(_) | None => *self.news.get_or_insert(now) + WRITE_INTERVAL,
         };
-        Some(Due { at, object })
+        Some(DueObject { at, object })
     }
 
     /// It was written, or refused.
-    pub(super) fn wrote(&mut self, wanted: Mark, came_of_it: Option<Mark>, now: Instant) {
+    pub(super) fn wrote(&mut self, wanted: Mark, result: Option<Mark>, now: Instant) {
         self.news = None;
         match &mut self.wrote {
             Some(wrote) if wrote.wanted == wanted => {
-                wrote.again.again(FIRST, now);
-                wrote.came_of_it = came_of_it;
+                wrote.again.again(FIRST_WAIT, now);
+                wrote.result = result;
             }
-            _ => self.wrote = Some(Wrote { wanted, came_of_it, again: Backoff::new(FIRST, LONGEST, now) }),
+            _ => self.wrote = Some(Wrote { wanted, result, again: Backoff::new(FIRST_WAIT, MAX_WAIT, now) }),
         }
     }
 
     fn is_settled(&self, wanted: Mark, found: Option<Mark>) -> bool {
         let Some(found) = found else { return false };
-        let is_as_written = |wrote: &Wrote| wrote.wanted == wanted && wrote.came_of_it == Some(found);
+        let is_as_written = |wrote: &Wrote| wrote.wanted == wanted && wrote.result == Some(found);
         found == wanted || self.wrote.as_ref().is_some_and(is_as_written)
     }
 

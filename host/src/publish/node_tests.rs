@@ -32,48 +32,48 @@ fn unread(round: &Arc<InForce>) -> Arc<InForce> {
 }
 
 /// What is due at once.
-fn now_due(account: &mut Account, round: &Arc<InForce>, now: Instant) -> Option<Mark> {
-    account.due(round, "a", now).filter(|due| due.at <= now).map(|due| due.object.mark)
+fn now_due(state: &mut NodeObjectState, round: &Arc<InForce>, now: Instant) -> Option<Mark> {
+    state.due(round, "a", now).filter(|due| due.at <= now).map(|due| due.object.mark)
 }
 
 /// What it writes within this time, at what seconds.
-fn written(account: &mut Account, round: &Arc<InForce>, now: &mut Instant, time: Duration) -> Vec<u64> {
+fn written(state: &mut NodeObjectState, round: &Arc<InForce>, now: &mut Instant, time: Duration) -> Vec<u64> {
     let (begin, mut seconds) = (*now, Vec::new());
-    while let Some(due) = account.due(round, "a", *now)
+    while let Some(due) = state.due(round, "a", *now)
         && due.at < begin + time
     {
         *now = due.at.max(*now);
         seconds.push(now.duration_since(begin).as_secs());
-        account.wrote(due.object.mark, None, *now);
+        state.wrote(due.object.mark, None, *now);
     }
     *now = begin + time;
     seconds
 }
 
 fn wanted(round: &Arc<InForce>) -> Mark {
-    Account::default().due(round, "a", clock::now()).unwrap().object.mark
+    NodeObjectState::default().due(round, "a", clock::now()).unwrap().object.mark
 }
 
 #[test]
 fn what_stands_there_is_not_written_again_even_by_another_process() {
     let mut now = clock::now();
     let mark = wanted(&here(&[1], None));
-    let mut account = Account::default();
-    assert!(written(&mut account, &here(&[1], Some(mark)), &mut now, SECOND * 100_000).is_empty());
-    assert!(written(&mut account, &unread(&here(&[2], None)), &mut now, SECOND * 100_000).is_empty(), "it is unknown");
-    assert_eq!(written(&mut account, &here(&[2], Some(mark)), &mut now, SECOND * 2), [1]);
+    let mut state = NodeObjectState::default();
+    assert!(written(&mut state, &here(&[1], Some(mark)), &mut now, SECOND * 100_000).is_empty());
+    assert!(written(&mut state, &unread(&here(&[2], None)), &mut now, SECOND * 100_000).is_empty(), "it is unknown");
+    assert_eq!(written(&mut state, &here(&[2], Some(mark)), &mut now, SECOND * 2), [1]);
 }
 
 #[test]
 fn what_is_new_is_written_with_all_that_comes_within_a_second() {
     let start = clock::now();
-    let mut account = Account::default();
+    let mut state = NodeObjectState::default();
     let mut marks = BTreeSet::new();
     for tenth in 0..100u8 {
         let round = here(&[tenth], None);
         let now = start + SECOND / 10 * u32::from(tenth);
-        if let Some(mark) = now_due(&mut account, &round, now) {
-            account.wrote(mark, None, now);
+        if let Some(mark) = now_due(&mut state, &round, now) {
+            state.wrote(mark, None, now);
             marks.insert(mark);
         }
     }
@@ -83,9 +83,9 @@ fn what_is_new_is_written_with_all_that_comes_within_a_second() {
 #[test]
 fn what_others_change_is_put_back_after_waits_that_double() {
     let mut now = clock::now();
-    let mut account = Account::default();
+    let mut state = NodeObjectState::default();
     let theirs = here(&[1], Some(Mark::of("theirs")));
-    let seconds = written(&mut account, &theirs, &mut now, SECOND * 2000);
+    let seconds = written(&mut state, &theirs, &mut now, SECOND * 2000);
     assert_eq!(seconds, [1, 6, 16, 36, 76, 156, 316, 636, 1236, 1836]);
 }
 
@@ -93,36 +93,36 @@ fn what_others_change_is_put_back_after_waits_that_double() {
 #[test]
 fn what_a_write_cannot_change_is_written_once() {
     let now = clock::now();
-    let mut account = Account::default();
+    let mut state = NodeObjectState::default();
     let theirs = Mark::of("with a field of another manager");
     let round = here(&[1], Some(theirs));
-    account.wrote(wanted(&round), Some(theirs), now);
-    assert!(account.due(&round, "a", now + SECOND * 100).is_none());
+    state.wrote(wanted(&round), Some(theirs), now);
+    assert!(state.due(&round, "a", now + SECOND * 100).is_none());
     let more = here(&[1], Some(Mark::of("and another field")));
-    assert!(now_due(&mut account, &more, now + SECOND * 100).is_some());
-    assert!(account.due(&here(&[2], Some(theirs)), "a", now).is_some(), "there is something new");
+    assert!(now_due(&mut state, &more, now + SECOND * 100).is_some());
+    assert!(state.due(&here(&[2], Some(theirs)), "a", now).is_some(), "there is something new");
 }
 
 proptest! {
     /// Whatever happens and whatever others do, there is a second between two writes; and in the end it stands there.
     #[test]
     fn there_is_a_second_between_two_writes(history in vec((0..3u8, 0..3000u64, any::<bool>()), 1..40)) {
-        let (mut now, mut account) = (clock::now(), Account::default());
+        let (mut now, mut state) = (clock::now(), NodeObjectState::default());
         let (mut found, mut last) = (None, None::<Instant>);
         for (address, milliseconds, undone) in history {
             if undone {
                 found = Some(Mark::of("theirs"));
             }
-            if let Some(due) = account.due(&here(&[address], found), "a", now) && due.at <= now {
+            if let Some(due) = state.due(&here(&[address], found), "a", now) && due.at <= now {
                 prop_assert!(last.is_none_or(|last| now >= last + SECOND));
-                account.wrote(due.object.mark, Some(due.object.mark), now);
+                state.wrote(due.object.mark, Some(due.object.mark), now);
                 (found, last) = (Some(due.object.mark), Some(now));
             }
             now += Duration::from_millis(milliseconds);
         }
         now += SECOND * 2000;
         let round = here(&[1], found);
-        let due = account.due(&round, "a", now);
+        let due = state.due(&round, "a", now);
         prop_assert!(due.is_none() || due.is_some_and(|due| due.at <= now + SECOND));
     }
 }

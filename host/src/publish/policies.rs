@@ -1,4 +1,4 @@
-//! A policy's fate, as its ConfigMap says it: one node of the cluster writes it, so it is what that node saw.
+//! The status of a policy, as its ConfigMap has it: one node of the cluster writes it, so it is what that node observed.
 
 use egressd_core::chain::{FAILED, FailureKind, PolicyFailure};
 use egressd_core::finding::label;
@@ -39,7 +39,7 @@ pub(super) fn status(report: &PolicyReport, failing: Option<&Failing>) -> String
     serde_json::to_string(&status).unwrap_or_default()
 }
 
-/// The same words as long as it is the same failure, since each change of them is written: not how much time
+/// The same text as long as it is the same failure, since each change of them is written: not how much time
 /// its failures took, but what the last one was.
 fn failure(report: &PolicyReport, failing: &Failing) -> String {
     let (service, failure) = failing;
@@ -54,7 +54,7 @@ fn failure(report: &PolicyReport, failing: &Failing) -> String {
 }
 
 /// What an Event says of it.
-pub(super) fn said(report: &PolicyReport, failing: Option<&Failing>) -> EventText {
+pub(super) fn event_text(report: &PolicyReport, failing: Option<&Failing>) -> EventText {
     if let Some(trouble) = &report.trouble {
         return EventText::coded(Reason::Invalid, trouble, label(REFUSED, None, None));
     }
@@ -89,12 +89,12 @@ mod tests {
     fn a_refused_policy_says_what_is_wrong() {
         let report = PolicyReport::unloaded("guard", PolicyState::Refused, Some("it has no module".to_owned()));
         assert_eq!(status(&report, None), r#"{"state":"refused","trouble":"it has no module"}"#);
-        let said = said(&report, None);
-        assert_eq!((said.reason, said.note.as_str()), (Reason::Invalid, "it has no module [policy-refused]"));
+        let text = event_text(&report, None);
+        assert_eq!((text.reason, text.note.as_str()), (Reason::Invalid, "it has no module [policy-refused]"));
     }
 
     #[test]
-    fn a_failure_has_the_same_words_however_much_time_it_took() {
+    fn the_text_of_a_failure_does_not_depend_on_its_duration() {
         let report = PolicyReport::unloaded("guard", PolicyState::Enforced, None);
         let failing = |reason: &str, kind| {
             let failure = PolicyFailure { policy: "guard".to_owned(), reason: reason.to_owned(), kind };
@@ -102,7 +102,7 @@ mod tests {
         };
         let deferred =
             ["18 s of the last minute", "19 s of the last minute"].map(|reason| failing(reason, FailureKind::Deferred));
-        assert_eq!(said(&report, Some(&deferred[0])), said(&report, Some(&deferred[1])));
+        assert_eq!(event_text(&report, Some(&deferred[0])), event_text(&report, Some(&deferred[1])));
         let prompt = failing("it trapped", FailureKind::Prompt);
         assert_eq!(
             status(&report, Some(&prompt)),

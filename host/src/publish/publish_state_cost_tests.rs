@@ -69,7 +69,7 @@ fn one_change_among_thousands_of_settled_services_is_one_to_look_at() {
 /// None of them may be written, each time for another reason.
 #[test]
 fn thousands_that_wait_for_room_for_a_permission_or_for_the_api_server_are_not_looked_at_again() {
-    let keep = [Outcome::Away, Outcome::Forbidden, Outcome::Done(None)];
+    let keep = [WriteOutcome::Away, WriteOutcome::Forbidden, WriteOutcome::Done(None)];
     for kept in keep {
         let mut publish_state = publish_state_that(Publish::Events);
         let mut now = clock::now();
@@ -82,7 +82,7 @@ fn thousands_that_wait_for_room_for_a_permission_or_for_the_api_server_are_not_l
         for number in 4000..4010 {
             change(&mut in_force, number);
             let due = publish_state.due(&newest(in_force.clone()), now, 64);
-            let written = if kept == Outcome::Done(None) { 100 } else { 0 };
+            let written = if kept == WriteOutcome::Done(None) { 100 } else { 0 };
             assert!(due.looked_at <= 1 + written && due.writes.is_empty(), "{kept:?}: {}", due.looked_at);
         }
         assert!(publish_state.due(&newest(in_force), now + FORBIDDEN, 64).looked_at <= 10, "{kept:?}");

@@ -10,17 +10,17 @@ use proptest::sample::select;
 
 use super::*;
 use crate::clock::{self, Instant};
-use crate::publish::account::{Account, KnownPolicy};
 use crate::publish::event_text::EventType;
+use crate::publish::object_writes::{KnownPolicy, ServiceWrites};
 
 /// A publish_state of which only what was written is used.
 struct FromScratch(PublishState);
 
 impl FromScratch {
-    fn due(&mut self, newest: &DaemonState, now: Instant, most: usize) -> Due {
-        let Some(round) = &newest.in_force else { return Due::default() };
+    fn due(&mut self, newest: &DaemonState, now: Instant, most: usize) -> DueWrites {
+        let Some(round) = &newest.in_force else { return DueWrites::default() };
         if let Some(away) = self.0.away.filter(|away| away.due() > now) {
-            return Due { next: Some(away.due()), ..Due::default() };
+            return DueWrites { next: Some(away.due()), ..DueWrites::default() };
         }
         self.forget(round, newest);
         let mut wanted = self.of_services(round, now);
@@ -31,51 +31,51 @@ impl FromScratch {
 
     fn forget(&mut self, round: &InForce, newest: &DaemonState) {
         let lives = |key: &SubjectKey| round.subjects.get(key).map(|shown| &shown.record.uid);
-        self.0.services.accounts.retain(|key, account: &mut Account| lives(key) == Some(&account.uid));
+        self.0.services.writes.retain(|key, entry: &mut ServiceWrites| lives(key) == Some(&entry.uid));
         let orphaned = |table: &str| newest.orphans.iter().any(|orphan| orphan.table.to_string() == table);
         self.0.orphans.retain(|table, _| orphaned(table));
         let mark = |name: &str| round.overview.policies.get(name).map(|mark| &mark.uid);
         let first = round.overview.first_ready.as_deref() == Some(NODE);
-        self.0.policies.retain(|name, account| first && mark(name) == Some(&account.mark));
+        self.0.policies.retain(|name, entry| first && mark(name) == Some(&entry.mark));
     }
 
-    fn of_services(&mut self, round: &InForce, now: Instant) -> Vec<Want> {
-        let Self(PublishState { services, place, .. }) = self;
+    fn of_services(&mut self, round: &InForce, now: Instant) -> Vec<PendingWrite> {
+        let Self(PublishState { services, config, .. }) = self;
         let each = round.subjects.iter();
-        each.flat_map(|(key, shown)| services.collect(key, Some(shown), place, now)).collect()
+        each.flat_map(|(key, shown)| services.collect(key, Some(shown), config, now)).collect()
     }
 
-    fn of_policies(&mut self, round: &InForce, newest: &DaemonState, now: Instant) -> Vec<Want> {
+    fn of_policies(&mut self, round: &InForce, newest: &DaemonState, now: Instant) -> Vec<PendingWrite> {
         let overview = &round.overview;
         let mut wanted = Vec::new();
         for report in newest.policies.iter().filter(|_| overview.first_ready.as_deref() == Some(NODE)) {
             let Some(mark) = overview.policies.get(&report.name) else { continue };
-            let account = self.0.policies.entry(report.name.clone()).or_insert_with(|| PolicyEvents::new(mark));
-            wanted.extend(account.collect(KnownPolicy { report, mark, failing: None }, self.0.place.publish, now));
+            let entry = self.0.policies.entry(report.name.clone()).or_insert_with(|| PolicyWrites::new(mark));
+            wanted.extend(entry.collect(KnownPolicy { report, mark, failing: None }, self.0.config.publish, now));
         }
         wanted
     }
 
-    fn of_orphans(&mut self, newest: &DaemonState, now: Instant) -> Vec<Want> {
+    fn of_orphans(&mut self, newest: &DaemonState, now: Instant) -> Vec<PendingWrite> {
         let mut wanted = Vec::new();
         for orphan in newest.orphans.iter() {
             let table = orphan.table.to_string();
-            let speaker = self.0.orphans.entry(table.clone()).or_default();
-            let due = speaker.due(EventText::orphaned(orphan), Role::Owner, Novelty::News, now);
-            wanted.extend(due.map(|due| Want::event(due, Regarding::Node { table })));
+            let events = self.0.orphans.entry(table.clone()).or_default();
+            let due = events.due(EventText::orphaned(orphan), Role::Owner, Published::Different, now);
+            wanted.extend(due.map(|due| PendingWrite::event(due, Regarding::Node { table })));
         }
         wanted
     }
 
-    fn fill(&self, mut wanted: Vec<Want>, now: Instant, most: usize) -> Due {
+    fn fill(&self, mut wanted: Vec<PendingWrite>, now: Instant, most: usize) -> DueWrites {
         const ROOM: Duration = Duration::from_secs(1);
         let mut events = self.0.events;
-        wanted.sort_by_key(|want| (want.turn, want.at.max(now)));
-        let mut due = Due::default();
-        for Want { at, write, .. } in wanted {
+        wanted.sort_by_key(|want| (want.priority, want.at.max(now)));
+        let mut due = DueWrites::default();
+        for PendingWrite { at, write, .. } in wanted {
             let forbidden = self.0.forbidden.get(&write.kind()).filter(|until| **until > now);
             let at = forbidden.map_or(at, |until| at.max(*until));
-            let mut bucket = write.said().map(|said| events.of(said.event_type));
+            let mut bucket = write.event_text().map(|text| events.of(text.event_type));
             let room = bucket.as_ref().map(|bucket| bucket.due(now)).filter(|room| *room > now);
             let at = room.map_or(at, |room| at.max(room + ROOM));
             if at > now || due.writes.len() >= most {
@@ -101,7 +101,7 @@ enum Step {
     Spend(EventType, u32),
     Wait(Duration),
     /// At most so many requests, and what becomes of each; none where there is no answer.
-    Look(usize, Vec<Option<Outcome>>),
+    Look(usize, Vec<Option<WriteOutcome>>),
 }
 
 fn active() -> impl Strategy<Value = Active> {
@@ -164,13 +164,13 @@ fn policies() -> impl Strategy<Value = Step> {
     prop_oneof![reports, marks, select(&[NODE, NODE, NODE, "other"][..]).prop_map(Step::FirstReady)]
 }
 
-fn outcome() -> impl Strategy<Value = Option<Outcome>> {
+fn outcome() -> impl Strategy<Value = Option<WriteOutcome>> {
     prop_oneof![
         8 => Just(Some(done())),
-        1 => Just(Some(Outcome::Gone)),
-        1 => Just(Some(Outcome::Refused)),
-        1 => Just(Some(Outcome::Away)),
-        1 => Just(Some(Outcome::Forbidden)),
+        1 => Just(Some(WriteOutcome::Gone)),
+        1 => Just(Some(WriteOutcome::Refused)),
+        1 => Just(Some(WriteOutcome::Away)),
+        1 => Just(Some(WriteOutcome::Forbidden)),
         1 => Just(None),
     ]
 }
@@ -241,7 +241,7 @@ impl Pair {
     }
 
     /// Both write the same, and look again at the same time if there is nothing to write; what was written.
-    fn look(&mut self, most: usize, outcomes: &[Option<Outcome>]) -> Due {
+    fn look(&mut self, most: usize, outcomes: &[Option<WriteOutcome>]) -> DueWrites {
         let due = self.follows.due(&self.newest, self.now, most);
         let expected = self.from_scratch.due(&self.newest, self.now, most);
         assert_eq!(due.writes, expected.writes);
@@ -297,15 +297,15 @@ fn an_event_that_may_not_happen_once_more_is_made_anew_when_it_is_forgotten() {
         pair.newest = faulty(code);
         pair.look(64, &[]);
         pair.now += MINUTE;
-        let outcome = if writes.len() < 3 { done() } else { Outcome::Forbidden };
+        let outcome = if writes.len() < 3 { done() } else { WriteOutcome::Forbidden };
         writes.extend(pair.look(64, &[Some(outcome)]).writes);
     }
     assert_eq!(
         writes.iter().map(Write::kind).collect::<Vec<_>>(),
-        [Kind::Event, Kind::Event, Kind::Event, Kind::Series]
+        [WriteKind::Event, WriteKind::Event, WriteKind::Event, WriteKind::Series]
     );
-    pair.follows.forbidden.insert(Kind::Series, pair.now + MINUTE * 120);
-    pair.from_scratch.0.forbidden.insert(Kind::Series, pair.now + MINUTE * 120);
+    pair.follows.forbidden.insert(WriteKind::Series, pair.now + MINUTE * 120);
+    pair.from_scratch.0.forbidden.insert(WriteKind::Series, pair.now + MINUTE * 120);
     pair.now += MINUTE * 44;
     let again = pair.look(64, &[Some(done())]).writes;
     assert!(matches!(&again[..], [Write::Event { .. }]), "{again:?}");

@@ -35,7 +35,7 @@ fn publish_state() -> PublishState {
 
 fn publish_state_that(publish: Publish) -> PublishState {
     let (node, namespace) = (NODE.to_owned(), "egressd".to_owned());
-    PublishState::new(Place { node, namespace, prefix: AnnotationPrefix::default(), publish })
+    PublishState::new(PublishConfig { node, namespace, prefix: AnnotationPrefix::default(), publish })
 }
 
 fn key(number: u8) -> SubjectKey {
@@ -107,7 +107,7 @@ fn play(
     newest: &DaemonState,
     now: &mut Instant,
     until: Duration,
-    answer: &Outcome,
+    answer: &WriteOutcome,
 ) -> Vec<Write> {
     let (end, mut all) = (*now + until, Vec::new());
     loop {
@@ -127,39 +127,39 @@ fn play(
     all
 }
 
-fn done() -> Outcome {
-    Outcome::Done(Some("event".to_owned()))
+fn done() -> WriteOutcome {
+    WriteOutcome::Done(Some("event".to_owned()))
 }
 
 /// What Events say, in order.
-fn said(writes: &[Write]) -> Vec<(Reason, &str)> {
-    writes.iter().filter_map(Write::said).map(|said| (said.reason, said.note.as_str())).collect()
+fn events(writes: &[Write]) -> Vec<(Reason, &str)> {
+    writes.iter().filter_map(Write::event_text).map(|text| (text.reason, text.note.as_str())).collect()
 }
 
 fn published(writes: &[Write]) -> usize {
-    writes.iter().filter(|write| write.kind() == Kind::Active).count()
+    writes.iter().filter(|write| write.kind() == WriteKind::Active).count()
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 #[test]
-fn what_is_in_force_is_published_and_said_once() {
+fn what_is_in_force_is_published_and_reported_once() {
     let (mut publish_state, mut now) = (publish_state(), clock::now());
     let first = play(&mut publish_state, &newest(in_force(&round(1, None))), &mut now, MINUTE / 30, &done());
     assert_eq!(published(&first), 1);
-    assert_eq!(said(&first), [(Reason::Applied, "node node-1 translates 10.0.0.1 to 192.0.2.1")]);
+    assert_eq!(events(&first), [(Reason::Applied, "node node-1 translates 10.0.0.1 to 192.0.2.1")]);
     let stands = newest(in_force(&round(1, Some("10.0.0.1"))));
     assert_eq!(play(&mut publish_state, &stands, &mut now, MINUTE, &done()), []);
 }
 
 #[test]
-fn a_server_that_is_away_is_asked_less_and_less_and_then_told_everything() {
+fn an_unreachable_server_is_tried_less_and_less_often_and_then_gets_everything() {
     let (mut publish_state, mut now) = (publish_state(), clock::now());
     let newest = newest(in_force(&round(3, None)));
-    let vain = play(&mut publish_state, &newest, &mut now, MINUTE * 10, &Outcome::Away);
+    let vain = play(&mut publish_state, &newest, &mut now, MINUTE * 10, &WriteOutcome::Away);
     assert!(published(&vain) < 3 * 20, "{} requests in ten minutes", published(&vain));
-    let told = play(&mut publish_state, &newest, &mut now, MINUTE * 2, &done());
-    assert_eq!(said(&told).len(), 3);
+    let written = play(&mut publish_state, &newest, &mut now, MINUTE * 2, &done());
+    assert_eq!(events(&written).len(), 3);
 }
 
 #[test]
@@ -168,21 +168,21 @@ fn a_missing_permission_stops_its_own_kind_of_requests_only() {
     let newest = newest(in_force(&round(1, None)));
     let due = publish_state.due(&newest, now, 64);
     assert_eq!(published(&due.writes), 1);
-    publish_state.done(&due.writes[0], Outcome::Forbidden, now);
+    publish_state.done(&due.writes[0], WriteOutcome::Forbidden, now);
     let mut later = now;
     let rest = play(&mut publish_state, &newest, &mut later, MINUTE, &done());
-    assert_eq!((published(&rest), said(&rest).len()), (0, 1));
+    assert_eq!((published(&rest), events(&rest).len()), (0, 1));
     assert_eq!(published(&publish_state.due(&newest, now + FORBIDDEN, 64).writes), 1);
 }
 
 #[test]
-fn thousands_of_services_are_told_in_portions_and_not_in_one_flood() {
+fn thousands_of_services_are_reported_in_portions_and_not_in_one_flood() {
     let (mut publish_state, now) = (publish_state(), clock::now());
     let newest = newest(in_force(&round(250, None)));
     assert_eq!(publish_state.due(&newest, now, 64).writes.len(), 64);
     let mut later = now;
-    let told = play(&mut publish_state, &newest, &mut later, Duration::from_millis(1500), &done());
-    assert!((100..=110).contains(&said(&told).len()), "{} Events in half a second", said(&told).len());
+    let written = play(&mut publish_state, &newest, &mut later, Duration::from_millis(1500), &done());
+    assert!((100..=110).contains(&events(&written).len()), "{} Events in half a second", events(&written).len());
 }
 
 /// The last one by name has a fault, from the beginning or later.
@@ -196,18 +196,18 @@ fn what_is_wrong_does_not_wait_behind_thousands_of_services_that_are_well() {
         newest(in_force(&round))
     };
     let settled = publish_state.due(&faulty("first"), now, 64).next.unwrap_or(now) + Duration::from_secs(1);
-    let first = said(&publish_state.due(&faulty("first"), settled, 64).writes)[0].1.to_owned();
+    let first = events(&publish_state.due(&faulty("first"), settled, 64).writes)[0].1.to_owned();
     assert!(first.ends_with("first is wrong [first]"), "{first}");
     // So many Events that nothing is left for others.
     play(&mut publish_state, &faulty("first"), &mut now, Duration::from_secs(2), &done());
     publish_state.due(&faulty("second"), now, 64);
     let writes = publish_state.due(&faulty("second"), now + Duration::from_secs(1), 64).writes;
-    assert!(said(&writes)[0].1.ends_with("second is wrong [second]"), "{writes:?}");
+    assert!(events(&writes)[0].1.ends_with("second is wrong [second]"), "{writes:?}");
 }
 
 /// One is changed, one is new, one is gone; one stays as it was.
 #[test]
-fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_said() {
+fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_reported() {
     let (mut publish_state, mut now) = (publish_state(), clock::now());
     let before = in_force(&round(3, None));
     play(&mut publish_state, &newest(in_force(&round(3, None))), &mut now, MINUTE, &done());
@@ -222,12 +222,15 @@ fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_said() 
     let writes = play(&mut publish_state, &newest(held), &mut now, MINUTE, &done());
     let expected =
         [(Reason::NotApplied, stays(1)), (Reason::NotApplied, stays(2)), (Reason::NotApplied, why.to_owned())];
-    assert!(said(&writes).into_iter().eq(expected.iter().map(|(reason, note)| (*reason, note.as_str()))), "{writes:?}");
+    assert!(
+        events(&writes).into_iter().eq(expected.iter().map(|(reason, note)| (*reason, note.as_str()))),
+        "{writes:?}"
+    );
     // Of the one that stays, what was undone meanwhile is put right as ever.
     assert!(writes.iter().all(|write| !matches!(write, Write::Active { service, .. } if *service != key(3))));
     let applied = play(&mut publish_state, &newest(in_force(&round(4, None))), &mut now, MINUTE, &done());
-    assert!(said(&applied).iter().all(|(reason, _)| *reason == Reason::Applied), "{applied:?}");
-    assert_eq!(said(&applied).len(), 3, "{applied:?}");
+    assert!(events(&applied).iter().all(|(reason, _)| *reason == Reason::Applied), "{applied:?}");
+    assert_eq!(events(&applied).len(), 3, "{applied:?}");
 }
 
 #[test]
@@ -249,7 +252,7 @@ fn a_change_that_is_tried_again_says_why_once() {
 }
 
 #[test]
-fn a_fault_that_was_put_right_is_not_told_any_more_when_the_kernel_refuses_the_change() {
+fn a_corrected_fault_is_not_reported_any_more_when_the_kernel_refuses_the_change() {
     let mut wrong = round(1, None);
     let status = wrong.statuses.get_mut(&key(1)).unwrap();
     (status.state, status.findings) = (State::Invalid, vec![Finding::error("bad-port", "tcp:http is no port")]);
@@ -258,10 +261,10 @@ fn a_fault_that_was_put_right_is_not_told_any_more_when_the_kernel_refuses_the_c
     next.plan.subjects.get_mut(&key(1)).unwrap().rules.to_mut()[0]
         .change(|parts| parts.address = [192, 0, 2, 9].into());
     let held = held_back(&before, &next, "no");
-    let said = EventText::of(status_of(&held, 1), NODE).unwrap();
+    let text = EventText::of(status_of(&held, 1), NODE).unwrap();
     let note =
         "node node-1 translates 10.0.0.1 to 192.0.2.1; a change of this Service is not in force: no [not-in-force]";
-    assert_eq!((said.reason, said.note.as_str()), (Reason::NotApplied, note));
+    assert_eq!((text.reason, text.note.as_str()), (Reason::NotApplied, note));
 }
 
 fn with_orphan(orphan: Option<Orphan>) -> DaemonState {
@@ -278,7 +281,7 @@ fn an_orphaned_table_is_reported_once_on_the_node_and_anew_when_it_comes_back() 
         let regarding = Regarding::Node { table: "table ip kube_vip_v4".to_owned() };
         assert!(matches!(&writes[..], [Write::Event { regarding: about, .. }] if *about == regarding), "{writes:?}");
         let note = format!("{} [orphaned-table]", orphan.finding().message);
-        assert_eq!(said(&writes), [(Reason::OrphanedTable, note.as_str())]);
+        assert_eq!(events(&writes), [(Reason::OrphanedTable, note.as_str())]);
         assert_eq!(play(&mut publish_state, &there, &mut now, MINUTE, &done()), []);
         assert_eq!(play(&mut publish_state, &with_orphan(None), &mut now, MINUTE, &done()), []);
     }
@@ -295,16 +298,16 @@ fn who_publishes_events_alone_says_everything_and_writes_no_annotation() {
     for (publish, annotations) in [(Publish::All, 2), (Publish::Events, 0)] {
         let mut now = clock::now();
         let writes = play(&mut publish_state_that(publish), &with_policy(round(1, None)), &mut now, MINUTE, &done());
-        let others = writes.iter().filter(|write| write.said().is_none()).count();
+        let others = writes.iter().filter(|write| write.event_text().is_none()).count();
         assert!(others >= annotations && (others == 0) == (annotations == 0), "{publish}: {writes:?}");
-        let reasons: BTreeSet<Reason> = said(&writes).iter().map(|(reason, _)| *reason).collect();
+        let reasons: BTreeSet<Reason> = events(&writes).iter().map(|(reason, _)| *reason).collect();
         assert_eq!(reasons, [Reason::Applied, Reason::Invalid].into(), "{publish}: {writes:?}");
     }
 }
 
 /// It cannot be seen from there that another node translates.
 #[test]
-fn without_annotations_a_node_without_the_address_leaves_the_word_to_the_one_that_has_it() {
+fn without_annotations_a_node_without_the_address_leaves_reporting_to_the_owner() {
     let bystander = |code: &str| {
         let mut round = round(1, None);
         let reporting = round.reporting.values_mut().next().unwrap();
@@ -315,7 +318,7 @@ fn without_annotations_a_node_without_the_address_leaves_the_word_to_the_one_tha
     };
     let spoken = |publish, code| {
         let mut now = clock::now();
-        said(&play(&mut publish_state_that(publish), &bystander(code), &mut now, MINUTE, &done())).len()
+        events(&play(&mut publish_state_that(publish), &bystander(code), &mut now, MINUTE, &done())).len()
     };
     assert_eq!(spoken(Publish::All, HELD_ELSEWHERE), 1);
     assert_eq!(spoken(Publish::Events, HELD_ELSEWHERE), 0);

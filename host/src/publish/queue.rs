@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, btree_set};
 
 use egressd_core::model::SubjectKey;
 
+use super::event_history::{DueEvent, Urgency};
 use super::event_text::EventType;
 use super::gates::{Gates, Lane};
-use super::speaker::{self, Urgency};
 use super::{Regarding, Write};
 use crate::clock::Instant;
 
 /// What a request is about. Of what is due, the first by name is written first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Subject {
+pub(super) enum WriteTarget {
     Service(SubjectKey),
     /// By the ConfigMap's name.
     Policy(String),
@@ -25,19 +25,19 @@ pub(super) enum Subject {
 
 /// Who comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Turn {
+pub(super) enum Priority {
     /// Events about what is wrong and was not so before.
-    Alarm,
+    NewFault,
     /// Annotations.
     Published,
     /// Other Events.
-    Remark,
+    OtherEvent,
 }
 
-/// Something to write. A subject has one of each turn at most.
+/// Something to write. A subject has one of each priority at most.
 #[derive(Clone, Debug)]
-pub(super) struct Want {
-    pub(super) turn: Turn,
+pub(super) struct PendingWrite {
+    pub(super) priority: Priority,
     /// From when on it may be written.
     pub(super) at: Instant,
     /// From when on another request takes its place, which has to be worked out; none where that is never so.
@@ -47,7 +47,7 @@ pub(super) struct Want {
 
 /// What to write now, and when to look again if nothing happens before.
 #[derive(Debug, Default)]
-pub struct Due {
+pub struct DueWrites {
     /// Requests, in no order that matters: no two of a kind are about one object.
     pub writes: Vec<Write>,
     /// The next moment at which there may be more.
@@ -59,20 +59,20 @@ pub struct Due {
 /// Everything that could be written.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    wants: BTreeMap<Subject, Vec<Want>>,
+    wants: BTreeMap<WriteTarget, Vec<PendingWrite>>,
     lines: BTreeMap<Lane, Line>,
     /// When wants end.
-    ends: BTreeSet<(Instant, Subject)>,
+    ends: BTreeSet<(Instant, WriteTarget)>,
 }
 
 /// Who waits in a lane.
 #[derive(Debug, Default)]
 struct Line {
-    due: BTreeSet<Subject>,
-    later: BTreeSet<(Instant, Subject)>,
+    due: BTreeSet<WriteTarget>,
+    later: BTreeSet<(Instant, WriteTarget)>,
 }
 
-impl Subject {
+impl WriteTarget {
     /// Which Service it is.
     pub(super) fn service(self) -> Option<SubjectKey> {
         match self {
@@ -82,38 +82,42 @@ impl Subject {
     }
 }
 
-impl Turn {
-    const ALL: [Self; 3] = [Self::Alarm, Self::Published, Self::Remark];
+impl Priority {
+    const ALL: [Self; 3] = [Self::NewFault, Self::Published, Self::OtherEvent];
 }
 
-impl Want {
+impl PendingWrite {
     /// An Event.
-    pub(super) fn event(due: speaker::Due, regarding: Regarding) -> Self {
-        let turn = match (due.said.event_type, due.urgency) {
-            (EventType::Warning, Urgency::Prompt) => Turn::Alarm,
-            (EventType::Warning, Urgency::Patient) | (EventType::Normal, _) => Turn::Remark,
+    pub(super) fn event(due: DueEvent, regarding: Regarding) -> Self {
+        let priority = match (due.text.event_type, due.urgency) {
+            (EventType::Warning, Urgency::Prompt) => Priority::NewFault,
+            (EventType::Warning, Urgency::Patient) | (EventType::Normal, _) => Priority::OtherEvent,
         };
         let until = due.again.as_ref().map(|again| again.until);
         let write = match due.again {
-            Some(again) => Write::Series { regarding, said: due.said, event: again.name, count: again.count },
-            None => Write::Event { regarding, said: due.said },
+            Some(again) => Write::Series { regarding, text: due.text, event: again.name, count: again.count },
+            None => Write::Event { regarding, text: due.text },
         };
-        Self { turn, at: due.at, until, write }
+        Self { priority, at: due.at, until, write }
     }
 
     /// A write that is no Event.
     pub(super) fn published(at: Instant, write: Write) -> Self {
-        Self { turn: Turn::Published, at, until: None, write }
+        Self { priority: Priority::Published, at, until: None, write }
     }
 
     fn lane(&self) -> Lane {
-        Lane { turn: self.turn, kind: self.write.kind(), event_type: self.write.said().map(|said| said.event_type) }
+        Lane {
+            priority: self.priority,
+            kind: self.write.kind(),
+            event_type: self.write.event_text().map(|text| text.event_type),
+        }
     }
 }
 
 impl Queue {
     /// All that a subject wants from now on.
-    pub(super) fn put(&mut self, subject: Subject, wants: Vec<Want>) {
+    pub(super) fn put(&mut self, subject: WriteTarget, wants: Vec<PendingWrite>) {
         self.drop(&subject);
         for want in &wants {
             self.lines.entry(want.lane()).or_default().later.insert((want.at, subject.clone()));
@@ -125,7 +129,7 @@ impl Queue {
     }
 
     /// It wants nothing any more.
-    pub(super) fn drop(&mut self, subject: &Subject) {
+    pub(super) fn drop(&mut self, subject: &WriteTarget) {
         for want in self.wants.remove(subject).unwrap_or_default() {
             if let Some(line) = self.lines.get_mut(&want.lane()) {
                 line.due.remove(subject);
@@ -138,22 +142,22 @@ impl Queue {
     }
 
     /// Of which subjects a want has ended.
-    pub(super) fn ended(&self, now: Instant) -> Vec<Subject> {
+    pub(super) fn ended(&self, now: Instant) -> Vec<WriteTarget> {
         let ended = self.ends.iter().take_while(|(until, _)| *until <= now);
         ended.map(|(_, subject)| subject.clone()).collect()
     }
 
     /// What is due now, at most so much.
-    pub(super) fn due(&mut self, mut gates: Gates<'_>, most: usize) -> Due {
+    pub(super) fn due(&mut self, mut gates: Gates<'_>, most: usize) -> DueWrites {
         self.lines.values_mut().for_each(|line| line.advance(gates.now));
-        let mut due = Due::default();
-        for turn in Turn::ALL {
-            let lines = self.lines.iter().filter(|(lane, _)| lane.turn == turn);
+        let mut due = DueWrites::default();
+        for priority in Priority::ALL {
+            let lines = self.lines.iter().filter(|(lane, _)| lane.priority == priority);
             let mut heads: Vec<Head<'_>> = lines.map(|(lane, line)| Head::new(*lane, line)).collect();
             while due.writes.len() < most
                 && let Some(subject) = Head::take_first(&mut heads, &mut gates)
             {
-                due.writes.extend(self.write(subject, turn));
+                due.writes.extend(self.write(subject, priority));
             }
             let next = heads.iter().filter_map(|head| head.next(&mut gates));
             due.next = next.chain(due.next).min();
@@ -161,9 +165,9 @@ impl Queue {
         due
     }
 
-    fn write(&self, subject: &Subject, turn: Turn) -> Option<Write> {
+    fn write(&self, subject: &WriteTarget, priority: Priority) -> Option<Write> {
         let mut wants = self.wants.get(subject)?.iter();
-        wants.find(|want| want.turn == turn).map(|want| want.write.clone())
+        wants.find(|want| want.priority == priority).map(|want| want.write.clone())
     }
 }
 
@@ -179,8 +183,8 @@ impl Line {
 #[derive(Debug)]
 struct Head<'a> {
     lane: Lane,
-    first: Option<&'a Subject>,
-    rest: btree_set::Iter<'a, Subject>,
+    first: Option<&'a WriteTarget>,
+    rest: btree_set::Iter<'a, WriteTarget>,
     later: Option<Instant>,
 }
 
@@ -191,7 +195,7 @@ impl<'a> Head<'a> {
     }
 
     /// The first by name for whom there is room.
-    fn take_first(heads: &mut [Self], gates: &mut Gates<'_>) -> Option<&'a Subject> {
+    fn take_first(heads: &mut [Self], gates: &mut Gates<'_>) -> Option<&'a WriteTarget> {
         let open = heads.iter_mut().filter(|head| head.first.is_some() && gates.opens(head.lane) <= gates.now);
         let head = open.min_by_key(|head| head.first)?;
         gates.pass(head.lane);

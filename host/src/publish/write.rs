@@ -37,14 +37,14 @@ pub enum Write {
         /// What it is about.
         regarding: Regarding,
         /// What it says.
-        said: EventText,
+        text: EventText,
     },
     /// An Event that is there happened once more.
     Series {
         /// What it is about.
         regarding: Regarding,
         /// What it says.
-        said: EventText,
+        text: EventText,
         /// The Event's name.
         event: String,
         /// How often it happened, with this time.
@@ -73,7 +73,7 @@ pub enum Regarding {
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum WriteOutcome {
     /// It is done; the name of the Event where it made one.
     Done(Option<String>),
     /// It is done, and this is what an object that was written as a whole is now.
@@ -90,7 +90,7 @@ pub enum Outcome {
 
 /// Kinds of requests that one missing permission stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum WriteKind {
     /// Annotations of Services.
     Active,
     /// Annotations of policies.
@@ -105,21 +105,21 @@ pub enum Kind {
 
 impl Write {
     /// What it says, where it is an Event.
-    pub fn said(&self) -> Option<&EventText> {
+    pub fn event_text(&self) -> Option<&EventText> {
         match self {
-            Self::Event { said, .. } | Self::Series { said, .. } => Some(said),
+            Self::Event { text, .. } | Self::Series { text, .. } => Some(text),
             Self::Active { .. } | Self::Status { .. } | Self::Node(_) => None,
         }
     }
 
     /// Its kind.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> WriteKind {
         match self {
-            Self::Active { .. } => Kind::Active,
-            Self::Status { .. } => Kind::Status,
-            Self::Node(_) => Kind::Node,
-            Self::Event { .. } => Kind::Event,
-            Self::Series { .. } => Kind::Series,
+            Self::Active { .. } => WriteKind::Active,
+            Self::Status { .. } => WriteKind::Status,
+            Self::Node(_) => WriteKind::Node,
+            Self::Event { .. } => WriteKind::Event,
+            Self::Series { .. } => WriteKind::Series,
         }
     }
 }

@@ -133,9 +133,9 @@ fn life(kind: Kind, value: &Value, why: &Unreadable) -> Option<(SubjectKey, Unre
 
 /// How an object is called; one without a namespace is in `default`.
 fn called(value: &Value) -> ObjectReference {
-    let said = |field: &str| value["metadata"][field].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    let namespace = said("namespace").unwrap_or_else(|| "default".to_owned());
-    ObjectReference::new(namespace, said("name").unwrap_or_default())
+    let member = |field: &str| value["metadata"][field].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let namespace = member("namespace").unwrap_or_else(|| "default".to_owned());
+    ObjectReference::new(namespace, member("name").unwrap_or_default())
 }
 
 fn is_text(value: &Value) -> bool {
@@ -326,10 +326,10 @@ pub fn sentence(error: &serde_saphyr::Error) -> String {
     options.snippets = serde_saphyr::SnippetMode::Off;
     // The parser has other texts for programmers.
     options.formatter = &serde_saphyr::UserMessageFormatter;
-    let said = error.without_snippet().render_with_options(options).lines().collect::<Vec<_>>().join(" ");
-    match REMEDIES.iter().find(|(part, _)| said.contains(part)) {
-        Some((_, remedy)) => format!("{said}; {remedy}"),
-        None => said,
+    let message = error.without_snippet().render_with_options(options).lines().collect::<Vec<_>>().join(" ");
+    match REMEDIES.iter().find(|(part, _)| message.contains(part)) {
+        Some((_, remedy)) => format!("{message}; {remedy}"),
+        None => message,
     }
 }
 

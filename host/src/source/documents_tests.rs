@@ -46,8 +46,8 @@ fn one_bad_object_loses_only_itself_and_is_named_with_its_place() {
     let several = read(&format!("{SERVICE}---\n{bad}\n---\n{{apiVersion: v1, kind: List, items: [null, {bad}]}}\n"));
     assert_eq!(names(&several), ["web"]);
     let why = "(Service b) cannot be read: spec.type \"Loud\" is not ClusterIP, NodePort, LoadBalancer or ExternalName";
-    let said: Vec<&str> = several.unreadable.iter().map(|(_, why)| why.as_str()).collect();
-    assert_eq!(said, [format!("document 2 {why}"), format!("document 3, item 2 {why}")]);
+    let reasons: Vec<&str> = several.unreadable.iter().map(|(_, why)| why.as_str()).collect();
+    assert_eq!(reasons, [format!("document 2 {why}"), format!("document 3, item 2 {why}")]);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn an_empty_file_is_no_state() {
 }
 
 #[test]
-fn config_maps_are_told_apart_by_their_namespaces_and_names() {
+fn config_maps_are_distinguished_by_namespace_and_name() {
     let map = |namespace: &str, name: &str, more: &str| {
         format!(
             "{{apiVersion: v1, kind: ConfigMap, metadata: {{namespace: {namespace}, name: {name}{more}}}, data: {{net-conf.json: '{{\"Network\": \"10.244.0.0/16\"}}', ClusterConfiguration: '{{networking: {{podSubnet: 10.1.0.0/16}}}}'}}}}"

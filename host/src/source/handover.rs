@@ -46,7 +46,7 @@ impl Coverage {
 pub type Asked = watch::Receiver<Option<Interest>>;
 
 /// What is wrong with the source, always the newest.
-pub type Told = watch::Receiver<Arc<[Finding]>>;
+pub type FindingsReceiver = watch::Receiver<Arc<[Finding]>>;
 
 /// The source's end.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ impl SnapshotSender {
     }
 
     /// Where that can be read.
-    pub fn findings(&self) -> Told {
+    pub fn findings(&self) -> FindingsReceiver {
         self.findings.subscribe()
     }
 }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_coalesce_while_nobody_takes() {
+    fn keys_coalesce_while_no_snapshot_is_taken() {
         let (sender, receiver) = handover();
         sender.send(update("a"));
         sender.send(update("b"));

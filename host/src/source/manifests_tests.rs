@@ -84,9 +84,9 @@ fn policies_of_another_namespace_are_none() {
     let update = fixture.scan();
     assert_eq!(update.snapshot.policies["p"].wasm.as_deref(), Some(&b"\0asm"[..]));
     assert_eq!(update.snapshot.policies.len(), 1);
-    let said: Vec<&str> = update.findings.iter().map(|finding| finding.message.as_str()).collect();
+    let messages: Vec<&str> = update.findings.iter().map(|finding| finding.message.as_str()).collect();
     let expected = "b.yaml: ConfigMap default/p is no policy here; policies are taken from namespace egressd only";
-    assert_eq!(said, [expected]);
+    assert_eq!(messages, [expected]);
 }
 
 #[test]
@@ -128,8 +128,8 @@ fn of_two_files_that_say_the_same_object_the_first_by_name_is_used() {
     fixture.write("a.yaml", WEB);
     fixture.write("b.yaml", WEB);
     let update = fixture.scan();
-    let said: Vec<&str> = update.findings.iter().map(|finding| finding.message.as_str()).collect();
-    assert_eq!(said, ["b.yaml: Service default/web is in a.yaml already, which is used; remove one of the two"]);
+    let messages: Vec<&str> = update.findings.iter().map(|finding| finding.message.as_str()).collect();
+    assert_eq!(messages, ["b.yaml: Service default/web is in a.yaml already, which is used; remove one of the two"]);
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn what_never_could_be_read_is_known_to_be_there_and_has_no_good_state() {
             let update = fixture.scan();
             let Snapshot { nodes, cluster_networks, .. } = &update.snapshot;
             let nodes = nodes.values().map(|node| node.completeness);
-            let all: Vec<_> = nodes.chain(cluster_networks.values().map(|said| said.completeness)).collect();
+            let all: Vec<_> = nodes.chain(cluster_networks.values().map(|networks| networks.completeness)).collect();
             assert_eq!(all, [Completeness::Partial]);
             let message = &update.findings[0].message;
             assert!(message.ends_with("; nothing of it is in force"), "{message}");

@@ -94,7 +94,7 @@ fn argued(node: &str, annotation: &str) -> String {
 /// those that it names.
 const MOST_OF_A_NODE_AND_BEFORE: usize = 2 * MOST_OF_A_NODE;
 
-/// What a Node's installer says now, and what it has said before. What one node says stays within its bound.
+/// What a Node's installer says now, and what it reported before. What one node says stays within its bound.
 #[must_use]
 pub fn arguments_of_both(mut new: Arguments, old: &Arguments) -> Arguments {
     for (annotation, old) in old {
@@ -107,7 +107,7 @@ pub fn arguments_of_both(mut new: Arguments, old: &Arguments) -> Arguments {
     new
 }
 
-/// What an object of this kind says now, and what it has said before.
+/// What an object of this kind says now, and what it reported before.
 #[must_use]
 pub fn of_kind_and_both(kind: Kind, new: &ClusterNetworks, old: &ClusterNetworks) -> Arc<ClusterNetworks> {
     let is_a_nodes = kind == Kind::Networks(NetworkKind::CiliumNodes);

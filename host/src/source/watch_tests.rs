@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::clock;
-use crate::source::handover::{SnapshotReceiver, Told, handover};
+use crate::source::handover::{FindingsReceiver, SnapshotReceiver, handover};
 
 /// Less than the time between two looks, so that what comes by then came by an event.
 const BY_EVENT: Duration = Duration::from_secs(3);
@@ -16,7 +16,7 @@ const BY_EVENT: Duration = Duration::from_secs(3);
 struct Followed {
     root: PathBuf,
     receiver: SnapshotReceiver,
-    findings: Told,
+    findings: FindingsReceiver,
     _dir: tempfile::TempDir,
 }
 

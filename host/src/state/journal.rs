@@ -73,7 +73,7 @@ enum FileState {
 }
 
 impl<T: Kept> Journal<T> {
-    /// As an earlier process left it. A line that cannot be read is passed over, and said: of which Service it was, is
+    /// As an earlier process left it. A line that cannot be read is passed over, and reported: of which Service it was, is
     /// unknown. A file that is unknown stays as it is.
     pub(super) fn open(path: PathBuf) -> Self {
         let beside = version::beside(&path);
@@ -152,7 +152,7 @@ impl<T: Kept> Journal<T> {
         if changes.is_empty() && self.form != Form::Torn {
             return Ok(());
         }
-        // Else a line would be appended to nothing, and what the others said be forgotten with them.
+        // Else a line would be appended to nothing, and the content of the others be forgotten with them.
         if self.path.as_ref().is_some_and(|path| !path.exists()) {
             self.form = Form::Unnamed;
         }

@@ -65,7 +65,7 @@ const POLICIES: &str = "policies";
 const PRIVATE: &str = "private";
 
 impl StateDir {
-    /// The directory as an earlier process left it. What cannot be read is passed over, and said: the Service it
+    /// The directory as an earlier process left it. What cannot be read is passed over, and reported: the Service it
     /// was about has nothing to fall back to.
     pub fn open(path: &Path) -> Self {
         let accepted = Journal::open(path.join(ACCEPTED));
@@ -113,7 +113,7 @@ impl StateDir {
         self.drafts.written().iter().map(draft).collect()
     }
 
-    /// Remembers what is other than before. A failure is said once and tried again
+    /// Remembers what is other than before. A failure is reported once and tried again
     /// with the next change; what is in force does not depend on it.
     pub fn remember(&mut self, accepted: News<Labels>, drafts: News<Draft>) {
         self.remember_accepted(accepted);
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_written_harms_nobody() {
+    fn a_directory_that_cannot_be_written_does_no_harm() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();

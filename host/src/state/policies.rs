@@ -52,7 +52,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// What an earlier process wrote; what cannot be read is passed over, and said.
+    /// What an earlier process wrote; what cannot be read is passed over, and reported.
     pub(super) fn open(path: PathBuf) -> Self {
         let mut folder =
             Self { path, written: Objects::new(), lost: BTreeSet::new(), kept: BTreeSet::new(), findings: Vec::new() };

@@ -71,8 +71,8 @@ fn name(private: PrivateDestinations) -> &'static str {
 fn read(bytes: &[u8]) -> Option<PrivateDestinations> {
     let line = bytes.split(|byte| *byte == b'\n').nth(1)?;
     let line: Value = serde_json::from_slice(line).ok()?;
-    let word = line.get("privateDestinations")?.as_str()?;
-    [PrivateDestinations::Withheld, PrivateDestinations::AsBefore].into_iter().find(|private| name(*private) == word)
+    let value = line.get("privateDestinations")?.as_str()?;
+    [PrivateDestinations::Withheld, PrivateDestinations::AsBefore].into_iter().find(|private| name(*private) == value)
 }
 
 #[cfg(test)]

@@ -95,9 +95,9 @@ impl StateThread {
     /// The same, with any disk.
     pub(crate) fn over(disk: impl Disk, known: Known) -> io::Result<Self> {
         let shared = Arc::new(Shared::new());
-        let (telling, written) = watch::channel(Written::default());
+        let (written_sender, written) = watch::channel(Written::default());
         let theirs = Arc::clone(&shared);
-        thread::Builder::new().name("state".to_owned()).spawn(move || write_all(disk, &theirs, &telling))?;
+        thread::Builder::new().name("state".to_owned()).spawn(move || write_all(disk, &theirs, &written_sender))?;
         Ok(Self { shared, written, known, due: HandOver::default(), overdue: None })
     }
 
@@ -194,7 +194,7 @@ impl Drop for StateThread {
 }
 
 /// Writes until nothing more comes. What comes while the disk is at work is one write afterwards.
-fn write_all(mut disk: impl Disk, shared: &Shared, telling: &watch::Sender<Written>) {
+fn write_all(mut disk: impl Disk, shared: &Shared, written_sender: &watch::Sender<Written>) {
     let mut failed = Promised::default();
     while let Some((newer, handed)) = shared.take() {
         let mut pending = Pending { promised: failed, drafts: News::new() };
@@ -203,10 +203,10 @@ fn write_all(mut disk: impl Disk, shared: &Shared, telling: &watch::Sender<Writt
         let has_edits = !pending.promised.accepted.is_empty();
         failed = disk.write_promised(pending.promised);
         if !has_edits {
-            telling.send_replace(Written { promised: handed, health: disk.health() });
+            written_sender.send_replace(Written { promised: handed, health: disk.health() });
         }
         disk.write_drafts(pending.drafts);
-        telling.send_replace(Written { promised: handed, health: disk.health() });
+        written_sender.send_replace(Written { promised: handed, health: disk.health() });
     }
 }
 

@@ -58,14 +58,14 @@ impl Reader {
 }
 
 /// Tries again and again until it succeeds, and reports meanwhile why it does not.
-pub async fn insist<T, E: Error>(mut attempt: impl FnMut() -> Result<T, E>, tell: impl Fn(Option<&str>)) -> T {
+pub async fn insist<T, E: Error>(mut attempt: impl FnMut() -> Result<T, E>, report: impl Fn(Option<&str>)) -> T {
     loop {
         match attempt() {
             Ok(result) => {
-                tell(None);
+                report(None);
                 return result;
             }
-            Err(error) => tell(Some(&with_causes(&error))),
+            Err(error) => report(Some(&with_causes(&error))),
         }
         sleep(PAUSE).await;
     }

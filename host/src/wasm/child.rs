@@ -36,7 +36,7 @@ const CLOCK: Duration = Duration::from_secs(60);
 const MOST_NATIVE: usize = 32 << 20;
 
 /// Bytes of what it says.
-const MOST_WORDS: usize = 4 << 10;
+const MAX_STDERR: usize = 4 << 10;
 
 /// Why there is no native code.
 pub(super) enum Failure {
@@ -87,7 +87,7 @@ pub(super) fn compile(program: &Path, bytes: &[u8], lacking: impl FnOnce(&[Lack]
         return Err(failure);
     }
     if !end.status.is_some_and(|status| status.success()) {
-        return Err(Failure::System(io::Error::other(end.words)));
+        return Err(Failure::System(io::Error::other(end.output)));
     }
     Ok(Compiled { native: end.native, took: end.took })
 }
@@ -103,7 +103,7 @@ struct End {
     /// None: it was not done in time, and killed.
     status: Option<ExitStatus>,
     native: Vec<u8>,
-    words: String,
+    output: String,
     lacks: Vec<Lack>,
     /// The processor time that it used.
     took: Duration,
@@ -126,26 +126,26 @@ fn run(program: &Path, bytes: &[u8], means: &Means) -> io::Result<End> {
     let stdout = child.0.stdout.take();
     let stderr = child.0.stderr.take();
     scope(|scope| {
-        // It may end before it has read everything; its last words say why.
+        // It may end before it has read everything; its last output says why.
         let fed = spawn(scope, move || drop(stdin.map(|mut stdin| stdin.write_all(bytes))))?;
         let native = spawn(scope, move || at_most(stdout, MOST_NATIVE))?;
-        let words = spawn(scope, move || at_most(stderr, MOST_WORDS))?;
+        let output = spawn(scope, move || at_most(stderr, MAX_STDERR))?;
         let end = wait(&mut child.0, means.clock);
         // Ends the three threads, whose pipes are closed then.
         drop(child);
         let _ = fed.join();
-        let (native, words) = (native.join().unwrap_or_default(), words.join().unwrap_or_default());
+        let (native, output) = (native.join().unwrap_or_default(), output.join().unwrap_or_default());
         let (status, took) = end?;
-        let (lacks, words) = separated(&String::from_utf8_lossy(&words));
-        Ok(End { status, native, words, lacks, took })
+        let (lacks, output) = separated(&String::from_utf8_lossy(&output));
+        Ok(End { status, native, output, lacks, took })
     })
 }
 
 /// What it lacks, and everything else that it says.
-fn separated(words: &str) -> (Vec<Lack>, String) {
-    let lacks = words.lines().filter_map(Lack::read).collect();
-    let words: Vec<&str> = words.lines().filter(|line| Lack::read(line).is_none()).collect();
-    (lacks, words.join("\n").trim().to_owned())
+fn separated(output: &str) -> (Vec<Lack>, String) {
+    let lacks = output.lines().filter_map(Lack::read).collect();
+    let output: Vec<&str> = output.lines().filter(|line| Lack::read(line).is_none()).collect();
+    (lacks, output.join("\n").trim().to_owned())
 }
 
 fn start(program: &Path, room: Room) -> io::Result<Child> {
@@ -211,7 +211,7 @@ fn duration(time: libc::timeval) -> Duration {
 fn cause(end: &End, room: Room) -> Option<Failure> {
     let failed = end.status.is_some_and(|status| !status.success());
     // Rust's last line before it aborts, and the error of those who ask for memory and take no for an answer.
-    let starved = ["memory allocation of", "out of memory"].iter().any(|line| end.words.contains(line));
+    let starved = ["memory allocation of", "out of memory"].iter().any(|line| end.output.contains(line));
     match room.limit {
         _ if !failed || !starved => fault(end).map(Failure::InvalidComponent),
         Some(limit) => Some(Failure::NoRoom(NoRoom::UsedUp { limit })),
@@ -233,10 +233,10 @@ fn fault(end: &End) -> Option<InvalidComponent> {
         (Some(Signal::XCPU), _) => Some(InvalidComponent::Time { most: CPU }),
         (Some(Signal::SYS), _) => Some(InvalidComponent::Reached),
         (Some(Signal::ABORT | Signal::SEGV | Signal::BUS | Signal::ILL), _) | (None, Some(PANICKED)) => {
-            Some(InvalidComponent::GaveUp { what: end.words.lines().take(2).collect::<Vec<_>>().join(" ") })
+            Some(InvalidComponent::GaveUp { what: end.output.lines().take(2).collect::<Vec<_>>().join(" ") })
         }
         (Some(signal), _) => Some(InvalidComponent::Killed { signal: signal.as_raw() }),
-        (None, Some(REFUSED)) => Some(InvalidComponent::Told(end.words.clone())),
+        (None, Some(REFUSED)) => Some(InvalidComponent::Rejected(end.output.clone())),
         (None, Some(_) | None) => None,
     }
 }
@@ -278,16 +278,16 @@ mod tests {
         fs::write(&program, "#!/bin/sh\necho \"$@\" >&2\n").unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
         let room = Room { bytes: 300 << 20, limit: Some(512 << 20) };
-        assert_eq!(run(&program, &[], &Means { room, clock: CLOCK }).unwrap().words, "compile-policy 314572800");
+        assert_eq!(run(&program, &[], &Means { room, clock: CLOCK }).unwrap().output, "compile-policy 314572800");
     }
 
     #[test]
     fn a_child_that_talks_without_an_end_is_cut_off() {
         let end = script("#!/bin/sh\nwhile :; do echo no end >&2; done\n", Duration::from_secs(1));
-        assert!(end.words.len() <= MOST_WORDS + 1, "{}", end.words.len());
+        assert!(end.output.len() <= MAX_STDERR + 1, "{}", end.output.len());
     }
 
-    fn words(end: &End) -> String {
+    fn output(end: &End) -> String {
         match cause(end, AMPLE) {
             Some(Failure::InvalidComponent(invalid_component)) => invalid_component.to_string(),
             Some(Failure::NoRoom(_) | Failure::System(_)) | None => panic!("the component is not to blame"),
@@ -295,15 +295,15 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_kills_is_said_to_be_killed() {
+    fn a_child_that_the_kernel_kills_is_reported_as_killed() {
         let end = script("#!/bin/sh\nkill -KILL $$\n", CLOCK);
-        let words = words(&end);
-        assert!(words.starts_with("compiling it was ended by the kernel with signal 9"), "{words}");
+        let output = output(&end);
+        assert!(output.starts_with("compiling it was ended by the kernel with signal 9"), "{output}");
     }
 
     #[test]
-    fn what_ran_out_of_memory_or_of_a_stack_is_told_apart() {
-        let died = |words: &str| script(&format!("#!/bin/sh\necho '{words}' >&2\nkill -ABRT $$\n"), CLOCK);
+    fn running_out_of_memory_and_out_of_stack_are_distinguished() {
+        let died = |output: &str| script(&format!("#!/bin/sh\necho '{output}' >&2\nkill -ABRT $$\n"), CLOCK);
         let full = died("memory allocation of 64 bytes failed");
         assert!(matches!(
             cause(&full, AMPLE),
@@ -314,10 +314,10 @@ mod tests {
         assert!(blamed.to_string().contains("the limit of egressd's container, 512 MiB, leaves"), "{blamed}");
         let refused = script("#!/bin/sh\necho 'cannot read the component: out of memory' >&2\nexit 1\n", CLOCK);
         assert!(matches!(cause(&refused, cramped), Some(Failure::NoRoom(_))));
-        let words = words(&died("thread main has overflowed its stack"));
+        let output = output(&died("thread main has overflowed its stack"));
         assert!(
-            words.ends_with("defect of the compiler and not of egressd: thread main has overflowed its stack"),
-            "{words}"
+            output.ends_with("defect of the compiler and not of egressd: thread main has overflowed its stack"),
+            "{output}"
         );
     }
 

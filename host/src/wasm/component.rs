@@ -52,8 +52,8 @@ pub fn load(engine: &Engine, compiler: &Compiler, bytes: &[u8], name: &str, sett
 pub fn configure(module: &Module, name: &str, settings: &str) -> Result<Loaded, Error> {
     let guest = Guest::new(&module.engine, name);
     let question = |source| Error::Question { policy: name.to_owned(), source };
-    let told = told_about(&guest, module, settings).map_err(question)?;
-    if let Some(reasons) = errors(&told) {
+    let findings = settings_findings(&guest, module, settings).map_err(question)?;
+    if let Some(reasons) = errors(&findings) {
         return Err(Error::Settings { policy: name.to_owned(), reasons });
     }
     let description = describe(&guest, module, settings).map_err(question)?;
@@ -73,11 +73,11 @@ pub fn configure(module: &Module, name: &str, settings: &str) -> Result<Loaded, 
 /// # Errors
 /// When it fails; the error names the policy.
 pub fn check_settings(module: &Module, name: &str, settings: &str) -> Result<Vec<Finding>, Error> {
-    let told = told_about(&Guest::new(&module.engine, name), module, settings);
-    told.map_err(|source| Error::Question { policy: name.to_owned(), source })
+    let findings = settings_findings(&Guest::new(&module.engine, name), module, settings);
+    findings.map_err(|source| Error::Question { policy: name.to_owned(), source })
 }
 
-fn told_about(guest: &Guest, module: &Module, settings: &str) -> Result<Vec<Finding>, PolicyFailure> {
+fn settings_findings(guest: &Guest, module: &Module, settings: &str) -> Result<Vec<Finding>, PolicyFailure> {
     match module.contract() {
         Version::V0_1 => ask::check_settings::<V0_1>(guest, &module.functions, settings),
         Version::V0_2 => ask::check_settings::<V0_2>(guest, &module.functions, settings),
@@ -92,8 +92,8 @@ fn describe(guest: &Guest, module: &Module, settings: &str) -> Result<Descriptio
 }
 
 /// Why a policy refuses its settings, as one line; none when it takes them.
-fn errors(told: &[Finding]) -> Option<String> {
-    let errors = told.iter().filter(|finding| finding.severity == Severity::Error);
+fn errors(findings: &[Finding]) -> Option<String> {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
     let reasons: Vec<&str> = errors.map(|finding| finding.message.as_str()).collect();
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }

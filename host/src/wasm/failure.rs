@@ -6,8 +6,8 @@ use wasmtime::{Trap, WasmBacktrace};
 use super::imports::{Call, MOST_LINES, MOST_LOGGED};
 use super::limits::Limits;
 
-/// How much of a policy's last words a sentence carries, in bytes.
-const LAST_WORDS: usize = 500;
+/// How much of a policy's last log line a message carries, in bytes.
+const MAX_LAST_LINE: usize = 500;
 
 /// So many equal functions in a trace are a recursion.
 const RECURSION: usize = 8;
@@ -24,8 +24,8 @@ pub(super) fn kind(error: &wasmtime::Error) -> FailureKind {
 /// What went wrong in a call, without a full stop.
 pub(super) fn reason(error: &wasmtime::Error, call: &Call, limits: &Limits) -> String {
     let what = what(error, call, limits);
-    match &call.last_words {
-        Some(words) => format!("{what}; its last log line: {}", &words[..words.floor_char_boundary(LAST_WORDS)]),
+    match &call.last_log_line {
+        Some(line) => format!("{what}; its last log line: {}", &line[..line.floor_char_boundary(MAX_LAST_LINE)]),
         None => what,
     }
 }

@@ -38,7 +38,7 @@ pub(super) struct Call {
     /// It logs without an end.
     pub(super) floods: bool,
     /// The last line that it logged, for the case that it fails: a panic is reported there.
-    pub(super) last_words: Option<String>,
+    pub(super) last_log_line: Option<String>,
     /// The bytes of memory that it asked for and did not get.
     pub(super) refused_memory: Option<usize>,
 }
@@ -53,7 +53,7 @@ impl Call {
             lines: 0,
             logged: 0,
             floods: false,
-            last_words: None,
+            last_log_line: None,
             refused_memory: None,
         }
     }
@@ -72,7 +72,7 @@ impl Call {
             Level::Warn => warn!(%policy, text, "policy log"),
             Level::Error => error!(%policy, text, "policy log"),
         }
-        self.last_words = Some(text);
+        self.last_log_line = Some(text);
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What can be said of a component before it is compiled: what is in it, and whether that is within bounds.
+//! What can be known of a component before it is compiled: what is in it, and whether that is within bounds.
 
 use wasmparser::{Encoding, Validator, WasmFeatures};
 

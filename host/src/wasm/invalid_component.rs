@@ -239,12 +239,12 @@ pub enum InvalidComponent {
     /// A defect of the compiler: it panicked, or its stack was too small.
     #[error("the compiler gave up on it, which is a defect of the compiler and not of egressd: {what}")]
     GaveUp {
-        /// Its last words.
+        /// Its last output.
         what: String,
     },
-    /// One of the sentences above, in the words of the child.
+    /// One of the sentences above, as the child wrote it.
     #[error("{0}")]
-    Told(String),
+    Rejected(String),
 }
 
 impl InvalidComponent {
@@ -284,7 +284,7 @@ impl InvalidComponent {
             | Self::Compiler { .. }
             | Self::NativeLarge { .. }
             | Self::Reached
-            | Self::Told(_) => false,
+            | Self::Rejected(_) => false,
         }
     }
 }

@@ -10,14 +10,14 @@ use egressd_core::finding::{Finding, Severity};
 pub enum Lack {
     /// They stay.
     Capabilities {
-        /// What the kernel said.
+        /// The error number of the kernel.
         errno: i32,
     },
     /// No kernel before 5.13 has it, it can be off, and a container's own filter can forbid it.
     Landlock,
     /// The kernel was built without, or a container's own filter forbids it.
     Filter {
-        /// What the kernel said.
+        /// The error number of the kernel.
         errno: i32,
     },
 }

@@ -40,7 +40,7 @@ impl Policy for OnePort {
         let (kept, gone): (Vec<Rule>, Vec<Rule>) = rules
             .into_iter()
             .partition(|rule| ports(rule, settings.port).next().is_some());
-        let told: Vec<Diagnostic> = gone
+        let findings: Vec<Diagnostic> = gone
             .iter()
             .map(|rule| nothing_left(rule, settings.port))
             .collect();
@@ -49,7 +49,7 @@ impl Policy for OnePort {
             .map(|rule| narrow(rule, settings.port))
             .collect();
         match narrowed.and_then(|rules| draft.with_rules(rules)) {
-            Ok(draft) => Outcome::plan(draft).with(told),
+            Ok(draft) => Outcome::plan(draft).with(findings),
             Err(error) => Outcome::deny(vec![error.into()]),
         }
     }

@@ -34,7 +34,7 @@ fn whys(report: &Report) -> Vec<&Why> {
 fn clean_takes_the_tables_of_its_own_instance_in_both_families_and_its_lock() {
     let (dir, job) = job(Scope::Own);
     ended(&job, &Instance::Default);
-    let mut tables = FakeTables::default().owned(&Instance::Default, Owner::Nobody).owned(&named("a"), Owner::Nobody);
+    let mut tables = FakeTables::default().owned(&Instance::Default, Owner::None).owned(&named("a"), Owner::None);
     let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
     assert_eq!((report.removed.len(), report.outcome()), (2, Outcome::Cleaned));
     assert_eq!(tables.names(), ["kube_vip_a_v4", "kube_vip_a_v6"]);
@@ -51,7 +51,7 @@ fn all_takes_what_every_ended_instance_left_and_only_that() {
         ended(&job, instance);
     }
     ended(&job, &named("without-tables"));
-    let report = job.carry_out(&mut tables.owned(&named("b"), Owner::Nobody), &BTreeSet::new()).unwrap();
+    let report = job.carry_out(&mut tables.owned(&named("b"), Owner::None), &BTreeSet::new()).unwrap();
     assert_eq!((report.removed.len(), report.outcome()), (12, Outcome::Cleaned), "{report:?}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "a lock is left");
 }
@@ -62,8 +62,7 @@ fn a_table_of_a_newer_layout_stays_with_its_lock_unless_it_is_to_go() {
     for instance in [Instance::Default, named("a")] {
         ended(&job, &instance);
     }
-    let mut tables =
-        FakeTables::default().newer(&Instance::Default).newer(&named("a")).owned(&named("b"), Owner::Nobody);
+    let mut tables = FakeTables::default().newer(&Instance::Default).newer(&named("a")).owned(&named("b"), Owner::None);
     let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
     assert_eq!(tables.names(), ["kube_vip_v4", "kube_vip_v6", "kube_vip_a_v4", "kube_vip_a_v6"]);
     assert!(whys(&report).iter().all(|why| matches!(why, Why::Newer(_))), "{report:?}");
@@ -97,7 +96,7 @@ fn what_another_program_made_stays_and_is_no_failure() {
 #[test]
 fn a_table_that_is_owned_stays_and_the_others_go() {
     let (_dir, job) = job(Scope::All);
-    let mut tables = FakeTables::default().owned(&Instance::Default, Owner::Other(7)).owned(&named("a"), Owner::Nobody);
+    let mut tables = FakeTables::default().owned(&Instance::Default, Owner::Other(7)).owned(&named("a"), Owner::None);
     let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
     assert_eq!(tables.names(), ["kube_vip_v4", "kube_vip_v6"]);
     assert_eq!(whys(&report), [&Why::InUse(Sign::Owner(7)); 2]);
@@ -109,7 +108,7 @@ fn a_table_of_ours_whose_lock_is_held_stays_and_the_lock_too() {
     let (_dir, job) = job(Scope::Own);
     let job = Job { own: named("a"), ..job };
     let _living = job.locks.hold(&named("a")).unwrap();
-    let mut tables = FakeTables::default().unowned(&named("a")).owned(&named("b"), Owner::Nobody);
+    let mut tables = FakeTables::default().unowned(&named("a")).owned(&named("b"), Owner::None);
     let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
     assert_eq!(whys(&report), [&Why::InUse(Sign::Lock); 2]);
     assert!(tables.names().contains(&"kube_vip_a_v4") && job.locks.path_of(&named("a")).exists());
@@ -122,7 +121,7 @@ fn what_another_instance_looks_after_stays_and_nothing_is_left_to_do_about_it() 
     let mut tables = FakeTables::default()
         .unowned(&named("a"))
         .owned(&named("b"), Owner::Other(7))
-        .owned(&Instance::Default, Owner::Nobody);
+        .owned(&Instance::Default, Owner::None);
     let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
     assert_eq!((report.outcome(), report.removed.len(), report.notes.len()), (Outcome::Cleaned, 2, 4), "{report:?}");
     assert_eq!(report.living, BTreeSet::from([named("a"), named("b")]));
@@ -134,7 +133,7 @@ fn what_another_instance_looks_after_stays_and_nothing_is_left_to_do_about_it() 
 #[test]
 fn what_was_seen_to_live_is_not_taken_by_another_try() {
     let (_dir, job) = job(Scope::All);
-    let mut tables = FakeTables::default().owned(&named("a"), Owner::Nobody).owned(&named("b"), Owner::Nobody);
+    let mut tables = FakeTables::default().owned(&named("a"), Owner::None).owned(&named("b"), Owner::None);
     let report = job.carry_out(&mut tables, &BTreeSet::from([named("a"), Instance::Default])).unwrap();
     assert_eq!((report.removed.len(), tables.names()), (2, vec!["kube_vip_a_v4", "kube_vip_a_v6"]));
 }
@@ -147,7 +146,7 @@ fn about_another_instance_unknown_is_not_free() {
             fs::write(dir.path().join("file"), "").unwrap();
             job.locks = LockDir::new(dir.path().join("file"));
         }
-        let mut tables = FakeTables::default().unowned(&named("a")).owned(&named("b"), Owner::Nobody);
+        let mut tables = FakeTables::default().unowned(&named("a")).owned(&named("b"), Owner::None);
         let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
         assert_eq!(tables.names(), ["kube_vip_a_v4", "kube_vip_a_v6"]);
         assert!(matches!(whys(&report)[..], [Why::Unclear { .. }, Why::Unclear { .. }]), "{report:?}");
@@ -180,7 +179,7 @@ fn what_is_shown_is_what_would_be_removed_and_nothing_is() {
     ended(&job, &named("a"));
     let mut tables = FakeTables::default()
         .unowned(&Instance::Default)
-        .owned(&named("a"), Owner::Nobody)
+        .owned(&named("a"), Owner::None)
         .owned(&named("b"), Owner::Other(7))
         .newer(&named("c"));
     let (names, files) = (tables.names().len(), fs::read_dir(dir.path()).unwrap().count());

@@ -56,7 +56,7 @@ pub struct Document {
 pub struct Table {
     /// As nft calls it.
     pub name: String,
-    /// `egressd` (this one), `port N` (another process, by its netlink port) or `nobody`.
+    /// `egressd` (this one), `port N` (another process, by its netlink port) or `none`.
     pub owner: String,
     /// Whether it outlives its owner; owners and this are Linux 6.9's.
     pub persists: bool,
@@ -134,7 +134,7 @@ impl Document {
 /// Findings about the source, the loading of policies, egressd itself, the node, and what other processes left.
 fn findings(newest: &DaemonState) -> Vec<FindingDocument> {
     let round = newest.in_force.iter().flat_map(|round| &round.overview.findings);
-    newest.standing().map(|finding| told(&finding)).chain(round.map(told)).collect()
+    newest.standing().map(|finding| finding_document(&finding)).chain(round.map(finding_document)).collect()
 }
 
 /// None while the policies have not answered about it.
@@ -154,7 +154,7 @@ fn service(survey: Option<&Survey>, key: &SubjectKey, shown: &Shown) -> Option<S
         connections: survey.map(|survey| counted(survey).unwrap_or_default()),
         policy: status.policy.clone(),
         changed: Some(Moment::from(*since).to_string()),
-        findings: status.findings.iter().map(told).collect(),
+        findings: status.findings.iter().map(finding_document).collect(),
         shadows: status.shadows.iter().map(Shadow::of).collect(),
     })
 }
@@ -163,12 +163,12 @@ fn table(table: &SurveyedTable) -> Table {
     let owner = match table.owner {
         Owner::Us => "egressd".to_owned(),
         Owner::Other(port) => format!("port {port}"),
-        Owner::Nobody => "nobody".to_owned(),
+        Owner::None => "none".to_owned(),
     };
     Table { name: table.id.to_string(), owner, persists: table.persists }
 }
 
-fn told(finding: &Finding) -> FindingDocument {
+fn finding_document(finding: &Finding) -> FindingDocument {
     let Finding { severity, code, message, span: _, policy, rule } = finding;
     FindingDocument {
         severity: severity.to_string(),

@@ -7,7 +7,7 @@ use egressd_core::policy::{Need, OnFailure};
 use egressd_core::status::ShadowStatus;
 use serde::{Deserialize, Serialize};
 
-use super::{FindingDocument, told};
+use super::{FindingDocument, finding_document};
 use crate::policies::PolicyReport;
 
 /// One policy.
@@ -114,7 +114,7 @@ impl Shadow {
             state: status.state.to_string(),
             added: rules(&status.added),
             removed: rules(&status.removed),
-            findings: status.findings.iter().map(told).collect(),
+            findings: status.findings.iter().map(finding_document).collect(),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn outwards(pod: IpAddr) -> Packet {
     Packet::new(pod, a("198.51.100.7"))
 }
 
-/// Whether all of a Service's newest state is said to be in force.
+/// Whether all of a Service's newest state is reported as in force.
 fn is_claimed(status: &SubjectStatus) -> bool {
     !status.is_held_back() && status.findings.iter().all(|finding| finding.code != UNDER_WAY)
 }
@@ -57,7 +57,7 @@ impl Claims {
         }
     }
 
-    /// The pods of which it is said what becomes of them: those of no Service that waits for the kernel.
+    /// The pods that are reported on: those of no Service that waits for the kernel.
     fn claimed(&self, in_force: &Round, waiting: &BTreeSet<SubjectKey>) -> BTreeSet<IpAddr> {
         let sources = |service: &PlannedSubject| -> Vec<IpAddr> {
             service.rules.iter().flat_map(|rule| rule.sources().to_vec()).collect()

@@ -137,7 +137,7 @@ impl Actor {
 }
 
 fn refused() -> Error {
-    let source = Refusal { errno: libc::ENOMEM, words: None, others: 0 };
+    let source = Refusal { errno: libc::ENOMEM, message: None, others: 0 };
     Error::Refused { action: "do what a test forbids".to_owned(), source }
 }
 

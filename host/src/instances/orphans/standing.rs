@@ -33,10 +33,10 @@ pub fn standing<'a>(table: &ListedTable, life: &'a Life) -> TableState<'a> {
     match (table.owner, life) {
         (Owner::Us, _) => TableState::InUse(Sign::Ours),
         (Owner::Other(port), _) => TableState::InUse(Sign::Owner(port)),
-        (Owner::Nobody, Life::Lives) => TableState::InUse(Sign::Lock),
-        (Owner::Nobody, Life::Ended) => TableState::Orphaned,
-        (Owner::Nobody, Life::Unknown(_)) if table.persists => TableState::Orphaned,
-        (Owner::Nobody, Life::Unknown(error)) => TableState::Unclear(error),
+        (Owner::None, Life::Lives) => TableState::InUse(Sign::Lock),
+        (Owner::None, Life::Ended) => TableState::Orphaned,
+        (Owner::None, Life::Unknown(_)) if table.persists => TableState::Orphaned,
+        (Owner::None, Life::Unknown(error)) => TableState::Unclear(error),
     }
 }
 
@@ -60,7 +60,7 @@ mod tests {
 
     /// Every table that there can be, and everything that a lock can show.
     fn all() -> impl Iterator<Item = (ListedTable, Life)> {
-        let owners = [Owner::Us, Owner::Other(7), Owner::Nobody];
+        let owners = [Owner::Us, Owner::Other(7), Owner::None];
         owners.into_iter().flat_map(|owner| [true, false].map(|persists| (owner, persists))).flat_map(
             |(owner, persists)| {
                 let absent = lock::Error::Absent { path: "/x".into() };
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn an_owner_or_a_held_lock_protects_a_table() {
         for (table, life) in all() {
-            let lives = table.owner != Owner::Nobody || matches!(life, Life::Lives);
+            let lives = table.owner != Owner::None || matches!(life, Life::Lives);
             let in_use = matches!(standing(&table, &life), TableState::InUse(_));
             assert_eq!(in_use, lives, "{table:?} {life:?}");
         }
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn without_owners_unknown_is_not_free() {
-        for (table, life) in all().filter(|(table, _)| !table.persists && table.owner == Owner::Nobody) {
+        for (table, life) in all().filter(|(table, _)| !table.persists && table.owner == Owner::None) {
             let orphaned = matches!(standing(&table, &life), TableState::Orphaned);
             assert_eq!(orphaned, matches!(life, Life::Ended), "{life:?}");
         }

@@ -46,13 +46,13 @@ impl Stage {
 
 #[test]
 fn a_table_without_its_egressd_is_orphaned_in_each_family() {
-    let tables = FakeTables::default().owned(&named("a"), Owner::Nobody).owned(&named("b"), Owner::Other(7));
+    let tables = FakeTables::default().owned(&named("a"), Owner::None).owned(&named("b"), Owner::Other(7));
     assert_eq!(Stage::new(tables).orphans(), ["kube_vip_a_v4", "kube_vip_a_v6"]);
 }
 
 #[test]
 fn a_table_counts_only_after_a_while_and_from_the_moment_on_at_which_it_may() {
-    let mut stage = Stage::new(FakeTables::default().owned(&named("a"), Owner::Nobody));
+    let mut stage = Stage::new(FakeTables::default().owned(&named("a"), Owner::None));
     assert_eq!(stage.watcher.look(stage.now).unwrap(), []);
     assert_eq!(stage.watcher.pause(stage.now), GRACE);
     assert_eq!(stage.watcher.look(stage.now + GRACE).unwrap().len(), 2);
@@ -61,9 +61,9 @@ fn a_table_counts_only_after_a_while_and_from_the_moment_on_at_which_it_may() {
 
 #[test]
 fn an_egressd_that_is_replaced_in_between_leaves_no_orphan() {
-    let mut stage = Stage::new(FakeTables::default().owned(&named("a"), Owner::Nobody));
+    let mut stage = Stage::new(FakeTables::default().owned(&named("a"), Owner::None));
     let restart = |owner| FakeTables::default().owned(&named("a"), owner);
-    for owner in [Owner::Nobody, Owner::Other(7), Owner::Nobody] {
+    for owner in [Owner::None, Owner::Other(7), Owner::None] {
         stage.watcher.tables = restart(owner);
         assert_eq!(stage.watcher.look(stage.now).unwrap(), []);
         stage.now += GRACE;
@@ -90,14 +90,14 @@ fn without_owners_the_lock_decides_and_unknown_is_not_free() {
 
 #[test]
 fn an_egressd_that_is_beginning_has_its_lock_before_it_owns_its_tables() {
-    let mut stage = Stage::new(FakeTables::default().owned(&named("a"), Owner::Nobody));
+    let mut stage = Stage::new(FakeTables::default().owned(&named("a"), Owner::None));
     let _lock = stage.watcher.locks.hold(&named("a")).unwrap();
     assert_eq!(stage.orphans(), [""; 0]);
 }
 
 #[test]
 fn what_another_program_made_and_what_is_our_own_is_none() {
-    let tables = FakeTables::default().foreign(&named("a")).owned(&Instance::Default, Owner::Nobody);
+    let tables = FakeTables::default().foreign(&named("a")).owned(&Instance::Default, Owner::None);
     let mut stage = Stage::new(tables.marked(Family::Ipv4, "strange")).ended(&named("a"));
     assert_eq!(stage.orphans(), [""; 0]);
 }
@@ -121,7 +121,7 @@ fn two_that_live_side_by_side_are_no_orphans_to_each_other() {
 
 #[test]
 fn what_is_found_is_news_once_and_so_is_its_end() {
-    let mut stage = Stage::new(FakeTables::default().owned(&named("a"), Owner::Nobody));
+    let mut stage = Stage::new(FakeTables::default().owned(&named("a"), Owner::None));
     assert_eq!(stage.watcher.news(stage.now), None);
     let later = stage.now + GRACE;
     assert_eq!(stage.watcher.news(later).unwrap().len(), 2);

@@ -241,9 +241,9 @@ fn leads_to_one(index: u32, route: &netlink::Message<'_>) -> ControlFlow<Result<
     }
 }
 
-/// Which of all interfaces lead to a gateway by what is said, for tests; none when it could be any.
+/// Which of all interfaces lead to a gateway as a datagram reports, for tests; none when it could be any.
 #[cfg(feature = "testkit")]
-pub(super) fn said_to_lead_to_one(datagram: &[u8]) -> Result<Option<BTreeSet<u32>>, Error> {
+pub(super) fn reported_gateway_interfaces(datagram: &[u8]) -> Result<Option<BTreeSet<u32>>, Error> {
     let mut found = BTreeSet::new();
     for message in messages(datagram) {
         match message?.event {

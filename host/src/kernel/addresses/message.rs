@@ -16,7 +16,7 @@ const LINK_HEADER: usize = 16;
 const ADDRESS_HEADER: usize = 8;
 /// `IFLA_IFNAME` (linux/if_link.h).
 const IFLA_IFNAME: u16 = 3;
-/// What is said about next hops that are objects of their own (linux/rtnetlink.h).
+/// Messages about next hops that are objects of their own (linux/rtnetlink.h).
 const RTM_NEWNEXTHOP: u16 = 104;
 const RTM_DELNEXTHOP: u16 = 105;
 
@@ -197,7 +197,7 @@ mod tests {
         [&length[..], &kind.to_ne_bytes(), &[0; 10], &payload].concat()
     }
 
-    fn told(bytes: &[u8]) -> Event {
+    fn parsed(bytes: &[u8]) -> Event {
         messages(bytes).next().unwrap().unwrap().event
     }
 
@@ -205,13 +205,13 @@ mod tests {
     fn ipv6(flags: u32) -> Event {
         let header = [libc::AF_INET6 as u8, 128, flags as u8, 0, 7, 0, 0, 0];
         let attributes = [(libc::IFA_ADDRESS, &[1; 16][..]), (libc::IFA_FLAGS, &flags.to_ne_bytes())];
-        told(&message(libc::RTM_NEWADDR, &header, &attributes))
+        parsed(&message(libc::RTM_NEWADDR, &header, &attributes))
     }
 
     /// What the kernel says of an address with this prefix, and of the one at the other end.
     fn network(family: i32, prefix: u8, attributes: &[(u16, &[u8])]) -> Option<String> {
         let header = [family as u8, prefix, 0, 0, 7, 0, 0, 0];
-        let Event::Address(_, _, network) = told(&message(libc::RTM_NEWADDR, &header, attributes)) else { panic!() };
+        let Event::Address(_, _, network) = parsed(&message(libc::RTM_NEWADDR, &header, attributes)) else { panic!() };
         network.map(|network| network.to_string())
     }
 
@@ -230,18 +230,18 @@ mod tests {
         for (flags, expected) in [(0, LinkState::Nowhere), (1, LinkState::Up), (1 | 8, LinkState::Nowhere)] {
             let mut header = link_header(libc::AF_UNSPEC);
             header[8] = flags;
-            let told = told(&message(libc::RTM_NEWLINK, &header, &[(IFLA_IFNAME, b"a\0")]));
-            assert_eq!(told, Event::Link { index: 7, name: "a".to_owned(), state: expected }, "{flags}");
+            let event = parsed(&message(libc::RTM_NEWLINK, &header, &[(IFLA_IFNAME, b"a\0")]));
+            assert_eq!(event, Event::Link { index: 7, name: "a".to_owned(), state: expected }, "{flags}");
         }
     }
 
     #[test]
     fn a_route_that_takes_the_place_of_another_could_have_led_anywhere() {
         let mut route = message(libc::RTM_NEWROUTE, &[0; 12], &[]);
-        assert_eq!(told(&route), Event::Route(Gateways::By(vec![])));
+        assert_eq!(parsed(&route), Event::Route(Gateways::By(vec![])));
         route[6..8].copy_from_slice(&(libc::NLM_F_REPLACE as u16).to_ne_bytes());
-        assert_eq!(told(&route), Event::Route(Gateways::Somewhere));
-        assert_eq!(told(&message(RTM_NEWNEXTHOP, &[0; 8], &[])), Event::Route(Gateways::Somewhere));
+        assert_eq!(parsed(&route), Event::Route(Gateways::Somewhere));
+        assert_eq!(parsed(&message(RTM_NEWNEXTHOP, &[0; 8], &[])), Event::Route(Gateways::Somewhere));
     }
 
     fn link_header(family: i32) -> [u8; LINK_HEADER] {
@@ -264,15 +264,15 @@ mod tests {
         let header = [libc::AF_INET as u8, 32, 0, 0, 7, 0, 0, 0];
         let network = Some((32, IpAddr::from([10, 0, 0, 2])));
         let place = Place { index: 7, local: IpAddr::from([10, 0, 0, 1]), network };
-        assert_eq!(told(&message(libc::RTM_DELADDR, &header, &attributes)), Event::AddressGone(place));
+        assert_eq!(parsed(&message(libc::RTM_DELADDR, &header, &attributes)), Event::AddressGone(place));
     }
 
     #[test]
     fn a_link_that_leaves_a_bridge_is_not_gone() {
         let left = message(libc::RTM_DELLINK, &link_header(libc::AF_BRIDGE), &[(IFLA_IFNAME, b"eth0\0")]);
-        assert_eq!(told(&left), Event::Other);
+        assert_eq!(parsed(&left), Event::Other);
         let gone = message(libc::RTM_DELLINK, &link_header(libc::AF_UNSPEC), &[(IFLA_IFNAME, b"eth0\0")]);
-        assert_eq!(told(&gone), Event::LinkGone { index: 7 });
+        assert_eq!(parsed(&gone), Event::LinkGone { index: 7 });
     }
 
     #[test]

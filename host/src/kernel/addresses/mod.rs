@@ -91,7 +91,7 @@ pub fn read() -> Result<Known, Error> {
     Ok(Listener::begin()?.known())
 }
 
-/// What would be known if the kernel said this, for tests that want answers no kernel gives.
+/// What would be known if the kernel sent this, for tests that want answers no kernel gives.
 ///
 /// # Errors
 /// At the first message that makes no sense.
@@ -101,7 +101,7 @@ pub fn known_after(datagram: &[u8]) -> Result<Known, Error> {
     for message in messages(datagram) {
         interfaces.take(message?.event);
     }
-    let lead_to_one = gateways::said_to_lead_to_one(datagram)?;
+    let lead_to_one = gateways::reported_gateway_interfaces(datagram)?;
     let leads_to_none = |index| lead_to_one.as_ref().is_some_and(|interfaces| !interfaces.contains(&index));
     Ok(Known { held: interfaces.held(), connected: interfaces.connected(leads_to_none) })
 }

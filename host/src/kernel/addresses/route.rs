@@ -15,13 +15,13 @@ const RTA_NH_ID: u16 = 30;
 pub(super) enum Gateways {
     /// By these interfaces, which may be none.
     By(Vec<u32>),
-    /// It is not said by which.
+    /// The kernel does not report by which.
     Somewhere,
 }
 
 /// What one route or one of its hops says.
 #[derive(Debug, Default)]
-struct Said {
+struct RouteAttributes {
     interface: Option<u32>,
     has_gateway: bool,
     has_object: bool,
@@ -31,29 +31,29 @@ struct Said {
 
 /// None when the message is shorter than it must be.
 pub(super) fn gateways(payload: &[u8]) -> Option<Gateways> {
-    let said = said(payload.get(ROUTE_HEADER..)?)?;
-    let own = said.interface.filter(|_| said.has_gateway);
+    let route = parse(payload.get(ROUTE_HEADER..)?)?;
+    let own = route.interface.filter(|_| route.has_gateway);
     // Where the kernel shows what is in an object, it shows an interface (`nexthop_compat_mode`).
-    let is_hidden = said.has_object && said.interface.is_none() && said.by_hops.is_none();
-    let unnamed = said.has_gateway && said.interface.is_none();
+    let is_hidden = route.has_object && route.interface.is_none() && route.by_hops.is_none();
+    let unnamed = route.has_gateway && route.interface.is_none();
     if is_hidden || unnamed {
         return Some(Gateways::Somewhere);
     }
-    Some(Gateways::By(said.by_hops.into_iter().flatten().chain(own).collect()))
+    Some(Gateways::By(route.by_hops.into_iter().flatten().chain(own).collect()))
 }
 
-fn said(attributes: &[u8]) -> Option<Said> {
-    let mut said = Said::default();
+fn parse(attributes: &[u8]) -> Option<RouteAttributes> {
+    let mut route = RouteAttributes::default();
     for (kind, value) in Attributes(attributes) {
         match kind {
-            libc::RTA_OIF => said.interface = Some(u32::from_ne_bytes(array(value, 0)?)),
-            libc::RTA_GATEWAY | RTA_VIA => said.has_gateway = true,
-            libc::RTA_MULTIPATH => said.by_hops = Some(by_hops(value)?),
-            RTA_NH_ID => said.has_object = true,
+            libc::RTA_OIF => route.interface = Some(u32::from_ne_bytes(array(value, 0)?)),
+            libc::RTA_GATEWAY | RTA_VIA => route.has_gateway = true,
+            libc::RTA_MULTIPATH => route.by_hops = Some(by_hops(value)?),
+            RTA_NH_ID => route.has_object = true,
             _ => {}
         }
     }
-    Some(said)
+    Some(route)
 }
 
 /// The interfaces of those hops that are gateways.
@@ -62,7 +62,7 @@ fn by_hops(mut hops: &[u8]) -> Option<Vec<u32>> {
     while !hops.is_empty() {
         let length = usize::from(u16::from_ne_bytes(array(hops, 0)?));
         let hop = hops.get(..length)?;
-        if said(hop.get(HOP..)?)?.has_gateway {
+        if parse(hop.get(HOP..)?)?.has_gateway {
             interfaces.push(u32::from_ne_bytes(array(hop, 4)?));
         }
         hops = hops.get(length.next_multiple_of(4)..).unwrap_or_default();

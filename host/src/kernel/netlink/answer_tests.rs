@@ -16,7 +16,7 @@ fn request(length: u32) -> Vec<u8> {
     [&length.to_ne_bytes()[..], &[0; 4], &7_u32.to_ne_bytes(), &[0; 4]].concat()
 }
 
-/// The words and the place of an acknowledgement.
+/// The message and the place of an acknowledgement.
 fn explained(writer: &mut Writer) {
     writer.text(1, "no such luck");
     writer.bytes(2, &48_u32.to_ne_bytes());
@@ -29,10 +29,10 @@ fn refused(bytes: &[u8]) -> Refused {
     }
 }
 
-const EXISTS: Refusal = Refusal { errno: libc::EEXIST, words: None, others: 0 };
+const EXISTS: Refusal = Refusal { errno: libc::EEXIST, message: None, others: 0 };
 
 #[test]
-fn a_refusal_has_the_message_the_place_and_the_kernels_words() {
+fn a_refusal_has_the_error_number_the_offset_and_the_message() {
     let number = (-libc::EEXIST).to_ne_bytes();
     let flags = libc::NLM_F_CAPPED | libc::NLM_F_ACK_TLVS;
     let refused = refused(&ending(libc::NLMSG_ERROR, flags, &[&number[..], &request(400)].concat(), explained));
@@ -41,12 +41,12 @@ fn a_refusal_has_the_message_the_place_and_the_kernels_words() {
 }
 
 #[test]
-fn a_refusal_that_sends_the_request_back_has_its_words_behind_it() {
+fn a_refusal_that_sends_the_request_back_has_its_message_after_it() {
     let number = (-libc::EEXIST).to_ne_bytes();
     // A request of 21 bytes, and the padding behind it, looks like an attribute.
     let request = [request(21), vec![8, 0, 1, 0, b'x', 0, 0, 0]].concat();
     let whole = ending(libc::NLMSG_ERROR, libc::NLM_F_ACK_TLVS, &[&number[..], &request].concat(), explained);
-    assert_eq!(refused(&whole).refusal.words.as_deref(), Some("no such luck"));
+    assert_eq!(refused(&whole).refusal.message.as_deref(), Some("no such luck"));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_dump_that_ends_with_an_error_is_no_answer() {
     let bytes = ending(libc::NLMSG_DONE, libc::NLM_F_MULTI | libc::NLM_F_ACK_TLVS, &number, explained);
     let refused = refused(&bytes);
     assert_eq!((refused.sequence, refused.refusal.errno), (7, libc::EEXIST));
-    assert_eq!(refused.refusal.words.as_deref(), Some("no such luck"));
+    assert_eq!(refused.refusal.message.as_deref(), Some("no such luck"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::message::{Attributes, Message, array};
 use super::writer::ALIGNMENT;
 
 /// Attributes of an acknowledgement (`NLMSGERR_ATTR_*`).
-const WORDS: u16 = 1;
+const TEXT: u16 = 1;
 const OFFSET: u16 = 2;
 
 /// Why the kernel refuses.
@@ -17,7 +17,7 @@ pub struct Refusal {
     /// The error number.
     pub errno: i32,
     /// The extended acknowledgement (`NLMSGERR_ATTR_MSG`); many refusals have none.
-    pub words: Option<String>,
+    pub message: Option<String>,
     /// How many messages of the batch were refused after this one.
     pub others: usize,
 }
@@ -27,8 +27,8 @@ impl std::error::Error for Refusal {}
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         io::Error::from_raw_os_error(self.errno).fmt(f)?;
-        if let Some(words) = &self.words {
-            write!(f, ": {words}")?;
+        if let Some(message) = &self.message {
+            write!(f, ": {message}")?;
         }
         match self.others {
             0 => Ok(()),
@@ -55,9 +55,9 @@ impl Refused {
         let has_more = message.has(libc::NLM_F_ACK_TLVS);
         let bytes = message.payload().get(acknowledgement..).filter(|_| has_more);
         let attributes = Attributes(bytes.unwrap_or_default());
-        let words = attributes.text(WORDS).map(str::to_owned);
+        let text = attributes.text(TEXT).map(str::to_owned);
         let offset = attributes.get(OFFSET).and_then(|value| array(value, 0)).map(u32::from_ne_bytes);
-        Self { sequence, offset, refusal: Refusal { errno: number.saturating_neg(), words, others: 0 } }
+        Self { sequence, offset, refusal: Refusal { errno: number.saturating_neg(), message: text, others: 0 } }
     }
 }
 

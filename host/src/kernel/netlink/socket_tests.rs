@@ -121,7 +121,7 @@ fn a_dump_that_is_refused_or_makes_no_sense_is_an_error() {
     let mut refusal = message(libc::NLMSG_DONE, libc::NLM_F_MULTI, FIRST);
     refusal[16..].copy_from_slice(&(-libc::ENODEV).to_ne_bytes());
     let (_, end) = dumped([Ok(refusal)]);
-    let expected = Refusal { errno: libc::ENODEV, words: None, others: 0 };
+    let expected = Refusal { errno: libc::ENODEV, message: None, others: 0 };
     assert!(matches!(&end, Err(Error::Refused(refused)) if refused.refusal == expected), "{end:?}");
     let (given, end) = dumped([Ok([&part(16)[..], &[9, 0]].concat())]);
     assert_eq!(given, [16]);

@@ -15,7 +15,7 @@ pub enum Error {
     Io {
         /// What was being done, as in "open a netlink socket".
         doing: &'static str,
-        /// What the kernel said.
+        /// The kernel's refusal.
         source: io::Error,
     },
     /// The process may not administer this network namespace.
@@ -55,7 +55,7 @@ pub enum Error {
     Unsupported {
         /// What was being done, as in "add map egress_addrs to table ip kube_vip_v4".
         action: String,
-        /// The kernel's words.
+        /// The kernel's refusal.
         source: Refusal,
     },
     /// The kernel refused one change, and so the whole batch.
@@ -63,7 +63,7 @@ pub enum Error {
     Refused {
         /// What was being done, as in "add element 10.0.0.1 to map egress_addrs of table ip kube_vip_v4".
         action: String,
-        /// The kernel's words.
+        /// The kernel's refusal.
         source: Refusal,
     },
     /// The batch is longer than the socket may send.

@@ -4,7 +4,7 @@
 //! never decides what a ruleset should be, and never reads for a decision or writes a table that is not ours (P10).
 //!
 //! On the way out: `encode` (changes) → `rule`, `elements`, `objects` (what they mean) → `expression`, `transaction`,
-//! `wire` (bytes; `rustables` where it has the words) → `socket` (over the room `netlink`). On the way in: `socket` →
+//! `wire` (bytes; `rustables` where it supports them) → `socket` (over the room `netlink`). On the way in: `socket` →
 //! `attributes` → `readback`. A refusal leads from its sequence number through `transaction` to `describe`, which says
 //! what it was about. The kernel works inside `sendmsg`, so the daemon talks to a [`KernelThread`].
 

@@ -75,7 +75,7 @@ impl Netlink {
         readback::settled(&mut self.socket, |socket| readback::read(socket, tables.iter().cloned()))
     }
 
-    /// One transaction. The kernel's refusal comes back with the words for it.
+    /// One transaction. The kernel's refusal comes back with its message.
     fn send(&mut self, batch: &Batch, transaction: &Sealed) -> Result<(), Failure> {
         let Err(refused) = self.socket.commit(transaction).map_err(Failure::Final)? else {
             return Ok(());

@@ -64,5 +64,5 @@ pub enum Owner {
     /// The process with this netlink port.
     Other(u32),
     /// Everybody: before Linux 6.9, or when its owner has ended.
-    Nobody,
+    None,
 }

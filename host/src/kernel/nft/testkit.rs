@@ -59,14 +59,14 @@ impl FakeTables {
     fn find(&self, id: &TableId) -> Result<&ListedTable, Error> {
         let missing = || Error::Refused {
             action: format!("find {id}"),
-            source: Refusal { errno: libc::ENOENT, words: None, others: 0 },
+            source: Refusal { errno: libc::ENOENT, message: None, others: 0 },
         };
         self.tables.iter().find(|table| table.id == *id).ok_or_else(missing)
     }
 }
 
 fn unowned(id: TableId) -> ListedTable {
-    ListedTable { id, maker: Maker::Egressd, owner: Owner::Nobody, persists: false }
+    ListedTable { id, maker: Maker::Egressd, owner: Owner::None, persists: false }
 }
 
 impl Tables for FakeTables {
@@ -76,7 +76,7 @@ impl Tables for FakeTables {
 
     fn pods(&mut self, id: &TableId) -> Result<usize, Error> {
         let table = self.find(id)?;
-        assert!(table.maker == Maker::Egressd && table.owner == Owner::Nobody, "the contents of {id} are read");
+        assert!(table.maker == Maker::Egressd && table.owner == Owner::None, "the contents of {id} are read");
         Ok(PODS)
     }
 
@@ -85,7 +85,7 @@ impl Tables for FakeTables {
         assert!(table.maker != Maker::Another, "{id} of another program is deleted");
         match table.owner {
             Owner::Other(port) => return Err(Error::Owned { table: id.clone(), owner: Some(port) }),
-            Owner::Us | Owner::Nobody => self.tables.retain(|table| table.id != *id),
+            Owner::Us | Owner::None => self.tables.retain(|table| table.id != *id),
         }
         Ok(())
     }

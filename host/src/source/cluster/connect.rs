@@ -62,7 +62,7 @@ pub enum ConnectError {
     },
 }
 
-/// The way to an API server; nothing was said to it yet.
+/// The way to an API server; nothing was sent yet.
 #[derive(Clone, Debug)]
 pub struct Connection {
     config: Config,

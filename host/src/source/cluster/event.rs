@@ -1,4 +1,4 @@
-//! What a follower of one kind of objects reports, in the words of the core: nothing of Kubernetes is left in it.
+//! What a follower of one kind of objects reports, in the types of the core: nothing of Kubernetes is left in it.
 
 use egressd_core::model::{Interest, ObjectReference};
 

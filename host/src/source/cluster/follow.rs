@@ -138,14 +138,14 @@ impl Follower {
                 // begun forbids for some seconds what it allows, since it does not know the roles yet.
                 Err(Stop::Forgone) => {
                     debug!(kind = %self.kind(), "may not be read, and is done without");
-                    self.tell(FollowerEvent::Forgone(self.kind())).await;
+                    self.send(FollowerEvent::Forgone(self.kind())).await;
                     sleep(forbidden.wait()).await;
                 }
                 Err(Stop::ApiError(trouble, least)) => {
                     debug!(kind = %self.kind(), %trouble, "will try again");
                     let away = matches!(trouble, ApiError::Away { .. });
                     self.contact = if away { Contact::No } else { Contact::Yes };
-                    self.tell(FollowerEvent::ApiError(self.kind(), trouble)).await;
+                    self.send(FollowerEvent::ApiError(self.kind(), trouble)).await;
                     self.pause(&mut backoff, least).await;
                 }
             }
@@ -168,9 +168,9 @@ impl Follower {
     async fn works(&mut self) {
         if self.contact == Contact::No {
             self.contact = Contact::Yes;
-            self.server.tell_back();
+            self.server.notify_recovered();
         }
-        self.tell(FollowerEvent::Works(self.kind())).await;
+        self.send(FollowerEvent::Works(self.kind())).await;
     }
 
     /// A list if there is none yet, then one watch to its end.
@@ -213,9 +213,9 @@ impl Follower {
 
     /// A list of everything begins.
     async fn begin(&self) {
-        self.tell(FollowerEvent::Event(self.kind(), Event::Begin)).await;
+        self.send(FollowerEvent::Event(self.kind(), Event::Begin)).await;
         if let Some(read) = &self.read {
-            self.tell(FollowerEvent::Event(self.kind(), Event::Kept(read.clone()))).await;
+            self.send(FollowerEvent::Event(self.kind(), Event::Kept(read.clone()))).await;
         }
     }
 
@@ -229,11 +229,11 @@ impl Follower {
             let page = page.map_err(|_| self.late())?.map_err(|error| self.failed(Verb::List, &error))?;
             self.works().await;
             for reading in page.readings {
-                self.tell(FollowerEvent::Event(self.kind(), Event::Listed(cut(reading, self.read.as_ref())))).await;
+                self.send(FollowerEvent::Event(self.kind(), Event::Listed(cut(reading, self.read.as_ref())))).await;
             }
             if page.continued.is_none() {
                 self.version = page.version;
-                self.tell(FollowerEvent::Event(self.kind(), Event::Complete)).await;
+                self.send(FollowerEvent::Event(self.kind(), Event::Complete)).await;
                 return Ok(());
             }
         }
@@ -288,7 +288,7 @@ impl Follower {
             }
             (WatchEvent::Error(status), _) => return Err(self.answered(Verb::Watch, &status)),
         };
-        self.tell(FollowerEvent::Event(self.kind(), event)).await;
+        self.send(FollowerEvent::Event(self.kind(), event)).await;
         Ok(())
     }
 
@@ -316,12 +316,12 @@ impl Follower {
 
     /// Nothing of this kind.
     async fn nothing(&self) {
-        self.tell(FollowerEvent::Event(self.kind(), Event::Absent)).await;
-        self.tell(FollowerEvent::Works(self.kind())).await;
+        self.send(FollowerEvent::Event(self.kind(), Event::Absent)).await;
+        self.send(FollowerEvent::Works(self.kind())).await;
     }
 
     /// Nothing takes the news any more when the process ends.
-    async fn tell(&self, news: FollowerEvent) {
+    async fn send(&self, news: FollowerEvent) {
         let _ = self.news.send(news).await;
     }
 

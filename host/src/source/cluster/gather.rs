@@ -206,7 +206,7 @@ impl ApiErrors {
             let finding = trouble.finding(*since);
             let of_server =
                 matches!(trouble, ApiError::Away { .. } | ApiError::Certificate { .. } | ApiError::Unauthorized { .. });
-            if !of_server || findings.iter().all(|told| told.code != finding.code) {
+            if !of_server || findings.iter().all(|known| known.code != finding.code) {
                 findings.push(finding);
             }
         }
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_is_away_is_told_once_and_with_the_time_when_that_began() {
+    fn an_unreachable_server_is_reported_once_with_the_time_since_when() {
         let mut errors = ApiErrors::default();
         let away = |cause: &str| ApiError::Away { server: "https://192.0.2.1".into(), cause: cause.to_owned() };
         errors.add(Kind::Nodes, away("connection refused"));

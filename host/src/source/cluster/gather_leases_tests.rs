@@ -37,7 +37,7 @@ impl Source {
         source.list(Kind::Namespaces, namespace("shop", "l")).await;
         source.list(Kind::Services, asking("web")).await;
         for event in [Event::Begin, Event::Complete] {
-            source.tell(FollowerEvent::Event(Kind::Policies, event)).await;
+            source.send(FollowerEvent::Event(Kind::Policies, event)).await;
         }
         source.follows("web").await;
         source
@@ -52,16 +52,16 @@ impl Source {
 
     async fn list(&self, kind: Kind, reading: Reading) {
         for event in [Event::Begin, Event::Listed(reading), Event::Complete] {
-            self.tell(FollowerEvent::Event(kind, event)).await;
+            self.send(FollowerEvent::Event(kind, event)).await;
         }
     }
 
-    async fn tell(&self, news: FollowerEvent) {
+    async fn send(&self, news: FollowerEvent) {
         self.news.send(news).await.expect("it is followed");
     }
 
     async fn report(&self, service: &str, report: Report) {
-        self.tell(FollowerEvent::Lease(lease_of(service), report)).await;
+        self.send(FollowerEvent::Lease(lease_of(service), report)).await;
     }
 
     /// Ends when the Lease of a Service is followed: nothing is reported of it before.
@@ -120,13 +120,13 @@ async fn the_first_state_has_the_leases_of_its_services() {
 async fn a_service_waits_for_its_lease_and_not_for_long() {
     let source = Source::begun().await;
     let begun = clock::now();
-    source.tell(FollowerEvent::Event(Kind::Services, Event::Changed(asking("dns")))).await;
+    source.send(FollowerEvent::Event(Kind::Services, Event::Changed(asking("dns")))).await;
     source.follows("dns").await;
     sleep(PATIENCE / 2).await;
     source.report("dns", Report::default()).await;
     let update = source.receiver.take().await;
     assert_eq!((clock::since(begun), named(&update, "dns")), (PATIENCE / 2, None), "it is not there");
-    source.tell(FollowerEvent::Event(Kind::Services, Event::Changed(asking("mail")))).await;
+    source.send(FollowerEvent::Event(Kind::Services, Event::Changed(asking("mail")))).await;
     let update = source.receiver.take().await;
     assert_eq!(clock::since(begun), PATIENCE / 2 + PATIENCE);
     assert_eq!(named(&update, "mail"), Some(Named::NotRead), "it may name any node");
@@ -141,7 +141,7 @@ async fn what_a_lease_means_concerns_no_service_as_such_and_the_same_again_nothi
     assert_eq!(source.receiver.take().await.keys.into_iter().collect::<Vec<_>>(), [Key::Announced]);
     source.report("web", held_by("node-b")).await;
     source.report("dns", held_by("node-b")).await;
-    source.tell(FollowerEvent::Event(Kind::Namespaces, Event::Changed(namespace("other", "l")))).await;
+    source.send(FollowerEvent::Event(Kind::Namespaces, Event::Changed(namespace("other", "l")))).await;
     let update = source.receiver.take().await;
     assert_eq!(update.keys.iter().collect::<Vec<_>>(), [&Key::Namespace("other".to_owned())]);
     assert_eq!(named(&update, "dns"), None, "of one that is not followed");
@@ -150,7 +150,7 @@ async fn what_a_lease_means_concerns_no_service_as_such_and_the_same_again_nothi
 #[tokio::test(start_paused = true)]
 async fn with_its_service_a_lease_goes() {
     let source = Source::begun().await;
-    source.tell(FollowerEvent::Event(Kind::Services, Event::Gone(ObjectReference::new("shop", "web")))).await;
+    source.send(FollowerEvent::Event(Kind::Services, Event::Gone(ObjectReference::new("shop", "web")))).await;
     let update = source.receiver.take().await;
     let gone: Vec<Key> = vec![Key::Subject(SubjectKey::service("shop", "web")), Key::Announced];
     assert_eq!(update.keys, gone.into_iter().collect());
@@ -184,7 +184,7 @@ fn claims_whose_right_is_withdrawn_go_on_to_count_and_one_finding_reports_it() {
 #[tokio::test(start_paused = true)]
 async fn when_policies_read_more_the_leases_of_services_that_ask_by_it_are_followed_before_they_are_asked() {
     let source = Source::begun().await;
-    source.tell(FollowerEvent::Event(Kind::Services, Event::Changed(labelled("dns")))).await;
+    source.send(FollowerEvent::Event(Kind::Services, Event::Changed(labelled("dns")))).await;
     let before = source.receiver.take().await;
     assert!(!before.coverage.has(&choosing_by("tier")) && named(&before, "dns").is_none());
     source.receiver.ask(choosing_by("tier"));

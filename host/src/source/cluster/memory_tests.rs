@@ -20,13 +20,13 @@ fn facts(network: &str) -> Facts {
     snapshot.egress_nodes.by_name.insert("n1".to_owned(), Arc::new(EgressNode { addresses, mark }));
     let networks = ["10.96.0.0/16", "fd00::/112"].map(|network| network.parse().unwrap()).to_vec();
     snapshot.service_networks.insert("kubernetes".to_owned(), Arc::new(networks));
-    let said = |pod: &str, completeness| {
+    let networks = |pod: &str, completeness| {
         Arc::new(ClusterNetworks { pods: vec![pod.parse().unwrap()], services: vec![], completeness })
     };
-    snapshot.cluster_networks.insert("IPPool a".to_owned(), said(network, Completeness::Whole));
+    snapshot.cluster_networks.insert("IPPool a".to_owned(), networks(network, Completeness::Whole));
     snapshot
         .cluster_networks
-        .insert("Node n1 (k3s.io/node-args)".to_owned(), said("10.0.0.0/8", Completeness::Partial));
+        .insert("Node n1 (k3s.io/node-args)".to_owned(), networks("10.0.0.0/8", Completeness::Partial));
     Facts { snapshot, pods: PodsWere::Read }
 }
 

@@ -1,4 +1,4 @@
-//! A cluster as a source: its API server is followed, and what it says is kept in the words of the core.
+//! A cluster as a source: its API server is followed, and what it says is kept in the types of the core.
 //!
 //! One follower for each kind of objects lists everything and watches from there on (`follow`); what they report becomes
 //! one state ([`state`]), which is handed over once everything was listed, and then whenever something changed
@@ -15,7 +15,7 @@
 //! - ServiceCIDRs (`networking.k8s.io/v1`, 1.33) may be missing: 404 means none, and they are asked for again now and then;
 //! - the objects of network plugins and installers too, and the right to read them: 403 means that what was read of them
 //!   last counts, and nothing where nothing was;
-//! - `spec.loadBalancerClass`, dual-stack Services and terminating endpoints are read where they are said.
+//! - `spec.loadBalancerClass`, dual-stack Services and terminating endpoints are read where they are set.
 //!
 //! # What it may do
 //!

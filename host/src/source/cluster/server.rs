@@ -64,7 +64,7 @@ impl Server {
     }
 
     /// A server that was away answers.
-    pub(super) fn tell_back(&self) {
+    pub(super) fn notify_recovered(&self) {
         self.back.notify_waiters();
     }
 

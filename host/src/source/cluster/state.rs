@@ -307,8 +307,8 @@ impl State {
                 }
             }
             Object::Pod(pod) => keys.extend(self.pods.insert(pod).into_iter().map(Key::Pod)),
-            Object::Networks(identity, said) => {
-                keys.extend(networks::set(snapshot, networks::title(identity.0, &identity.1), Some(&said)));
+            Object::Networks(identity, networks) => {
+                keys.extend(networks::set(snapshot, networks::title(identity.0, &identity.1), Some(&networks)));
             }
             Object::Claim((_, name), claim) => self.store_claim(name, &claim),
             // The API server is asked for those of this node alone, and for no Endpoints.

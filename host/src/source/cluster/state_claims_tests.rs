@@ -10,20 +10,20 @@ use crate::source::kind::ClaimKind;
 const STATUSES: Kind = Kind::Claims(ClaimKind::L2Statuses);
 
 fn status(of: &str, service: &str, node: Value) -> Reading {
-    let said = json!({"node": node, "serviceName": service, "serviceNamespace": "shop"});
-    in_namespace("metallb-system", of, said)
+    let status = json!({"node": node, "serviceName": service, "serviceNamespace": "shop"});
+    in_namespace("metallb-system", of, status)
 }
 
-fn in_namespace(namespace: &str, of: &str, said: Value) -> Reading {
-    reading(STATUSES, &json!({"metadata": {"name": of, "namespace": namespace}, "status": said}))
+fn in_namespace(namespace: &str, of: &str, status: Value) -> Reading {
+    reading(STATUSES, &json!({"metadata": {"name": of, "namespace": namespace}, "status": status}))
 }
 
 /// One that has labels, whatever its status says.
-fn labelled(said: Value) -> Reading {
+fn labelled(status: Value) -> Reading {
     let labels =
         json!({"metallb.io/node": "node-b", "metallb.io/service-name": "web", "metallb.io/service-namespace": "shop"});
     let metadata = json!({"name": "l2-a", "namespace": "metallb-system", "labels": labels});
-    reading(STATUSES, &json!({"metadata": metadata, "status": said}))
+    reading(STATUSES, &json!({"metadata": metadata, "status": status}))
 }
 
 /// What is known, each as `Service object: node`, and what may be about any Service.
@@ -88,18 +88,22 @@ fn a_node_that_cannot_be_read_where_none_was_named_before_may_be_any() {
 #[test]
 fn who_writes_in_another_namespace_is_not_metallb() {
     let mut state = State::of(Kind::FOLLOWED);
-    let said = json!({"node": "node-a", "serviceName": "web", "serviceNamespace": "shop"});
-    state.take(STATUSES, Event::Changed(in_namespace("shop", "l2-a", said)));
+    let status = json!({"node": "node-a", "serviceName": "web", "serviceNamespace": "shop"});
+    state.take(STATUSES, Event::Changed(in_namespace("shop", "l2-a", status)));
     assert!(known(&state).is_empty());
 }
 
 #[test]
 fn labels_say_which_service_a_status_is_about_that_cannot_be_read() {
-    for said in [json!(5), json!({"node": "node-b", "serviceName": 5}), json!({"serviceNamespace": {}})] {
+    for status in [json!(5), json!({"node": "node-b", "serviceName": 5}), json!({"serviceNamespace": {}})] {
         let mut state = State::of(Kind::FOLLOWED);
-        assert_eq!(changed(&mut state, labelled(said.clone())), ["web l2-a: unreadable"], "{said}");
+        assert_eq!(changed(&mut state, labelled(status.clone())), ["web l2-a: unreadable"], "{status}");
         assert_eq!(changed(&mut state, labelled(json!({}))), ["web l2-a: node-b"]);
-        assert_eq!(changed(&mut state, labelled(said.clone())), ["web l2-a: node-b"], "{said}: as it was read before");
+        assert_eq!(
+            changed(&mut state, labelled(status.clone())),
+            ["web l2-a: node-b"],
+            "{status}: as it was read before"
+        );
         state.take(STATUSES, Event::Gone(name("metallb-system", "l2-a")));
         assert!(state.snapshot.announced.is_empty());
     }

@@ -75,12 +75,12 @@ impl World {
         match step {
             Step::Put(kind, reading) => {
                 self.objects.insert((kind, reading.name.clone()), reading.clone());
-                self.tell(kind, Event::Changed(reading));
+                self.send(kind, Event::Changed(reading));
             }
             Step::Delete(index) if !self.objects.is_empty() => {
                 let (kind, name) = index.get(&self.objects.keys().cloned().collect::<Vec<_>>()).clone();
                 self.objects.remove(&(kind, name.clone()));
-                self.tell(kind, Event::Gone(name));
+                self.send(kind, Event::Gone(name));
             }
             Step::Delete(_) => {}
             Step::Lose(kind) => {
@@ -98,7 +98,7 @@ impl World {
         }
     }
 
-    fn tell(&mut self, kind: Kind, event: Event) {
+    fn send(&mut self, kind: Kind, event: Event) {
         if !self.lost.contains(&kind) {
             self.state.take(kind, event);
         }

@@ -29,8 +29,8 @@ fn take(state: &mut State, kind: Kind, objects: &[Value]) {
     list(state, kind, &readings);
 }
 
-/// What is said, each as `title: pods / services`.
-fn said(state: &State) -> Vec<String> {
+/// The known networks, each as `title: pods / services`.
+fn networks(state: &State) -> Vec<String> {
     let text = |networks: &[ipnet::IpNet]| networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let of = |(title, networks): (&String, &Arc<ClusterNetworks>)| {
         format!("{title}: {} / {}", text(&networks.pods), text(&networks.services)).trim_end().to_owned()
@@ -42,24 +42,24 @@ fn said(state: &State) -> Vec<String> {
 fn a_pool_comes_and_goes_and_one_that_stays_is_no_news() {
     let mut state = State::of(Kind::FOLLOWED);
     take(&mut state, POOLS, &[pool("a", "10.1.0.0/16"), pool("b", "10.2.0.0/16")]);
-    assert_eq!(said(&state), ["IPPool a: 10.1.0.0/16 /", "IPPool b: 10.2.0.0/16 /"]);
+    assert_eq!(networks(&state), ["IPPool a: 10.1.0.0/16 /", "IPPool b: 10.2.0.0/16 /"]);
     assert_eq!(keys(&mut state), ["cluster"]);
     state.take(POOLS, Event::Changed(reading(POOLS, &pool("a", "10.1.0.0/16"))));
     assert_eq!(keys(&mut state), [""; 0]);
     state.take(POOLS, Event::Gone(name("", "a")));
-    assert_eq!((said(&state), keys(&mut state)), (vec!["IPPool b: 10.2.0.0/16 /".into()], vec!["cluster".into()]));
+    assert_eq!((networks(&state), keys(&mut state)), (vec!["IPPool b: 10.2.0.0/16 /".into()], vec!["cluster".into()]));
     take(&mut state, POOLS, &[]);
-    assert_eq!((said(&state), keys(&mut state)), (vec![], vec!["cluster".into()]));
+    assert_eq!((networks(&state), keys(&mut state)), (vec![], vec!["cluster".into()]));
 }
 
 #[test]
-fn kinds_with_objects_of_one_name_are_told_apart() {
+fn objects_of_one_name_are_distinguished_by_kind() {
     let mut state = State::of(Kind::FOLLOWED);
     let node = json!({"metadata": {"name": "a"}, "spec": {"ipam": {"podCIDRs": ["10.3.0.0/24"]}}});
     take(&mut state, CILIUM, &[node]);
     take(&mut state, POOLS, &[pool("a", "10.1.0.0/16")]);
     take(&mut state, CILIUM, &[]);
-    assert_eq!(said(&state), ["IPPool a: 10.1.0.0/16 /"]);
+    assert_eq!(networks(&state), ["IPPool a: 10.1.0.0/16 /"]);
 }
 
 #[test]
@@ -69,12 +69,12 @@ fn what_cannot_be_read_shrinks_nothing_that_is_inside() {
     let expected = ["ConfigMap kube-flannel/kube-flannel-cfg: 10.244.0.0/16 fd00::/56 /"];
     for text in ["{", r#"{"Network": "10.244.0.0", "IPv6Network": "fd00::/56"}"#] {
         take(&mut state, FLANNEL, &[flannel(text)]);
-        let mut known = said(&state);
-        known.iter_mut().for_each(|said| *said = said.replace("fd00::/56 10.244.0.0/16", "10.244.0.0/16 fd00::/56"));
+        let mut known = networks(&state);
+        known.iter_mut().for_each(|line| *line = line.replace("fd00::/56 10.244.0.0/16", "10.244.0.0/16 fd00::/56"));
         assert_eq!((known, state.findings().len()), (expected.map(str::to_owned).to_vec(), 1), "{text}");
     }
     take(&mut state, FLANNEL, &[flannel(r#"{"Network": "10.244.0.0/16"}"#)]);
-    assert_eq!(said(&state), ["ConfigMap kube-flannel/kube-flannel-cfg: 10.244.0.0/16 /"]);
+    assert_eq!(networks(&state), ["ConfigMap kube-flannel/kube-flannel-cfg: 10.244.0.0/16 /"]);
     assert_eq!(state.findings(), []);
 }
 
@@ -96,14 +96,14 @@ fn the_arguments_of_a_node_come_and_go_with_it() {
     let arguments = r#"["server", "--cluster-cidr=10.42.0.0/16", "--service-cidr", "10.43.0.0/16"]"#;
     take(&mut state, Kind::Nodes, &[argued("server-1", arguments), argued("agent-1", r#"["agent"]"#)]);
     let server = "Node server-1 (k3s.io/node-args): 10.42.0.0/16 / 10.43.0.0/16";
-    assert_eq!((said(&state), keys(&mut state)), (vec![server.to_owned()], vec!["cluster".to_owned()]));
+    assert_eq!((networks(&state), keys(&mut state)), (vec![server.to_owned()], vec!["cluster".to_owned()]));
     state.take(Kind::Nodes, Event::Changed(reading(Kind::Nodes, &argued("server-1", "["))));
-    assert_eq!((said(&state), keys(&mut state)), (vec![server.to_owned()], vec![]));
+    assert_eq!((networks(&state), keys(&mut state)), (vec![server.to_owned()], vec![]));
     state.take(Kind::Nodes, Event::Changed(reading(Kind::Nodes, &argued("server-1", "[]"))));
-    assert_eq!((said(&state), keys(&mut state)), (vec![], vec!["cluster".to_owned()]));
+    assert_eq!((networks(&state), keys(&mut state)), (vec![], vec!["cluster".to_owned()]));
     state.take(Kind::Nodes, Event::Changed(reading(Kind::Nodes, &argued("server-1", arguments))));
     state.take(Kind::Nodes, Event::Gone(name("", "server-1")));
-    assert_eq!(said(&state), [""; 0]);
+    assert_eq!(networks(&state), [""; 0]);
 }
 
 /// However often a part of it cannot be read, one node declares no more than its share.
@@ -114,7 +114,7 @@ fn what_an_agent_keeps_is_bounded_too() {
         let networks: Vec<String> = (0..15).map(|number| format!("10.{round}.{number}.0/24")).collect();
         let networks = networks.into_iter().chain(["nowhere".to_owned()]).collect::<Vec<_>>();
         take(&mut state, CILIUM, &[json!({"metadata": {"name": "a"}, "spec": {"ipam": {"podCIDRs": networks}}})]);
-        // What it says and, as long as that is bad in part, as much that it has said.
+        // Its content and, as long as that is invalid in part, as much of its earlier content.
         assert!(state.snapshot.cluster_networks["CiliumNode a"].pods.len() <= 32, "{round}");
     }
 }
@@ -130,7 +130,7 @@ fn what_was_never_read_is_known_to_be_there_until_it_is() {
         let mut state = State::of(Kind::FOLLOWED);
         let known = |state: &State| {
             let known = state.snapshot.cluster_networks.values();
-            known.map(|said| (said.pods.len(), said.completeness)).collect::<Vec<_>>()
+            known.map(|known| (known.pods.len(), known.completeness)).collect::<Vec<_>>()
         };
         take(&mut state, kind, std::slice::from_ref(&bad));
         assert_eq!((known(&state), keys(&mut state)), (vec![(0, Completeness::Partial)], vec!["cluster".to_owned()]));
@@ -163,11 +163,15 @@ fn what_may_not_be_read_any_more_stays_inside() {
     take(&mut state, POOLS, &[pool("a", "10.1.0.0/16")]);
     state.interrupted(POOLS);
     state.forgo(POOLS);
-    assert_eq!(said(&state), ["IPPool a: 10.1.0.0/16 /"]);
+    assert_eq!(networks(&state), ["IPPool a: 10.1.0.0/16 /"]);
     let mut next = start::restarted(&state);
-    assert_eq!(said(&next), [""; 0]);
+    assert_eq!(networks(&next), [""; 0]);
     next.forgo(POOLS);
-    assert_eq!((said(&next), keys(&mut next)), (said(&state), vec!["cluster".to_owned()]), "over a restart too");
+    assert_eq!(
+        (networks(&next), keys(&mut next)),
+        (networks(&state), vec!["cluster".to_owned()]),
+        "over a restart too"
+    );
     take(&mut next, POOLS, &[]);
-    assert_eq!(said(&next), [""; 0]);
+    assert_eq!(networks(&next), [""; 0]);
 }

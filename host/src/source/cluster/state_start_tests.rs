@@ -17,8 +17,8 @@ fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
     let object = match kind {
         Kind::ServiceNetworks => Object::ServiceNetworks(of.to_owned(), Arc::new(vec![network])),
         Kind::Networks(kind) => {
-            let said = ClusterNetworks { pods: vec![network], services: vec![], completeness };
-            Object::Networks((Kind::Networks(kind), kind.called(of.to_owned())), Arc::new(said))
+            let networks = ClusterNetworks { pods: vec![network], services: vec![], completeness };
+            Object::Networks((Kind::Networks(kind), kind.called(of.to_owned())), Arc::new(networks))
         }
         Kind::EgressNodes => {
             let addresses = [[192, 168, 1, number].into()].into();
@@ -34,8 +34,8 @@ fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
         | Kind::Endpoints => {
             let addresses = vec![[192, 168, 0, number].into()];
             let node = Node { addresses, pod_networks: vec![network], completeness, ..Node::default() };
-            let said = ClusterNetworks { pods: vec![network], services: vec![network], completeness };
-            let arguments = [("k3s.io/node-args", Arc::new(said))].into_iter().take(usize::from(number < 3));
+            let networks = ClusterNetworks { pods: vec![network], services: vec![network], completeness };
+            let arguments = [("k3s.io/node-args", Arc::new(networks))].into_iter().take(usize::from(number < 3));
             Object::Node(of.to_owned(), Arc::new(node), arguments.collect())
         }
     };
@@ -60,16 +60,16 @@ fn inside_of(state: &State) -> Inside {
         let networks = node.pod_networks.iter().chain(&node.before.pod_networks).map(ToString::to_string);
         (format!("node {name}"), addresses.chain(networks).chain(unread(node.completeness)).collect())
     });
-    let said = cluster_networks.iter().map(|(title, said)| {
-        let networks = said.pods.iter().chain(&said.services).map(ToString::to_string);
-        (title.clone(), networks.chain(unread(said.completeness)).collect())
+    let of_cluster = cluster_networks.iter().map(|(title, known)| {
+        let networks = known.pods.iter().chain(&known.services).map(ToString::to_string);
+        (title.clone(), networks.chain(unread(known.completeness)).collect())
     });
     let networks = service_networks.iter();
     let networks = networks.map(|(name, all)| (name.clone(), all.iter().map(ToString::to_string).collect()));
     let published = egress_nodes.by_name.iter();
     let published = published
         .map(|(name, node)| (format!("published {name}"), node.addresses.iter().map(ToString::to_string).collect()));
-    nodes.chain(published).chain(said).chain(networks).collect()
+    nodes.chain(published).chain(of_cluster).chain(networks).collect()
 }
 
 /// They are kept until the next of them is news, which may be never, and Services change all the time.

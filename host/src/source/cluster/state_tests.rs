@@ -151,7 +151,7 @@ fn a_slice_that_moves_to_another_service_gives_both_keys() {
 }
 
 #[test]
-fn a_slice_that_loses_its_label_belongs_to_nobody() {
+fn a_slice_that_loses_its_label_belongs_to_no_service() {
     let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Slices, &[slice("s-1", "web", 1)]);
     keys(&mut state);
@@ -223,7 +223,7 @@ fn namespaces_and_policies_come_and_go_by_their_own_keys() {
 }
 
 #[test]
-fn what_cannot_be_read_keeps_its_last_good_state_and_is_told() {
+fn what_cannot_be_read_keeps_its_last_valid_state_and_is_reported() {
     let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Services, &[service("web", "1")]);
     keys(&mut state);

@@ -12,7 +12,7 @@ use super::event::Kind;
 use crate::clock::Moment;
 use crate::errors::with_causes;
 
-/// What was asked of the server, in the words of RBAC.
+/// What was asked of the server, in the terms of RBAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// Everything there is.
@@ -91,7 +91,7 @@ pub enum ApiError {
         server: Arc<str>,
         /// HTTP's status.
         code: u16,
-        /// Its words.
+        /// The server's message.
         message: String,
     },
     /// It answers, but not with such objects.
@@ -123,7 +123,7 @@ impl ApiError {
         if cause.contains("certificate") { Self::Certificate { server, cause } } else { Self::Away { server, cause } }
     }
 
-    /// What the server's own words mean.
+    /// The remedy that follows from the server's message.
     pub fn answered(verb: Verb, kind: Kind, server: Arc<str>, status: &Status) -> Self {
         match status.code {
             401 => Self::Unauthorized { server },
@@ -228,7 +228,7 @@ fn place(kind: Kind) -> &'static str {
 mod tests {
     use super::*;
 
-    fn said(kind: Kind, code: u16, message: &str) -> String {
+    fn sentence(kind: Kind, code: u16, message: &str) -> String {
         let status = Status::failure(message, "").with_code(code);
         ApiError::answered(Verb::List, kind, "https://192.0.2.1:6443".into(), &status).to_string()
     }
@@ -238,12 +238,12 @@ mod tests {
         let message = "endpointslices.discovery.k8s.io is forbidden: User \"system:serviceaccount:egressd:egressd\" \
                        cannot list resource \"endpointslices\" in API group \"discovery.k8s.io\" at the cluster scope";
         assert_eq!(
-            said(Kind::Slices, 403, message),
+            sentence(Kind::Slices, 403, message),
             "cannot list endpointslices.discovery.k8s.io: the service account system:serviceaccount:egressd:egressd \
              may not; add it to the ClusterRole egressd (deploy/base/rbac.yaml)"
         );
         assert_eq!(
-            said(Kind::Policies, 403, "configmaps is forbidden: User \"jane\" cannot list resource \"configmaps\""),
+            sentence(Kind::Policies, 403, "configmaps is forbidden: User \"jane\" cannot list resource \"configmaps\""),
             "cannot list configmaps in egressd's own namespace: the user jane may not; add it to the Role egressd \
              (deploy/base/rbac.yaml)"
         );
@@ -262,15 +262,15 @@ mod tests {
     }
 
     #[test]
-    fn other_answers_are_told_in_the_servers_words() {
+    fn other_answers_are_reported_with_the_servers_message() {
         assert_eq!(
-            said(Kind::Nodes, 500, "etcd is on fire"),
+            sentence(Kind::Nodes, 500, "etcd is on fire"),
             "cannot list nodes: the API server at https://192.0.2.1:6443 answers 500: etcd is on fire"
         );
     }
 
     #[test]
-    fn a_server_that_is_away_is_told_with_the_time_and_what_stays() {
+    fn an_unreachable_server_is_reported_with_the_time_and_what_stays() {
         let trouble = ApiError::late(&"https://192.0.2.1:6443".into(), Duration::from_secs(30));
         let since = Moment::now();
         assert_eq!(

@@ -28,8 +28,8 @@ pub(super) struct Typed {
 pub(super) struct Collector {
     node: String,
     documents: usize,
-    /// How many of them say something.
-    said: usize,
+    /// How many of them are not empty.
+    filled: usize,
     contents: Contents,
 }
 
@@ -44,13 +44,13 @@ impl Collector {
     /// # Errors
     /// When none says anything.
     pub(super) fn contents(self) -> Result<Contents, Error> {
-        if self.said == 0 { Err(Error::Empty) } else { Ok(self.contents) }
+        if self.filled == 0 { Err(Error::Empty) } else { Ok(self.contents) }
     }
 
     /// The next document.
     pub(super) fn take(&mut self, document: Value) {
         self.documents += 1;
-        self.said += usize::from(!document.is_null());
+        self.filled += usize::from(!document.is_null());
         self.add(&Place { path: format!("document {}", self.documents), typed: None }, document);
     }
 
@@ -91,8 +91,8 @@ impl Collector {
     }
 
     fn add_object(&mut self, place: &Place, kind: Kind, typed: &Typed, value: Value) {
-        let said = |field: &str| value["metadata"][field].as_str().unwrap_or_default().to_owned();
-        let called = format!("{} ({})", place.path, format!("{} {}", kind.names().kind, said("name")).trim_end());
+        let member = |field: &str| value["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let called = format!("{} ({})", place.path, format!("{} {}", kind.names().kind, member("name")).trim_end());
         let contents = &mut self.contents;
         match read::read(kind, &value, Some(&self.node)) {
             Ok(Reading { object: Some(object), faults }) => {
@@ -104,13 +104,13 @@ impl Collector {
             }
             Ok(Reading { object: None, faults: _ }) => {}
             // What it is called cannot be read, so it could be any of those that were there.
-            Err(why) if said("name").is_empty() || !is_text(&value["metadata"]["namespace"]) => {
+            Err(why) if member("name").is_empty() || !is_text(&value["metadata"]["namespace"]) => {
                 contents.unknown.push(format!("{called} cannot be read: {why}"));
                 contents.nameless.push(kind);
             }
             Err(why) => {
                 contents.services.extend(life(kind, &value, &why));
-                let identity = identity(kind, said("namespace"), said("name"));
+                let identity = identity(kind, member("namespace"), member("name"));
                 contents.unreadable.push((identity, format!("{called} cannot be read: {why}")));
             }
         }
@@ -123,7 +123,7 @@ fn typed(place: &Place, value: &Value) -> Result<Typed, String> {
     if !value.is_object() {
         return Err(format!("is {}, not an object; {NEEDED}", shown(value)));
     }
-    let said = |field: &str, around: Option<&String>| match &value[field] {
+    let member = |field: &str, around: Option<&String>| match &value[field] {
         Value::String(text) => Ok(text.clone()),
         Value::Null => around.cloned().ok_or_else(|| format!("has no {field}; {NEEDED}")),
         other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
@@ -131,6 +131,6 @@ fn typed(place: &Place, value: &Value) -> Result<Typed, String> {
         }
     };
     let around = place.typed.as_ref();
-    let version = said("apiVersion", around.map(|typed| &typed.version))?;
-    Ok(Typed { version, kind: said("kind", around.map(|typed| &typed.kind))? })
+    let version = member("apiVersion", around.map(|typed| &typed.version))?;
+    Ok(Typed { version, kind: member("kind", around.map(|typed| &typed.kind))? })
 }

@@ -1,4 +1,4 @@
-//! One file of a directory of manifests: what it said last, and what of that is in force.
+//! One file of a directory of manifests: its last content, and what of that is in force.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -68,7 +68,7 @@ pub(super) struct Gathered {
     findings: Vec<Finding>,
     /// Files that say something.
     files: Vec<String>,
-    /// Which file said what first.
+    /// Which file has which object first.
     owners: BTreeMap<Box<str>, usize>,
     /// Which Service has which identity.
     uids: BTreeMap<Uid, SubjectKey>,
@@ -235,8 +235,8 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
             });
         }
         Object::PodElsewhere(_) => snapshot.pods.complete(|_| {}),
-        Object::Networks(identity, said) => {
-            networks::set(snapshot, networks::title(identity.0, &identity.1), Some(said));
+        Object::Networks(identity, networks) => {
+            networks::set(snapshot, networks::title(identity.0, &identity.1), Some(networks));
         }
         Object::Claim((_, name), claim) => {
             claims::set(snapshot, name, claim);

@@ -38,7 +38,7 @@ pub struct FileId {
 pub struct Places {
     places: Vec<Place>,
     policies: String,
-    /// What all files said together last, and what of that is wrong.
+    /// The last content of all files together, and what of that is wrong.
     gathered: Option<Box<(Snapshot, Vec<Finding>)>>,
 }
 

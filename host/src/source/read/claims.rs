@@ -33,14 +33,14 @@ pub(super) fn claim(
 /// Service it is about where the status cannot be read; which node is named is unknown then.
 fn l2_status(root: &Field<'_>, faults: &mut Vec<Fault>) -> Option<Claim> {
     let places = [plain(root, "status"), plain(&root.get("metadata"), "labels")];
-    let service = said(&places, ["serviceName", "metallb.io/service-name"], faults);
-    let namespace = said(&places, ["serviceNamespace", "metallb.io/service-namespace"], faults);
+    let service = first_named(&places, ["serviceName", "metallb.io/service-name"], faults);
+    let namespace = first_named(&places, ["serviceNamespace", "metallb.io/service-namespace"], faults);
     for (field, part, other) in [("serviceName", service, namespace), ("serviceNamespace", namespace, service)] {
         if part.is_none() && other.is_some() && faults.is_empty() {
             faults.push(root.get("status").get(field).fault("a part of the name of a Service"));
         }
     }
-    let node = said(&places, ["node", "metallb.io/node"], faults);
+    let node = first_named(&places, ["node", "metallb.io/node"], faults);
     let named = match node {
         _ if !faults.is_empty() => Named::Unreadable,
         Some(node) => Named::Node(node.into()),
@@ -64,7 +64,11 @@ fn plain<'a>(within: &Field<'a>, member: &str) -> Result<Field<'a>, Fault> {
 }
 
 /// The first of these places that says something under its name. What is wrong is noted once.
-fn said<'a>(places: &[Result<Field<'a>, Fault>; 2], names: [&str; 2], faults: &mut Vec<Fault>) -> Option<&'a str> {
+fn first_named<'a>(
+    places: &[Result<Field<'a>, Fault>; 2],
+    names: [&str; 2],
+    faults: &mut Vec<Fault>,
+) -> Option<&'a str> {
     places.iter().zip(names).find_map(|(place, name)| {
         let text = place.as_ref().map_err(Fault::clone).and_then(|place| name_in(&place.get(name)));
         text.unwrap_or_else(|fault| {

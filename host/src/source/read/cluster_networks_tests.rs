@@ -7,7 +7,7 @@ use crate::source::documents::Object;
 use crate::source::read::{Reading, read};
 
 /// What an object says: the networks of pods, of Services, and what is left out.
-fn said(kind: NetworkKind, object: &Value) -> (Vec<String>, Vec<String>, Vec<String>) {
+fn reported(kind: NetworkKind, object: &Value) -> (Vec<String>, Vec<String>, Vec<String>) {
     let Reading { object, faults } = read(Kind::Networks(kind), object, None).unwrap();
     let Some(Object::Networks(_, networks)) = object else { panic!("{object:?}") };
     texts(&networks, &faults)
@@ -31,7 +31,7 @@ fn config(key: &str, text: &str) -> Value {
 }
 
 fn pods_of(kind: NetworkKind, object: &Value) -> Vec<String> {
-    let (pods, services, faults) = said(kind, object);
+    let (pods, services, faults) = reported(kind, object);
     assert!(services.is_empty() && faults.is_empty(), "{services:?} {faults:?}");
     pods
 }
@@ -57,7 +57,7 @@ fn a_pool_without_a_network_is_unreadable() {
 #[test]
 fn a_pool_of_cilium_has_networks_of_both_families() {
     let spec = json!({"ipv4": {"cidrs": ["10.10.0.0/16", "10"]}, "ipv6": {"cidrs": ["fd00::/104"]}});
-    let (pods, _, faults) = said(NetworkKind::CiliumPools, &pool(&spec));
+    let (pods, _, faults) = reported(NetworkKind::CiliumPools, &pool(&spec));
     assert_eq!(pods, ["10.10.0.0/16", "fd00::/104"]);
     assert_eq!(faults, ["spec.ipv4.cidrs[1] \"10\" is not a network like 10.244.1.0/24"]);
 }
@@ -65,20 +65,20 @@ fn a_pool_of_cilium_has_networks_of_both_families() {
 #[test]
 fn what_the_agent_of_a_node_says_counts_within_bounds() {
     let networks: Vec<String> = (0..18).map(|number| format!("10.{number}.0.0/24")).collect();
-    let (pods, _, faults) = said(NetworkKind::CiliumNodes, &pool(&json!({"ipam": {"podCIDRs": networks}})));
+    let (pods, _, faults) = reported(NetworkKind::CiliumNodes, &pool(&json!({"ipam": {"podCIDRs": networks}})));
     assert_eq!(pods, networks[..16]);
     let expected =
         "spec.ipam.podCIDRs[16] \"10.16.0.0/24\" is not one of the first 16 networks, which alone count of a node";
     assert_eq!(faults, [expected]);
     let wide = json!({"ipam": {"podCIDRs": ["0.0.0.0/7", "10.0.0.0/8", "::/15", "fd00::/16"]}});
-    let (pods, _, faults) = said(NetworkKind::CiliumNodes, &pool(&wide));
+    let (pods, _, faults) = reported(NetworkKind::CiliumNodes, &pool(&wide));
     assert_eq!((pods, faults.len()), (vec!["10.0.0.0/8".to_owned(), "fd00::/16".to_owned()], 2));
 }
 
 #[test]
 fn flannel_says_one_network_of_each_family() {
     let text = r#"{"Network": "10.244.0.0/16", "EnableIPv6": false, "IPv6Network": "fd00::/56"}"#;
-    let of = |text| said(NetworkKind::Flannel, &config("net-conf.json", text));
+    let of = |text| reported(NetworkKind::Flannel, &config("net-conf.json", text));
     assert_eq!(of(text).0, ["10.244.0.0/16", "fd00::/56"]);
     let (pods, _, faults) = of(r#"{"Network": "0.0.0.0/0", "IPv6Network": "fd00::/56"}"#);
     assert_eq!(pods, ["fd00::/56"]);
@@ -87,7 +87,7 @@ fn flannel_says_one_network_of_each_family() {
 
 #[test]
 fn kubeadm_says_networks_of_pods_and_of_services() {
-    let of = |text| said(NetworkKind::Kubeadm, &config("ClusterConfiguration", text));
+    let of = |text| reported(NetworkKind::Kubeadm, &config("ClusterConfiguration", text));
     let (pods, services, faults) =
         of("networking:\n  podSubnet: 10.244.0.0/16, fd00::/56\n  serviceSubnet: 10.96.0.0/16,nowhere\n");
     assert_eq!((pods, services), (vec!["10.244.0.0/16".into(), "fd00::/56".into()], vec!["10.96.0.0/16".into()]));

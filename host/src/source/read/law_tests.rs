@@ -184,8 +184,8 @@ fn what_is_kept_of_an_object_reads_as_the_object_does() {
             let object = changed(&sample.object, place, to.as_ref());
             let kept: Value = serde_json::from_str(&original(kind, &version, object.clone()).to_string()).unwrap();
             assert_eq!(read(kind, &kept, Some("node-a")), read(kind, &object, Some("node-a")), "{kind}: {place:?}");
-            let said = |field: &str| kept[field].as_str().unwrap();
-            assert_eq!(Kind::of(said("apiVersion"), said("kind"), &called), Some(kind));
+            let member = |field: &str| kept[field].as_str().unwrap();
+            assert_eq!(Kind::of(member("apiVersion"), member("kind"), &called), Some(kind));
         }
     }
 }

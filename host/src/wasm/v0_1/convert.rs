@@ -30,7 +30,7 @@ pub(super) fn context(context: &Context, settings: &str) -> wit::Context {
     }
 }
 
-/// The subject in the contract's words; none where it is no Service, which is all that this version knows.
+/// The subject in the contract's types; none where it is no Service, which is all that this version knows.
 pub(super) fn service(view: &SubjectView, description: &Description) -> Option<wit::Service> {
     let service = view.subject.service()?;
     Some(wit::Service {

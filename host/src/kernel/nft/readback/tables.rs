@@ -71,7 +71,7 @@ impl FoundTable {
         match self.owner {
             Some(owner) if owner == port => Owner::Us,
             Some(owner) => Owner::Other(owner),
-            None => Owner::Nobody,
+            None => Owner::None,
         }
     }
 }

@@ -30,11 +30,11 @@ pub(super) async fn follow(
     name: ObjectReference,
     client: Client,
     server: Arc<Server>,
-    told: Sender<(ObjectReference, What)>,
+    reports: Sender<(ObjectReference, What)>,
 ) {
     let (sender, news) = channel(1);
     let follower = Follower::new(asked(&name), client, server, sender);
-    tokio::join!(follower.run(), pass_on(news, name, told));
+    tokio::join!(follower.run(), pass_on(news, name, reports));
 }
 
 /// What is known of one, asked for once; none where that is not there.
@@ -52,7 +52,7 @@ fn asked(name: &ObjectReference) -> Asked {
     Asked::all(KIND).of_namespace(&name.namespace).with_fields(format!("metadata.name={}", name.name))
 }
 
-async fn pass_on(mut news: Receiver<FollowerEvent>, name: ObjectReference, told: Sender<(ObjectReference, What)>) {
+async fn pass_on(mut news: Receiver<FollowerEvent>, name: ObjectReference, reports: Sender<(ObjectReference, What)>) {
     let mut listing = Listing::default();
     while let Some(news) = news.recv().await {
         let what = match news {
@@ -65,7 +65,7 @@ async fn pass_on(mut news: Receiver<FollowerEvent>, name: ObjectReference, told:
         };
         if let Some(what) = what {
             // Nothing takes it any more when the process ends.
-            let _ = told.send((name.clone(), what)).await;
+            let _ = reports.send((name.clone(), what)).await;
         }
     }
 }

@@ -45,7 +45,7 @@ pub(super) struct Following {
     client: Client,
     server: Arc<Server>,
     news: Sender<FollowerEvent>,
-    told: Sender<(ObjectReference, What)>,
+    reports: Sender<(ObjectReference, What)>,
     table: Table,
     followers: JoinSet<()>,
     running: BTreeMap<ObjectReference, AbortHandle>,
@@ -56,11 +56,11 @@ pub(super) struct Following {
 
 /// Follows what is wanted, for the life of the process.
 pub(super) async fn run(client: Client, server: Arc<Server>, news: Sender<FollowerEvent>, wanted: Wanted) {
-    let (told, heard) = channel(WAITING);
+    let (reports, heard) = channel(WAITING);
     let (table, followers) = (Table::default(), JoinSet::new());
     let (running, troubled) = (BTreeMap::new(), BTreeSet::new());
     let since = clock::now();
-    let following = Following { client, server, news, told, table, followers, running, troubled, since };
+    let following = Following { client, server, news, reports, table, followers, running, troubled, since };
     following.run(heard, wanted).await;
 }
 
@@ -94,7 +94,7 @@ impl Following {
 
     /// Follows one from now on, with a new list, in place of what followed it before.
     fn follow(&mut self, name: ObjectReference) {
-        let follower = follow(name.clone(), self.client.clone(), Arc::clone(&self.server), self.told.clone());
+        let follower = follow(name.clone(), self.client.clone(), Arc::clone(&self.server), self.reports.clone());
         let running = self.followers.spawn(follower);
         self.running.insert(name, running).iter().for_each(AbortHandle::abort);
         // Those that were ended before.
@@ -125,20 +125,20 @@ impl Following {
         }
         let now = self.now();
         if let Some(report) = self.table.hear(&name, heard, now) {
-            self.tell(FollowerEvent::Lease(name, report)).await;
+            self.send(FollowerEvent::Lease(name, report)).await;
         }
     }
 
     async fn is_troubled(&mut self, name: &ObjectReference, trouble: ApiError) {
         if self.running.contains_key(name) {
             self.troubled.insert(name.clone());
-            self.tell(FollowerEvent::ApiError(KIND, trouble)).await;
+            self.send(FollowerEvent::ApiError(KIND, trouble)).await;
         }
     }
 
     async fn is_well(&mut self, name: &ObjectReference) {
         if self.troubled.remove(name) && self.troubled.is_empty() {
-            self.tell(FollowerEvent::Works(KIND)).await;
+            self.send(FollowerEvent::Works(KIND)).await;
         }
     }
 
@@ -147,7 +147,7 @@ impl Following {
     }
 
     /// Nothing takes the news any more when the process ends.
-    async fn tell(&self, news: FollowerEvent) {
+    async fn send(&self, news: FollowerEvent) {
         let _ = self.news.send(news).await;
     }
 }

@@ -38,7 +38,7 @@ impl Followed {
     }
 
     fn hears(&mut self, heard: Heard, now: u64) -> String {
-        told(self.0.hear(&name(), heard, at(now)))
+        summary(self.0.hear(&name(), heard, at(now)))
     }
 
     fn says(&mut self, node: &str, renewed: u64, now: u64) -> String {
@@ -50,7 +50,7 @@ impl Followed {
     }
 }
 
-fn told(report: Option<Report>) -> String {
+fn summary(report: Option<Report>) -> String {
     let Some(Report { lease, unreadable, faults: _ }) = report else { return "nothing new".to_owned() };
     let Some(lease) = lease else { return "absent".to_owned() };
     let node = match &lease.named {
@@ -70,8 +70,8 @@ fn end(renewed: u64) -> u64 {
 #[test]
 fn renewals_are_no_news_and_another_holder_is() {
     let mut followed = Followed::held();
-    let told: Vec<String> = (2..600).step_by(2).map(|second| followed.says("a", second, second)).collect();
-    assert!(told.iter().all(|told| told == "nothing new"), "{told:?}");
+    let reports: Vec<String> = (2..600).step_by(2).map(|second| followed.says("a", second, second)).collect();
+    assert!(reports.iter().all(|report| report == "nothing new"), "{reports:?}");
     assert!(!followed.is_due(600));
     assert_eq!(followed.says("b", 601, 601), "b");
 }

@@ -67,7 +67,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The family that a translation is of: nft has other words for it in tables of both families.
+    /// The family that a translation is of: nft writes it differently in tables of both families.
     fn translated(&self, family: Family) -> Option<Family> {
         self.table.addresses().filter(|known| *known == family)
     }

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_that_touch_are_told_apart() {
+    fn adjacent_ranges_are_distinguished() {
         let at = |a: u8| IpAddr::from([a, 0, 0, 0]);
         let without_an_end = vec![(at(10), true), (at(11), true), (at(12), false)];
         let with_both = vec![(at(10), true), (at(11), false), (at(11), true), (at(12), false)];

@@ -1,4 +1,4 @@
-//! One account for each Service and each policy: what was written about it, and what it wants to write now.
+//! What was written about each Service and each policy, and what is to be written now.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use egressd_core::model::{PolicyMark, SubjectKey, Uid, active_endpoint};
 use egressd_core::reporting::{Reporter, Reporting};
 use egressd_core::status::{State, SubjectStatus};
 
+use super::event_history::{DueEvent, EventHistory, Published, Role};
 use super::event_text::EventText;
 use super::pace::Backoff;
 use super::policies::Failing;
-use super::queue::Want;
-use super::speaker::{self, Novelty, Role};
-use super::{Place, Regarding, Write, active, policies};
+use super::queue::PendingWrite;
+use super::{PublishConfig, Regarding, Write, active, policies};
 use crate::clock::Instant;
 use crate::policies::PolicyReport;
 use crate::rights::Publish;
 
 /// What is known of a Service.
 #[derive(Clone, Copy)]
-pub(super) struct Known<'a> {
+pub(super) struct KnownService<'a> {
     pub(super) key: &'a SubjectKey,
     pub(super) status: &'a SubjectStatus,
     pub(super) reporting: Option<&'a Reporting>,
@@ -32,95 +32,97 @@ pub(super) struct KnownPolicy<'a> {
     pub(super) failing: Option<&'a Failing>,
 }
 
-/// Of a Service in one of its lives.
+/// What was written about a Service in one of its lives.
 #[derive(Debug)]
-pub(super) struct Account {
-    /// Which life.
+pub(super) struct ServiceWrites {
     pub(super) uid: Uid,
-    pub(super) active: active::Memory,
-    pub(super) speaker: speaker::Memory,
+    pub(super) active: active::ActiveEndpointState,
+    pub(super) events: EventHistory,
 }
 
-/// Of a policy in one of its lives.
+/// What was written about a policy in one of its lives.
 #[derive(Debug)]
-pub(super) struct PolicyEvents {
-    /// Which life.
+pub(super) struct PolicyWrites {
     pub(super) mark: Option<String>,
     wrote: Option<(String, Backoff)>,
-    pub(super) speaker: speaker::Memory,
+    pub(super) events: EventHistory,
 }
 
-impl Account {
-    /// Nothing was written about it by this process.
+impl ServiceWrites {
     pub(super) fn new(uid: Uid) -> Self {
-        Self { uid, active: active::Memory::default(), speaker: speaker::Memory::default() }
+        Self { uid, active: active::ActiveEndpointState::default(), events: EventHistory::default() }
     }
 
     /// What it wants to write. The same at any other time, until what is known of it changes, something was written or
-    /// refused, or a want ends ([`Want::until`]).
-    pub(super) fn collect(&mut self, place: &Place, known: Known<'_>, now: Instant) -> Vec<Want> {
-        let Known { key, status, reporting } = known;
+    /// refused, or a want ends ([`PendingWrite::until`]).
+    pub(super) fn collect(
+        &mut self,
+        config: &PublishConfig,
+        known: KnownService<'_>,
+        now: Instant,
+    ) -> Vec<PendingWrite> {
+        let KnownService { key, status, reporting } = known;
         // First what was known before anything is written: an Event is news when the annotation is.
-        let event = speak(&mut self.speaker, place, status, reporting, now);
-        let event = event.map(|due| Want::event(due, Regarding::Service(key.clone(), self.uid.clone())));
-        let active = self.active.due(status.state, reporting, now).filter(|_| place.publish == Publish::All);
+        let event = due_event(&mut self.events, config, status, reporting, now);
+        let event = event.map(|due| PendingWrite::event(due, Regarding::Service(key.clone(), self.uid.clone())));
+        let active = self.active.due(status.state, reporting, now).filter(|_| config.publish == Publish::All);
         let active = active.map(|due| {
-            let name = |(family, value)| (place.prefix.name(active_endpoint(family)), value);
+            let name = |(family, value)| (config.prefix.name(active_endpoint(family)), value);
             let annotations = due.values.into_iter().map(name).collect();
-            Want::published(due.at, Write::Active { service: key.clone(), uid: self.uid.clone(), annotations })
+            PendingWrite::published(due.at, Write::Active { service: key.clone(), uid: self.uid.clone(), annotations })
         });
         event.into_iter().chain(active).collect()
     }
 }
 
-fn speak(
-    speaker: &mut speaker::Memory,
-    place: &Place,
+fn due_event(
+    events: &mut EventHistory,
+    config: &PublishConfig,
     status: &SubjectStatus,
     reporting: Option<&Reporting>,
     now: Instant,
-) -> Option<speaker::Due> {
+) -> Option<DueEvent> {
     let removed = || (EventText::removed(), Role::Owner);
-    let spoken = || EventText::of(status, &place.node);
+    let current = || EventText::of(status, &config.node);
     let reporter = reporting.map_or(Reporter::None, |reporting| reporting.reporter);
     // Where no annotation names the node that translates, one that does not cannot know that none does.
-    let reporter = if unheard(place.publish, reporter, status) { Reporter::None } else { reporter };
-    let (said, right) = match (reporter, status.state) {
-        (Reporter::Active, _) => (spoken()?, Role::Owner),
-        (Reporter::Fallback, _) => (spoken()?, Role::Fallback),
-        (Reporter::None, State::Off) if speaker.spoke() => removed(),
+    let reporter = if cannot_observe_owner(config.publish, reporter, status) { Reporter::None } else { reporter };
+    let (text, role) = match (reporter, status.state) {
+        (Reporter::Active, _) => (current()?, Role::Owner),
+        (Reporter::Fallback, _) => (current()?, Role::Fallback),
+        (Reporter::None, State::Off) if events.has_reported() => removed(),
         (Reporter::None, _) => {
-            speaker.silent();
+            events.clear();
             return None;
         }
     };
     let agrees = |reporting: &Reporting| reporting.active.values().all(|active| active.wanted == active.found);
     let known = reporting.is_some_and(|reporting| reporting.reporter == Reporter::Active && agrees(reporting));
-    speaker.due(said, right, if known { Novelty::Known } else { Novelty::News }, now)
+    events.due(text, role, if known { Published::Same } else { Published::Different }, now)
 }
 
-/// Whether this node would speak because others, who cannot be heard, do not report.
-fn unheard(publish: Publish, reporter: Reporter, status: &SubjectStatus) -> bool {
+/// Whether this node would report as a fallback only because it cannot observe the owner.
+fn cannot_observe_owner(publish: Publish, reporter: Reporter, status: &SubjectStatus) -> bool {
     reporter == Reporter::Fallback && publish < Publish::All && status.is_held_elsewhere()
 }
 
-impl PolicyEvents {
-    /// Nothing was written about it by this process.
+impl PolicyWrites {
     pub(super) fn new(mark: &PolicyMark) -> Self {
-        Self { mark: mark.uid.clone(), wrote: None, speaker: speaker::Memory::default() }
+        Self { mark: mark.uid.clone(), wrote: None, events: EventHistory::default() }
     }
 
     /// What it wants to write.
-    pub(super) fn collect(&mut self, known: KnownPolicy<'_>, publish: Publish, now: Instant) -> Vec<Want> {
+    pub(super) fn collect(&mut self, known: KnownPolicy<'_>, publish: Publish, now: Instant) -> Vec<PendingWrite> {
         let KnownPolicy { report, mark, failing } = known;
         let text = policies::status(report, failing);
         let same = mark.status.as_ref() == Some(&text);
         let (policy, uid) = (report.name.clone(), mark.uid.clone());
-        let novelty = if same { Novelty::Known } else { Novelty::News };
-        let event = self.speaker.due(policies::said(report, failing), Role::Owner, novelty, now);
-        let event = event.map(|due| Want::event(due, Regarding::Policy { name: policy.clone(), uid: uid.clone() }));
+        let published = if same { Published::Same } else { Published::Different };
+        let event = self.events.due(policies::event_text(report, failing), Role::Owner, published, now);
+        let event =
+            event.map(|due| PendingWrite::event(due, Regarding::Policy { name: policy.clone(), uid: uid.clone() }));
         let again = self.wrote.as_ref().filter(|(wrote, _)| *wrote == text).map(|(_, again)| again.due());
-        let status = || Want::published(again.unwrap_or(now), Write::Status { policy, uid, text });
+        let status = || PendingWrite::published(again.unwrap_or(now), Write::Status { policy, uid, text });
         event.into_iter().chain((!same && publish == Publish::All).then(status)).collect()
     }
 
