@@ -87,6 +87,8 @@
 //! Build it as a `cdylib` for `wasm32-unknown-unknown`. A [`Validator`] is written likewise and exported with
 //! [`export_validator!`].
 
+#![warn(missing_docs)]
+
 mod ask;
 #[doc(hidden)]
 pub mod bindings;

@@ -3,6 +3,8 @@
 //!
 //! The host's core and the policy SDK re-export what they use of it, so that neither has to convert.
 
+#![warn(missing_docs)]
+
 mod contract_error;
 mod diagnostic;
 mod draft;
