@@ -24,7 +24,6 @@ use egressd::config::{self, Config};
 use egressd::daemon::evaluator::Evaluator;
 use egressd::daemon::heap;
 use egressd::daemon::{Daemon, Start, Threads, Watch};
-use egressd::errors::with_causes;
 use egressd::instances::lock::{Lock, LockDir};
 use egressd::instances::orphans;
 use egressd::kernel::addresses::{self, Addresses, Observer};
@@ -217,12 +216,8 @@ async fn threads(settings: &Settings, limits: Limits, metrics: &Metrics, state: 
 /// Shows others that this egressd lives. Translating does not depend on it.
 fn hold(locks: &LockDir, instance: &Instance) -> Option<Lock> {
     let held = locks.hold(instance).inspect_err(|error| {
-        let error = with_causes(error);
-        warn!(
-            code = "no-lock",
-            "{error}; on Linux before 6.9 other instances cannot see that this one runs, and leave its tables alone \
-             even when it has ended"
-        );
+        let found = error.finding();
+        warn!(code = %found.code, "{}", found.message);
     });
     held.ok()
 }

@@ -6,9 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use egressd::admin::oneshot::{Known, Report};
-use egressd::kernel::addresses;
 use egressd::policies::Sandbox;
-use egressd_core::owner::{AddressState, LocalAddresses};
+use egressd_core::owner::AddressState;
 use egressd_core::pipeline::Settings;
 
 use crate::case::{Mode, compare, planned, settings};
@@ -36,7 +35,7 @@ endpoints: [{addresses: [10.244.0.7], nodeName: node-a}]
 pub(crate) struct Scenario {
     manifests: BTreeMap<&'static str, String>,
     pub(crate) settings: Settings,
-    held: LocalAddresses,
+    known: Known,
 }
 
 impl Scenario {
@@ -47,11 +46,7 @@ impl Scenario {
 
     /// With this file instead of the cluster.
     pub(crate) fn of(manifest: impl Into<String>) -> Self {
-        Self {
-            manifests: [("cluster.yaml", manifest.into())].into(),
-            settings: settings(),
-            held: LocalAddresses::new(),
-        }
+        Self { manifests: [("cluster.yaml", manifest.into())].into(), settings: settings(), known: Known::default() }
     }
 
     /// With the file beside it.
@@ -68,7 +63,13 @@ impl Scenario {
 
     /// With an address on an interface.
     pub(crate) fn holding(mut self, address: &str, standing: AddressState) -> Self {
-        self.held.extend(address.parse().ok().map(|address| (address, standing)));
+        self.known.interfaces.held.extend(address.parse().ok().map(|address| (address, standing)));
+        self
+    }
+
+    /// With what an earlier egressd left.
+    pub(crate) fn after(mut self, leave: impl FnOnce(&mut Known)) -> Self {
+        leave(&mut self.known);
         self
     }
 
@@ -78,9 +79,7 @@ impl Scenario {
         for (name, manifest) in &self.manifests {
             fs::write(directory.path().join(name), manifest)?;
         }
-        let interfaces = addresses::Known { held: self.held, ..addresses::Known::default() };
-        let known = Known { interfaces, ..Known::default() };
-        planned(directory.path().to_owned(), sandbox, self.settings, known)
+        planned(directory.path().to_owned(), sandbox, self.settings, self.known)
     }
 }
 

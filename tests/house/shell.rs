@@ -26,7 +26,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 36] = [
     ("source", &["clock", "egress_node", "errors", "files", "state"]),
     ("policies", &["clock", "errors", "metrics", "wasm"]),
     ("config", &["cli", "rights", "source"]),
-    ("instances/lock", &["clock", "files"]),
+    ("instances/lock", &["clock", "errors", "files"]),
     ("instances/orphans", &["clock", "errors", "instances/lock", "kernel/nft"]),
     ("state_channel", &["clock", "errors", "instances/orphans", "policies"]),
     (

@@ -82,14 +82,14 @@ impl AdminServer {
     }
 
     async fn serve_http(self: Arc<Self>, address: SocketAddr) {
-        let note = |why: Option<&str>| self.notices.note("HTTP", why.map(no_metrics));
+        let note = |why: Option<&str>| self.notices.note("HTTP", why.map(http_not_served));
         let listener = insist(|| http::listen(address), note).await;
         http::serve(listener, Bounds::default(), move |get| Arc::clone(&self).answer(get)).await;
     }
 
     /// Whenever the socket is removed, it is made again.
     async fn serve_socket(self: Arc<Self>, path: &Path) {
-        let note = |why: Option<&str>| self.notices.note("the status socket", why.map(no_status));
+        let note = |why: Option<&str>| self.notices.note("the status socket", why.map(status_not_served));
         loop {
             let socket = insist(|| StatusSocket::open(path), note).await;
             Arc::clone(&self).serve_on(&socket).await;
@@ -160,12 +160,14 @@ impl AdminServer {
     }
 }
 
-fn no_metrics(why: &str) -> Finding {
+/// Where the address for scrapes cannot be had.
+pub fn http_not_served(why: &str) -> Finding {
     let remedy = "metrics are not served until that is over; free the address, give another one with --http, or none";
     Finding::warning("http-not-served", format!("{why}; {remedy}"))
 }
 
-fn no_status(why: &str) -> Finding {
+/// Where the socket cannot be had.
+pub fn status_not_served(why: &str) -> Finding {
     let remedy = "`status` and `probe` have no answer until that is over";
     Finding::warning("status-not-served", format!("{why}; {remedy}"))
 }

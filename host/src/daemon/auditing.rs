@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use egressd_core::diff::Scope;
+use egressd_core::finding::Finding;
 use egressd_core::pipeline::{Audit, Disagreement, Progress, Step};
 use tracing::warn;
 
@@ -130,7 +131,8 @@ impl Daemon {
     /// out like any change.
     async fn work_out_anew(&mut self, disagreements: &[Disagreement]) -> Result<()> {
         for disagreement in disagreements {
-            warn!(code = "audit", "{disagreement}: a defect of egressd; everything is worked out anew");
+            let found = disagreed(disagreement);
+            warn!(code = %found.code, "{}", found.message);
             self.watch.metrics.disagreed();
         }
         let questions = self.pipeline.derive_anew();
@@ -140,6 +142,11 @@ impl Daemon {
         self.ask().await?;
         self.round().await
     }
+}
+
+/// What is logged about state that does not follow from the newest objects.
+pub fn disagreed(disagreement: &Disagreement) -> Finding {
+    Finding::warning("audit", format!("{disagreement}: this is a defect of egressd; everything is computed again"))
 }
 
 #[cfg(test)]

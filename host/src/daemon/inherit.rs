@@ -50,7 +50,7 @@ fn translates(applied: &Ruleset) -> bool {
 }
 
 /// What is reported where rules are in force and nothing says what they follow from.
-fn lost_memory() -> Finding {
+pub fn lost_memory() -> Finding {
     let message = "rules are in force, and the state directory says nothing about what was accepted: it was lost, or is another \
                    one; what the kernel has for Services with invalid annotations stays (docs/upgrade.md)";
     Finding::warning("state-lost", message)

@@ -17,6 +17,7 @@ use std::future::{Future, ready};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+pub use auditing::disagreed;
 use auditing::{Auditing, Idle};
 use carry::Rest;
 use egressd_core::beside::ForeignTables;
@@ -25,8 +26,10 @@ use egressd_core::diff::Applied;
 use egressd_core::in_force::InForce;
 use egressd_core::pipeline::{Pipeline, Settings, Step, Turns};
 use egressd_core::ruleset::{Name, TableFamily, TableNames};
+pub use inherit::lost_memory;
 use reading::Reading;
 use relayout::Bridge;
+pub use takeover::newer_layout;
 use tokio::time::sleep_until;
 use tracing::{info, warn};
 

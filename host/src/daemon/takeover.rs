@@ -74,8 +74,9 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
             Err(error @ nft::Error::NewerLayout { .. }) => {
                 let why = with_causes(&error);
                 if refused.as_ref() != Some(&why) {
-                    warn!(code = "newer-layout", "{why}; it is tried again");
-                    state_channel.newer(Some(Finding::error("newer-layout", why.clone())));
+                    let found = newer_layout(&error);
+                    warn!(code = %found.code, "{}; retrying", found.message);
+                    state_channel.newer(Some(found));
                     state_channel.held_back(why.clone(), None);
                     refused = Some(why);
                 }
@@ -90,6 +91,11 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
             }
         }
     }
+}
+
+/// What is reported while a table has a layout that this egressd does not know.
+pub fn newer_layout(error: &nft::Error) -> Finding {
+    Finding::error("newer-layout", with_causes(error))
 }
 
 /// What the tables hold that became ours. What is to be replaced is of no interest, and not read.

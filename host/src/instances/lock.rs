@@ -18,6 +18,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::clock;
+use crate::errors::with_causes;
 use crate::files;
 
 /// No instance can be called so.
@@ -56,6 +57,18 @@ pub enum Error {
         /// The cause.
         source: io::Error,
     },
+}
+
+impl Error {
+    /// What is logged where `run` cannot hold its lock.
+    pub fn finding(&self) -> Finding {
+        let message = format!(
+            "{}; on Linux before 6.9 other instances cannot see that this one runs, and keep its tables even after it has \
+             ended; correct the directory of --lock-dir",
+            with_causes(self)
+        );
+        Finding::warning("no-lock", message)
+    }
 }
 
 /// Whether an instance lives, as far as its lock shows.

@@ -16,10 +16,11 @@ const CILIUM: &str = "cilium_host";
 pub fn findings() -> io::Result<Vec<Finding>> {
     let socket = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
     let is_there = name_to_index(&socket, CILIUM).is_ok();
-    Ok(is_there.then(cilium).into_iter().collect())
+    Ok(is_there.then(cilium_present).into_iter().collect())
 }
 
-fn cilium() -> Finding {
+/// Where Cilium's interface is there.
+pub fn cilium_present() -> Finding {
     let message = format!(
         "Cilium is on this node (interface {CILIUM}); in its eBPF host-routing mode the packets of pods pass by nftables, \
          and then nothing is translated: set bpf.hostLegacyRouting=true in Cilium (docs/beside.md)"

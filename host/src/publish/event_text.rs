@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub(super) use egressd_core::codes::EventType;
+pub use egressd_core::codes::EventType;
 use egressd_core::finding::{Finding, Severity, label};
 use egressd_core::status::{State, SubjectStatus};
 use egressd_core::text::{Text, cut, plain};
@@ -85,18 +85,18 @@ impl EventText {
     }
 
     /// Of a Service that was reported, and which is not asked for any more.
-    pub(super) fn removed() -> Self {
+    pub fn removed() -> Self {
         Self::new(Reason::Removed, EventType::Normal, "egress is no longer requested; its SNAT rules are removed")
     }
 
     /// Of a table that no egressd looks after.
-    pub(super) fn orphaned(orphan: &Orphan) -> Self {
+    pub fn orphaned(orphan: &Orphan) -> Self {
         let finding = orphan.finding();
         Self::coded(Reason::OrphanedTable, &finding.message, finding.label())
     }
 
     /// Of a status, as a node says it; none when egress was not asked for.
-    pub(super) fn of(status: &SubjectStatus, node: &str) -> Option<Self> {
+    pub fn of(status: &SubjectStatus, node: &str) -> Option<Self> {
         let reason = match status.state {
             State::Off => return None,
             State::Translating if status.is_held_back() => Reason::NotApplied,

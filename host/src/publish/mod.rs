@@ -33,7 +33,9 @@ use tracing::{debug, warn};
 
 pub use directory::Directory;
 pub use error::Error;
+pub use event_text::{EventText, EventType, Reason};
 pub use node::Object;
+pub use policies::{Failing, event_text as policy_event};
 pub use publish_state::PublishState;
 pub use write::{Regarding, Write, WriteOutcome};
 

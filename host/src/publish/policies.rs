@@ -24,7 +24,7 @@ struct Status<'a> {
 }
 
 /// The first Service for which a policy could not answer, and why.
-pub(super) type Failing = (SubjectKey, PolicyFailure);
+pub type Failing = (SubjectKey, PolicyFailure);
 
 /// `egressd.io/status`, as JSON.
 pub(super) fn status(report: &PolicyReport, failing: Option<&Failing>) -> String {
@@ -54,7 +54,7 @@ fn failure(report: &PolicyReport, failing: &Failing) -> String {
 }
 
 /// What an Event says of it.
-pub(super) fn event_text(report: &PolicyReport, failing: Option<&Failing>) -> EventText {
+pub fn event_text(report: &PolicyReport, failing: Option<&Failing>) -> EventText {
     if let Some(trouble) = &report.trouble {
         return EventText::coded(Reason::Invalid, trouble, label(REFUSED, None, None));
     }

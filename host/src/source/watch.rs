@@ -14,6 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use self::wanted::Wanted;
+pub use self::watches::Unwatched;
 use self::watches::{News, Watches};
 use super::handover::{SnapshotSender, Update};
 use super::manifests::{Error, FileId, Places};

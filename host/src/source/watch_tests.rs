@@ -259,7 +259,7 @@ fn so_many_directories_are_watched_and_no_more_and_a_finding_says_so() {
     assert_eq!(wanted.directories.len(), wanted::MOST);
     watches.set(wanted);
     let finding = watches.finding().unwrap();
-    let begin = "links of manifests lead through more than 256 directories, which is as many as are watched";
+    let begin = "links of manifests lead through more than 256 directories, the most that are watched";
     assert!(finding.code == "manifests-not-watched" && finding.message.starts_with(begin), "{}", finding.message);
 }
 

@@ -98,19 +98,36 @@ impl Watches {
 
     /// What is not watched, and when changes of it are seen instead.
     pub(super) fn finding(&self) -> Option<Finding> {
+        let refused = self.refused.as_ref().map(Unwatched::Refused);
+        let beyond = || (self.wanted.beyond > 0).then_some(Unwatched::Beyond(self.wanted.beyond));
+        refused.or_else(beyond).map(|unwatched| unwatched.finding())
+    }
+}
+
+/// Why changes of some manifests are seen late.
+#[derive(Clone, Copy, Debug)]
+pub enum Unwatched<'a> {
+    /// The kernel refuses a watch.
+    Refused(&'a io::Error),
+    /// So many files have links through directories beyond those that are watched.
+    Beyond(usize),
+}
+
+impl Unwatched<'_> {
+    /// What is reported about it.
+    pub fn finding(self) -> Finding {
         let every = EVERY.as_secs();
-        let message = match (&self.refused, self.wanted.beyond) {
-            (Some(error), _) => format!(
-                "the kernel watches no more directories for egressd ({error}); raise fs.inotify.max_user_watches. Changes of \
-                 manifests are seen every {every} seconds until then"
+        let message = match self {
+            Self::Refused(error) => format!(
+                "the kernel refuses to watch further directories ({error}), so changes of manifests are seen every {every} \
+                 seconds only; raise fs.inotify.max_user_watches"
             ),
-            (None, 0) => return None,
-            (None, beyond) => format!(
-                "links of manifests lead through more than {MOST} directories, which is as many as are watched; changes behind \
-                 {beyond} of them are seen every {every} seconds. Put their files into fewer directories"
+            Self::Beyond(beyond) => format!(
+                "links of manifests lead through more than {MOST} directories, the most that are watched, so changes of \
+                 {beyond} files are seen every {every} seconds only; put the files into fewer directories"
             ),
         };
-        Some(Finding::warning("manifests-not-watched", message))
+        Finding::warning("manifests-not-watched", message)
     }
 }
 

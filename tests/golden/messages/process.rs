@@ -1,0 +1,131 @@
+//! Messages about the node and egressd itself: its files, tables, listeners and threads.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use egressd::admin::admin_server::{http_not_served, status_not_served};
+use egressd::daemon::{disagreed, lost_memory, newer_layout};
+use egressd::files::Open;
+use egressd::instances::lock;
+use egressd::instances::orphans::Orphan;
+use egressd::kernel::bystanders::cilium_present;
+use egressd::kernel::nft::{self, TableId};
+use egressd::source::manifests::Places;
+use egressd::source::watch::Unwatched;
+use egressd::state::{Recalled, Sources, StateDir};
+use egressd::wasm::Lack;
+use egressd_core::compile::{Instance, InstanceName};
+use egressd_core::finding::Finding;
+use egressd_core::model::SubjectKey;
+use egressd_core::net::Family;
+use egressd_core::pipeline::{Audited, Disagreement, Part};
+use egressd_core::ruleset::Layout;
+
+/// All of them.
+pub(super) fn findings() -> Result<Vec<Finding>> {
+    let all = [this_node()?, threads(), state()?, manifests()?];
+    Ok(all.concat())
+}
+
+/// Tables, and who else is there.
+fn this_node() -> Result<Vec<Finding>> {
+    let named = Instance::Named(InstanceName::new("blue").context("a name")?);
+    let orphan = |instance: Instance, pods| {
+        let name = instance.tables().of(Family::Ipv4).clone();
+        Orphan { table: TableId { family: Family::Ipv4.into(), name }, instance, pods }
+    };
+    let orphans = [orphan(Instance::Default, 3), orphan(named, 1)];
+    let table = orphans[0].table.clone();
+    let layout = Layout::of_comment("managed by egressd, layout 9").context("a layout")?;
+    let lock = lock::Error::Held { path: "/run/egressd/@default.lock".into() };
+    let disagreement = Disagreement { subject: Audited::Subject(SubjectKey::service("shop", "web")), part: Part::View };
+    let mut findings: Vec<Finding> = orphans.iter().map(Orphan::finding).collect();
+    findings.extend([
+        newer_layout(&nft::Error::NewerLayout { table, layout }),
+        cilium_present(),
+        lost_memory(),
+        disagreed(&disagreement),
+        lock.finding(),
+    ]);
+    Ok(findings)
+}
+
+fn threads() -> Vec<Finding> {
+    let directory = Path::new("/run/egressd");
+    let lacks = [Lack::Landlock, Lack::Capabilities { errno: 1 }, Lack::Filter { errno: 22 }];
+    let opens =
+        [Open::Foreign(1000), Open::Shared("other.pid".to_owned()), Open::System(io::Error::from_raw_os_error(1))];
+    let refused = io::Error::from_raw_os_error(28);
+    let unwatched = [Unwatched::Refused(&refused), Unwatched::Beyond(3)];
+    let others = [
+        http_not_served("cannot listen on 0.0.0.0:2112: Address in use (os error 98)"),
+        status_not_served("the socket /run/egressd/egressd.sock is not there any more"),
+    ];
+    let lacks = lacks.into_iter().map(Lack::finding);
+    let opens = opens.iter().map(|open| open.finding(directory, "--lock-dir"));
+    lacks.chain(opens).chain(unwatched.map(Unwatched::finding)).chain(others).collect()
+}
+
+/// Files of the state directory as another release, or a full disk, leaves them.
+fn state() -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (file, content) in [
+        ("accepted", "{\"version\":2}\n"),
+        ("accepted", "{\"version\":1}\n[\"uid\",{},1]\n"),
+        ("accepted", "{\"version\":1}\n[\"uid"),
+        ("private", "{\"version\":2}\n"),
+        ("policies/guard.policy", "{\"version\":2}\n"),
+        ("policies/guard.policy", "{"),
+    ] {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join(file);
+        fs::create_dir_all(path.parent().context("a folder")?)?;
+        fs::write(&path, content)?;
+        let found = StateDir::open(directory.path()).findings();
+        findings.extend(found.into_iter().map(|finding| placed(finding, directory.path(), "/var/lib/egressd")));
+    }
+    Ok(findings)
+}
+
+/// The message with another directory than that of the test.
+fn placed(finding: Finding, directory: &Path, shown: &str) -> Finding {
+    let message = finding.message.replace(&directory.display().to_string(), shown);
+    Finding { message: message.into(), ..finding }
+}
+
+/// Manifests that are gone while egressd runs, and before it starts; and what was remembered of them in a file that is damaged.
+fn manifests() -> Result<Vec<Finding>> {
+    let directory = tempfile::tempdir()?;
+    let (manifests, sources) = (directory.path().join("manifests"), Sources::of(&directory.path().join("state")));
+    let file = manifests.join("web.yaml");
+    fs::create_dir(&manifests)?;
+    fs::write(&file, crate::scenario::web(&[]))?;
+    let mut places = Places::one(&manifests, "node-a").remembering(&sources);
+    places.read()?;
+    while places.remember() {}
+    fs::remove_file(&file)?;
+    let missing = Places::one(&manifests, "node-a").remembering(&sources).read()?.findings;
+    fs::remove_dir(&manifests)?;
+    let away = places.scan(&Default::default()).findings;
+    let damaged = damaged(&sources, &directory.path().join("state"))?;
+    let all = missing.into_iter().chain(away).chain(damaged);
+    Ok(all.map(|finding| placed(finding, directory.path(), "/etc/egressd")).collect())
+}
+
+fn damaged(sources: &Sources, state: &Path) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for content in ["{", "{\"version\":2}\n"] {
+        for entry in fs::read_dir(state.join("sources"))? {
+            fs::write(entry?.path(), content)?;
+        }
+        for of in sources.others(&Default::default()) {
+            match sources.recall(&of) {
+                Recalled::Unknown(finding) => findings.push(finding),
+                Recalled::Nothing | Recalled::Lines(_) => {}
+            }
+        }
+    }
+    Ok(findings)
+}
