@@ -101,7 +101,7 @@ fn description<S: Settings>(
     }
 }
 
-/// A panic ends a component without a word, so the words go to the log first: one line, place and message.
+/// Writes a panic to the log, as one line with place and message: the trap that ends the component carries no message.
 pub fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("(no message)");

@@ -1,7 +1,7 @@
-//! Memory for one call: an allocator that only ever goes on.
+//! Memory for one call: an allocator that only ever moves forward.
 //!
-//! The host throws the whole memory away after every call, so keeping books about free pieces would be work for
-//! nobody. Only the last piece is grown in place and taken back, which is what a growing list needs.
+//! The host throws the whole memory away after every call, so records of free pieces would be
+//! of no use. Only the last piece is grown in place and taken back, which is what a growing list needs.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::arch::wasm32::{memory_grow, memory_size};

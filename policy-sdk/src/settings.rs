@@ -39,7 +39,7 @@ pub trait Settings: Sized {
     /// A JSON schema of the settings, as text: usually `include_str!("../settings.schema.json")`.
     const SCHEMA: &'static str;
 
-    /// Reads JSON text, which is `{}` or nothing at all when nobody chose anything.
+    /// Reads JSON text, which is `{}` or empty where no settings are given.
     ///
     /// # Errors
     /// What is wrong, in one sentence, with the code `bad-settings`.
@@ -80,21 +80,22 @@ pub fn bad_settings(message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("bad-settings", message)
 }
 
-/// Whether nobody chose anything.
+/// Whether no settings are given: the text is empty or `{}`, apart from blanks.
 pub fn is_empty(text: &str) -> bool {
     matches!(text.trim_ascii(), "" | "{}")
 }
 
-/// serde_json's words with the place before them, not behind.
+/// serde_json's message with the place before it, not behind.
 fn refused(error: &serde_json::Error) -> Diagnostic {
     let (line, column) = (error.line(), error.column());
-    let words = error.to_string();
-    let words = words.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&words).replace('`', "\"");
+    let message = error.to_string();
+    let message =
+        message.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&message).replace('`', "\"");
     let what = match error.classify() {
         Category::Data => "cannot be used",
         Category::Syntax | Category::Eof | Category::Io => "are not JSON",
     };
-    bad_settings(format!("the settings {what}: line {line}, column {column}: {words}"))
+    bad_settings(format!("the settings {what}: line {line}, column {column}: {message}"))
 }
 
 #[cfg(test)]
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_place() {
+    fn what_is_wrong_is_reported_with_its_place() {
         for (text, sentence) in [
             ("[]", "the settings are not a JSON object; write one, {} for no settings"),
             (

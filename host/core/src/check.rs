@@ -22,7 +22,7 @@ pub struct Note {
     pub kind: Kind,
 }
 
-/// What can be said about a plan.
+/// A property of a plan that is reported.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A rule of a family whose networks are unknown: P2 could not hold.

@@ -47,7 +47,7 @@ impl fmt::Display for State {
     }
 }
 
-/// What is said about one Service.
+/// The reported status of one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectStatus {
     /// As one term.
@@ -160,7 +160,7 @@ impl SubjectStatus {
         }
     }
 
-    /// Of a subject whose change the kernel takes over slice by slice: what was said before, until all of it is in force.
+    /// Of a subject whose change the kernel takes over slice by slice: the earlier status, until all of it is in force.
     pub fn under_way(before: Option<&Self>) -> Self {
         let (state, policy) = (State::Idle, None);
         let nothing = Self { state, addresses: vec![], endpoints: vec![], policy, findings: vec![], shadows: vec![] };

@@ -9,7 +9,7 @@ mod foreign;
 use self::domain::{Domain, split};
 use crate::finding::{Finding, Severity, Span, at_most};
 use crate::model::{AnnotationPrefix, Service};
-use egressd_vocabulary::spelling::{MOST_EDITS, nearest, same_words, words};
+use egressd_vocabulary::spelling::{MOST_EDITS, nearest, same_terms, terms};
 
 /// What is read of a Service, by the built-in policy and by the host, and what is accepted without effect.
 const KNOWN: [&str; 13] = [
@@ -32,7 +32,7 @@ const KNOWN: [&str; 13] = [
 const WITHOUT_EFFECT: [&str; 3] = ["egress-internal", "egress-no-internal-traffic", "egress-detect-api-server"];
 
 /// What is not asked of Services, and stands near what is.
-const OTHER_WORDS: [&str; 2] = ["ingress", "egress-nftables-table"];
+const OTHER_NAMES: [&str; 2] = ["ingress", "egress-nftables-table"];
 
 /// Of names so short a second wrong letter makes another one: `egress-ip` is others'.
 const SHORT: usize = 11;
@@ -134,8 +134,9 @@ fn strays<'a>(service: &'a Service, prefix: &'a AnnotationPrefix) -> impl Iterat
 fn stray<'a>(place: Place, name: &'a str, value: &'a str, prefix: &AnnotationPrefix) -> Option<Stray<'a>> {
     let (domain, right) = meant(place, name, prefix)?;
     // Such a label is a name that people choose among themselves.
-    let is_a_word = (place, domain, right) == (Place::Label, Domain::Absent, Some("egress")) && !is_boolean(value);
-    (!is_a_word).then_some(Stray { place, name, value, right })
+    let is_a_free_label =
+        (place, domain, right) == (Place::Label, Domain::Absent, Some("egress")) && !is_boolean(value);
+    (!is_a_free_label).then_some(Stray { place, name, value, right })
 }
 
 /// Whose a name is, and what was probably meant by it; none where it is right, or not ours.
@@ -144,14 +145,14 @@ fn meant(place: Place, name: &str, prefix: &AnnotationPrefix) -> Option<(Domain,
     if (place, domain) == (Place::Annotation, Domain::Ours) && is_read(rest) {
         return None;
     }
-    if OTHER_WORDS.contains(&rest) {
+    if OTHER_NAMES.contains(&rest) {
         return None;
     }
     if is_ipv4(rest) {
         return Some((domain, Some("egress")));
     }
     let near = nearest(rest, KNOWN).filter(|(edits, known)| is_near_enough(domain, *edits, known));
-    let right = near.map(|(_, right)| right).or_else(|| by_words(domain, rest));
+    let right = near.map(|(_, right)| right).or_else(|| by_terms(domain, rest));
     match (right, domain) {
         (Some(right), _) => Some((domain, Some(right))),
         (None, Domain::Ours | Domain::OtherCase) if begins_as_ours(rest) || speaks_of_egress(rest) => {
@@ -168,7 +169,7 @@ fn is_read(rest: &str) -> bool {
 
 /// `egress-ipv4`, which is one letter from `egress-ipv6` and asks for what `egress` does.
 fn is_ipv4(rest: &str) -> bool {
-    words(rest).iter().eq(["egress", "ipv4"])
+    terms(rest).iter().eq(["egress", "ipv4"])
 }
 
 fn begins_as_ours(rest: &str) -> bool {
@@ -176,12 +177,12 @@ fn begins_as_ours(rest: &str) -> bool {
     beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case("egress-") || beginning == "egress_")
 }
 
-/// A name that has the words of one of ours, in whatever order, with or without `egress`.
-fn by_words(domain: Domain, rest: &str) -> Option<&'static str> {
+/// A name that has the terms of one of ours, in whatever order, with or without `egress`.
+fn by_terms(domain: Domain, rest: &str) -> Option<&'static str> {
     match domain {
-        Domain::Ours | Domain::OtherCase | Domain::Near => same_words(rest, KNOWN).or_else(|| without_egress(rest)),
+        Domain::Ours | Domain::OtherCase | Domain::Near => same_terms(rest, KNOWN).or_else(|| without_egress(rest)),
         // Without a domain nothing else says that it is about egress.
-        Domain::Absent => rest.to_ascii_lowercase().contains("egress").then(|| same_words(rest, KNOWN)).flatten(),
+        Domain::Absent => rest.to_ascii_lowercase().contains("egress").then(|| same_terms(rest, KNOWN)).flatten(),
     }
 }
 
@@ -193,9 +194,9 @@ fn without_egress(rest: &str) -> Option<&'static str> {
 
 /// Whether a name that is near none of ours is about egress or a filter all the same: `allowed-ports`.
 fn speaks_of_egress(rest: &str) -> bool {
-    let words = words(rest);
-    let has = |some: &[&str]| some.iter().any(|word| words.contains(*word));
-    let is_filter = || words.iter().all(|word| SIDES.contains(&word.as_str()) || THINGS.contains(&word.as_str()));
+    let terms = terms(rest);
+    let has = |some: &[&str]| some.iter().any(|term| terms.contains(*term));
+    let is_filter = || terms.iter().all(|term| SIDES.contains(&term.as_str()) || THINGS.contains(&term.as_str()));
     has(&["egress"]) || has(&SIDES) && has(&THINGS) && is_filter()
 }
 
@@ -211,7 +212,7 @@ fn is_near_enough(domain: Domain, edits: usize, known: &str) -> bool {
 }
 
 fn is_boolean(value: &str) -> bool {
-    ["true", "false", "yes", "no", "on", "off", "1", "0"].iter().any(|word| value.trim().eq_ignore_ascii_case(word))
+    ["true", "false", "yes", "no", "on", "off", "1", "0"].iter().any(|term| value.trim().eq_ignore_ascii_case(term))
 }
 
 impl Stray<'_> {

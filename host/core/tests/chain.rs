@@ -25,7 +25,7 @@ enum Says {
     Pass,
     /// One rule more.
     Add,
-    /// Somebody else's address.
+    /// An address of another subject.
     Steal,
     Invalid,
     Deny,
@@ -122,7 +122,7 @@ fn member(index: usize, part: Part, asked: &Arc<AtomicUsize>) -> Member {
     let name = format!("p{index}");
     let scripted = Arc::new(Scripted { name, says: part.says, asked: Arc::clone(asked) });
     let whom = if part.validator { Asked::Validator(scripted) } else { Asked::Policy(scripted) };
-    let namespaces = if part.covers { "" } else { "nobody=has-it" };
+    let namespaces = if part.covers { "" } else { "no-namespace=has-it" };
     let scope = Scope { namespaces: namespaces.parse().expect("a selector"), ..Scope::default() };
     let Part { order, mode, on_failure, .. } = part;
     Member { order, mode, on_failure, scope, ..Member::new(whom) }
@@ -222,7 +222,7 @@ proptest! {
     }
 
     #[test]
-    fn nobody_is_asked_after_the_chain_has_ended(parts in vec(part(), 0..7)) {
+    fn no_member_is_asked_after_the_chain_has_ended(parts in vec(part(), 0..7)) {
         let (context, view) = here();
         let asked = Arc::<AtomicUsize>::default();
         let enforced = parts.iter().enumerate().filter(|(_, part)| part.mode != Mode::Shadow);

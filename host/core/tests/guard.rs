@@ -23,38 +23,38 @@ fn rule() -> Rule {
     RuleParts { sources: vec![a("10.0.0.1")], ..Rule::new("r", a("11.0.0.2")).into() }.rule()
 }
 
-fn said(rules: Vec<Rule>) -> String {
+fn verdict(rules: Vec<Rule>) -> String {
     let draft = Draft::of(rules);
     guard(&context(), &web(), &draft).map_or_else(|refusal| refusal.to_string(), |()| "passed".to_owned())
 }
 
 #[test]
 fn own_endpoints_and_own_addresses_pass() {
-    assert_eq!(said(vec![rule()]), "passed");
-    assert_eq!(said(vec![]), "passed");
+    assert_eq!(verdict(vec![rule()]), "passed");
+    assert_eq!(verdict(vec![]), "passed");
 }
 
 #[test]
 fn foreign_addresses_and_sources_are_refused() {
     assert_eq!(
-        said(vec![RuleParts { address: a("11.0.0.3"), ..rule().into() }.rule()]),
+        verdict(vec![RuleParts { address: a("11.0.0.3"), ..rule().into() }.rule()]),
         "rule \"r\" translates to 11.0.0.3, which is not one of the Service's own addresses"
     );
     let foreign =
         |source: &str| format!("rule \"r\" has source {source}, which is not an endpoint of the Service on this node");
     assert_eq!(
-        said(vec![RuleParts { sources: vec![a("10.0.0.1"), a("10.0.0.2")], ..rule().into() }.rule()]),
+        verdict(vec![RuleParts { sources: vec![a("10.0.0.1"), a("10.0.0.2")], ..rule().into() }.rule()]),
         foreign("10.0.0.2")
     );
-    assert_eq!(said(vec![RuleParts { sources: vec![a("10.0.0.9")], ..rule().into() }.rule()]), foreign("10.0.0.9"));
+    assert_eq!(verdict(vec![RuleParts { sources: vec![a("10.0.0.9")], ..rule().into() }.rule()]), foreign("10.0.0.9"));
 }
 
 #[test]
 fn families_do_not_mix() {
     let odd = |what: &str| format!("rule \"r\" translates to 11.0.0.2, but has {what}, which is of the other family");
-    assert_eq!(said(vec![RuleParts { sources: vec![a("fd00::1")], ..rule().into() }.rule()]), odd("source fd00::1"));
+    assert_eq!(verdict(vec![RuleParts { sources: vec![a("fd00::1")], ..rule().into() }.rule()]), odd("source fd00::1"));
     assert_eq!(
-        said(vec![RuleParts { exclude: vec![n("2001:db8::/32")], ..rule().into() }.rule()]),
+        verdict(vec![RuleParts { exclude: vec![n("2001:db8::/32")], ..rule().into() }.rule()]),
         odd("network 2001:db8::/32")
     );
 }
@@ -62,22 +62,22 @@ fn families_do_not_mix() {
 #[test]
 fn counts_are_bounded() {
     let many = (0..=MOST_RULES).map(|i| RuleParts { id: i.to_string(), ..rule().into() }.rule()).collect();
-    assert_eq!(said(many), "4097 rules are more than 4096");
+    assert_eq!(verdict(many), "4097 rules are more than 4096");
     let include = vec![n("192.0.2.0/24"); MOST_NETWORKS + 1];
     assert_eq!(
-        said(vec![RuleParts { include, ..rule().into() }.rule()]),
+        verdict(vec![RuleParts { include, ..rule().into() }.rule()]),
         "65537 networks in rule \"r\" are more than 65536"
     );
 }
 
 #[test]
 fn two_rules_need_two_names() {
-    assert_eq!(said(vec![rule(), rule()]), "two rules have the id \"r\"");
+    assert_eq!(verdict(vec![rule(), rule()]), "two rules have the id \"r\"");
 }
 
 #[test]
 fn what_this_egressd_cannot_do_is_refused_by_its_name() {
-    let asks = |change: fn(Rule) -> Rule| said(vec![change(rule())]);
+    let asks = |change: fn(Rule) -> Rule| verdict(vec![change(rule())]);
     let refused = |what: &str| format!("rule \"r\" asks for {what} out");
     assert_eq!(
         asks(|rule| rule.with_dscp(Dscp::new(46).ok())),
@@ -102,7 +102,7 @@ fn what_this_egressd_cannot_do_is_refused_by_its_name() {
 fn each_of_several_addresses_is_the_subjects_own() {
     let several = |addresses: &[&str]| {
         let addresses = addresses.iter().map(|text| a(text)).collect();
-        said(vec![RuleParts { alternatives: addresses, ..rule().into() }.rule()])
+        verdict(vec![RuleParts { alternatives: addresses, ..rule().into() }.rule()])
     };
     assert_eq!(several(&["11.0.0.2"]), "passed");
     assert_eq!(

@@ -81,7 +81,7 @@ fn who_names_the_networks_or_says_that_there_are_no_others_has_private_destinati
 }
 
 #[test]
-fn nothing_ipv6_is_translated_where_no_ipv6_pod_network_is_known_whatever_is_said_of_others() {
+fn nothing_ipv6_is_translated_where_no_ipv6_pod_network_is_known_whatever_else_is_known() {
     for inside in [InsideNetworks::NotSet, InsideNetworks::Nothing, InsideNetworks::These(vec![n("10.0.0.0/8")])] {
         assert!(!with(&cluster(&["10.0.0.0/24"], &[]), inside).excluded.contains_key(&Family::Ipv6));
     }

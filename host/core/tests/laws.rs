@@ -162,7 +162,7 @@ proptest! {
         prop_assert_eq!(apply(&old, &changes).map_err(|e| format!("{e}\n{changes}")), Ok(new.clone()));
         prop_assert!(diff(&new, &new).is_empty());
         let created = diff(&Ruleset::default(), &new);
-        prop_assert_eq!(created.batches().len(), 1, "nobody meets a table that is being made");
+        prop_assert_eq!(created.batches().len(), 1, "no packet passes a table while it is created");
         prop_assert_eq!(apply(&Ruleset::default(), &created), Ok(new.clone()));
         prop_assert_eq!(apply(&new, &diff(&new, &Ruleset::default())), Ok(Ruleset::default()));
     }

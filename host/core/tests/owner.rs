@@ -85,11 +85,11 @@ impl World {
         assert_eq!(further, [], "every answer is a draft");
     }
 
-    fn holding(&mut self, held: &[(&str, AddressState)]) -> Told {
+    fn holding(&mut self, held: &[(&str, AddressState)]) -> ServiceResult {
         let questions =
             self.pipeline.set_local_addresses(held.iter().map(|(address, standing)| (a(address), *standing)).collect());
         self.answer(questions);
-        Told::from(&self.pipeline.round())
+        ServiceResult::from(&self.pipeline.round())
     }
 }
 
@@ -99,16 +99,16 @@ fn web(vip_host: Option<&str>) -> Snapshot {
     SnapshotBuilder::default().service(web, &["10.0.0.1", "fd00:10:244::1"]).build()
 }
 
-/// What became of `web`.
+/// What a round reports of `web`.
 #[derive(Debug, PartialEq)]
-struct Told {
+struct ServiceResult {
     state: State,
     translated_to: Vec<String>,
     codes: Vec<String>,
     messages: Vec<String>,
 }
 
-impl From<&Round> for Told {
+impl From<&Round> for ServiceResult {
     fn from(round: &Round) -> Self {
         let status = &round.statuses[&SubjectKey::service("default", "web")];
         Self {
@@ -126,17 +126,17 @@ const NEITHER: &[(&str, AddressState)] = &[];
 #[test]
 fn a_node_translates_to_the_addresses_that_it_holds() {
     let mut world = World::new(Owner::Auto).no_vip_host();
-    let told = world.holding(BOTH);
-    assert_eq!((told.state, told.translated_to), (State::Translating, vec![V4.to_owned(), V6.to_owned()]));
-    assert_eq!(told.codes, [""; 0]);
+    let result = world.holding(BOTH);
+    assert_eq!((result.state, result.translated_to), (State::Translating, vec![V4.to_owned(), V6.to_owned()]));
+    assert_eq!(result.codes, [""; 0]);
 }
 
 #[test]
 fn a_node_that_holds_no_address_is_idle_and_says_who_translates() {
-    let told = World::new(Owner::Auto).no_vip_host().holding(NEITHER);
-    assert_eq!((told.state, told.codes), (State::Idle, vec!["held-elsewhere".to_owned(); 2]));
+    let result = World::new(Owner::Auto).no_vip_host().holding(NEITHER);
+    assert_eq!((result.state, result.codes), (State::Idle, vec!["held-elsewhere".to_owned(); 2]));
     assert_eq!(
-        told.messages[0],
+        result.messages[0],
         "nothing is translated to 11.0.0.2 here: it is on no interface of this node (kube-ipvs0 does not count), and \
          only endpoints on the node that has it are translated; if the load balancer puts it on none, see --owner"
     );
@@ -144,23 +144,23 @@ fn a_node_that_holds_no_address_is_idle_and_says_who_translates() {
 
 #[test]
 fn each_family_goes_its_own_way() {
-    let told = World::new(Owner::Auto).no_vip_host().holding(&[(V6, AddressState::Usable)]);
-    assert_eq!((told.state, told.translated_to), (State::Translating, vec![V6.to_owned()]));
-    assert_eq!(told.codes, ["held-elsewhere"]);
+    let result = World::new(Owner::Auto).no_vip_host().holding(&[(V6, AddressState::Usable)]);
+    assert_eq!((result.state, result.translated_to), (State::Translating, vec![V6.to_owned()]));
+    assert_eq!(result.codes, ["held-elsewhere"]);
 }
 
 #[test]
 fn nothing_is_held_before_anything_is_known() {
     let mut world = World::new(Owner::Auto).no_vip_host();
-    assert_eq!(Told::from(&world.pipeline.round()).state, State::Idle);
+    assert_eq!(ServiceResult::from(&world.pipeline.round()).state, State::Idle);
 }
 
 #[test]
 fn a_vip_host_that_is_another_node_wins_over_the_interface() {
-    let told = World::new(Owner::Auto).vip_host("node-b").holding(BOTH);
-    assert_eq!(told.state, State::Idle);
+    let result = World::new(Owner::Auto).vip_host("node-b").holding(BOTH);
+    assert_eq!(result.state, State::Idle);
     assert_eq!(
-        told.messages[0],
+        result.messages[0],
         "nothing is translated to 11.0.0.2 here: kube-vip.io/vipHost says that node node-b holds it"
     );
 }
@@ -200,9 +200,9 @@ fn by_address_the_vip_host_is_ignored() {
 fn by_vip_host_interfaces_are_ignored() {
     assert_eq!(World::new(Owner::VipHost).vip_host("node-a").holding(NEITHER).state, State::Translating);
     assert_eq!(World::new(Owner::VipHost).vip_host("node-b").holding(BOTH).state, State::Idle);
-    let told = World::new(Owner::VipHost).no_vip_host().holding(BOTH);
+    let result = World::new(Owner::VipHost).no_vip_host().holding(BOTH);
     assert_eq!(
-        told.messages[0],
+        result.messages[0],
         "nothing is translated to 11.0.0.2 here: kube-vip.io/vipHost names no node yet; the node that it names \
          translates (--owner vip-host)"
     );
@@ -214,12 +214,12 @@ fn any_node_translates_everything() {
 }
 
 #[test]
-fn an_address_that_the_kernel_does_not_use_is_not_held_and_the_reason_is_told() {
+fn an_address_that_the_kernel_does_not_use_is_not_held_and_the_reason_is_reported() {
     let mut world = World::new(Owner::Auto).no_vip_host();
-    let told = world.holding(&[(V4, AddressState::Usable), (V6, AddressState::Tentative)]);
-    assert_eq!((told.translated_to, told.codes), (vec![V4.to_owned()], vec!["address-tentative".to_owned()]));
-    let told = world.holding(&[(V4, AddressState::Usable), (V6, AddressState::Duplicate)]);
-    assert_eq!((told.translated_to, told.codes), (vec![V4.to_owned()], vec!["address-duplicate".to_owned()]));
+    let result = world.holding(&[(V4, AddressState::Usable), (V6, AddressState::Tentative)]);
+    assert_eq!((result.translated_to, result.codes), (vec![V4.to_owned()], vec!["address-tentative".to_owned()]));
+    let result = world.holding(&[(V4, AddressState::Usable), (V6, AddressState::Duplicate)]);
+    assert_eq!((result.translated_to, result.codes), (vec![V4.to_owned()], vec!["address-duplicate".to_owned()]));
     assert_eq!(world.holding(BOTH).codes, [""; 0]);
 }
 
@@ -235,8 +235,8 @@ fn policies_are_not_asked_when_addresses_move() {
 #[test]
 fn a_service_without_endpoints_here_says_nothing_about_its_addresses() {
     let elsewhere = SnapshotBuilder::default().service(service("web", &[V4]), &[]).build();
-    let told = World::new(Owner::Auto).look_at(&elsewhere).holding(NEITHER);
-    assert_eq!((told.state, told.codes), (State::Idle, vec![]));
+    let result = World::new(Owner::Auto).look_at(&elsewhere).holding(NEITHER);
+    assert_eq!((result.state, result.codes), (State::Idle, vec![]));
 }
 
 #[test]
@@ -260,23 +260,23 @@ fn usable(addresses: &[&'static str]) -> Vec<(&'static str, AddressState)> {
 #[test]
 fn of_several_addresses_of_a_family_the_first_that_the_node_holds_is_used_and_reported() {
     let mut world = World::new(Owner::Auto).look_at(&with_addresses(&[FIRST, SECOND]));
-    let told = world.holding(&usable(&[SECOND]));
-    assert_eq!((told.translated_to, told.codes), (vec![SECOND.to_owned()], vec!["address-chosen".to_owned()]));
+    let result = world.holding(&usable(&[SECOND]));
+    assert_eq!((result.translated_to, result.codes), (vec![SECOND.to_owned()], vec!["address-chosen".to_owned()]));
     assert_eq!(
-        told.messages,
+        result.messages,
         [
             "of the Service's 2 IPv4 addresses 11.0.0.3 comes first here, and not 11.0.0.2, as long as this node holds it"
         ]
     );
-    let told = world.holding(&usable(&[FIRST, SECOND]));
-    assert_eq!(told.translated_to, [SECOND], "it stays as long as it is held");
-    let told = world.holding(&usable(&[FIRST]));
-    assert_eq!((told.translated_to, told.codes), (vec![FIRST.to_owned()], vec![]));
-    let told = world.holding(NEITHER);
-    assert_eq!((told.translated_to, told.codes), (vec![], vec!["held-elsewhere".to_owned()]));
+    let result = world.holding(&usable(&[FIRST, SECOND]));
+    assert_eq!(result.translated_to, [SECOND], "it stays as long as it is held");
+    let result = world.holding(&usable(&[FIRST]));
+    assert_eq!((result.translated_to, result.codes), (vec![FIRST.to_owned()], vec![]));
+    let result = world.holding(NEITHER);
+    assert_eq!((result.translated_to, result.codes), (vec![], vec!["held-elsewhere".to_owned()]));
     let mut world = world.look_at(&with_addresses(&[SECOND, FIRST]));
-    let told = world.holding(&usable(&[FIRST, SECOND]));
-    assert_eq!(told.translated_to, [SECOND], "another order is another wish");
+    let result = world.holding(&usable(&[FIRST, SECOND]));
+    assert_eq!(result.translated_to, [SECOND], "another order is another wish");
 }
 
 #[test]
@@ -293,7 +293,10 @@ fn between_an_address_that_goes_and_the_policies_answer_the_pod_leaves_with_the_
     let mut world = World::new(Owner::Auto).look_at(&with_addresses(&[FIRST, SECOND]));
     world.holding(&usable(&[FIRST, SECOND]));
     let questions = world.pipeline.set_local_addresses([(a(SECOND), AddressState::Usable)].into());
-    assert_eq!((questions.len(), Told::from(&world.pipeline.round()).translated_to), (1, vec![SECOND.to_owned()]));
+    assert_eq!(
+        (questions.len(), ServiceResult::from(&world.pipeline.round()).translated_to),
+        (1, vec![SECOND.to_owned()])
+    );
 }
 
 #[test]
@@ -301,8 +304,8 @@ fn a_nodes_own_address_is_passed_over_where_there_is_another() {
     let mut snapshot = with_addresses(&[FIRST, SECOND]);
     snapshot.nodes.extend(SnapshotBuilder::default().node("node-a", &[FIRST]).build().nodes);
     for owner in [Owner::Auto, Owner::Any] {
-        let told = World::new(owner).look_at(&snapshot).holding(&usable(&[FIRST, SECOND]));
-        assert_eq!((told.translated_to, told.codes), (vec![SECOND.to_owned()], vec!["address-chosen".to_owned()]));
+        let result = World::new(owner).look_at(&snapshot).holding(&usable(&[FIRST, SECOND]));
+        assert_eq!((result.translated_to, result.codes), (vec![SECOND.to_owned()], vec!["address-chosen".to_owned()]));
     }
 }
 
@@ -317,7 +320,7 @@ fn with_another_prefix_kube_vips_vip_host_is_read_where_there_is_none_of_ones_ow
         service.annotations.extend(own.map(|node| ("example.org/vipHost".to_owned(), node.to_owned())));
         snapshot.services.insert(key, service.into());
         let world = World { pipeline: Pipeline::new(prefixed.clone(), BTreeMap::new()), asked: 0 };
-        let told = world.look_at(&snapshot).holding(BOTH);
-        assert_eq!(told.state == State::Translating, translated, "{own:?}: {told:?}");
+        let result = world.look_at(&snapshot).holding(BOTH);
+        assert_eq!(result.state == State::Translating, translated, "{own:?}: {result:?}");
     }
 }

@@ -125,8 +125,8 @@ impl World {
     }
 
     /// Adds or replaces the Service `web`.
-    fn web(&mut self, word: Option<&str>, endpoints: &[&str]) -> Round {
-        self.put(web(word), endpoints)
+    fn web(&mut self, action: Option<&str>, endpoints: &[&str]) -> Round {
+        self.put(web(action), endpoints)
     }
 
     fn put(&mut self, service: Service, endpoints: &[&str]) -> Round {
@@ -163,9 +163,9 @@ impl World {
     }
 }
 
-fn web(word: Option<&str>) -> Service {
+fn web(action: Option<&str>) -> Service {
     let mut service = service("web", &["11.0.0.2"]);
-    service.annotations.extend(word.map(|word| ("do".to_owned(), word.to_owned())));
+    service.annotations.extend(action.map(|action| ("do".to_owned(), action.to_owned())));
     service
 }
 
@@ -189,8 +189,8 @@ fn wrong_input_leaves_the_last_accepted_input_in_force_for_todays_endpoints() {
     world.web(Some("translate"), &["10.0.0.1"]);
     let round = world.web(Some("gibberish"), &["10.0.0.1", "10.0.0.2"]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Invalid, "10.0.0.1,10.0.0.2 -> 11.0.0.2"));
-    let mended = world.web(Some("translate"), &["10.0.0.2"]);
-    assert_eq!((state(&mended), in_force(&mended).as_str()), (State::Translating, "10.0.0.2 -> 11.0.0.2"));
+    let repaired = world.web(Some("translate"), &["10.0.0.2"]);
+    assert_eq!((state(&repaired), in_force(&repaired).as_str()), (State::Translating, "10.0.0.2 -> 11.0.0.2"));
 }
 
 #[test]
@@ -235,13 +235,13 @@ fn a_failing_policy_leaves_the_last_good_rules_cut_to_todays_endpoints() {
 }
 
 #[test]
-fn an_answer_with_somebody_elses_address_is_refused() {
+fn an_answer_with_an_address_of_another_service_is_refused() {
     let mut world = World::new();
     let round = world.web(Some("steal"), &["10.0.0.1"]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Failed, "nothing"));
-    let said = &round.statuses[&SubjectKey::service("default", "web")].findings[0].message;
+    let message = &round.statuses[&SubjectKey::service("default", "web")].findings[0].message;
     assert_eq!(
-        said,
+        message,
         "policy obedient failed: its answer is refused: rule \"only\" translates to 11.0.0.99, which is not one of the Service's own addresses"
     );
 }
@@ -306,12 +306,13 @@ fn the_order_of_arrival_does_not_matter() {
         })
         .collect();
     assert!(rounds.windows(2).all(|pair| pair[0] == pair[1]));
-    let told = &rounds[0].statuses[&SubjectKey::service("default", "a")].findings;
+    let reported = &rounds[0].statuses[&SubjectKey::service("default", "a")].findings;
     assert!(
-        told.iter()
+        reported
+            .iter()
             .any(|f| f.message
                 == "endpoint 10.0.0.1 is also behind default/b, which takes precedence, and behind 1 more"),
-        "{told:?}"
+        "{reported:?}"
     );
 }
 
@@ -343,15 +344,16 @@ fn a_policy_that_denies_what_was_accepted_last_takes_the_rules_away() {
 }
 
 #[test]
-fn a_shadow_is_told_where_it_would_change_something_and_changes_nothing() {
+fn a_shadow_is_reported_where_it_would_change_something_and_changes_nothing() {
     let mut world = World::new();
     world.web(Some("translate"), &["10.0.0.1"]);
     let shadow = |decision| Member { mode: Mode::Shadow, ..stubborn(decision) };
     let round = world.reload([obedient(), shadow(Decision::Deny)]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Translating, "10.0.0.1 -> 11.0.0.2"));
     let shadows = &round.statuses[&SubjectKey::service("default", "web")].shadows;
-    let told: Vec<_> = shadows.iter().map(|s| (s.policy.as_str(), s.state, s.added.len(), s.removed.len())).collect();
-    assert_eq!(told, [("stubborn", State::Denied, 0, 1)]);
+    let reported: Vec<_> =
+        shadows.iter().map(|s| (s.policy.as_str(), s.state, s.added.len(), s.removed.len())).collect();
+    assert_eq!(reported, [("stubborn", State::Denied, 0, 1)]);
     let quiet = world.reload([obedient(), shadow(Decision::Pass)]);
     assert!(quiet.statuses[&SubjectKey::service("default", "web")].shadows.is_empty());
 }

@@ -46,7 +46,7 @@ fn written_by(writer: Writer, view: &SubjectView, found: &[(Family, &str)], held
 }
 
 #[test]
-fn where_nobody_translates_one_ready_node_speaks() {
+fn where_no_node_translates_one_ready_node_reports() {
     let web = || service("web", &["11.0.0.2"]);
     let reporter = |view: &SubjectView| on_node_b(view, &[], &[]).reporter;
     assert_eq!(reporter(&seen(web(), &[])), Reporter::None, "node-a is the first");
@@ -75,7 +75,7 @@ fn the_node_that_holds_the_address_without_an_endpoint_speaks() {
 }
 
 #[test]
-fn while_another_node_translates_nobody_else_speaks() {
+fn while_another_node_translates_no_other_node_reports() {
     let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")]);
     assert_eq!(on_node_b(&view, &[(Family::Ipv4, "10.0.0.2")], &[]).reporter, Reporter::None);
 }

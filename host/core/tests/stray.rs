@@ -36,7 +36,7 @@ fn sentences(findings: &[Finding]) -> Vec<&str> {
     findings.iter().map(|finding| finding.message.as_str()).collect()
 }
 
-/// What is said about one annotation where nothing asks for egress.
+/// The findings about one annotation where nothing asks for egress.
 fn about(name: &str) -> Vec<String> {
     let findings = alone(&web(&[(name, "true")], &[]), &AnnotationPrefix::default());
     findings.iter().map(|finding| finding.message.to_string()).collect()
@@ -84,7 +84,7 @@ fn a_name_that_is_almost_one_of_ours_is_reported_with_the_right_one() {
 }
 
 #[test]
-fn so_is_one_of_the_same_words_and_one_with_a_dot_for_a_dash() {
+fn so_is_one_of_the_same_terms_and_one_with_a_dot_for_a_dash() {
     for (name, right) in [
         ("egress-ipv4", "egress"),
         ("kubevip.io/egress-IPv4", "egress"),
@@ -125,11 +125,11 @@ fn as_a_label_even_the_right_name_is_not_read() {
         ("egress", "True", "kube-vip.io/egress"),
         ("egress-allowed-networks", "10.0.0.0_8", "kube-vip.io/egress-allowed-networks"),
     ] {
-        let said = alone(&web(&[], &[(name, value)]), &AnnotationPrefix::default());
+        let findings = alone(&web(&[], &[(name, value)]), &AnnotationPrefix::default());
         let right = format!(
             "label {name} is not read: egress takes annotations; write the annotation {right}, or remove the label"
         );
-        assert_eq!(sentences(&said), [right]);
+        assert_eq!(sentences(&findings), [right]);
     }
 }
 
@@ -143,7 +143,7 @@ fn what_is_right_or_the_policys_own_to_judge_is_no_stray() {
     }
 }
 
-/// Of kube-vip itself, of other programs, and words that are near `egress`.
+/// Of kube-vip itself, of other programs, and names that are near `egress`.
 const OTHERS: [&str; 95] = [
     "team/egress-owner",
     "team/egress",
@@ -243,14 +243,14 @@ const OTHERS: [&str; 95] = [
 ];
 
 #[test]
-fn nothing_is_said_about_the_names_of_others() {
+fn names_of_other_programs_have_no_finding() {
     for name in OTHERS {
         assert_eq!(about(name), Vec::<String>::new(), "{name}");
         let all = web(&[ASKED], &[(name, "true")]);
         assert!(name.starts_with("kube-vip.io/") || !has_any(&all, &AnnotationPrefix::default()), "label {name}");
     }
     let policy = web(&[], &[("egress", "restricted"), ("ignore", "true"), ("vip", "x")]);
-    assert!(!has_any(&policy, &AnnotationPrefix::default()), "labels are people's own words");
+    assert!(!has_any(&policy, &AnnotationPrefix::default()), "labels are free text of the users");
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn a_filter_of_ours_in_a_domain_that_asks_for_no_egress_is_a_warning_and_never_b
     // What was left when the prefix was changed: kube-vip is not asked for it either.
     let prefix = AnnotationPrefix::new("egress.example.com").expect("a prefix");
     assert_eq!(beside_a_request(&web(&[(ours, "x")], &[]), &prefix).findings.len(), 1);
-    // What tells the two apart is kept of a Service.
+    // Annotations that distinguish the two are kept of a Service.
     assert!([foreign, "example.org/egress"].iter().all(|name| is_almost_ours(name, &prefix)));
     assert!(!is_almost_ours("example.org/egress-owner", &prefix));
 }

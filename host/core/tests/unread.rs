@@ -49,8 +49,8 @@ fn says(completeness: Completeness, pods: &[&str]) -> ClusterNetworks {
 #[test]
 fn an_object_of_a_network_plugin_that_was_never_read_withholds_private_destinations_until_it_is() {
     let mut snapshot = cluster(node(&[], &["10.0.0.0/24"]));
-    let mut say = |said: ClusterNetworks| {
-        snapshot.cluster_networks.insert("IPPool blue".to_owned(), Arc::new(said));
+    let mut say = |networks: ClusterNetworks| {
+        snapshot.cluster_networks.insert("IPPool blue".to_owned(), Arc::new(networks));
         snapshot.clone()
     };
     // An object that says nothing, such as kubeadm's without podSubnet, is read.

@@ -48,7 +48,7 @@ impl Annotation<'_> {
         Diagnostic::error(code, message).at(self.span(offset, item.len()))
     }
 
-    /// Charts write one for what nobody chose; kube-vip takes it for an annotation that is not there, and so do we.
+    /// Charts write an empty annotation for a value that was not set; kube-vip treats it as absent, and so do we.
     pub(crate) fn is_empty(&self) -> bool {
         self.value.trim_ascii().is_empty()
     }

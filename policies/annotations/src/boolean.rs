@@ -106,9 +106,9 @@ mod tests {
             ("\u{a0}true", "write \"true\" or \"false\""),
         ] {
             let wrong = parse(Some(annotation(value))).err().unwrap_or_default();
-            let told: Vec<_> = wrong.into_iter().map(|d| (d.code, d.message)).collect();
+            let reported: Vec<_> = wrong.into_iter().map(|d| (d.code, d.message)).collect();
             let message = format!("egress: {value:?} is not a boolean; {right}");
-            assert_eq!(told, [("not-a-boolean".to_owned(), message)]);
+            assert_eq!(reported, [("not-a-boolean".to_owned(), message)]);
         }
     }
 

@@ -123,8 +123,8 @@ mod tests {
     use super::{Mistake, parse};
     use crate::annotations::Annotation;
 
-    fn words(value: &str) -> Result<Vec<String>, Vec<(usize, usize)>> {
-        let annotation = Annotation { full_name: "kube-vip.io/words", name: "words", value };
+    fn parsed(value: &str) -> Result<Vec<String>, Vec<(usize, usize)>> {
+        let annotation = Annotation { full_name: "kube-vip.io/list", name: "list", value };
         let item = |text: &str| if text == "bad" { Err(Mistake::new("bad", "is bad")) } else { Ok(text.to_owned()) };
         parse(annotation, 1_000, item)
             .map_err(|wrong| wrong.into_iter().filter_map(|d| d.span).map(|span| (span.offset, span.length)).collect())
@@ -132,42 +132,46 @@ mod tests {
 
     #[test]
     fn items_lose_their_blanks_and_doubles() {
-        let good = |words: &[&str]| Ok(words.iter().map(|word| (*word).to_owned()).collect());
-        assert_eq!(words("a"), good(&["a"]));
-        assert_eq!(words(" a ,b\n, c"), good(&["a", "b", "c"]));
-        assert_eq!(words("b,a,b"), good(&["b", "a"]));
+        let good = |parsed: &[&str]| Ok(parsed.iter().map(|text| (*text).to_owned()).collect());
+        assert_eq!(parsed("a"), good(&["a"]));
+        assert_eq!(parsed(" a ,b\n, c"), good(&["a", "b", "c"]));
+        assert_eq!(parsed("b,a,b"), good(&["b", "a"]));
     }
 
     #[test]
-    fn every_bad_item_is_told_with_its_place() {
-        assert_eq!(words("a, bad,b ,bad "), Err(vec![(3, 3), (10, 3)]));
-        assert_eq!(words("ä,bad"), Err(vec![(3, 3)]));
+    fn every_bad_item_is_reported_with_its_place() {
+        assert_eq!(parsed("a, bad,b ,bad "), Err(vec![(3, 3), (10, 3)]));
+        assert_eq!(parsed("ä,bad"), Err(vec![(3, 3)]));
     }
 
     #[test]
     fn the_sixteenth_finding_counts_what_is_behind_and_nothing_of_it_is_read() {
-        let places = words(&vec!["bad"; 5_000].join(",")).err().unwrap_or_default();
+        let places = parsed(&vec!["bad"; 5_000].join(",")).err().unwrap_or_default();
         assert_eq!((places.len(), places.last().copied()), (MOST_DIAGNOSTICS, Some((60, 19_939))));
-        let annotation = Annotation { full_name: "kube-vip.io/words", name: "words", value: &",".repeat(4_999) };
+        let annotation = Annotation { full_name: "kube-vip.io/list", name: "list", value: &",".repeat(4_999) };
         let wrong = parse(annotation, 1_000, |text| Ok(text.to_owned())).err().unwrap_or_default();
         let last = wrong.last().map(|last| last.message.as_str());
-        assert_eq!(last, Some("words: and 4985 more items, not read; correct the ones before"));
+        assert_eq!(last, Some("list: and 4985 more items, not read; correct the ones before"));
     }
 
     #[test]
     fn more_good_items_than_may_be_are_one_mistake() {
         let list = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
-        assert_eq!(words(&list(1_000)).map(|words| words.len()), Ok(1_000));
-        assert_eq!(words(&format!("{},0", list(1_000))).map(|words| words.len()), Ok(1_000), "a double is none more");
-        assert_eq!(words(&list(1_001)).map_err(|wrong| wrong.len()), Err(1));
+        assert_eq!(parsed(&list(1_000)).map(|parsed| parsed.len()), Ok(1_000));
+        assert_eq!(
+            parsed(&format!("{},0", list(1_000))).map(|parsed| parsed.len()),
+            Ok(1_000),
+            "a double is none more"
+        );
+        assert_eq!(parsed(&list(1_001)).map_err(|wrong| wrong.len()), Err(1));
     }
 
     #[test]
     fn an_empty_item_is_bad_wherever_it_stands() {
-        assert_eq!(words(""), Err(vec![(0, 0)]));
-        assert_eq!(words("  "), Err(vec![(2, 0)]));
-        assert_eq!(words("a,"), Err(vec![(2, 0)]));
-        assert_eq!(words(",a"), Err(vec![(0, 0)]));
-        assert_eq!(words("a, ,b"), Err(vec![(3, 0)]));
+        assert_eq!(parsed(""), Err(vec![(0, 0)]));
+        assert_eq!(parsed("  "), Err(vec![(2, 0)]));
+        assert_eq!(parsed("a,"), Err(vec![(2, 0)]));
+        assert_eq!(parsed(",a"), Err(vec![(0, 0)]));
+        assert_eq!(parsed("a, ,b"), Err(vec![(3, 0)]));
     }
 }

@@ -71,7 +71,7 @@ fn port(protocol: Protocol, text: &str) -> Result<u16, Mistake> {
     }
 }
 
-/// What a name stands for is said only where there is one such number; elsewhere it is other things in other places.
+/// The number of a name is suggested only where it is the same everywhere.
 fn not_a_port(protocol: Protocol, text: &str) -> Mistake {
     let known = WELL_KNOWN.iter().find(|(name, with, _)| text.eq_ignore_ascii_case(name) && with.contains(&protocol));
     let right = match known {

@@ -44,7 +44,7 @@ pub(crate) struct Allowed<'a> {
 /// What stands on the Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reading<'a> {
-    /// Nobody asks for egress.
+    /// Egress is not asked for.
     Nothing(Vec<Diagnostic>),
     /// This is asked for.
     Asked(Request<'a>),
@@ -52,7 +52,7 @@ pub(crate) enum Reading<'a> {
     Wrong(Vec<Diagnostic>),
 }
 
-/// Reads all annotations, or none when nobody asks for egress.
+/// Reads all annotations, or none where egress is not asked for.
 pub(crate) fn read<'a>(annotations: &Annotations<'a>) -> Reading<'a> {
     if boolean::parse_off_switch(annotations.ignore) == Ok(Some(true)) {
         return Reading::Nothing(ignored(annotations));

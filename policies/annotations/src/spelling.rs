@@ -1,6 +1,6 @@
 //! Names that are almost right.
 
-use egressd_policy_sdk::spelling::{nearest, same_words, words};
+use egressd_policy_sdk::spelling::{nearest, same_terms, terms};
 
 use crate::annotations::{Annotation, BESIDE_EGRESS, EGRESS};
 
@@ -8,12 +8,12 @@ use crate::annotations::{Annotation, BESIDE_EGRESS, EGRESS};
 /// what asks for IPv4, and no other letter away from `egress-ipv6`.
 pub(crate) fn right_names(annotation: &Annotation<'_>) -> String {
     let prefix = annotation.full_name.strip_suffix(annotation.name).unwrap_or_default();
-    if words(annotation.name).iter().eq(["egress", "ipv4"]) {
+    if terms(annotation.name).iter().eq(["egress", "ipv4"]) {
         return format!("{prefix}{EGRESS} is what translates IPv4; write that");
     }
     let all = BESIDE_EGRESS.into_iter().chain([EGRESS]);
     let known = nearest(annotation.name, all).map(|(_, known)| known);
-    let known = known.or_else(|| same_words(annotation.name, BESIDE_EGRESS));
+    let known = known.or_else(|| same_terms(annotation.name, BESIDE_EGRESS));
     known.map_or_else(|| format!("write one of {}", BESIDE_EGRESS.join(", ")), |known| format!("write {prefix}{known}"))
 }
 

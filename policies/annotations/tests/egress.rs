@@ -40,7 +40,7 @@ fn translations(outcome: &Outcome) -> Vec<String> {
 }
 
 /// Severity and code of each diagnostic.
-fn told(outcome: &Outcome) -> Vec<(Severity, &str)> {
+fn reported(outcome: &Outcome) -> Vec<(Severity, &str)> {
     outcome.diagnostics.iter().map(|d| (d.severity, d.code.as_str())).collect()
 }
 
@@ -65,10 +65,10 @@ fn what_stands_without_egress_does_nothing_and_is_a_warning() {
     ] {
         let outcome = evaluate(web().annotation(&format!("kube-vip.io/{name}"), value));
         assert_eq!(outcome.decision, Decision::Pass, "{name}");
-        assert_eq!(told(&outcome), [(Severity::Warning, "without-egress")], "{name}");
+        assert_eq!(reported(&outcome), [(Severity::Warning, "without-egress")], "{name}");
     }
     let misspelled = evaluate(web().annotation("kube-vip.io/egress-port", "tcp:443"));
-    assert_eq!(told(&misspelled), [(Severity::Warning, "unknown-annotation")]);
+    assert_eq!(reported(&misspelled), [(Severity::Warning, "unknown-annotation")]);
     let switched_off = web().annotation("kube-vip.io/egress", "false").annotation("kube-vip.io/egress-ipv6", "true");
     assert_eq!(evaluate(switched_off), Outcome::pass());
     let empty =
@@ -81,12 +81,12 @@ fn a_switch_that_reads_like_no_switches_off() {
     for value in ["False", "no", "NO", "off", "0"] {
         let outcome = evaluate(web().annotation("kube-vip.io/egress", value));
         assert_eq!(outcome.decision, Decision::Pass, "{value}");
-        assert_eq!(told(&outcome), [(Severity::Warning, "reads-as-false")], "{value}");
+        assert_eq!(reported(&outcome), [(Severity::Warning, "reads-as-false")], "{value}");
     }
     assert_eq!(evaluate(web().annotation("kube-vip.io/egress", "")), Outcome::pass());
     let ipv4_only = evaluate(egress().annotation("kube-vip.io/egress-ipv6", "False"));
     assert_eq!(rules(&ipv4_only), rules(&evaluate(egress())));
-    assert_eq!(told(&ipv4_only), [(Severity::Warning, "reads-as-false")]);
+    assert_eq!(reported(&ipv4_only), [(Severity::Warning, "reads-as-false")]);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn an_empty_value_is_no_value_and_a_warning_where_that_widens() {
     let empty = |name: &str| evaluate(egress().annotation(&format!("kube-vip.io/{name}"), " "));
     for name in ["egress-source-ports", "egress-destination-ports", "egress-allowed-networks"] {
         assert_eq!(rules(&empty(name)), rules(&evaluate(egress())), "{name}");
-        assert_eq!(told(&empty(name)), [(Severity::Warning, "empty-filter")], "{name}");
+        assert_eq!(reported(&empty(name)), [(Severity::Warning, "empty-filter")], "{name}");
     }
     for name in ["egress-ipv6", "egress-denied-networks", "egress-internal", "flush-conntrack", "ignore"] {
         assert_eq!(empty(name), evaluate(egress()), "{name}");
@@ -105,7 +105,7 @@ fn an_empty_value_is_no_value_and_a_warning_where_that_widens() {
 fn what_kube_vip_ignores_is_not_translated() {
     let ignored = evaluate(egress().annotation("kube-vip.io/ignore", "true"));
     assert_eq!(ignored.decision, Decision::Pass);
-    assert_eq!(told(&ignored), [(Severity::Info, "ignored")]);
+    assert_eq!(reported(&ignored), [(Severity::Info, "ignored")]);
     assert_eq!(evaluate(web().annotation("kube-vip.io/ignore", "true")), Outcome::pass());
     assert_eq!(evaluate(egress().annotation("kube-vip.io/ignore", "false")), evaluate(egress()));
 }
@@ -113,14 +113,14 @@ fn what_kube_vip_ignores_is_not_translated() {
 #[test]
 fn a_rule_that_can_match_nothing_is_a_warning() {
     let outcome = evaluate(egress().annotation("kube-vip.io/egress-denied-networks", "0.0.0.0/0"));
-    assert_eq!(told(&outcome), [(Severity::Warning, "nothing-left")]);
+    assert_eq!(reported(&outcome), [(Severity::Warning, "nothing-left")]);
 }
 
 #[test]
 fn egress_translates_the_local_ipv4_endpoints() {
     let outcome = evaluate(egress());
     assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
-    assert_eq!(told(&outcome), []);
+    assert_eq!(reported(&outcome), []);
     let rule = &rules(&outcome)[0];
     assert!(rule.include().is_empty() && rule.exclude().is_empty());
     assert!(rule.source_ports().is_empty() && rule.destination_ports().is_empty());
@@ -137,7 +137,7 @@ fn egress_ipv6_translates_ipv6_too() {
 fn an_ipv6_only_service_needs_no_second_annotation() {
     let expected = ["ipv6: [fd00:244:1::7] -> 2001:db8::10"];
     assert_eq!(translations(&evaluate(egress().families(&[Family::Ipv6]))), expected);
-    // Families unknown: the addresses tell.
+    // Families unknown: the addresses decide.
     let service = testkit::load_balancer("shop", "web").address("2001:db8::10").local_endpoint("fd00:244:1::7");
     assert_eq!(translations(&evaluate(service.annotation("kube-vip.io/egress", "true"))), expected);
 }
@@ -167,13 +167,13 @@ fn only_a_load_balancer_has_addresses() {
     ] {
         let outcome = evaluate(egress().service_type(kind));
         assert_eq!(rules(&outcome), []);
-        assert_eq!(told(&outcome), [(Severity::Error, "not-a-load-balancer")]);
+        assert_eq!(reported(&outcome), [(Severity::Error, "not-a-load-balancer")]);
         assert!(outcome.diagnostics[0].message.contains(&format!("type {name},")));
     }
 }
 
 #[test]
-fn a_family_without_an_address_is_told_and_the_other_works() {
+fn a_family_without_an_address_is_reported_and_the_other_works() {
     let service = testkit::load_balancer("shop", "web")
         .annotation("kube-vip.io/egress", "true")
         .annotation("kube-vip.io/egress-ipv6", "true")
@@ -182,7 +182,7 @@ fn a_family_without_an_address_is_told_and_the_other_works() {
         .local_endpoint("fd00:244:1::7");
     let outcome = evaluate(service);
     assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
-    assert_eq!(told(&outcome), [(Severity::Error, "no-address")]);
+    assert_eq!(reported(&outcome), [(Severity::Error, "no-address")]);
     assert!(outcome.diagnostics[0].message.contains("IPv6"));
 }
 
@@ -191,11 +191,11 @@ fn a_node_without_endpoints_says_so() {
     let service = testkit::load_balancer("shop", "web").address("192.0.2.10").remote_endpoint("10.244.2.8");
     let outcome = evaluate(service.annotation("kube-vip.io/egress", "true"));
     assert_eq!(rules(&outcome), []);
-    assert_eq!(told(&outcome), [(Severity::Info, "no-local-endpoint")]);
+    assert_eq!(reported(&outcome), [(Severity::Info, "no-local-endpoint")]);
 }
 
 #[test]
-fn a_service_without_an_endpoint_here_is_told_how_many_there_are_elsewhere() {
+fn a_service_without_an_endpoint_here_is_reported_with_the_number_of_those_elsewhere() {
     let nothing = "so there is nothing to translate";
     for (elsewhere, sentence) in [
         (
@@ -217,7 +217,10 @@ fn a_service_without_an_endpoint_here_is_told_how_many_there_are_elsewhere() {
             testkit::load_balancer("shop", "web").address("192.0.2.10").annotation("kube-vip.io/egress", "true");
         let service = elsewhere.into_iter().fold(service, testkit::SubjectBuilder::remote_endpoint);
         let outcome = evaluate(service);
-        assert_eq!(outcome.diagnostics.iter().map(|told| told.message.as_str()).collect::<Vec<_>>(), [sentence]);
+        assert_eq!(
+            outcome.diagnostics.iter().map(|reported| reported.message.as_str()).collect::<Vec<_>>(),
+            [sentence]
+        );
     }
 }
 
@@ -225,7 +228,7 @@ fn a_service_without_an_endpoint_here_is_told_how_many_there_are_elsewhere() {
 fn a_service_that_waits_for_its_first_address_is_a_warning_as_it_is_in_a_repository() {
     let service = testkit::load_balancer("shop", "web").local_endpoint("10.244.1.7");
     let outcome = evaluate(service.annotation("kube-vip.io/egress", "true"));
-    assert_eq!(told(&outcome), [(Severity::Warning, "no-address")]);
+    assert_eq!(reported(&outcome), [(Severity::Warning, "no-address")]);
     assert!(outcome.diagnostics[0].message.starts_with("the Service has no address yet"), "{:?}", outcome.diagnostics);
 }
 
@@ -234,7 +237,7 @@ fn endpoints_of_other_nodes_are_counted_by_the_host_which_knows_who_holds_the_ad
     for policy in [TrafficPolicy::Cluster, TrafficPolicy::Local] {
         let outcome = evaluate(egress().remote_endpoint("10.244.2.9").traffic_policy(policy));
         assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
-        assert_eq!(told(&outcome), []);
+        assert_eq!(reported(&outcome), []);
     }
 }
 
@@ -274,7 +277,7 @@ fn a_family_without_an_allowed_network_is_not_translated_at_all() {
         .annotation("kube-vip.io/egress-allowed-networks", "198.51.100.0/24");
     let outcome = evaluate(service);
     assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
-    assert_eq!(told(&outcome), [(Severity::Warning, "no-allowed-network")]);
+    assert_eq!(reported(&outcome), [(Severity::Warning, "no-allowed-network")]);
     assert!(outcome.diagnostics[0].message.contains("nothing is translated to IPv6"));
 }
 
@@ -295,13 +298,13 @@ fn flush_conntrack_severs() {
 #[test]
 fn what_always_holds_is_accepted_and_its_opposite_is_a_warning() {
     for name in ["kube-vip.io/egress-no-internal-traffic", "kube-vip.io/egress-detect-api-server"] {
-        assert_eq!(told(&evaluate(egress().annotation(name, "true"))), []);
+        assert_eq!(reported(&evaluate(egress().annotation(name, "true"))), []);
         let outcome = evaluate(egress().annotation(name, "false"));
-        assert_eq!(told(&outcome), [(Severity::Warning, "no-effect")]);
+        assert_eq!(reported(&outcome), [(Severity::Warning, "no-effect")]);
         assert_eq!(rules(&outcome).len(), 1);
     }
     for value in ["true", "false"] {
-        assert_eq!(told(&evaluate(egress().annotation("kube-vip.io/egress-internal", value))), []);
+        assert_eq!(reported(&evaluate(egress().annotation("kube-vip.io/egress-internal", value))), []);
     }
 }
 
@@ -312,11 +315,11 @@ fn a_misspelled_annotation_beside_egress_is_bad_input_with_the_right_name() {
     let message = "kube-vip.io/egress-allowed-network is no annotation of egress; write kube-vip.io/egress-allowed-networks, or remove it";
     assert_eq!(outcome.diagnostics[0].message, message);
     let published = egress().annotation("kube-vip.io/egress-nftables-table", "kube_vip");
-    assert_eq!(told(&evaluate(published)), []);
+    assert_eq!(reported(&evaluate(published)), []);
 }
 
 #[test]
-fn one_bad_item_anywhere_makes_everything_invalid_and_all_are_told() {
+fn one_bad_item_anywhere_makes_everything_invalid_and_all_are_reported() {
     let service = egress()
         .annotation("kube-vip.io/egress-ipv6", "yes")
         .annotation("kube-vip.io/egress-destination-ports", "tcp:80,udp:0")

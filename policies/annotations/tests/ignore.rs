@@ -17,7 +17,7 @@ fn evaluate(service: SubjectBuilder) -> Outcome {
 }
 
 /// Severity and code of each diagnostic.
-fn told(outcome: &Outcome) -> Vec<(Severity, &str)> {
+fn reported(outcome: &Outcome) -> Vec<(Severity, &str)> {
     outcome.diagnostics.iter().map(|d| (d.severity, d.code.as_str())).collect()
 }
 
@@ -26,13 +26,13 @@ fn an_ignore_that_reads_like_yes_switches_off_and_one_that_reads_like_neither_ke
     for value in ["True", "yes", "ON", "1", " true "] {
         let ignored = evaluate(egress().annotation("kube-vip.io/ignore", value));
         assert_eq!(ignored.decision, Decision::Pass, "{value}");
-        let warned = told(&ignored).contains(&(Severity::Warning, "reads-as-true"));
+        let warned = reported(&ignored).contains(&(Severity::Warning, "reads-as-true"));
         assert_eq!(warned, value.trim() != "true", "{value}");
     }
     assert_eq!(evaluate(web().annotation("kube-vip.io/ignore", "yes")), Outcome::pass());
     let unclear = evaluate(egress().annotation("kube-vip.io/ignore", "maybe"));
-    assert_eq!(told(&unclear), [(Severity::Error, "not-a-boolean")]);
+    assert_eq!(reported(&unclear), [(Severity::Error, "not-a-boolean")]);
     assert_eq!(unclear.decision, Decision::Invalid);
     let no = evaluate(egress().annotation("kube-vip.io/ignore", "No"));
-    assert_eq!((no.draft(), told(&no)), (evaluate(egress()).draft(), vec![(Severity::Warning, "reads-as-false")]));
+    assert_eq!((no.draft(), reported(&no)), (evaluate(egress()).draft(), vec![(Severity::Warning, "reads-as-false")]));
 }

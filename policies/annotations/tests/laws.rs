@@ -34,7 +34,7 @@ fn values() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_text_is_accepted_or_told_with_places_in_it(name in names(), value in values()) {
+    fn any_text_is_accepted_or_reported_with_places_in_it(name in names(), value in values()) {
         let outcome = evaluate(name, &value);
         let errors = outcome.diagnostics.iter().filter(|d| d.span.is_some());
         for span in errors.filter_map(|d| d.span.as_ref()) {

@@ -55,14 +55,14 @@ fn ignored(settings: &Settings, subject: &Subject) -> Vec<Diagnostic> {
         .annotations
         .iter()
         .filter(|(name, _)| name.strip_prefix(beginning.as_str()).is_some_and(|rest| rest != "nftables-table"));
-    let told = filters.map(|(name, value)| {
+    let findings = filters.map(|(name, value)| {
         let message = format!(
             "{name} has no effect, because the egress of this Service comes from its namespace; write {}/egress: \"true\" too, or remove it",
             settings.prefix
         );
         Diagnostic::warning("filter-without-egress", message).about(name, value, value)
     });
-    told.collect()
+    findings.collect()
 }
 
 export_policy!(NamespaceDefaults);

@@ -13,7 +13,7 @@ use egressd_policy_sdk::{
 use crate::allowed::Allowed;
 pub use crate::settings::{Entry, Settings, WithoutPorts};
 
-/// Objections to one rule: people mend the first ones first, and an answer has a largest size.
+/// Objections to one rule: people correct the first ones first, and an answer has a largest size.
 const MOST: usize = 10;
 
 /// The validator.

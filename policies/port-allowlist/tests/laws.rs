@@ -24,8 +24,8 @@ fn list(ports: &[PortRange]) -> String {
     ports.iter().map(|range| format!("\"{range}\"")).collect::<Vec<_>>().join(",")
 }
 
-/// What is said about a rule with these ports, in a namespace that two entries select and one does not.
-fn told(allowed: &[Vec<PortRange>; 2], asked: Vec<PortRange>) -> Vec<Diagnostic> {
+/// The findings about a rule with these ports, in a namespace that two entries select and one does not.
+fn reported(allowed: &[Vec<PortRange>; 2], asked: Vec<PortRange>) -> Vec<Diagnostic> {
     let [first, second] = allowed;
     let settings = format!(
         r#"{{"allow": [{{"ports": [{}]}}, {{"namespaces": {{"labels": {{"team": "web"}}}}, "ports": [{}]}}, {{"namespaces": {{"names": ["other"]}}, "without-ports": "allow"}}]}}"#,
@@ -47,7 +47,7 @@ proptest! {
             entries.iter().flatten().any(|range| single.is_ok_and(|single| range.contains(single)))
         };
         let fine = |range: &PortRange| (range.first()..=range.last()).all(|port| allowed(range.protocol(), port));
-        let named: Vec<String> = told(&entries, asked.clone()).into_iter().map(|d| d.message).collect();
+        let named: Vec<String> = reported(&entries, asked.clone()).into_iter().map(|d| d.message).collect();
         let expected: Vec<&PortRange> = asked.iter().filter(|range| !fine(range)).collect();
         prop_assert_eq!(named.len(), expected.len());
         for (message, range) in named.iter().zip(expected) {
@@ -59,7 +59,7 @@ proptest! {
     #[test]
     fn what_is_allowed_is_accepted_as_it_is(first in ranges(), second in ranges()) {
         let all = [first.clone(), second.clone()].concat();
-        prop_assert_eq!(told(&[first, second], all), vec![]);
+        prop_assert_eq!(reported(&[first, second], all), vec![]);
     }
 }
 
@@ -67,7 +67,7 @@ proptest! {
 fn every_objection_is_an_error_about_its_rule() {
     let service = testkit::load_balancer("shop", "web").build();
     let draft = testkit::draft([testkit::rule("ipv4", "192.0.2.10", &["10.244.1.7"])]);
-    let told = testkit::validate::<PortAllowlist>(r#"{"allow": []}"#, &service, &draft);
-    let seen: Vec<_> = told.iter().map(|d| (d.severity, d.code.as_str(), d.rule.as_deref())).collect();
+    let reported = testkit::validate::<PortAllowlist>(r#"{"allow": []}"#, &service, &draft);
+    let seen: Vec<_> = reported.iter().map(|d| (d.severity, d.code.as_str(), d.rule.as_deref())).collect();
     assert_eq!(seen, [(Severity::Error, "port-not-allowed", Some("ipv4"))]);
 }

@@ -57,7 +57,7 @@ fn overlap(a: &IpNet, b: &IpNet) -> bool {
     a.contains(b) || b.contains(a)
 }
 
-/// A rule that is left without a destination stays, because without it a later one might decide; but it is told.
+/// A rule that is left without a destination stays, because without it a later one might apply; a warning reports it.
 fn idle(rule: &Rule, settings: &Settings) -> Option<Diagnostic> {
     let covered = |network: &IpNet| settings.networks.iter().any(|guarded| guarded.contains(network));
     let nothing_left = !rule.include().is_empty() && rule.include().iter().all(covered);

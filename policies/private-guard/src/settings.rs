@@ -12,7 +12,7 @@ pub struct Settings {
     pub networks: Vec<IpNet>,
 }
 
-/// What is private by the word of an RFC.
+/// The networks that RFCs make private.
 impl Default for Settings {
     fn default() -> Self {
         let v4 = |a, b, length| IpNet::new_assert(Ipv4Addr::new(a, b, 0, 0).into(), length);

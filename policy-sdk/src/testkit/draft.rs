@@ -68,7 +68,7 @@ mod tests {
     use super::draft_from_yaml;
 
     #[test]
-    fn what_is_wrong_with_a_draft_is_told() {
+    fn what_is_wrong_with_a_draft_is_reported() {
         for (text, part) in [
             ("rules: [{id: a}]", "address"),
             ("rules: [{id: a, address: 192.0.2.1, from: []}]", "from"),

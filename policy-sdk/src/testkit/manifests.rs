@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told() {
+    fn what_cannot_be_read_is_reported() {
         for (text, part) in [
             ("{kind: Service}", "no apiVersion"),
             ("", "exactly one Service"),

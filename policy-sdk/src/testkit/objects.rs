@@ -161,8 +161,8 @@ impl Objects {
     }
 
     fn add(&mut self, object: Value) -> Result<(), String> {
-        let word = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
-        let (version, kind) = (word("apiVersion"), word("kind"));
+        let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
+        let (version, kind) = (text("apiVersion"), text("kind"));
         if version.is_empty() || kind.is_empty() {
             return Err("an object has no apiVersion or no kind; every object needs both".to_owned());
         }

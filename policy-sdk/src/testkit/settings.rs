@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::settings::Settings;
 
 /// Checks settings against their schema: it is JSON and describes an object, each of its `examples` (there is at least
-/// one) is read, all members in them are among its `properties`, and a member that nobody knows is refused.
+/// one) is read, all members in them are among its `properties`, and an unknown member is refused.
 ///
 /// # Panics
 /// When something of that is not so.

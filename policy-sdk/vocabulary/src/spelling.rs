@@ -1,4 +1,4 @@
-//! Names that are almost right: the nearest known one, and names that have the same words.
+//! Names that are almost right: the nearest known one, and names that have the same terms.
 
 use std::collections::BTreeSet;
 
@@ -33,8 +33,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 /// The longest name that Kubernetes takes, without its domain.
 const LONGEST_NAME: usize = 63;
 
-/// The words that names are made of, each with others that people write for it, without the `s` of a plural.
-const WORDS: [(&str, &[&str]); 9] = [
+/// The terms that names are made of, each with others that people write for it, without the `s` of a plural.
+const TERMS: [(&str, &[&str]); 9] = [
     ("egress", &[]),
     ("source", &["src", "from"]),
     ("destination", &["dest", "dst", "target", "to"]),
@@ -46,27 +46,27 @@ const WORDS: [(&str, &[&str]); 9] = [
     ("ipv6", &["ip6", "v6"]),
 ];
 
-/// Of words so short a wrong letter makes another one.
+/// Of terms so short a wrong letter makes another one.
 const SHORTEST_WITH_A_SLIP: usize = 6;
 
-/// The first of some names that has the words of this one, in whatever order. `egress` may be missing, and may be too much,
-/// where two words are left.
-pub fn same_words<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let name = words(name);
+/// The first of some names that has the terms of this one, in whatever order. `egress` may be missing, and may be too much,
+/// where two terms are left.
+pub fn same_terms<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = terms(name);
     if name.len() < 2 {
         return None;
     }
-    let meant = |known: &str| known.contains('-') && without_egress(words(known)) == without_egress(name.clone());
+    let meant = |known: &str| known.contains('-') && without_egress(terms(known)) == without_egress(name.clone());
     known.into_iter().find(|known| meant(known))
 }
 
-fn without_egress(mut words: BTreeSet<String>) -> BTreeSet<String> {
-    words.remove("egress");
-    words
+fn without_egress(mut terms: BTreeSet<String>) -> BTreeSet<String> {
+    terms.remove("egress");
+    terms
 }
 
-/// The words of a name, each as it is called here; of a name that nothing can have, none.
-pub fn words(name: &str) -> BTreeSet<String> {
+/// The terms of a name, each as it is called here; of a name that nothing can have, none.
+pub fn terms(name: &str) -> BTreeSet<String> {
     if name.len() > LONGEST_NAME {
         return BTreeSet::new();
     }
@@ -79,17 +79,17 @@ pub fn words(name: &str) -> BTreeSet<String> {
         was_small = letter.is_ascii_lowercase();
         parts.last_mut().into_iter().filter(|_| letter.is_ascii_alphanumeric()).for_each(|part| part.push(letter));
     }
-    parts.iter().filter(|part| !part.is_empty()).map(|part| word(part)).collect()
+    parts.iter().filter(|part| !part.is_empty()).map(|part| term(part)).collect()
 }
 
-fn word(part: &str) -> String {
+fn term(part: &str) -> String {
     let lower = part.to_ascii_lowercase();
     let singular = if lower.ends_with("ss") { &lower } else { lower.strip_suffix('s').unwrap_or(&lower) };
-    let called = |(word, others): &&(&str, &[&str])| singular == *word || others.contains(&singular);
+    let called = |(term, others): &&(&str, &[&str])| singular == *term || others.contains(&singular);
     let slipped =
-        |(word, _): &&(&str, &[&str])| word.len() >= SHORTEST_WITH_A_SLIP && edits(singular, word) < MOST_EDITS;
-    let known = WORDS.iter().find(called).or_else(|| WORDS.iter().find(slipped));
-    known.map_or(singular, |(word, _)| word).to_owned()
+        |(term, _): &&(&str, &[&str])| term.len() >= SHORTEST_WITH_A_SLIP && edits(singular, term) < MOST_EDITS;
+    let known = TERMS.iter().find(called).or_else(|| TERMS.iter().find(slipped));
+    known.map_or(singular, |(term, _)| term).to_owned()
 }
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_the_same_words_are_one_name_whatever_their_order_and_number() {
+    fn names_of_the_same_terms_are_one_name_whatever_their_order_and_number() {
         let known = ["egress", "egress-ipv6", "egress-allowed-networks", "egress-destination-ports", "flush-conntrack"];
         for (name, right) in [
             ("allowed-networks", "egress-allowed-networks"),
@@ -130,13 +130,13 @@ mod tests {
             ("conntrack-flush", "flush-conntrack"),
             ("egress-flush-conntrack", "flush-conntrack"),
         ] {
-            assert_eq!(same_words(name, known), Some(right), "{name}");
+            assert_eq!(same_terms(name, known), Some(right), "{name}");
         }
         for name in ["", "-", "egress", "ipv6", "ports", "allowed-ports", "ingress-destination-ports", "egress-egress"]
         {
-            assert_eq!(same_words(name, known), None, "{name}");
+            assert_eq!(same_terms(name, known), None, "{name}");
         }
-        assert!(words(&"egress-".repeat(20)).is_empty());
+        assert!(terms(&"egress-".repeat(20)).is_empty());
     }
 
     #[test]

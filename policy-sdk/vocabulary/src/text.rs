@@ -4,9 +4,9 @@
 //! 1. The decision: `plan`, `pass`, `invalid` or `deny` of a policy; `accept` or `deny` of a validator, whose answer is
 //!    `deny` when one of its diagnostics is an error; `refused` when the settings were refused before the subject was
 //!    looked at.
-//! 2. For `plan` alone, each only where it is not as it is when nothing is said: `on-change: sever`,
+//! 2. For `plan` alone, each only where it differs from the default: `on-change: sever`,
 //!    `on-unavailable: drop`, `gateways: SELECTOR`, and `extra NAME: VALUE` for each.
-//! 3. For `plan` alone, for each rule in order, `rule ID: SOURCES -> ADDRESSES`, where no sources are `nobody`; and
+//! 3. For `plan` alone, for each rule in order, `rule ID: SOURCES -> ADDRESSES`, where no sources are `none`; and
 //!    under it, each only where it is there and in this order, `  to: NETWORKS`, `  except: NETWORKS`,
 //!    `  source ports: PORTS`, `  destination ports: PORTS`, `  translated ports: FIRST-LAST`, `  dscp: NUMBER`,
 //!    `  mark: VALUE/MASK`, `  extra NAME: VALUE`.
@@ -69,7 +69,7 @@ fn draft(draft: &Draft) -> String {
 
 /// A rule without `rule ` before it and without the last line feed.
 pub fn rule(rule: &Rule) -> String {
-    let sources = if rule.sources().is_empty() { "nobody".to_owned() } else { list(rule.sources()) };
+    let sources = if rule.sources().is_empty() { "none".to_owned() } else { list(rule.sources()) };
     let addresses: Vec<_> = rule.addresses().collect();
     let mut text = format!("{}: {sources} -> {}", plain(rule.id()), list(&addresses));
     for (name, items) in [

@@ -114,9 +114,9 @@ fn distance(text: &str, code: &str) -> Option<usize> {
     if text.len() >= SHORTEST_PART && code.contains(text) {
         return Some(MOST_EDITS + 1);
     }
-    let words = || code.split('-').filter(|word| word.len() >= SHORTEST_PART);
-    let common = words().filter(|word| text.split('-').any(|other| other == *word)).count();
-    (common > 0).then(|| MOST_EDITS + 2 + words().count() - common)
+    let parts = || code.split('-').filter(|part| part.len() >= SHORTEST_PART);
+    let common = parts().filter(|part| text.split('-').any(|other| other == *part)).count();
+    (common > 0).then(|| MOST_EDITS + 2 + parts().count() - common)
 }
 
 #[cfg(test)]

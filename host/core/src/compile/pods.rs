@@ -73,8 +73,9 @@ impl<'a> Pods<'a> {
         let known = rules.iter().map(|(_, rule)| std::ptr::from_ref(*rule)).collect();
         let resolved = self.resolved.entry((place, known));
         let is_first = self.table.layout == Layout::FIRST;
-        let is_said = |entries: &[Entry]| !is_first || place == Place::Known && entries.iter().all(is_everywhere);
-        let fits = |entries: &Vec<Entry>| is_said(entries) && is_near_the_sum(self.family, claims, entries);
+        let is_expressible =
+            |entries: &[Entry]| !is_first || place == Place::Known && entries.iter().all(is_everywhere);
+        let fits = |entries: &Vec<Entry>| is_expressible(entries) && is_near_the_sum(self.family, claims, entries);
         resolved.or_insert_with(|| resolve(self.family, &rules).filter(fits).map(Rc::from)).clone()
     }
 

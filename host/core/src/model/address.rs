@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn items_are_told_apart_by_commas_and_have_their_places() {
+    fn items_are_separated_by_commas_and_have_their_places() {
         let found: Vec<_> = items(" a,,b ,\t, \u{a0}c d\n,").collect();
         assert_eq!(found, [(1, "a"), (4, "b"), (12, "c d")]);
     }

@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_read_where_it_begins_as_a_policy_said() {
+    fn a_name_is_read_where_it_has_a_prefix_that_a_policy_asked_for() {
         let names = Labels::from(["a/x", "b/egress", "b/egress-ipv6", "c"].map(|name| (name, "")));
         for (prefix, expected) in [("b/egress", true), ("b/egress-i", true), ("", true), ("b/z", false), ("c/", false)]
         {

@@ -1,4 +1,4 @@
-//! Families, ranges of addresses, ports: the words that Services and nftables share.
+//! Families, ranges of addresses, ports: the types that Services and nftables share.
 
 mod by_family;
 mod private;

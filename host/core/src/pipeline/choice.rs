@@ -40,8 +40,8 @@ pub(super) fn chosen(
     (ordered, findings)
 }
 
-/// An earlier answer, where a rule's address is used here no more and the subject has another one that is: policies have not
-/// said so yet, and until then the pod would leave as what neither they nor the subject ever said.
+/// An earlier answer, where a rule's address is used here no more and the subject has another one that is: the policies
+/// have not answered for it yet, and until then the pod would leave by an address that neither they nor the subject named.
 pub(super) fn moved(mut draft: Draft, addresses: &[IpAddr], usable: impl Fn(IpAddr) -> bool) -> Draft {
     for family in Family::ALL {
         let Some(only) = only(family, &draft) else { continue };

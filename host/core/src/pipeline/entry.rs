@@ -70,7 +70,7 @@ pub(super) enum AnswerState {
     /// The newest state.
     Newest,
     /// An earlier state, or an earlier process: what it gives stays in force, cut to what is the Service's own today,
-    /// until the policies have said something about the newest (P6, P7).
+    /// until the policies have answered for the newest (P6, P7).
     Earlier,
     /// An earlier process, likewise, and no policy is asked: the Service is there and cannot be read.
     Unreadable,

@@ -94,7 +94,7 @@ impl Pipeline {
         Place::new(outer, inner, nodes)
     }
 
-    /// A Service's entry with a newer view: what was said before stands until that is answered, if it is the same life.
+    /// A Service's entry with a newer view: the earlier answer stands until the policies have answered for it, if the uid is the same.
     pub(super) fn renewed(
         &mut self,
         key: &SubjectKey,

@@ -30,8 +30,8 @@ fn is_read(name: &str, interest: &Interest) -> bool {
     interest.shows_annotation(name)
 }
 
-/// The annotations that were accepted, with today's of the names that were not read then and are now: to earlier policies
-/// they said nothing, and to newer ones a name that is missing could be a restriction.
+/// The annotations that were accepted, with today's of the names that were not read then and are now: earlier
+/// policies did not read them, and to newer ones a name that is missing could be a restriction.
 pub(super) fn extended(accepted: &Labels, today: &Labels, before: &Interest, now: &Interest) -> Labels {
     let is_new = |name: &str| now.reads_annotation(name) && !before.reads_annotation(name);
     let mut extended = accepted.named(|name| !is_new(name));

@@ -1,4 +1,4 @@
-//! What a draft of another day says today.
+//! An earlier draft with the current endpoints and addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -7,8 +7,8 @@ use crate::decision::{Draft, Rule};
 use crate::model::{Context, SubjectView};
 use crate::net::Family;
 
-/// The draft without endpoints that are no longer the Service's own, and with its addresses of today (P1). Policies have
-/// not said which of them yet; but with none the pod would leave as what neither they nor the Service ever said (P3).
+/// The draft without endpoints that are no longer the Service's own, and with its current addresses (P1). The policies have
+/// not chosen among them yet; but with none the pod would leave by an address that neither they nor the Service named (P3).
 pub(crate) fn today(context: &Context, view: &SubjectView, draft: &Draft) -> Draft {
     let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
     let mut draft = draft.clone();

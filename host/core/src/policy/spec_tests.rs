@@ -61,8 +61,8 @@ fn what_cannot_be_read_is_named_and_counts_as_required_and_closed() {
     assert_eq!(outline(&[("egressd.io/on-failur", "closed")]).on_failure, OnFailure::Closed);
     let labelled = |name: &str| PolicyObject { labels: [(name.to_owned(), "true".to_owned())].into(), ..object(&[]) };
     assert_eq!(PolicySpec::outline(&labelled("egressd.io/required")).need, Need::Required);
-    let said = "label egressd.io/required is not read; write egressd.io/required as an annotation";
-    assert_eq!(refused(&labelled("egressd.io/required")), [said]);
+    let message = "label egressd.io/required is not read; write egressd.io/required as an annotation";
+    assert_eq!(refused(&labelled("egressd.io/required")), [message]);
     for other in ["egressd.io/order", "egressd.io/req", "egressd.io/requirements", "example.org/required"] {
         assert_eq!(outline(&[(other, "7")]).need, Need::Optional, "{other}");
     }

@@ -18,7 +18,7 @@ use crate::objects::{
     as_egress_policy, as_node, as_plugin, as_pod, as_service, as_slice, key, known, labels, networks, pod_name, uid,
 };
 
-/// What tells of a network plugin.
+/// An object that shows which network plugin the cluster has.
 const PLUGIN: &str = "IPPool default-ipv4-ippool";
 
 impl Node {

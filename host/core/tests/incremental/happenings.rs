@@ -79,7 +79,7 @@ fn of_nodes() -> impl Strategy<Value = OfNode> {
     ]
 }
 
-/// Addresses of pods, of load balancers, of nobody, and impossible ones.
+/// Addresses of pods, of load balancers, unused and impossible ones.
 fn published() -> impl Strategy<Value = Vec<IpAddr>> {
     let all = [&PODS[..], &ADDRESSES, &["192.0.2.7", "127.0.0.1"]].concat();
     subsequence(all.into_iter().map(a).collect::<Vec<_>>(), 0..=3)

@@ -1,4 +1,4 @@
-//! Own addresses that change while policies have not said anything about that.
+//! Own addresses that change before the policies have answered for them.
 
 use super::turns::of;
 
@@ -6,9 +6,9 @@ use super::*;
 use egressd_core::owner::AddressState;
 use egressd_core::testkit::{RuleParts, Several};
 
-fn with(addresses: &[&str], word: &str) -> Service {
+fn with(addresses: &[&str], action: &str) -> Service {
     let mut service = service("web", addresses);
-    service.annotations.insert("do".to_owned(), word.to_owned());
+    service.annotations.insert("do".to_owned(), action.to_owned());
     service
 }
 
@@ -39,16 +39,16 @@ fn what_waits_goes_over_to_an_address_of_its_family_only() {
 /// The same for what stands in for an answer: of wrong input, and of a policy that fails.
 #[test]
 fn what_was_accepted_and_what_was_good_last_follow_the_address() {
-    for (word, state_of) in [("gibberish", State::Invalid), ("trap", State::Failed)] {
+    for (action, state_of) in [("gibberish", State::Invalid), ("trap", State::Failed)] {
         let mut world = World::new();
         world.put(with(&["11.0.0.2"], "translate"), &["10.0.0.1"]);
-        world.put(with(&["11.0.0.2"], word), &["10.0.0.1"]);
-        let questions = world.comes(with(&["11.0.0.3"], word), &["10.0.0.1"]);
-        assert_eq!(in_force(&world.pipeline.round()), "10.0.0.1 -> 11.0.0.3", "{word}");
+        world.put(with(&["11.0.0.2"], action), &["10.0.0.1"]);
+        let questions = world.comes(with(&["11.0.0.3"], action), &["10.0.0.1"]);
+        assert_eq!(in_force(&world.pipeline.round()), "10.0.0.1 -> 11.0.0.3", "{action}");
         let further = world.answer(questions);
         let round = world.pipeline.round();
-        assert_eq!((state(&round), in_force(&round).as_str()), (state_of, "10.0.0.1 -> 11.0.0.3"), "{word}");
-        assert_eq!(in_force(&world.ask(further)), "10.0.0.1 -> 11.0.0.3", "{word}");
+        assert_eq!((state(&round), in_force(&round).as_str()), (state_of, "10.0.0.1 -> 11.0.0.3"), "{action}");
+        assert_eq!(in_force(&world.ask(further)), "10.0.0.1 -> 11.0.0.3", "{action}");
     }
 }
 
@@ -69,7 +69,7 @@ impl Policy for Pair {
     }
 }
 
-/// What is in force for `web` when a policy said `before`, and `own` is its own today.
+/// What is in force for `web` when a policy answered with `before`, and `own` is its own today.
 fn moved(before: &'static [&'static str], own: &[&str]) -> Vec<String> {
     let mut world = World::new();
     world.reload([Member::new(Asked::Policy(Arc::new(Pair(before))))]);

@@ -4,8 +4,8 @@ use super::shown::reader;
 use super::*;
 
 /// `web` with a note that no policy reads.
-fn noted(word: &str, note: &str) -> Service {
-    let mut service = web(Some(word));
+fn noted(action: &str, note: &str) -> Service {
+    let mut service = web(Some(action));
     service.annotations.insert("note".to_owned(), note.to_owned());
     service
 }

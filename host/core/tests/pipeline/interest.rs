@@ -9,8 +9,8 @@ fn attentive() -> Member {
     obedient().reading(Interest::new(&["do".to_owned()], &[]))
 }
 
-fn of_another_type(word: Option<&str>) -> Service {
-    Service { kind: ServiceType::ClusterIp, ..web(word) }
+fn of_another_type(action: Option<&str>) -> Service {
+    Service { kind: ServiceType::ClusterIp, ..web(action) }
 }
 
 #[test]
@@ -44,9 +44,9 @@ fn a_service_that_becomes_one_of_another_type_loses_its_rules() {
     world.reload([attentive()]);
     let translated = world.web(Some("translate"), &["10.0.0.1"]);
     assert_eq!(in_force(&translated), "10.0.0.1 -> 11.0.0.2");
-    for word in [Some("translate"), Some("trap"), Some("gibberish"), None] {
-        let round = world.put(of_another_type(word), &["10.0.0.1"]);
-        assert_eq!(in_force(&round), "nothing", "{word:?}");
+    for action in [Some("translate"), Some("trap"), Some("gibberish"), None] {
+        let round = world.put(of_another_type(action), &["10.0.0.1"]);
+        assert_eq!(in_force(&round), "nothing", "{action:?}");
         world.web(Some("translate"), &["10.0.0.1"]);
     }
 }
@@ -67,7 +67,7 @@ fn of_a_service_that_asks_for_nothing_no_findings_are_kept_and_none_are_lost_to_
     assert_eq!(found.iter().filter(|finding| finding.code == "address-not-an-ip").count(), 3);
 }
 
-/// What was shown is told from everything else by a hash, so that what a tenant lists costs no more than the address.
+/// What was shown is compared by a hash, so that what a tenant lists costs no more than the address.
 #[test]
 fn of_a_service_that_asks_for_nothing_no_endpoint_is_kept_and_each_change_is_asked_about_once() {
     let mut world = World::new();
@@ -92,8 +92,8 @@ fn content_with(name: &str) -> Member {
     obedient().reading(Interest::new(&["do".to_owned(), name.to_owned()], &[]))
 }
 
-fn noted(word: &str, note: &str) -> Service {
-    let mut service = web(Some(word));
+fn noted(action: &str, note: &str) -> Service {
+    let mut service = web(Some(action));
     service.annotations.insert("note".to_owned(), note.to_owned());
     service
 }

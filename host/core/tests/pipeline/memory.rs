@@ -30,21 +30,21 @@ const STAYS: fn() -> Seen = || Seen::As(a("11.0.0.2"));
 #[test]
 fn what_was_accepted_in_an_unknown_form_stays_as_the_kernel_has_it_for_todays_endpoints() {
     let applied = left(&["10.0.0.1", "10.0.0.2"]);
-    for word in ["gibberish", "trap", "steal", "wait"] {
-        let round = forgetful().web(Some(word), &["10.0.0.1"]);
+    for action in ["gibberish", "trap", "steal", "wait"] {
+        let round = forgetful().web(Some(action), &["10.0.0.1"]);
         let found = &round.statuses[&SubjectKey::service("default", "web")].findings;
-        assert!(found.iter().any(|finding| finding.code == "kernel-keeps"), "{word}: {found:?}");
-        assert_eq!(seen(round.clone(), &applied, "10.0.0.1"), STAYS(), "{word}");
-        assert_eq!(seen(round, &applied, "10.0.0.2"), Seen::Untranslated, "{word}: it is no endpoint any more");
+        assert!(found.iter().any(|finding| finding.code == "kernel-keeps"), "{action}: {found:?}");
+        assert_eq!(seen(round.clone(), &applied, "10.0.0.1"), STAYS(), "{action}");
+        assert_eq!(seen(round, &applied, "10.0.0.2"), Seen::Untranslated, "{action}: it is no endpoint any more");
     }
 }
 
 #[test]
 fn what_is_decided_stays_not() {
     let applied = left(&["10.0.0.1"]);
-    for word in [Some("deny"), None] {
-        let round = forgetful().web(word, &["10.0.0.1"]);
-        assert_eq!(seen(round, &applied, "10.0.0.1"), Seen::Untranslated, "{word:?}");
+    for action in [Some("deny"), None] {
+        let round = forgetful().web(action, &["10.0.0.1"]);
+        assert_eq!(seen(round, &applied, "10.0.0.1"), Seen::Untranslated, "{action:?}");
     }
     let mut world = forgetful();
     world.web(Some("translate"), &["10.0.0.1"]);
@@ -52,7 +52,7 @@ fn what_is_decided_stays_not() {
 }
 
 #[test]
-fn where_all_is_known_nothing_stays_that_nobody_accepted() {
+fn where_all_is_known_nothing_stays_that_was_not_accepted() {
     let round = World::new().web(Some("gibberish"), &["10.0.0.1"]);
     assert_eq!(seen(round, &left(&["10.0.0.1"]), "10.0.0.1"), Seen::Untranslated);
 }

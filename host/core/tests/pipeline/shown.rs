@@ -66,7 +66,7 @@ fn unshown() -> impl Strategy<Value = Unshown> {
 /// What of it they are shown.
 #[derive(Clone, Debug, PartialEq)]
 struct Seen {
-    word: Option<&'static str>,
+    action: Option<&'static str>,
     team: Option<&'static str>,
     guarded: bool,
     kind: ServiceType,
@@ -77,16 +77,17 @@ struct Seen {
 }
 
 fn seen() -> impl Strategy<Value = Seen> {
-    let word = select(vec![None, Some("translate"), Some("translate"), Some("gibberish"), Some("deny"), Some("trap")]);
+    let action =
+        select(vec![None, Some("translate"), Some("translate"), Some("gibberish"), Some("deny"), Some("trap")]);
     let team = select(vec![None, Some("a"), Some("b")]);
     let kind = prop_oneof![6 => Just(ServiceType::LoadBalancer), 1 => Just(ServiceType::ClusterIp)];
     let addresses = select(vec![vec!["11.0.0.2"], vec!["11.0.0.3"], vec!["11.0.0.2", "11.0.0.3"]]);
     let endpoints = select(vec![vec![], vec!["10.0.0.1"], vec!["10.0.0.1", "10.0.0.2"]]);
     let policies = select(vec![TrafficPolicy::Cluster, TrafficPolicy::Local]);
     let guarded = prop::bool::weighted(0.3);
-    (word, team, guarded, kind, addresses, endpoints, any::<Option<bool>>(), policies).prop_map(
-        |(word, team, guarded, kind, addresses, endpoints, ready, traffic_policy)| Seen {
-            word,
+    (action, team, guarded, kind, addresses, endpoints, any::<Option<bool>>(), policies).prop_map(
+        |(action, team, guarded, kind, addresses, endpoints, ready, traffic_policy)| Seen {
+            action,
             team,
             guarded,
             kind,
@@ -110,7 +111,7 @@ impl World {
     fn looks(&mut self, seen: &Seen, unshown: &Unshown) -> Vec<Question> {
         let mut service = service("web", &seen.addresses);
         service.annotations = unshown.annotations.iter().map(|(name, value)| (text(name), text(value))).collect();
-        service.annotations.extend(seen.word.map(|word| (text("do"), text(word))));
+        service.annotations.extend(seen.action.map(|action| (text("do"), text(action))));
         service.labels = unshown.labels.iter().map(|name| (text(name), text("true"))).collect();
         service.labels.extend(seen.team.map(|team| (text("team/name"), text(team))));
         service.labels.extend(seen.guarded.then(|| (text("guarded"), text(""))));
@@ -160,7 +161,7 @@ impl Seen {
     /// The same with one thing as in another.
     fn with_one_of(mut self, other: &Self, which: usize) -> Self {
         match which {
-            0 => self.word = other.word,
+            0 => self.action = other.action,
             1 => self.team = other.team,
             2 => self.guarded = other.guarded,
             3 => self.kind = other.kind,
@@ -178,7 +179,7 @@ impl Seen {
 
     /// Whether policies are asked about it, whatever else is on it.
     fn is_asked_about(&self) -> bool {
-        self.can_have_rules() || self.word.is_some() || self.team.is_some()
+        self.can_have_rules() || self.action.is_some() || self.team.is_some()
     }
 }
 

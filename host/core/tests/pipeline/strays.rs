@@ -8,8 +8,8 @@ use super::*;
 const MISSPELLED: &str = "kube-vip.io/Egress-Destination-Ports";
 
 /// `web` with one more annotation.
-fn with(word: Option<&str>, annotation: &str) -> Service {
-    let mut service = web(word);
+fn with(action: Option<&str>, annotation: &str) -> Service {
+    let mut service = web(action);
     service.annotations.insert(annotation.to_owned(), "tcp:443".to_owned());
     service
 }

@@ -14,9 +14,9 @@ fn of_both_kinds(member: Member) -> Member {
     member.handling([SubjectKind::Service, SubjectKind::EgressPolicy].into_iter().collect(), Contract::Native)
 }
 
-fn web_policy(word: &str) -> EgressPolicy {
+fn web_policy(action: &str) -> EgressPolicy {
     let mut policy = egress_policy("web", &["11.0.0.2"], &["10.0.0.7"]);
-    policy.annotations.insert("do".to_owned(), word.to_owned());
+    policy.annotations.insert("do".to_owned(), action.to_owned());
     policy
 }
 

@@ -35,8 +35,8 @@ fn a_policy_that_was_too_slow_is_asked_again_and_one_that_traps_is_not() {
     assert!(world.pipeline.ask_failed(at(14)).is_empty());
     let questions = world.pipeline.ask_failed(at(15));
     assert_eq!(questions.len(), 1);
-    let mended = world.ask(questions);
-    assert_eq!((state(&mended), in_force(&mended).as_str()), (State::Translating, "10.0.0.1 -> 11.0.0.2"));
+    let recovered = world.ask(questions);
+    assert_eq!((state(&recovered), in_force(&recovered).as_str()), (State::Translating, "10.0.0.1 -> 11.0.0.2"));
     assert_eq!(world.pipeline.next_try(at(15)), None);
 }
 

@@ -5,11 +5,11 @@ use egressd_core::chain::ChainResult;
 use super::*;
 
 /// A Service of another namespace, with a life of its own.
-pub(super) fn of(namespace: &str, name: &str, word: &str) -> Service {
+pub(super) fn of(namespace: &str, name: &str, action: &str) -> Service {
     let mut service = service(name, &["11.0.0.2"]);
     service.key = SubjectKey::service(namespace, name);
     service.uid = Uid::new(format!("{namespace}-{name}")).expect("a uid");
-    service.annotations.insert("do".to_owned(), word.to_owned());
+    service.annotations.insert("do".to_owned(), action.to_owned());
     service
 }
 
@@ -89,7 +89,7 @@ fn what_is_gone_is_not_asked_about() {
 fn what_is_asked_about_an_earlier_input_has_its_turn_like_all_else() {
     let mut world = World::new();
     let names: Vec<String> = (0..100).map(|number| format!("{number:02}")).collect();
-    let all = |word: &str| names.iter().map(|name| of("a", name, word)).collect::<Vec<_>>();
+    let all = |action: &str| names.iter().map(|name| of("a", name, action)).collect::<Vec<_>>();
     let questions = world.come(all("translate"));
     world.ask(questions);
     let mut turns = Turns::default();
@@ -108,7 +108,7 @@ fn what_is_asked_about_an_earlier_input_has_its_turn_like_all_else() {
 #[test]
 fn a_question_about_an_earlier_input_takes_no_place_of_one_about_todays() {
     let mut world = World::new();
-    let [accepted, wrong] = ["translate", "gibberish"].map(|word| of("a", "web", word));
+    let [accepted, wrong] = ["translate", "gibberish"].map(|action| of("a", "web", action));
     let questions = world.come([accepted.clone()]);
     world.ask(questions);
     let questions = world.come([wrong]);
@@ -171,11 +171,11 @@ impl World {
 fn a_draft_outlives_a_restart_and_holds_until_the_policies_can_answer() {
     let mut before = World::new();
     before.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
-    for word in ["wait", "trap"] {
+    for action in ["wait", "trap"] {
         let mut world = World::new();
         world.pipeline = world.pipeline.recalling(before.pipeline.drafts().clone());
-        let round = world.web(Some(word), &["10.0.0.2", "10.0.0.3"]);
-        assert_eq!(in_force(&round), "10.0.0.2 -> 11.0.0.2", "{word}");
+        let round = world.web(Some(action), &["10.0.0.2", "10.0.0.3"]);
+        assert_eq!(in_force(&round), "10.0.0.2 -> 11.0.0.2", "{action}");
     }
 }
 
@@ -187,26 +187,26 @@ fn a_remembered_draft_is_guarded_before_it_is_used() {
         (0..70_000_u32).map(|n| format!("{}/32", std::net::Ipv4Addr::from(n)).parse().expect("a network")).collect();
     stolen.change(|parts| parts.include = include);
     let draft = Draft::of(vec![stolen]);
-    for word in ["wait", "trap"] {
+    for action in ["wait", "trap"] {
         let mut world = World::new();
         let uid = web(None).uid;
         world.pipeline = world.pipeline.recalling([(uid, Arc::new(draft.clone()))].into());
-        let round = world.web(Some(word), &["10.0.0.1"]);
-        assert_eq!(in_force(&round), "nothing", "{word}");
+        let round = world.web(Some(action), &["10.0.0.1"]);
+        assert_eq!(in_force(&round), "nothing", "{action}");
     }
 }
 
 /// P7: a policy that rests takes nothing away, also where its operator wants no rules without its answer.
 #[test]
-fn while_a_policy_rests_what_was_in_force_stays_and_is_told() {
+fn while_a_policy_rests_what_was_in_force_stays_and_is_reported() {
     let mut world = World::new();
     world.reload([Member { on_failure: OnFailure::Closed, ..obedient() }]);
     world.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
     let round = world.web(Some("wait"), &["10.0.0.2", "10.0.0.3"]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Translating, "10.0.0.2 -> 11.0.0.2"));
-    let told: Vec<&str> =
+    let reported: Vec<&str> =
         round.statuses[&SubjectKey::service("default", "web")].findings.iter().map(|f| f.code.as_str()).collect();
-    assert_eq!(told, ["policy-rests"]);
+    assert_eq!(reported, ["policy-rests"]);
     assert_eq!(world.pipeline.next_try(at(5)), Some(at(6)));
     assert_eq!(world.pipeline.ask_failed(at(5)).len(), 1);
     let never =

@@ -95,13 +95,13 @@ fn while_nothing_could_be_seen_nothing_ends() {
 proptest! {
     /// Between two looks a Lease ends at the moment that was reported, and never begins to run again.
     #[test]
-    fn it_ends_when_that_was_said(ago in -100..100_i64, looks in prop::collection::vec((0..30_u64, any::<bool>()), 0..8)) {
+    fn it_ends_at_the_moment_that_was_reported(ago in -100..100_i64, looks in prop::collection::vec((0..30_u64, any::<bool>()), 0..8)) {
         let mut observed = Observed::first(renewed(ago), after(0));
         let (mut now, mut renewals) = (0, ago);
         for (pause, is_renewed) in looks {
-            let said = observed.ends_after(after(now).steady);
+            let reported = observed.ends_after(after(now).steady);
             now += pause;
-            let ended = said.is_none_or(|end| end <= after(now).steady);
+            let ended = reported.is_none_or(|end| end <= after(now).steady);
             prop_assert_eq!(term(&observed, now), if ended { Term::Ended } else { Term::Running });
             renewals -= i64::from(is_renewed);
             observed = observed.again(renewed(renewals), after(now));

@@ -105,7 +105,7 @@ impl KeptNodes {
         Some(wrong::address_of_pods(node, *address, network, owner))
     }
 
-    /// Takes in what one Node says instead of what it said.
+    /// Replaces what is kept of one Node by its new state.
     fn replace(&mut self, name: &Arc<str>, old: Option<&Node>, new: Option<&Node>, touched: &mut Touched) {
         set(&mut self.partial, name, new.filter(|new| is_partial(new)).map(drop));
         set(&mut self.lacking, name, new.filter(|new| lacks_networks(new)).map(drop));
