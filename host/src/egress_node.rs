@@ -21,14 +21,14 @@ pub fn path() -> String {
 }
 
 /// How many held addresses are written: the definition of the kind has the same bound.
-pub const MOST_HELD: usize = 1024;
+pub const MAX_HELD_ADDRESSES: usize = 1024;
 
 /// What one node publishes about itself. Nothing of it changes while nothing happens to the node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The addresses of its interfaces that are not held, IPv4 first: each once, at most [`MOST_PUBLISHED_ADDRESSES`].
     addresses: Vec<IpAddr>,
-    /// The addresses of subjects that it holds and translates to: likewise, at most [`MOST_HELD`].
+    /// The addresses of subjects that it holds and translates to: likewise, at most [`MAX_HELD_ADDRESSES`].
     held: Vec<IpAddr>,
 }
 
@@ -40,7 +40,7 @@ impl Facts {
         let own: BTreeSet<IpAddr> = interfaces.into_iter().filter(|address| !held.contains(address)).collect();
         Self {
             addresses: own.into_iter().take(MOST_PUBLISHED_ADDRESSES).collect(),
-            held: held.into_iter().take(MOST_HELD).collect(),
+            held: held.into_iter().take(MAX_HELD_ADDRESSES).collect(),
         }
     }
 }
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(object["spec"]["held"], json!(["192.0.2.1"]));
         assert_eq!(object["metadata"], json!({"name": "a"}));
         let many = Facts::new(some(2000), some(1500));
-        assert_eq!((many.addresses.len(), many.held.len()), (MOST_PUBLISHED_ADDRESSES, MOST_HELD));
+        assert_eq!((many.addresses.len(), many.held.len()), (MOST_PUBLISHED_ADDRESSES, MAX_HELD_ADDRESSES));
     }
 
     #[test]

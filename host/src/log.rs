@@ -7,7 +7,7 @@ use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The longest line, in bytes, with its line feed.
-pub const LONGEST: usize = 4096;
+pub const MAX_LINE: usize = 4096;
 
 /// To this length the strings of a JSON line are cut that is too long, the first that suffices.
 const SHORTER: [usize; 3] = [1024, 256, 32];
@@ -79,7 +79,7 @@ fn fit(form: Form, event: &str) -> String {
     let shown = |(at, c): (usize, char)| is_plain(c) || c == '\u{1b}' && colours(&event[at..]);
     let mut line: String =
         event.char_indices().map(|character| if shown(character) { character.1 } else { ' ' }).collect();
-    let most = LONGEST - 1;
+    let most = MAX_LINE - 1;
     match form {
         Form::Plain => cut(&mut line, most),
         Form::Coloured if line.len() > most => {
@@ -172,7 +172,7 @@ mod tests {
             for form in FORMS {
                 let log = logged(form, text);
                 assert_eq!(log.lines().count(), 2, "{form:?} {log:?}");
-                assert!(log.lines().all(|line| line.len() < LONGEST && !line.is_empty()), "{form:?}");
+                assert!(log.lines().all(|line| line.len() < MAX_LINE && !line.is_empty()), "{form:?}");
                 let acts = |c: char| !is_plain(c) && c != '\n' && !(form == Form::Coloured && c == '\u{1b}');
                 assert!(!log.contains(acts), "{form:?} {log:?}");
                 assert!(!log.contains("\u{1b}[2J"), "{form:?} {log:?}");

@@ -54,7 +54,7 @@ const FAILED: u8 = 1;
 
 /// What is logged unless EGRESSD_LOG says otherwise. The client of the API server logs every failed try by itself; ours
 /// are reported once, in one sentence.
-const LOGGED: &str = "info,kube_client=off";
+const DEFAULT_LOG_FILTER: &str = "info,kube_client=off";
 
 /// For `diff`: as with diff(1), trouble is 2.
 const DIFFERENT: u8 = 1;
@@ -106,7 +106,7 @@ fn run(args: &Run) -> Result<()> {
 }
 
 fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
+    let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG_FILTER));
     let coloured = out::stderr().is_terminal();
     let form = match format {
         LogFormat::Text if coloured => Form::Coloured,

@@ -53,7 +53,7 @@ fn what_is_no_component_is_refused_for_what_it_is() {
         (b"\xff\xfe\0\0", "it is not WebAssembly: "),
         (&native, "it is native code, which is never run: "),
         (b"\0asm\x01\0\0\0", "it is a core module and not a component: `egressd policy build` makes "),
-        (&vec![0; wasm::MOST_BYTES + 1], "it has 4194305 bytes, and 4194304 are the limit: "),
+        (&vec![0; wasm::MAX_COMPONENT + 1], "it has 4194305 bytes, and 4194304 are the limit: "),
         (b"\0as", "it ends in the middle of something, behind byte 3: "),
     ] {
         let sentence = unfit(bytes);

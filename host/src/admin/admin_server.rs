@@ -26,11 +26,11 @@ use crate::state_channel::notices::{Notices, insist};
 use crate::state_channel::{DaemonState, StateReader};
 
 /// How long the loop may work on one thing before it counts as stuck.
-const STUCK: Duration = Duration::from_secs(30);
+const LOOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a client of the socket is served: on a node with thousands of Services and too much to do, the document takes
 /// its time.
-const DOCUMENT: Duration = Duration::from_mins(1);
+const SOCKET_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What the admin_server knows, and where it answers.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl AdminServer {
             let admin_server = Arc::clone(&admin_server);
             http::connection(stream, visit, move |get| std::future::ready(admin_server.probe(&get.path)))
         };
-        let bounds = Bounds { patience: DOCUMENT, ..Bounds::default() };
+        let bounds = Bounds { patience: SOCKET_TIMEOUT, ..Bounds::default() };
         socket.serve(bounds, move || Arc::clone(&self).document(), answer).await;
     }
 
@@ -139,7 +139,7 @@ impl AdminServer {
     }
 
     fn live(&self) -> Answer {
-        match self.reader.busy_since().map(clock::since).filter(|busy| *busy > STUCK) {
+        match self.reader.busy_since().map(clock::since).filter(|busy| *busy > LOOP_TIMEOUT) {
             Some(busy) => {
                 let seconds = busy.as_secs();
                 Answer::text(Outcome::Unavailable, format!("the main loop has been stalled for {seconds} s"))

@@ -20,9 +20,9 @@ use tokio::time::sleep;
 use crate::admin::pool::{Bounds, ConnectionPool, Visit};
 
 /// The longest request, its headers included. Prometheus sends less than 1 KiB.
-const LONGEST: usize = 16 << 10;
+const MAX_REQUEST: usize = 16 << 10;
 /// And so many headers at most.
-const HEADERS: usize = 64;
+const MAX_HEADERS: usize = 64;
 
 /// Why there is no door.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +141,7 @@ pub async fn connection<F: Future<Output = Answer>>(
         }
     });
     let mut server = hyper::server::conn::http1::Builder::new();
-    server.keep_alive(false).max_buf_size(LONGEST).max_headers(HEADERS);
+    server.keep_alive(false).max_buf_size(MAX_REQUEST).max_headers(MAX_HEADERS);
     // A client that speaks no HTTP, or is gone, has what it has.
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }

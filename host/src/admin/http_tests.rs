@@ -57,8 +57,8 @@ fn silent_connections_lock_no_other_out_and_the_oldest_goes_first() {
 fn a_request_has_a_bounded_length() {
     let address = door();
     let header = format!("x: {}\r\n", "x".repeat(100));
-    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(HEADERS + 1));
-    let long = format!("GET / HTTP/1.1\r\n{}\r\n", header.repeat(LONGEST / 100));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(MAX_HEADERS + 1));
+    let long = format!("GET / HTTP/1.1\r\n{}\r\n", header.repeat(MAX_REQUEST / 100));
     for request in [many, long] {
         assert!(answer(connected(address, &request)).starts_with("HTTP/1.1 431 "), "{} bytes", request.len());
     }

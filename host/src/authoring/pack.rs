@@ -16,10 +16,10 @@ use crate::policies::{BUILT_IN, digest};
 use crate::source::config_map;
 
 /// What `kubectl apply` can keep a copy of in an annotation.
-const MOST_FOR_APPLY: usize = 256 << 10;
+const MAX_APPLY_COPY: usize = 256 << 10;
 
 /// What a ConfigMap may hold.
-const MOST: usize = 1 << 20;
+const MAX_CONFIG_MAP: usize = 1 << 20;
 
 /// The YAML, and what has to be known to use it.
 pub(super) struct Packed {
@@ -46,9 +46,9 @@ pub(super) fn pack(checked: &Checked, args: &Pack) -> Result<Packed, Error> {
     // The same eyes as those of `run`.
     PolicySpec::read(&object, BUILT_IN).map_err(|findings| refused(sentences(&findings)))?;
     let yaml = config_map::yaml(&args.namespace, &object);
-    if yaml.len() > MOST {
+    if yaml.len() > MAX_CONFIG_MAP {
         return Err(refused(format!(
-            "its ConfigMap has {} bytes, and {MOST} are the limit; make the component smaller",
+            "its ConfigMap has {} bytes, and {MAX_CONFIG_MAP} are the limit; make the component smaller",
             yaml.len()
         )));
     }
@@ -98,7 +98,7 @@ fn hint(yaml: &str) -> Option<String> {
             "the ConfigMap has {bytes} bytes, too many for a plain `kubectl apply`: use `kubectl apply --server-side`"
         )
     };
-    (bytes > MOST_FOR_APPLY).then(hint)
+    (bytes > MAX_APPLY_COPY).then(hint)
 }
 
 #[cfg(test)]
@@ -107,8 +107,8 @@ mod tests {
 
     #[test]
     fn only_large_config_maps_come_with_a_hint() {
-        assert_eq!(hint(&"x".repeat(MOST_FOR_APPLY)), None);
-        let large = hint(&"x".repeat(MOST_FOR_APPLY + 1)).unwrap_or_default();
+        assert_eq!(hint(&"x".repeat(MAX_APPLY_COPY)), None);
+        let large = hint(&"x".repeat(MAX_APPLY_COPY + 1)).unwrap_or_default();
         assert!(large.ends_with("use `kubectl apply --server-side`"), "{large}");
     }
 }

@@ -38,12 +38,12 @@ pub(super) fn origin(source: &Source) -> Result<Origin> {
 /// That a node of this name can have a file of its own.
 pub(super) fn can_be_published(origin: &Origin, node: &str) -> Result<()> {
     let is_letter_or_digit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let is_name = node.len() <= LONGEST_NAME
+    let is_name = node.len() <= MAX_NODE_NAME
         && node.chars().all(|c| is_letter_or_digit(c) || c == '-' || c == '.')
         && [node.chars().next(), node.chars().next_back()].iter().all(|c| c.is_some_and(is_letter_or_digit));
     if origin.publish_dir().is_some() && !is_name {
         bail!(
-            "cannot use --publish-dir (EGRESSD_PUBLISH_DIR) on node {node:?}: a file is called as its node, by 1 to {LONGEST_NAME} \
+            "cannot use --publish-dir (EGRESSD_PUBLISH_DIR) on node {node:?}: a file is called as its node, by 1 to {MAX_NODE_NAME} \
              lower-case letters, digits, dashes and dots that begin and end with a letter or digit; set --node (NODE_NAME)"
         );
     }
@@ -51,7 +51,7 @@ pub(super) fn can_be_published(origin: &Origin, node: &str) -> Result<()> {
 }
 
 /// Of a Node's name, in bytes.
-const LONGEST_NAME: usize = 245;
+const MAX_NODE_NAME: usize = 245;
 
 /// That a source can be followed, and not only read once.
 pub(super) fn can_be_followed(origin: &Origin) -> Result<()> {
@@ -118,7 +118,7 @@ mod tests {
         let alone = typed(&["--publish-dir=/p"]).unwrap_err().to_string();
         assert!(alone.starts_with("cannot use --publish-dir (EGRESSD_PUBLISH_DIR) without --manifests"), "{alone}");
         assert!(can_be_published(&origin, "node-1.example.com").is_ok());
-        for name in ["", ".", "..", "a/b", "../a", "A", "a_b", ".a", "a-", &"a".repeat(LONGEST_NAME + 1)] {
+        for name in ["", ".", "..", "a/b", "../a", "A", "a_b", ".a", "a-", &"a".repeat(MAX_NODE_NAME + 1)] {
             let refusal = can_be_published(&origin, name).unwrap_err().to_string();
             assert!(refusal.contains(&format!("on node {name:?}: a file is called as its node")), "{refusal}");
         }

@@ -9,7 +9,7 @@ use super::Daemon;
 use crate::clock;
 
 /// How long policies are asked between two rounds. A call takes a second at most, and mostly 50 microseconds.
-const SLICE: Duration = Duration::from_millis(250);
+const MAX_ASKING_TIME: Duration = Duration::from_millis(250);
 
 impl Daemon {
     /// What has waited long enough: for its pod, or for another try.
@@ -32,7 +32,7 @@ impl Daemon {
         self.watch.state_channel.busy();
         let mut turns = std::mem::take(&mut self.turns);
         turns.begin(clock::since(self.since));
-        let (turns, answers) = self.evaluator.evaluate(self.pipeline.context(), turns, SLICE).await?;
+        let (turns, answers) = self.evaluator.evaluate(self.pipeline.context(), turns, MAX_ASKING_TIME).await?;
         self.turns = turns;
         let further = self.pipeline.answer(answers);
         self.queue(further);

@@ -14,22 +14,22 @@ use super::{Begun, Daemon, Knowledge};
 use crate::clock::{self, Instant};
 
 /// How long nothing happens before an audit goes on: changes come in crowds, and the next of one is not to wait.
-const QUIET: Duration = Duration::from_secs(1);
+const IDLE_TIME: Duration = Duration::from_secs(1);
 
 /// The time between two slices. With 30,000 Services there are some 1,000 slices of about a millisecond: that is eight minutes,
 /// at two thousandths of a core.
-const PACE: Duration = Duration::from_millis(500);
+const SLICE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The time between two cycles, and after a disagreement: on a node with few Services a cycle takes seconds, and one that has a
 /// defect which comes again is not to work out everything all the time.
-const REST: Duration = Duration::from_mins(5);
+const CYCLE_INTERVAL: Duration = Duration::from_mins(5);
 
 /// The longest time that changes put off a slice: where one comes each second, too, a defect is to be found.
-const LONGEST: Duration = Duration::from_mins(1);
+const MAX_POSTPONED: Duration = Duration::from_mins(1);
 
 /// How many Services, or pods with their rules, are worked out in one slice: a change that comes waits for that, and it is to be
 /// no longer than a change itself takes on its way from the API server.
-const SLICE: usize = 64;
+const SLICE_SIZE: usize = 64;
 
 /// What has time until there is nothing else to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,17 +52,17 @@ pub(super) struct Auditing {
 impl Auditing {
     /// The first cycle begins as soon as there is quiet.
     pub(super) fn begin(now: Instant) -> Self {
-        Self { next: now, latest: now + LONGEST, tidying: Tidying::begin(now) }
+        Self { next: now, latest: now + MAX_POSTPONED, tidying: Tidying::begin(now) }
     }
 
     /// Something happened.
     pub(super) fn put_off(&mut self, now: Instant) {
-        self.next = self.next.max((now + QUIET).min(self.latest));
+        self.next = self.next.max((now + IDLE_TIME).min(self.latest));
         self.tidying.put_off(now);
     }
 
     fn rest(&mut self, long: Duration, now: Instant) {
-        (self.next, self.latest) = (now + long, now + long + LONGEST);
+        (self.next, self.latest) = (now + long, now + long + MAX_POSTPONED);
     }
 }
 
@@ -94,19 +94,19 @@ impl Daemon {
     /// Looks at one slice.
     async fn audit(&mut self) -> Result<()> {
         if !self.pipeline.is_settled() {
-            self.auditing.rest(PACE, clock::now());
+            self.auditing.rest(SLICE_INTERVAL, clock::now());
             return self.settle().await;
         }
         self.watch.state_channel.busy();
-        let Audit { disagreements, progress } = self.pipeline.audit(&self.applied, SLICE);
+        let Audit { disagreements, progress } = self.pipeline.audit(&self.applied, SLICE_SIZE);
         if !disagreements.is_empty() {
-            self.auditing.rest(REST, clock::now());
+            self.auditing.rest(CYCLE_INTERVAL, clock::now());
             return self.work_out_anew(&disagreements).await;
         }
         match progress {
-            Progress::Within => self.auditing.rest(PACE, clock::now()),
+            Progress::Within => self.auditing.rest(SLICE_INTERVAL, clock::now()),
             Progress::Whole => {
-                self.auditing.rest(REST, clock::now());
+                self.auditing.rest(CYCLE_INTERVAL, clock::now());
                 self.watch.metrics.audited();
             }
         }
@@ -158,13 +158,13 @@ mod tests {
         let begun = clock::now();
         let mut auditing = Auditing::begin(begun);
         auditing.put_off(begun);
-        assert_eq!(auditing.next, begun + QUIET);
+        assert_eq!(auditing.next, begun + IDLE_TIME);
         for second in 1..100 {
             auditing.put_off(begun + Duration::from_secs(second));
         }
-        assert_eq!(auditing.next, begun + LONGEST);
-        auditing.rest(REST, begun);
-        auditing.put_off(begun + QUIET);
-        assert_eq!(auditing.next, begun + REST);
+        assert_eq!(auditing.next, begun + MAX_POSTPONED);
+        auditing.rest(CYCLE_INTERVAL, begun);
+        auditing.put_off(begun + IDLE_TIME);
+        assert_eq!(auditing.next, begun + CYCLE_INTERVAL);
     }
 }

@@ -18,7 +18,7 @@ use crate::clock::{self, Instant};
 
 /// With more questions than this a second thread asks, too. Fewer are answered in a few milliseconds, which the thread's
 /// start and its share of the node's processors are not worth.
-const MANY: usize = 256;
+const SECOND_THREAD_THRESHOLD: usize = 256;
 
 /// The handle. When it is dropped the thread ends, after the question at hand.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ fn answer_all(mut chain: Chain, ordered: &Receiver<Order>) {
 
 /// Answers on one thread, or on two where many questions wait and there are processors for both.
 fn answer(chain: &Chain, Slice { context, turns, most, answer }: Slice, processors: usize) {
-    let are_many = turns.len() > MANY && processors > 1;
+    let are_many = turns.len() > SECOND_THREAD_THRESHOLD && processors > 1;
     let queue = WorkQueue { chain, context, begun: clock::now(), most, progress: Mutex::new(Progress::of(turns)) };
     // Whoever asked may have gone on meanwhile.
     let is_of_use = || !answer.is_closed();

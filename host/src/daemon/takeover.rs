@@ -18,11 +18,11 @@ use crate::kernel::nft::{self, KernelThread, removal};
 use crate::state_channel::StateChannel;
 
 /// How long to wait for an earlier egressd to let go of the tables: the kernel frees them with its last socket.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often to look meanwhile.
-const LOOK: Duration = Duration::from_millis(100);
+const TAKEOVER_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How often to look whether a table of a newer layout is gone: people have to act.
-const PACE: Duration = Duration::from_secs(2);
+const NEWER_LAYOUT_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Makes the tables ours, or finds those that are to be replaced.
 ///
@@ -66,11 +66,11 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
     state_channel: &StateChannel,
     mut ask: impl FnMut() -> F,
 ) -> Result<T, nft::Error> {
-    let deadline = clock::now() + PATIENCE;
+    let deadline = clock::now() + TAKEOVER_TIMEOUT;
     let mut refused = None;
     loop {
         match ask().await {
-            Err(nft::Error::Owned { .. }) if clock::now() < deadline => sleep(LOOK).await,
+            Err(nft::Error::Owned { .. }) if clock::now() < deadline => sleep(TAKEOVER_POLL_INTERVAL).await,
             Err(error @ nft::Error::NewerLayout { .. }) => {
                 let why = with_causes(&error);
                 if refused.as_ref() != Some(&why) {
@@ -80,7 +80,7 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
                     state_channel.held_back(why.clone(), None);
                     refused = Some(why);
                 }
-                sleep(PACE).await;
+                sleep(NEWER_LAYOUT_POLL_INTERVAL).await;
             }
             other => {
                 if refused.is_some() {

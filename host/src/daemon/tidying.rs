@@ -9,16 +9,16 @@ use crate::clock::{self, Instant};
 use crate::daemon::heap;
 
 /// How long nothing happens before it is looked at: what comes next would take the same memory again.
-const QUIET: Duration = Duration::from_secs(1);
+const IDLE_TIME: Duration = Duration::from_secs(1);
 
 /// How often it is looked at when nothing happens here: sources take memory without anything new for the loop.
-const EVERY: Duration = Duration::from_mins(1);
+const CHECK_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The least time between two times that something is given back: it takes some milliseconds, in which nothing else is done.
-const PAUSE: Duration = Duration::from_secs(10);
+const TRIM_INTERVAL: Duration = Duration::from_secs(10);
 
 /// So many bytes more than what stayed last time are worth it.
-const WORTH: u64 = 8 << 20;
+const MIN_TRIM_BYTES: u64 = 8 << 20;
 
 /// When it is looked at, and what was there last.
 #[derive(Debug)]
@@ -35,21 +35,21 @@ pub(super) struct Tidying {
 impl Tidying {
     /// The first time is as soon as there is quiet.
     pub(super) fn begin(now: Instant) -> Self {
-        Self { next: now, earliest: now, latest: now + EVERY, stayed: 0 }
+        Self { next: now, earliest: now, latest: now + CHECK_INTERVAL, stayed: 0 }
     }
 
     /// Something happened.
     pub(super) fn put_off(&mut self, now: Instant) {
-        self.next = (now + QUIET).max(self.earliest).min(self.latest);
+        self.next = (now + IDLE_TIME).max(self.earliest).min(self.latest);
     }
 
     /// Takes in what is resident now; whether something is to be given back.
     fn is_worth_it(&mut self, resident: u64, now: Instant) -> bool {
-        (self.next, self.latest) = (now + EVERY, now + EVERY);
+        (self.next, self.latest) = (now + CHECK_INTERVAL, now + CHECK_INTERVAL);
         self.stayed = self.stayed.min(resident);
-        let is_worth_it = resident >= self.stayed + WORTH;
+        let is_worth_it = resident >= self.stayed + MIN_TRIM_BYTES;
         if is_worth_it {
-            self.earliest = now + PAUSE;
+            self.earliest = now + TRIM_INTERVAL;
         }
         is_worth_it
     }
@@ -93,15 +93,15 @@ mod tests {
         assert!(tidying.is_worth_it(100 << 20, begun), "nothing was given back before");
         tidying.stayed = 60 << 20;
         tidying.put_off(begun);
-        assert_eq!(tidying.next, begun + PAUSE);
-        let later = begun + PAUSE;
+        assert_eq!(tidying.next, begun + TRIM_INTERVAL);
+        let later = begun + TRIM_INTERVAL;
         assert!(!tidying.is_worth_it(67 << 20, later), "that is little");
-        assert_eq!(tidying.next, later + EVERY);
+        assert_eq!(tidying.next, later + CHECK_INTERVAL);
         tidying.put_off(later);
-        assert_eq!(tidying.next, later + QUIET);
+        assert_eq!(tidying.next, later + IDLE_TIME);
         (1..100).for_each(|second| tidying.put_off(later + Duration::from_secs(second)));
-        assert_eq!(tidying.next, later + EVERY, "changes do not put it off for ever");
-        assert!(!tidying.is_worth_it(50 << 20, later + EVERY), "less than before");
-        assert!(tidying.is_worth_it(58 << 20, later + EVERY), "compared with the least");
+        assert_eq!(tidying.next, later + CHECK_INTERVAL, "changes do not put it off for ever");
+        assert!(!tidying.is_worth_it(50 << 20, later + CHECK_INTERVAL), "less than before");
+        assert!(tidying.is_worth_it(58 << 20, later + CHECK_INTERVAL), "compared with the least");
     }
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 pub use private::{Open, append, create, make_directory, narrow, narrow_files, replace};
 
 /// The longest file that people write for egressd.
-pub const MOST: u64 = 64 << 20;
+pub const MAX_FILE: u64 = 64 << 20;
 
 /// A pipe is not waited for, a lease of another process neither, and a terminal does not become ours.
 const AT_ONCE: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
@@ -67,7 +67,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     // Before it is opened: merely opening a device can do something.
     regular(fs::metadata(path)?.file_type())?;
     let file = OpenOptions::new().read(true).custom_flags(AT_ONCE).open(path)?;
-    content(file, MOST)
+    content(file, MAX_FILE)
 }
 
 /// The same, of text.
@@ -83,7 +83,7 @@ pub fn text(path: &Path) -> Result<String, Error> {
 /// # Errors
 /// When it is too long, no text, or the system refuses.
 pub fn standard_input() -> Result<String, Error> {
-    decoded(limited(io::stdin().lock(), 0, MOST)?)
+    decoded(limited(io::stdin().lock(), 0, MAX_FILE)?)
 }
 
 fn decoded(bytes: Vec<u8>) -> Result<String, Error> {
@@ -198,7 +198,7 @@ mod tests {
         }
         // Also when it takes the file's place after it was looked at.
         let pipe = OpenOptions::new().read(true).custom_flags(AT_ONCE).open(at("pipe")).unwrap();
-        assert!(matches!(content(pipe, MOST), Err(Error::Special("a named pipe"))));
+        assert!(matches!(content(pipe, MAX_FILE), Err(Error::Special("a named pipe"))));
     }
 
     #[test]
@@ -224,8 +224,8 @@ mod tests {
         fs::write(&file, "content").unwrap();
         symlink("file", &link).unwrap();
         assert_eq!(text(&link).unwrap(), "content");
-        assert_eq!(read_own(&file, MOST).unwrap(), b"content");
-        assert!(matches!(own_text(&link, MOST), Err(Error::Special("a symbolic link"))));
+        assert_eq!(read_own(&file, MAX_FILE).unwrap(), b"content");
+        assert!(matches!(own_text(&link, MAX_FILE), Err(Error::Special("a symbolic link"))));
     }
 
     #[test]

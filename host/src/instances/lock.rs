@@ -26,11 +26,11 @@ const DEFAULT: &str = "@default";
 /// What follows the instance's name.
 const SUFFIX: &str = ".lock";
 /// How long `run` waits while another process removes tables of its name.
-const HOLD: Duration = Duration::from_secs(2);
+const HOLD_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the others wait: another process may only be asking.
-const CLAIM: Duration = Duration::from_millis(200);
+const CLAIM_TIMEOUT: Duration = Duration::from_millis(200);
 /// Between two tries.
-const PAUSE: Duration = Duration::from_millis(10);
+const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Why a lock is not ours.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +139,7 @@ impl LockDir {
     /// # Errors
     /// When the directory cannot be written to, or another process keeps the lock for itself.
     pub fn hold(&self, instance: &Instance) -> Result<Lock, Error> {
-        take(self.path_of(instance), Missing::Create, FlockOperation::NonBlockingLockShared, HOLD)
+        take(self.path_of(instance), Missing::Create, FlockOperation::NonBlockingLockShared, HOLD_TIMEOUT)
     }
 
     /// Keeps every egressd of this name from living, for as long as the lock is kept.
@@ -147,7 +147,7 @@ impl LockDir {
     /// # Errors
     /// When one lives, or nothing shows whether one does.
     pub fn claim(&self, instance: &Instance, missing: Missing) -> Result<Lock, Error> {
-        take(self.path_of(instance), missing, FlockOperation::NonBlockingLockExclusive, CLAIM)
+        take(self.path_of(instance), missing, FlockOperation::NonBlockingLockExclusive, CLAIM_TIMEOUT)
     }
 
     /// Whether an egressd of this name lives.
@@ -197,7 +197,7 @@ fn take(path: PathBuf, missing: Missing, how: FlockOperation, patience: Duration
             Ok(Attempt::Locked) => return Ok(Lock { path, _file: file }),
             Ok(Attempt::Stale) => {}
             Ok(Attempt::Busy) if clock::since(begun) >= patience => return Err(Error::Held { path }),
-            Ok(Attempt::Busy) => sleep(PAUSE),
+            Ok(Attempt::Busy) => sleep(RETRY_INTERVAL),
             Err(source) => return Err(Error::Io { action: "take the lock", path, source: source.into() }),
         }
     }

@@ -14,7 +14,7 @@ use crate::clock;
 
 /// How long what is loaded waits for what comes with it, so that all Services go over once. What takes longer comes
 /// beside it.
-const TOGETHER: Duration = Duration::from_secs(1);
+const BATCH_TIME: Duration = Duration::from_secs(1);
 
 /// The handle. When it is dropped the thread ends, after the policies at hand.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ fn load(library: &mut Library, wishes: &Receiver<Wish>, done: &post::Sender) -> 
             return Ok(());
         }
         let due = if library.has_begun() {
-            library.is_changed() && clock::since(since) >= TOGETHER
+            library.is_changed() && clock::since(since) >= BATCH_TIME
         } else {
             library.may_begin()
         };

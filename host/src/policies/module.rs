@@ -5,7 +5,7 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 
-use crate::wasm::MOST_BYTES;
+use crate::wasm::MAX_COMPONENT;
 
 /// Why compressed bytes give no component.
 #[derive(Debug, thiserror::Error)]
@@ -14,19 +14,19 @@ pub enum Error {
     #[error("cannot decompress policy.wasm.gz; write it with gzip, or with `egressd policy pack`")]
     Gzip(#[source] std::io::Error),
     /// A few kilobytes can become gigabytes.
-    #[error("cannot decompress policy.wasm.gz: it becomes larger than {MOST_BYTES} bytes, which is the most")]
+    #[error("cannot decompress policy.wasm.gz: it becomes larger than {MAX_COMPONENT} bytes, which is the most")]
     Large,
 }
 
 /// The component in gzip's clothes.
 ///
 /// # Errors
-/// When it is no gzip, or becomes larger than [`MOST_BYTES`]; no more than that is ever held.
+/// When it is no gzip, or becomes larger than [`MAX_COMPONENT`]; no more than that is ever held.
 pub fn unpack(gzip: &[u8]) -> Result<Vec<u8>, Error> {
-    let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX);
+    let most = u64::try_from(MAX_COMPONENT).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     GzDecoder::new(gzip).take(most + 1).read_to_end(&mut bytes).map_err(Error::Gzip)?;
-    if bytes.len() > MOST_BYTES { Err(Error::Large) } else { Ok(bytes) }
+    if bytes.len() > MAX_COMPONENT { Err(Error::Large) } else { Ok(bytes) }
 }
 
 /// SHA-256 as hexadecimal digits, lower case.
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn what_was_packed_is_unpacked() {
         assert_eq!(unpack(&packed(b"component")).unwrap(), b"component");
-        assert_eq!(unpack(&packed(&vec![0; MOST_BYTES])).unwrap().len(), MOST_BYTES);
+        assert_eq!(unpack(&packed(&vec![0; MAX_COMPONENT])).unwrap().len(), MAX_COMPONENT);
     }
 
     #[test]

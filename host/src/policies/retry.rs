@@ -8,9 +8,9 @@ use super::entry::Error;
 use crate::clock::{self, Instant};
 
 /// The first pause before a ConfigMap that is refused is tried again as it is.
-const FIRST: Duration = Duration::from_secs(5);
+const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// The longest: each try may cost ten seconds of a processor.
-const LONGEST: Duration = Duration::from_secs(600);
+const MAX_WAIT: Duration = Duration::from_secs(600);
 
 /// Whether a ConfigMap that is refused is worth another try as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +50,8 @@ impl RetryWhen {
     /// After one more failure for which the node may be to blame.
     fn worse(earlier: Option<Self>) -> Self {
         let pause = match earlier {
-            Some(Self::Again { pause, .. }) => (pause * 2).min(LONGEST),
-            Some(Self::Settled | Self::Untried | Self::Crowded(_)) | None => FIRST,
+            Some(Self::Again { pause, .. }) => (pause * 2).min(MAX_WAIT),
+            Some(Self::Settled | Self::Untried | Self::Crowded(_)) | None => FIRST_WAIT,
         };
         Self::Again { at: clock::now() + pause, pause }
     }

@@ -22,11 +22,11 @@ use crate::rights::{CREATE_EVENTS, PATCH_CONFIGMAPS, PATCH_EGRESS_NODES, PATCH_E
 /// Who says it, whatever node it is on.
 const CONTROLLER: &str = "egressd.io/egressd";
 /// Kubernetes takes no longer field managers and reporting instances.
-const LONGEST: usize = 128;
+const MAX_MANAGER_NAME: usize = 128;
 /// Where Events about objects without a namespace have to be.
-const OF_NO_NAMESPACE: &str = "default";
+const CLUSTER_EVENT_NAMESPACE: &str = "default";
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The way to the API server.
 #[derive(Clone)]
@@ -47,9 +47,9 @@ impl Api {
 
     pub(super) async fn send(&self, write: &Write) -> Result<WriteOutcome, Error> {
         let (right, object) = self.about(write);
-        match timeout(PATIENCE, self.request(write)).await {
+        match timeout(REQUEST_TIMEOUT, self.request(write)).await {
             Ok(answer) => answer.map_err(|error| Error::new(right, &object, error)),
-            Err(_) => Err(Error::Slow { right, seconds: PATIENCE.as_secs() }),
+            Err(_) => Err(Error::Slow { right, seconds: REQUEST_TIMEOUT.as_secs() }),
         }
     }
 
@@ -114,7 +114,7 @@ impl Api {
         let namespace = match regarding {
             Regarding::Service(key, _) => &*key.namespace,
             Regarding::Policy { .. } => self.namespace.as_str(),
-            Regarding::Node { .. } => OF_NO_NAMESPACE,
+            Regarding::Node { .. } => CLUSTER_EVENT_NAMESPACE,
         };
         Objects::namespaced(self.client.clone(), namespace)
     }
@@ -126,7 +126,7 @@ impl Api {
         let about: String = object.name.iter().flat_map(|name| name.chars().take(200)).collect();
         let metadata = ObjectMeta {
             name: Some(format!("{about}.{:x}", now.as_nanosecond())),
-            namespace: Some(object.namespace.clone().unwrap_or_else(|| OF_NO_NAMESPACE.to_owned())),
+            namespace: Some(object.namespace.clone().unwrap_or_else(|| CLUSTER_EVENT_NAMESPACE.to_owned())),
             ..ObjectMeta::default()
         };
         Event {
@@ -165,7 +165,7 @@ impl Api {
 
 /// A node's name has up to 253 characters; a long one is replaced by a uuid, which is as good an identity.
 fn short(name: &str) -> String {
-    if name.len() <= LONGEST {
+    if name.len() <= MAX_MANAGER_NAME {
         return name.to_owned();
     }
     format!("egressd-{}", Uuid::new_v5(&Uuid::NAMESPACE_DNS, name.as_bytes()))

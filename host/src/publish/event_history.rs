@@ -15,7 +15,7 @@ const EVENT_BURST: u32 = 6;
 const EVENT_INTERVAL: Duration = Duration::from_secs(30);
 /// Events about a Service that stays in force, with other pods: one at once, and then one each so often. They have a bucket
 /// of their own: pods that are replaced one after the other must not use up what is kept for bad news.
-const CHANGES: TokenBucket = TokenBucket::new(1, EVENT_INTERVAL);
+const CHANGE_BUCKET: TokenBucket = TokenBucket::new(1, EVENT_INTERVAL);
 /// Events that may happen once more, instead of there being another one. The API server forgets them after an hour.
 const MAX_KNOWN_EVENTS: usize = 8;
 const REPEATABLE_FOR: Duration = Duration::from_mins(45);
@@ -97,7 +97,7 @@ impl Default for EventHistory {
             last: None,
             pending: None,
             bucket: TokenBucket::new(EVENT_BURST, EVENT_INTERVAL),
-            changes: CHANGES,
+            changes: CHANGE_BUCKET,
             events: Vec::new(),
         }
     }

@@ -11,9 +11,9 @@ use crate::clock::Instant;
 
 /// So many Events of one type of all objects together at once, and then one each so often: a cluster of thousands of
 /// Services is reported in minutes, not in one flood, and what is wrong does not wait for what is well.
-const EVENTS: TokenBucket = TokenBucket::new(100, Duration::from_millis(100));
+const EVENT_BUCKET: TokenBucket = TokenBucket::new(100, Duration::from_millis(100));
 /// How long room for Events is gathered once there is none: one look for ten Events, not one for each.
-const ROOM: Duration = Duration::from_secs(1);
+const MIN_BATCH_TIME: Duration = Duration::from_secs(1);
 
 /// Wants that are kept waiting by the same: a missing permission, or an empty bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +47,7 @@ impl Gates<'_> {
         let allowed = self.forbidden.get(&lane.kind).map_or(self.now, |until| self.now.max(*until));
         let room =
             lane.event_type.map(|event_type| self.events.of(event_type).due(self.now)).filter(|room| *room > self.now);
-        room.map_or(allowed, |room| allowed.max(room + ROOM))
+        room.map_or(allowed, |room| allowed.max(room + MIN_BATCH_TIME))
     }
 
     /// Something of a lane is written.
@@ -60,7 +60,7 @@ impl Gates<'_> {
 
 impl Default for EventBudgets {
     fn default() -> Self {
-        Self { warnings: EVENTS, others: EVENTS }
+        Self { warnings: EVENT_BUCKET, others: EVENT_BUCKET }
     }
 }
 

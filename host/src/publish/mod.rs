@@ -46,9 +46,9 @@ use crate::state_channel::StateReader;
 use api::Api;
 
 /// Requests under way at once: enough for thousands in seconds, too few to be noticed by an API server.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT_REQUESTS: usize = 4;
 /// Requests between two looks at the newest state.
-const BATCH: usize = 64;
+const BATCH_SIZE: usize = 64;
 
 /// Who publishes, and where.
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ pub fn start_in(directory: Directory, reader: StateReader) -> io::Result<()> {
 async fn publish(api: Api, mut reader: StateReader, mut publish_state: PublishState) {
     let mut errors = RepeatedErrors::default();
     loop {
-        let due = publish_state.due(&reader.newest(), clock::now(), BATCH);
+        let due = publish_state.due(&reader.newest(), clock::now(), BATCH_SIZE);
         if due.writes.is_empty() {
             tokio::select! {
                 changed = reader.changed() => if changed.is_err() { return },
@@ -103,7 +103,7 @@ async fn publish(api: Api, mut reader: StateReader, mut publish_state: PublishSt
             continue;
         }
         let send = |write: Write| async { (api.send(&write).await, write) };
-        let sent: Vec<_> = stream::iter(due.writes).map(send).buffer_unordered(AT_ONCE).collect().await;
+        let sent: Vec<_> = stream::iter(due.writes).map(send).buffer_unordered(MAX_CONCURRENT_REQUESTS).collect().await;
         for (result, write) in sent {
             let outcome = result.unwrap_or_else(|error| {
                 errors.report(&error);

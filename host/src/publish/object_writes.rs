@@ -128,10 +128,10 @@ impl PolicyWrites {
 
     /// Its status was written.
     pub(super) fn wrote(&mut self, text: &str, now: Instant) {
-        const FIRST: Duration = Duration::from_secs(5);
+        const FIRST_WAIT: Duration = Duration::from_secs(5);
         match &mut self.wrote {
-            Some((wrote, again)) if wrote == text => again.again(FIRST, now),
-            _ => self.wrote = Some((text.to_owned(), Backoff::new(FIRST, Duration::from_mins(10), now))),
+            Some((wrote, again)) if wrote == text => again.again(FIRST_WAIT, now),
+            _ => self.wrote = Some((text.to_owned(), Backoff::new(FIRST_WAIT, Duration::from_mins(10), now))),
         }
     }
 }

@@ -26,9 +26,9 @@ use crate::rights::Publish;
 use crate::state_channel::DaemonState;
 
 /// While the API server is away.
-const AWAY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+const AWAY_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// While a permission is missing.
-const FORBIDDEN: Duration = Duration::from_mins(5);
+const FORBIDDEN_RETRY_INTERVAL: Duration = Duration::from_mins(5);
 
 /// What is known about everything that is published.
 #[derive(Debug)]
@@ -163,11 +163,11 @@ impl PublishState {
             }
             WriteOutcome::Away => match &mut self.away {
                 Some(away) if away.due() > now => {}
-                Some(away) => away.again(AWAY.0, now),
-                None => self.away = Some(Backoff::new(AWAY.0, AWAY.1, now)),
+                Some(away) => away.again(AWAY_BACKOFF.0, now),
+                None => self.away = Some(Backoff::new(AWAY_BACKOFF.0, AWAY_BACKOFF.1, now)),
             },
             WriteOutcome::Forbidden => {
-                self.forbidden.insert(kind, now + FORBIDDEN);
+                self.forbidden.insert(kind, now + FORBIDDEN_RETRY_INTERVAL);
             }
         }
     }

@@ -85,6 +85,6 @@ fn thousands_that_wait_for_room_for_a_permission_or_for_the_api_server_are_not_l
             let written = if kept == WriteOutcome::Done(None) { 100 } else { 0 };
             assert!(due.looked_at <= 1 + written && due.writes.is_empty(), "{kept:?}: {}", due.looked_at);
         }
-        assert!(publish_state.due(&newest(in_force), now + FORBIDDEN, 64).looked_at <= 10, "{kept:?}");
+        assert!(publish_state.due(&newest(in_force), now + FORBIDDEN_RETRY_INTERVAL, 64).looked_at <= 10, "{kept:?}");
     }
 }

@@ -172,7 +172,7 @@ fn a_missing_permission_stops_its_own_kind_of_requests_only() {
     let mut later = now;
     let rest = play(&mut publish_state, &newest, &mut later, MINUTE, &done());
     assert_eq!((published(&rest), events(&rest).len()), (0, 1));
-    assert_eq!(published(&publish_state.due(&newest, now + FORBIDDEN, 64).writes), 1);
+    assert_eq!(published(&publish_state.due(&newest, now + FORBIDDEN_RETRY_INTERVAL, 64).writes), 1);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::documents::{Identity, Object};
 use super::kind::{Kind, NetworkKind};
-use super::read::MOST_OF_A_NODE;
+use super::read::MAX_NODE_NETWORKS;
 
 /// The annotations of a Node in which k3s and RKE2 write the arguments that they run with.
 pub const ANNOTATIONS: [&str; 2] = ["k3s.io/node-args", "rke2.io/node-args"];
@@ -92,14 +92,14 @@ fn argued(node: &str, annotation: &str) -> String {
 
 /// How many networks count of those that one node's agent names and has named, while a part cannot be read: as many beside
 /// those that it names.
-const MOST_OF_A_NODE_AND_BEFORE: usize = 2 * MOST_OF_A_NODE;
+const MAX_NODE_NETWORKS_WITH_EARLIER: usize = 2 * MAX_NODE_NETWORKS;
 
 /// What a Node's installer says now, and what it reported before. What one node says stays within its bound.
 #[must_use]
 pub fn arguments_of_both(mut new: Arguments, old: &Arguments) -> Arguments {
     for (annotation, old) in old {
         let nothing = Arc::default();
-        let both = of_both(new.get(annotation).unwrap_or(&nothing), old, MOST_OF_A_NODE_AND_BEFORE);
+        let both = of_both(new.get(annotation).unwrap_or(&nothing), old, MAX_NODE_NETWORKS_WITH_EARLIER);
         if both != ClusterNetworks::default() {
             new.insert(annotation, Arc::new(both));
         }
@@ -111,7 +111,7 @@ pub fn arguments_of_both(mut new: Arguments, old: &Arguments) -> Arguments {
 #[must_use]
 pub fn of_kind_and_both(kind: Kind, new: &ClusterNetworks, old: &ClusterNetworks) -> Arc<ClusterNetworks> {
     let is_a_nodes = kind == Kind::Networks(NetworkKind::CiliumNodes);
-    Arc::new(of_both(new, old, if is_a_nodes { MOST_OF_A_NODE_AND_BEFORE } else { usize::MAX }))
+    Arc::new(of_both(new, old, if is_a_nodes { MAX_NODE_NETWORKS_WITH_EARLIER } else { usize::MAX }))
 }
 
 fn of_both(new: &ClusterNetworks, old: &ClusterNetworks, most: usize) -> ClusterNetworks {

@@ -21,20 +21,20 @@ use super::manifests::{Error, FileId, Places};
 use crate::clock;
 
 /// Quiet time before a scan: `kubectl`, editors and rsync touch several files at once.
-const QUIET: Duration = Duration::from_millis(20);
+const SETTLE_TIME: Duration = Duration::from_millis(20);
 /// Longest wait for quiet, so that a directory which is never quiet is read all the same.
-const LONGEST: Duration = Duration::from_millis(200);
+const MAX_SETTLE_TIME: Duration = Duration::from_millis(200);
 /// How often everything is looked at without an event. One look at a file is one system call, and a change that
 /// nothing else shows is in force before anybody wonders.
-const EVERY: Duration = Duration::from_secs(5);
+const SCAN_INTERVAL: Duration = Duration::from_secs(5);
 /// How long what is remembered is written before events are looked at.
-const DISK: Duration = Duration::from_millis(100);
+const WRITE_BUDGET: Duration = Duration::from_millis(100);
 /// How soon a file is looked at again that was written without an event.
-const SOON: Duration = Duration::from_secs(1);
+const RESCAN_DELAY: Duration = Duration::from_secs(1);
 /// A look may take one part in so many of the time until the next one.
-const SHARE: u32 = 50;
+const SCAN_SHARE: u32 = 50;
 /// How often what is watched is worked out anew while it changes at the same moment; after that, the next look does it.
-const TRIES: usize = 3;
+const MAX_ATTEMPTS: usize = 3;
 
 /// Reads everything, hands over the result, and goes on watching on a thread of its own.
 ///
@@ -42,7 +42,7 @@ const TRIES: usize = 3;
 /// When a place cannot be read now, or nothing can be watched.
 pub fn spawn(places: Places, sender: SnapshotSender) -> Result<(), WatchError> {
     let watches = Watches::new().map_err(WatchError::Watch)?;
-    let mut watcher = Watcher { places, sender, watches, pause: EVERY };
+    let mut watcher = Watcher { places, sender, watches, pause: SCAN_INTERVAL };
     watcher.follow();
     let update = watcher.places.read()?;
     watcher.sender.report(watcher.findings(&update));
@@ -89,7 +89,7 @@ impl Watcher {
     fn remember(&mut self) -> bool {
         let begun = clock::now();
         while self.places.remember() {
-            if clock::since(begun) > DISK {
+            if clock::since(begun) > WRITE_BUDGET {
                 return true;
             }
         }
@@ -108,11 +108,11 @@ impl Watcher {
             }
             self.watches.drain(&mut news);
             // A busy directory on the way, such as /tmp, costs so many looks a second and no more.
-            thread::sleep(QUIET);
+            thread::sleep(SETTLE_TIME);
         }
         let begun = clock::now();
-        while self.watches.drain(&mut news) && clock::since(begun) < LONGEST {
-            thread::sleep(QUIET);
+        while self.watches.drain(&mut news) && clock::since(begun) < MAX_SETTLE_TIME {
+            thread::sleep(SETTLE_TIME);
         }
         news
     }
@@ -124,8 +124,8 @@ impl Watcher {
         let update = self.places.scan(&self.touched(news));
         self.sender.report(self.findings(&update));
         self.give(update);
-        let pause = if self.places.is_unsettled() { SOON } else { EVERY };
-        self.pause = pause.max(clock::since(begun) * SHARE);
+        let pause = if self.places.is_unsettled() { RESCAN_DELAY } else { SCAN_INTERVAL };
+        self.pause = pause.max(clock::since(begun) * SCAN_SHARE);
     }
 
     fn touched(&self, news: &News) -> BTreeSet<FileId> {
@@ -134,7 +134,7 @@ impl Watcher {
 
     /// Links may be swapped while their ways are worked out, and before they are watched.
     fn follow(&mut self) {
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             if !self.watches.set(Wanted::by(&self.places)) {
                 return;
             }

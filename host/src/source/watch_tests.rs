@@ -60,13 +60,13 @@ impl Followed {
         let begun = clock::now();
         while !self.findings.borrow().iter().any(|finding| finding.message.contains(part)) {
             assert!(clock::since(begun) < BY_EVENT, "{:?} has no {part:?}", self.findings.borrow());
-            thread::sleep(QUIET);
+            thread::sleep(SETTLE_TIME);
         }
     }
 
     fn expect_nothing_new(&self) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let update = runtime.block_on(async { timeout(LONGEST * 3, self.receiver.take()).await });
+        let update = runtime.block_on(async { timeout(MAX_SETTLE_TIME * 3, self.receiver.take()).await });
         assert!(update.is_err(), "{:?}", update.unwrap().snapshot.services);
     }
 }
@@ -235,11 +235,11 @@ fn what_is_written_without_an_event_is_seen_all_the_same() {
     let (dir, (sender, receiver)) = (tempfile::tempdir().unwrap(), handover());
     revision(dir.path(), "d");
     let places = Places::one(dir.path().join("d"), "node-a");
-    let mut watcher = Watcher { places, sender, watches: Watches::new().unwrap(), pause: EVERY };
+    let mut watcher = Watcher { places, sender, watches: Watches::new().unwrap(), pause: SCAN_INTERVAL };
     watcher.look(&News::default());
     fs::write(dir.path().join("d/app.yaml"), service("written")).unwrap();
     watcher.look(&News::default());
-    assert_eq!(watcher.pause, SOON, "it may be written still");
+    assert_eq!(watcher.pause, RESCAN_DELAY, "it may be written still");
     watcher.look(&News::default());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let services = runtime.block_on(receiver.take()).snapshot.services;
@@ -250,13 +250,13 @@ fn what_is_written_without_an_event_is_seen_all_the_same() {
 fn so_many_directories_are_watched_and_no_more_and_a_finding_says_so() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("d")).unwrap();
-    for number in 0..wanted::MOST + 50 {
+    for number in 0..wanted::MAX_DIRECTORIES + 50 {
         revision(dir.path(), &format!("x{number}"));
         symlink(format!("../x{number}/app.yaml"), dir.path().join(format!("d/{number}.yaml"))).unwrap();
     }
     let (places, mut watches) = (Places::one(dir.path().join("d"), "node-a"), Watches::new().unwrap());
     let wanted = Wanted::by(&places);
-    assert_eq!(wanted.directories.len(), wanted::MOST);
+    assert_eq!(wanted.directories.len(), wanted::MAX_DIRECTORIES);
     watches.set(wanted);
     let finding = watches.finding().unwrap();
     let begin = "links of manifests lead through more than 256 directories, the most that are watched";

@@ -22,13 +22,13 @@ use super::{sync_directory, write_by};
 use crate::files;
 
 /// So many lines may be outdated by later ones, beside as many as there are Services, before all is written anew.
-const OUTDATED: usize = 1_000;
+const MAX_OUTDATED_LINES: usize = 1_000;
 
 /// So many bytes may be outdated likewise.
-const OUTDATED_BYTES: usize = 8 << 20;
+const MAX_OUTDATED_BYTES: usize = 8 << 20;
 
 /// More than egressd writes for 100,000 Services; and what else is there is not read into memory.
-const LONGEST: u64 = 1 << 30;
+const MAX_FILE: u64 = 1 << 30;
 
 /// By the identity of the Service.
 pub(super) type Of<T> = BTreeMap<Uid, Arc<T>>;
@@ -108,7 +108,7 @@ impl<T: Kept> Journal<T> {
 
     /// Takes in a file, if this egressd knows it.
     fn look(&mut self, path: &Path) -> FileState {
-        match version::find(path, LONGEST) {
+        match version::find(path, MAX_FILE) {
             Found::Missing => FileState::Missing,
             Found::Known(bytes) => {
                 let (before, earlier) = (self.unknown.len(), std::mem::replace(&mut self.damage, Damage::of(&bytes)));
@@ -159,7 +159,8 @@ impl<T: Kept> Journal<T> {
         let is_new = |(uid, one): &(&Uid, &Option<Arc<T>>)| one.is_some() && !self.written.contains_key(*uid);
         let gone = changes.iter().filter(|(uid, one)| one.is_none() && self.written.contains_key(*uid)).count();
         let services = self.written.len() + changes.iter().filter(is_new).count() - gone;
-        let outdated = self.lines + changes.len() > 2 * services + OUTDATED || self.appended > OUTDATED_BYTES;
+        let outdated =
+            self.lines + changes.len() > 2 * services + MAX_OUTDATED_LINES || self.appended > MAX_OUTDATED_BYTES;
         if self.form != Form::Whole || outdated {
             return self.write_anew(changes);
         }

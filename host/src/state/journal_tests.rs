@@ -52,7 +52,7 @@ fn a_change_is_a_line_and_now_and_then_all_is_written_anew() {
     let mut journal = reopened(&path);
     let lines = |path: &Path| fs::read_to_string(path).unwrap().lines().count();
     let mut most = 0;
-    for turn in 0..3 * OUTDATED {
+    for turn in 0..3 * MAX_OUTDATED_LINES {
         let accepted = [(uid("a"), annotations("true")), (uid("b"), annotations(&turn.to_string()))].into();
         write(&mut journal, &accepted);
         if turn == 1 {
@@ -60,7 +60,7 @@ fn a_change_is_a_line_and_now_and_then_all_is_written_anew() {
         }
         most = most.max(journal.lines);
     }
-    assert!((OUTDATED..OUTDATED + 5).contains(&most), "{most} lines");
+    assert!((MAX_OUTDATED_LINES..MAX_OUTDATED_LINES + 5).contains(&most), "{most} lines");
     assert_eq!(lines(&path), 1 + journal.lines);
 }
 
@@ -127,7 +127,7 @@ fn a_line_of_a_later_day_is_kept_however_often_all_is_written_anew() {
     let mut journal = reopened(&path);
     assert_eq!(journal.findings().len(), 1);
     assert!(journal.findings()[0].message.contains("has 3 lines that this egressd does not know"));
-    for turn in 0..3 * OUTDATED {
+    for turn in 0..3 * MAX_OUTDATED_LINES {
         write(&mut journal, &[(uid("a"), annotations(&turn.to_string()))].into());
     }
     let text = fs::read_to_string(&path).unwrap();
@@ -166,7 +166,7 @@ fn a_line_of_a_later_day_goes_with_what_is_written_or_forgotten_of_its_service()
         }
         let last = fs::read_to_string(&path).unwrap().lines().last().map(str::to_owned);
         assert_ne!(last.as_deref(), Some(unknown));
-        for turn in 0..3 * OUTDATED {
+        for turn in 0..3 * MAX_OUTDATED_LINES {
             journal.write([(uid("b"), Some(annotations(&turn.to_string())))].into_iter().collect()).unwrap();
         }
         assert!(!fs::read_to_string(&path).unwrap().contains(unknown));

@@ -15,7 +15,7 @@ use crate::files;
 
 const SUFFIX: &str = ".policy";
 /// What follows it in the name of the file beside.
-const BESIDE: &str = ".v1";
+const BACKUP_SUFFIX: &str = ".v1";
 
 /// The first line. A file without a version is of version 1.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,7 +66,8 @@ impl Folder {
             }
         };
         let files = entries.into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let name = |file: String| Some(file.strip_suffix(BESIDE).unwrap_or(&file).strip_suffix(SUFFIX)?.to_owned());
+        let name =
+            |file: String| Some(file.strip_suffix(BACKUP_SUFFIX).unwrap_or(&file).strip_suffix(SUFFIX)?.to_owned());
         for name in files.filter_map(name).collect::<BTreeSet<_>>() {
             folder.look(name);
         }
@@ -88,7 +89,7 @@ impl Folder {
     /// What was written beside a file was written last.
     fn look(&mut self, name: String) {
         let Ok(file) = self.file(&name) else { return };
-        let found = [&file, &version::beside(&file)].map(|file| version::find(file, files::MOST));
+        let found = [&file, &version::beside(&file)].map(|file| version::find(file, files::MAX_FILE));
         if let Found::Unknown(why) = &found[0] {
             self.findings.push(version::finding(&file, why));
             self.kept.insert(name.clone());
@@ -159,7 +160,7 @@ fn name_of(file: &Path) -> Option<String> {
 
 /// Names in the directory: what is whole, what is beside it, and what is being written.
 pub(super) fn is_ours(name: &str) -> bool {
-    name.ends_with(SUFFIX) || name.ends_with(BESIDE) || name.ends_with(".new")
+    name.ends_with(SUFFIX) || name.ends_with(BACKUP_SUFFIX) || name.ends_with(".new")
 }
 
 fn remove(file: &Path) -> io::Result<()> {
@@ -276,7 +277,7 @@ mod tests {
     #[test]
     fn the_name_of_a_file_beside_ends_in_this_egressds_version() {
         let file = Path::new("a.policy");
-        assert_eq!(version::beside(file), Path::new(&format!("a.policy{BESIDE}")));
+        assert_eq!(version::beside(file), Path::new(&format!("a.policy{BACKUP_SUFFIX}")));
     }
 
     #[test]

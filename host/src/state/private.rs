@@ -11,7 +11,7 @@ use super::version::{self, Found};
 use super::write_whole;
 
 /// More than this egressd writes; a newer one may add to it.
-const MOST: u64 = 4096;
+const MAX_FILE: u64 = 4096;
 
 /// The file, and what it says.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Private {
 impl Private {
     /// The file as an earlier process left it.
     pub(super) fn open(path: PathBuf) -> Self {
-        match version::find(&path, MOST) {
+        match version::find(&path, MAX_FILE) {
             Found::Known(bytes) => match read(&bytes) {
                 Some(private) => Self { path, written: Some(private), unknown: Vec::new() },
                 // Cut off: written again with the next change, and until then nothing is taken for granted.

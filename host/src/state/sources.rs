@@ -19,10 +19,10 @@ pub const CLUSTER: &str = "cluster";
 /// The folder in the state directory.
 pub(super) const FOLDER: &str = "sources";
 /// More than JSON makes of the longest manifest.
-const LONGEST: u64 = 4 * files::MOST;
+const MAX_FILE: u64 = 4 * files::MAX_FILE;
 const SUFFIX: &str = ".last";
 /// What follows it in the name of the file beside.
-const BESIDE: &str = ".v1";
+const BACKUP_SUFFIX: &str = ".v1";
 
 /// The folder. A clone is the same one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Sources {
         let entries = fs::read_dir(&self.folder).into_iter().flatten();
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let whole = names.filter_map(|name| {
-            let name = name.strip_suffix(BESIDE).unwrap_or(&name);
+            let name = name.strip_suffix(BACKUP_SUFFIX).unwrap_or(&name);
             name.ends_with(SUFFIX).then(|| self.folder.join(name))
         });
         let others: BTreeSet<PathBuf> = whole.filter(|file| !known.contains(file)).collect();
@@ -97,11 +97,11 @@ impl Sources {
     pub fn remember(&self, of: &str, lines: &[u8]) -> io::Result<()> {
         let header = Header { version: version::VERSION, of: of.to_owned(), bytes: Some(lines.len()) };
         let header = serde_json::to_string(&header)? + "\n";
-        if u64::try_from(header.len() + lines.len()).map_or(true, |length| length > LONGEST) {
-            return Err(files::Error::Long { most: LONGEST }.into());
+        if u64::try_from(header.len() + lines.len()).map_or(true, |length| length > MAX_FILE) {
+            return Err(files::Error::Long { most: MAX_FILE }.into());
         }
         let file = self.file(of);
-        match version::find(&file, LONGEST) {
+        match version::find(&file, MAX_FILE) {
             Found::Known(written) if written.strip_prefix(header.as_bytes()) == Some(lines) => {}
             Found::Known(_) | Found::Missing => self.write(&file, &[header.as_bytes(), lines])?,
             // A newer egressd's stays.
@@ -117,7 +117,7 @@ impl Sources {
     pub fn forget(&self, of: &str) -> io::Result<()> {
         let file = self.file(of);
         remove(&version::beside(&file))?;
-        match version::find(&file, LONGEST) {
+        match version::find(&file, MAX_FILE) {
             Found::Known(_) => remove(&file),
             Found::Missing | Found::Unknown(_) => Ok(()),
         }
@@ -139,9 +139,9 @@ impl Sources {
     /// What was written beside a file was written last.
     fn found(&self, file: &Path) -> (PathBuf, Found) {
         let beside = version::beside(file);
-        match version::find(&beside, LONGEST) {
+        match version::find(&beside, MAX_FILE) {
             found @ (Found::Known(_) | Found::Unknown(_)) => (beside, found),
-            Found::Missing => (file.to_owned(), version::find(file, LONGEST)),
+            Found::Missing => (file.to_owned(), version::find(file, MAX_FILE)),
         }
     }
 
@@ -155,7 +155,7 @@ impl Sources {
 
 /// Names in the folder: what is whole, what is beside it, and what is being written.
 pub(super) fn is_ours(name: &str) -> bool {
-    name.ends_with(SUFFIX) || name.ends_with(BESIDE) || name.ends_with(".new")
+    name.ends_with(SUFFIX) || name.ends_with(BACKUP_SUFFIX) || name.ends_with(".new")
 }
 
 fn split(bytes: &[u8]) -> Option<(Header, &[u8])> {

@@ -22,10 +22,10 @@ use super::shared::{HandOver, Shared};
 /// How long a change waits for the disk. A disk at work answers within milliseconds, a busy one within tenths of a second; of
 /// one that takes longer it is unknown whether it ever answers, and nothing new would be translated meanwhile. What is
 /// given up then is to survive a loss of power in this moment.
-const PATIENCE: Duration = Duration::from_secs(1);
+const DISK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the end waits for what was handed over. The kubelet kills a container 30 seconds after it asked it to end.
-const FAREWELL: Duration = Duration::from_secs(5);
+const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where it is written. Each call returns when all is on the disk, or has failed, which the disk reports itself.
 pub(crate) trait Disk: Send + 'static {
@@ -156,7 +156,7 @@ impl StateThread {
             return Ok(());
         }
         self.overdue = None;
-        let answer = timeout(PATIENCE, self.written.wait_for(|written| written.promised >= due)).await;
+        let answer = timeout(DISK_TIMEOUT, self.written.wait_for(|written| written.promised >= due)).await;
         match answer.map(|answer| answer.map(drop)) {
             Ok(answer) => answer.map_err(|_| StateThreadGone),
             Err(_) => {
@@ -171,7 +171,7 @@ impl StateThread {
         let directory = self.known.directory.display();
         warn!(
             %directory,
-            waited = ?PATIENCE,
+            waited = ?DISK_TIMEOUT,
             "the disk does not answer: changes come into force before they are remembered, and a restart would forget them"
         );
     }
@@ -180,9 +180,9 @@ impl StateThread {
     pub async fn finish(mut self) {
         self.shared.close();
         let ended = async { while self.written.changed().await.is_ok() {} };
-        if timeout(FAREWELL, ended).await.is_err() {
+        if timeout(FINISH_TIMEOUT, ended).await.is_err() {
             let directory = self.known.directory.display();
-            warn!(%directory, waited = ?FAREWELL, "the disk does not answer: the newest changes are not remembered");
+            warn!(%directory, waited = ?FINISH_TIMEOUT, "the disk does not answer: the newest changes are not remembered");
         }
     }
 }

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use crate::errors::with_causes;
 
 /// Between two tries to open a door.
-const PAUSE: Duration = Duration::from_secs(2);
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Findings by what they are about.
 type Found = BTreeMap<&'static str, Finding>;
@@ -67,7 +67,7 @@ pub async fn insist<T, E: Error>(mut attempt: impl FnMut() -> Result<T, E>, repo
             }
             Err(error) => report(Some(&with_causes(&error))),
         }
-        sleep(PAUSE).await;
+        sleep(RETRY_INTERVAL).await;
     }
 }
 

@@ -3,22 +3,22 @@
 use std::fmt;
 
 /// Bytes of a component, unpacked. A ConfigMap holds 1 MiB, packed three times as much.
-pub const MOST_BYTES: usize = 4 << 20;
+pub const MAX_COMPONENT: usize = 4 << 20;
 
 /// Elements of a guest's tables: function pointers.
 pub(super) const TABLE_ELEMENTS: usize = 4096;
 
 /// Function bodies, in bytes. Compiling takes time that grows faster than the function: 28 KB of the worst kind
 /// take 0.2 s, 124 KB 4 s, 956 KB minutes. The largest function of a policy in Rust has 18 KB, of QuickJS 54 KB.
-pub(super) const MOST_BODY: u64 = 64 << 10;
+pub(super) const MAX_BODY: u64 = 64 << 10;
 
 /// Locals of a function, parameters not counted: compiling one with 2,000 and many loops takes 800 MB. The most of
 /// a policy in Rust are 99, of QuickJS 86.
-pub(super) const MOST_LOCALS: u32 = 500;
+pub(super) const MAX_LOCALS: u32 = 500;
 
 /// Components in components, the outermost included, and the modules in them. Two of two of two, and so on, are a
 /// billion instances in 7 KB. A policy has one layer for its types, and one more where it was composed of several.
-pub(super) const MOST_DEPTH: usize = 4;
+pub(super) const MAX_DEPTH: usize = 4;
 
 /// What is counted in a component, over all modules in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

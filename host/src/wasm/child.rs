@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
-use super::bounds::MOST_BYTES;
+use super::bounds::MAX_COMPONENT;
 use super::cgroup;
 use super::confine::CPU;
 use super::error::Error;
@@ -30,10 +30,10 @@ pub(super) const REFUSED: i32 = 3;
 
 /// How long to wait for it. It has a sixth of that of the processor, and lets everybody else go first: on a node
 /// whose processors are busy it gets a tenth of one, which is enough for a policy of a usual size.
-const CLOCK: Duration = Duration::from_secs(60);
+const COMPILE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Bytes of native code. It is some four times as large as the component, and the parent keeps it in memory.
-const MOST_NATIVE: usize = 32 << 20;
+const MAX_NATIVE: usize = 32 << 20;
 
 /// Bytes of what it says.
 const MAX_STDERR: usize = 4 << 10;
@@ -77,11 +77,11 @@ pub(super) struct Compiled {
 /// The component's native code. The child inspects it too: reading it is work on hostile bytes like compiling it.
 /// `lacking` is for what the child could not give up before, however it ended.
 pub(super) fn compile(program: &Path, bytes: &[u8], lacking: impl FnOnce(&[Lack])) -> Result<Compiled, Failure> {
-    if bytes.len() > MOST_BYTES {
+    if bytes.len() > MAX_COMPONENT {
         return Err(Failure::InvalidComponent(InvalidComponent::Large { bytes: bytes.len() }));
     }
     let room = room(&cgroup::levels()).map_err(Failure::NoRoom)?;
-    let end = run(program, bytes, &Means { room, clock: CLOCK })?;
+    let end = run(program, bytes, &Means { room, clock: COMPILE_TIMEOUT })?;
     lacking(&end.lacks);
     if let Some(failure) = cause(&end, room) {
         return Err(failure);
@@ -128,7 +128,7 @@ fn run(program: &Path, bytes: &[u8], means: &Means) -> io::Result<End> {
     scope(|scope| {
         // It may end before it has read everything; its last output says why.
         let fed = spawn(scope, move || drop(stdin.map(|mut stdin| stdin.write_all(bytes))))?;
-        let native = spawn(scope, move || at_most(stdout, MOST_NATIVE))?;
+        let native = spawn(scope, move || at_most(stdout, MAX_NATIVE))?;
         let output = spawn(scope, move || at_most(stderr, MAX_STDERR))?;
         let end = wait(&mut child.0, means.clock);
         // Ends the three threads, whose pipes are closed then.
@@ -225,9 +225,9 @@ fn signal(end: &End) -> Option<Signal> {
 
 /// What the component did to it.
 fn fault(end: &End) -> Option<InvalidComponent> {
-    let Some(status) = end.status else { return Some(InvalidComponent::Clock { most: CLOCK }) };
-    if end.native.len() > MOST_NATIVE {
-        return Some(InvalidComponent::NativeLarge { most: MOST_NATIVE });
+    let Some(status) = end.status else { return Some(InvalidComponent::Clock { most: COMPILE_TIMEOUT }) };
+    if end.native.len() > MAX_NATIVE {
+        return Some(InvalidComponent::NativeLarge { most: MAX_NATIVE });
     }
     match (signal(end), status.code()) {
         (Some(Signal::XCPU), _) => Some(InvalidComponent::Time { most: CPU }),
@@ -278,7 +278,10 @@ mod tests {
         fs::write(&program, "#!/bin/sh\necho \"$@\" >&2\n").unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
         let room = Room { bytes: 300 << 20, limit: Some(512 << 20) };
-        assert_eq!(run(&program, &[], &Means { room, clock: CLOCK }).unwrap().output, "compile-policy 314572800");
+        assert_eq!(
+            run(&program, &[], &Means { room, clock: COMPILE_TIMEOUT }).unwrap().output,
+            "compile-policy 314572800"
+        );
     }
 
     #[test]
@@ -296,14 +299,14 @@ mod tests {
 
     #[test]
     fn a_child_that_the_kernel_kills_is_reported_as_killed() {
-        let end = script("#!/bin/sh\nkill -KILL $$\n", CLOCK);
+        let end = script("#!/bin/sh\nkill -KILL $$\n", COMPILE_TIMEOUT);
         let output = output(&end);
         assert!(output.starts_with("compiling it was ended by the kernel with signal 9"), "{output}");
     }
 
     #[test]
     fn running_out_of_memory_and_out_of_stack_are_distinguished() {
-        let died = |output: &str| script(&format!("#!/bin/sh\necho '{output}' >&2\nkill -ABRT $$\n"), CLOCK);
+        let died = |output: &str| script(&format!("#!/bin/sh\necho '{output}' >&2\nkill -ABRT $$\n"), COMPILE_TIMEOUT);
         let full = died("memory allocation of 64 bytes failed");
         assert!(matches!(
             cause(&full, AMPLE),
@@ -312,7 +315,8 @@ mod tests {
         let cramped = Room { bytes: 300 << 20, limit: Some(512 << 20) };
         let Some(Failure::NoRoom(blamed)) = cause(&full, cramped) else { panic!("the container is to blame") };
         assert!(blamed.to_string().contains("the limit of egressd's container, 512 MiB, leaves"), "{blamed}");
-        let refused = script("#!/bin/sh\necho 'cannot read the component: out of memory' >&2\nexit 1\n", CLOCK);
+        let refused =
+            script("#!/bin/sh\necho 'cannot read the component: out of memory' >&2\nexit 1\n", COMPILE_TIMEOUT);
         assert!(matches!(cause(&refused, cramped), Some(Failure::NoRoom(_))));
         let output = output(&died("thread main has overflowed its stack"));
         assert!(
@@ -323,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_program_that_cannot_compile_is_no_fault_of_the_policy() {
-        let end = script("#!/bin/sh\nexit 7\n", CLOCK);
+        let end = script("#!/bin/sh\nexit 7\n", COMPILE_TIMEOUT);
         assert!(cause(&end, AMPLE).is_none());
     }
 }

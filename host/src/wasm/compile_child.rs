@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write, stderr, stdin, stdout};
 use std::process::ExitCode;
 
-use super::bounds::MOST_BYTES;
+use super::bounds::MAX_COMPONENT;
 use super::child::REFUSED;
 use super::compiler::native_code;
 use super::confine::{MEMORY, confine};
@@ -40,7 +40,7 @@ fn work(memory: u64) -> Result<(), Error> {
         let _ = writeln!(stderr(), "{}", lack.line());
     }
     let mut bytes = Vec::new();
-    stdin().lock().take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(Error::Read)?;
+    stdin().lock().take(MAX_COMPONENT as u64 + 1).read_to_end(&mut bytes).map_err(Error::Read)?;
     let native = native_code(&bytes)?;
     stdout().lock().write_all(&native).map_err(Error::Write)
 }

@@ -3,7 +3,7 @@
 use egressd_core::chain::FailureKind;
 use wasmtime::{Trap, WasmBacktrace};
 
-use super::imports::{Call, MOST_LINES, MOST_LOGGED};
+use super::imports::{Call, MAX_LOG_BYTES, MAX_LOG_LINES};
 use super::limits::Limits;
 
 /// How much of a policy's last log line a message carries, in bytes.
@@ -35,7 +35,9 @@ fn what(error: &wasmtime::Error, call: &Call, limits: &Limits) -> String {
         return format!("it asked for {wanted} bytes of memory, and {} are the limit", limits.memory);
     }
     if call.floods {
-        return format!("it logs without an end: more than {MOST_LINES} lines, or {MOST_LOGGED} bytes, in one call");
+        return format!(
+            "it logs without an end: more than {MAX_LOG_LINES} lines, or {MAX_LOG_BYTES} bytes, in one call"
+        );
     }
     if is_recursion(error) {
         return "its calls are nested too deep (a recursion without an end?)".to_owned();

@@ -11,10 +11,10 @@ use super::limits::Limits;
 
 /// Lines that a policy may log in a call, printed or cut. A line costs the host a microsecond and the guest hardly
 /// any fuel, so without an end a flood would go on until the clock stops it, at another place every time.
-pub(super) const MOST_LINES: usize = 10_000;
+pub(super) const MAX_LOG_LINES: usize = 10_000;
 
 /// Bytes of all of them: a line can be a MiB long, and is copied before it is cut.
-pub(super) const MOST_LOGGED: usize = 16 << 20;
+pub(super) const MAX_LOG_BYTES: usize = 16 << 20;
 
 /// The level of a line in the log: the same in every version of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Call {
     fn count(&mut self, message: &str) -> wasmtime::Result<()> {
         self.lines += 1;
         self.logged += message.len();
-        if self.lines <= MOST_LINES && self.logged <= MOST_LOGGED {
+        if self.lines <= MAX_LOG_LINES && self.logged <= MAX_LOG_BYTES {
             return Ok(());
         }
         self.floods = true;

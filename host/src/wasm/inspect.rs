@@ -2,7 +2,7 @@
 
 use wasmparser::{Encoding, Validator, WasmFeatures};
 
-use super::bounds::MOST_BYTES;
+use super::bounds::MAX_COMPONENT;
 use super::error::Error;
 use super::invalid_component::InvalidComponent;
 use super::walk::Walk;
@@ -69,7 +69,7 @@ pub(super) fn module_imports(bytes: &[u8]) -> Result<Vec<String>, InvalidCompone
 /// By the first bytes.
 fn looks_like(bytes: &[u8]) -> Result<(), InvalidComponent> {
     const WASM: &[u8] = b"\0asm";
-    if bytes.len() > MOST_BYTES {
+    if bytes.len() > MAX_COMPONENT {
         return Err(InvalidComponent::Large { bytes: bytes.len() });
     }
     match bytes {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use egressd_core::text::{Text, plain};
 
-use super::bounds::{Item, MOST_BODY, MOST_BYTES, MOST_DEPTH, MOST_LOCALS, TABLE_ELEMENTS};
+use super::bounds::{Item, MAX_BODY, MAX_COMPONENT, MAX_DEPTH, MAX_LOCALS, TABLE_ELEMENTS};
 use super::limits::Limits;
 use super::world::{Kind, PACKAGE, Version};
 
@@ -33,9 +33,9 @@ pub enum InvalidComponent {
     /// Nothing there.
     #[error("it is empty: a WebAssembly component is expected")]
     Empty,
-    /// More than [`MOST_BYTES`].
+    /// More than [`MAX_COMPONENT`].
     #[error(
-        "it has {bytes} bytes, and {MOST_BYTES} are the limit: strip it (`egressd policy build` does) and optimise for size"
+        "it has {bytes} bytes, and {MAX_COMPONENT} are the limit: strip it (`egressd policy build` does) and optimise for size"
     )]
     Large {
         /// How many; for a stream that was not read to its end, so many and perhaps more.
@@ -77,7 +77,7 @@ pub enum InvalidComponent {
     },
     /// A long function.
     #[error(
-        "function {function} has a body of {bytes} bytes, and {MOST_BODY} are the limit: split it, or optimise for size"
+        "function {function} has a body of {bytes} bytes, and {MAX_BODY} are the limit: split it, or optimise for size"
     )]
     Body {
         /// Its number, in the order of the file.
@@ -86,7 +86,7 @@ pub enum InvalidComponent {
         bytes: u64,
     },
     /// A function with many locals.
-    #[error("function {function} has {locals} local variables, and {MOST_LOCALS} are the limit: split it")]
+    #[error("function {function} has {locals} local variables, and {MAX_LOCALS} are the limit: split it")]
     Locals {
         /// Its number, in the order of the file.
         function: usize,
@@ -102,7 +102,7 @@ pub enum InvalidComponent {
         count: u64,
     },
     /// Components in components in components.
-    #[error("components are nested more than {MOST_DEPTH} deep in it: compose it of fewer")]
+    #[error("components are nested more than {MAX_DEPTH} deep in it: compose it of fewer")]
     Nested,
     /// It costs as much as any other, for nothing.
     #[error("it has {part} {number}, which is never instantiated, so no call can reach it: leave it out")]

@@ -36,7 +36,7 @@ mod v0_2;
 mod walk;
 mod world;
 
-pub use bounds::{Item, MOST_BYTES};
+pub use bounds::{Item, MAX_COMPONENT};
 pub use child::SUBCOMMAND;
 pub use compile_child::compile_child;
 pub use compiler::Compiler;

@@ -2,7 +2,7 @@
 
 use wasmparser::{BinaryReaderError, Encoding, FunctionBody, MemoryType, Parser, Payload, SectionLimited};
 
-use super::bounds::{Item, MOST_BODY, MOST_DEPTH, MOST_LOCALS, TABLE_ELEMENTS};
+use super::bounds::{Item, MAX_BODY, MAX_DEPTH, MAX_LOCALS, TABLE_ELEMENTS};
 use super::invalid_component::{InvalidComponent, one_line};
 use super::limits::Limits;
 
@@ -62,7 +62,7 @@ impl Walk {
         match payload {
             Payload::Version { .. } => {
                 self.depth += 1;
-                if self.depth > MOST_DEPTH {
+                if self.depth > MAX_DEPTH {
                     return Err(InvalidComponent::Nested);
                 }
             }
@@ -143,14 +143,14 @@ impl Walk {
         self.functions += 1;
         let range = body.range();
         let bytes = range.len() as u64;
-        if bytes > MOST_BODY {
+        if bytes > MAX_BODY {
             return Err(InvalidComponent::Body { function, bytes });
         }
         let mut locals = 0_u64;
         for group in body.get_locals_reader()? {
             locals += u64::from(group?.0);
         }
-        if locals > u64::from(MOST_LOCALS) {
+        if locals > u64::from(MAX_LOCALS) {
             return Err(InvalidComponent::Locals { function, locals });
         }
         self.largest_function = self.largest_function.max(bytes);

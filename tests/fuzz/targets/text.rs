@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use egressd::log::{Form, LONGEST, Lines};
+use egressd::log::{Form, Lines, MAX_LINE};
 use egressd_core::text::{self, Text, is_plain, quoted};
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
@@ -36,7 +36,7 @@ fn is_one_line(form: Form, written: &str) {
     };
     let logged = logged(form, event.as_bytes());
     let line = logged.strip_suffix('\n').unwrap_or_else(|| panic!("no line: {logged:?}"));
-    assert!(logged.len() <= LONGEST, "a line of {} bytes", logged.len());
+    assert!(logged.len() <= MAX_LINE, "a line of {} bytes", logged.len());
     // Colours begin with the escape character, and it begins nothing else.
     let acts = |c: char| !(is_plain(c) || form == Form::Coloured && c == '\u{1b}');
     assert!(!line.contains(acts), "{line:?}");

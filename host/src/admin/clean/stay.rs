@@ -20,7 +20,7 @@ use crate::out;
 use crate::state_channel::notices::insist;
 
 /// Between two tries: what is in the way may be an egressd on its way out.
-const AGAIN: Duration = Duration::from_secs(2);
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Where probes are answered.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ async fn clean(
             Some(left) if news => report(&format!("{left}; it is tried again")),
             Some(_) => {}
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_INTERVAL).await;
     }
 }
 

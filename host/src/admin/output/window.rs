@@ -4,9 +4,9 @@ use egressd_core::finding::Span;
 use egressd_core::text::plain;
 
 /// How much of a value is shown: a line of a terminal.
-const COLUMNS: usize = 80;
+const MAX_COLUMNS: usize = 80;
 /// How much of that stands before the span.
-const LEAD: usize = 20;
+const COLUMNS_BEFORE_SPAN: usize = 20;
 
 /// One line, and where the span lies in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,16 +25,16 @@ impl Window {
         let count = |range: Option<&str>| range.map_or(0, |text| text.chars().count());
         let before = count(value.get(..span.offset));
         let marked = count(value.get(span.offset..span.offset.saturating_add(span.length)));
-        let rest = value.chars().count().saturating_sub(COLUMNS);
-        let first = before.saturating_sub(LEAD).min(rest);
-        let shown: String = value.chars().skip(first).take(COLUMNS).collect();
+        let rest = value.chars().count().saturating_sub(MAX_COLUMNS);
+        let first = before.saturating_sub(COLUMNS_BEFORE_SPAN).min(rest);
+        let shown: String = value.chars().skip(first).take(MAX_COLUMNS).collect();
         let mark = |there: bool| if there { "…" } else { "" };
         let text = format!("{}{}{}", mark(first > 0), plain(&shown), mark(first < rest));
         let before = before - first;
         Self {
             text,
             before: before + usize::from(first > 0),
-            marked: marked.min(COLUMNS.saturating_sub(before)).max(1),
+            marked: marked.min(MAX_COLUMNS.saturating_sub(before)).max(1),
         }
     }
 }
@@ -58,8 +58,8 @@ mod tests {
         let value = "x,".repeat(130_000);
         for (offset, length) in [(0, 1), (2, 1), (500, 1), (259_998, 1), (0, 260_000), (70, 10), (260_000, 0)] {
             let Window { text, before, marked } = around(offset, length, &value);
-            assert!(text.chars().count() <= COLUMNS + 2, "{offset}: {text}");
-            assert!(marked >= 1 && before + marked <= COLUMNS + 2, "{offset}: {before} {marked}");
+            assert!(text.chars().count() <= MAX_COLUMNS + 2, "{offset}: {text}");
+            assert!(marked >= 1 && before + marked <= MAX_COLUMNS + 2, "{offset}: {before} {marked}");
             let at = text.chars().nth(before);
             assert!(at == value[offset..].chars().next() || offset == 260_000, "{offset}: {at:?}");
         }

@@ -13,11 +13,11 @@ use super::Error;
 use crate::clock::{self, Instant};
 
 /// How long `status` waits: the other end makes a document of all Services meanwhile.
-const STATUS: Duration = Duration::from_mins(1);
+const STATUS_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long `probe` waits: less than the kubelet does, which has the reason then.
-const PROBE: Duration = Duration::from_secs(3);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// What an answer to a probe has at most; of a longer one this is the beginning.
-const ANSWER: u64 = 64 << 10;
+const MAX_PROBE_ANSWER: u64 = 64 << 10;
 
 /// What can be asked about a running egressd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Probe {
 /// When none answers in time.
 pub fn read(path: &Path) -> Result<String, Error> {
     let failed = |source| failed(path, source);
-    let until = clock::now() + STATUS;
+    let until = clock::now() + STATUS_TIMEOUT;
     let mut stream = connected(path, until)?;
     // Nothing is asked, which is what asks for the document.
     stream.shutdown(Shutdown::Write).map_err(failed)?;
@@ -81,7 +81,7 @@ pub fn read(path: &Path) -> Result<String, Error> {
 /// # Errors
 /// When none answers in time, or the answer is no: why.
 pub fn probe(path: &Path, probe: Probe) -> Result<(), Error> {
-    let until = clock::now() + PROBE;
+    let until = clock::now() + PROBE_TIMEOUT;
     let mut stream = connected(path, until)?;
     let mut answer = Vec::new();
     // One that knows no probes may have answered already, and reads nothing, which looks like a connection that was cut.
@@ -89,7 +89,7 @@ pub fn probe(path: &Path, probe: Probe) -> Result<(), Error> {
     let asked = stream
         .write_all(request(probe.path()).as_bytes())
         .or_else(|error| if cut(&error) { Ok(()) } else { Err(error) });
-    let heard = asked.and_then(|()| read_all(&mut stream, &mut answer, ANSWER, until));
+    let heard = asked.and_then(|()| read_all(&mut stream, &mut answer, MAX_PROBE_ANSWER, until));
     if let Some(source) = heard.err().filter(|error| !cut(error)) {
         return Err(failed(path, source));
     }
@@ -105,7 +105,7 @@ pub const INSIDE: &str = "/v1/inside";
 /// # Errors
 /// When none answers in time, or it has no such document.
 pub fn inside(path: &Path) -> Result<String, Error> {
-    let until = clock::now() + STATUS;
+    let until = clock::now() + STATUS_TIMEOUT;
     let mut stream = connected(path, until)?;
     let mut answer = Vec::new();
     let asked = stream.write_all(request(INSIDE).as_bytes());

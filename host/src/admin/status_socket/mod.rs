@@ -27,14 +27,14 @@ use crate::files;
 
 /// For so long a client may begin to ask. `status` ends its half of the connection at once; that of earlier releases sends
 /// nothing, and waits for so long.
-const BEGIN: Duration = Duration::from_millis(300);
+const REQUEST_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// How long to look for another egressd in our place. One that is too busy to answer lives.
-const LOOK: Duration = Duration::from_millis(200);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How often to look whether the socket is still where clients look for it: whoever cleans /run may remove it. Probes come
 /// every ten seconds.
-const THERE: Duration = Duration::from_secs(2);
+const SOCKET_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The kernel's queue of clients that wait.
 const BACKLOG: i32 = 64;
@@ -147,7 +147,7 @@ impl StatusSocket {
     {
         let (pool, admin_server) = (ConnectionPool::new(bounds), Rc::new((document, answer)));
         while self.is_there() {
-            let Ok(accepted) = timeout(THERE, self.listener.accept()).await else { continue };
+            let Ok(accepted) = timeout(SOCKET_CHECK_INTERVAL, self.listener.accept()).await else { continue };
             let Ok((mut stream, _)) = accepted else {
                 // Out of descriptors, most likely: that may pass.
                 sleep(Duration::from_millis(100)).await;
@@ -156,7 +156,7 @@ impl StatusSocket {
             let admin_server = Rc::clone(&admin_server);
             let talk = |visit: Visit| async move {
                 let (document, answer) = &*admin_server;
-                match timeout(BEGIN, beginning(&stream)).await {
+                match timeout(REQUEST_TIMEOUT, beginning(&stream)).await {
                     Ok(Ok(Beginning::Request)) => answer(stream, visit).await,
                     Ok(Ok(Beginning::Nothing)) | Err(_) => {
                         visit.asked();
@@ -206,7 +206,7 @@ fn make_way(path: &Path) -> Result<(), Error> {
     if !found.file_type().is_socket() {
         return Err(Error::NoSocket { path: path.to_owned() });
     }
-    match client::connect_within(path, clock::now() + LOOK) {
+    match client::connect_within(path, clock::now() + CONNECT_TIMEOUT) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed),
         Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(failed(error)),
         Ok(_) | Err(_) => Err(Error::Taken { path: path.to_owned() }),

@@ -175,7 +175,7 @@ fn a_socket_that_is_removed_or_replaced_is_noticed() {
             if replaced {
                 fs::write(&path, "").unwrap();
             }
-            timeout(2 * THERE, serve()).await.unwrap();
+            timeout(2 * SOCKET_CHECK_INTERVAL, serve()).await.unwrap();
         });
     }
 }

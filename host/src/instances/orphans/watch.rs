@@ -17,9 +17,9 @@ use crate::instances::lock::LockDir;
 use crate::kernel::nft::{self, ListedTable, Maker, TableId, Tables};
 
 /// How long a table has to be without an egressd: an update replaces one by another in about three seconds.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE_PERIOD: Duration = Duration::from_secs(5);
 /// Between two looks when there is nothing to wait for.
-const PACE: Duration = Duration::from_mins(1);
+const CHECK_INTERVAL: Duration = Duration::from_mins(1);
 
 type Request = oneshot::Sender<()>;
 
@@ -126,7 +126,7 @@ impl<T: Tables> Watcher<T> {
         let mut found = Vec::new();
         for (table, instance) in suspects {
             let since = *self.suspects.entry(table.clone()).or_insert(now);
-            if now >= since + GRACE {
+            if now >= since + GRACE_PERIOD {
                 let pods = self.tables.pods(&table)?;
                 found.push(Orphan { table, instance, pods });
             }
@@ -151,8 +151,8 @@ impl<T: Tables> Watcher<T> {
 
     /// How long to wait: until a suspect may count.
     fn pause(&self, now: Instant) -> Duration {
-        let due = self.suspects.values().map(|since| *since + GRACE).filter(|due| *due > now).min();
-        due.map_or(PACE, |due| due - now)
+        let due = self.suspects.values().map(|since| *since + GRACE_PERIOD).filter(|due| *due > now).min();
+        due.map_or(CHECK_INTERVAL, |due| due - now)
     }
 }
 

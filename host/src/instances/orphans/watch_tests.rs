@@ -37,7 +37,7 @@ impl Stage {
     fn orphans(&mut self) -> Vec<String> {
         for _ in 0..2 {
             self.watcher.look(self.now).unwrap();
-            self.now += GRACE;
+            self.now += GRACE_PERIOD;
         }
         let found = self.watcher.look(self.now).unwrap();
         found.iter().map(|orphan| orphan.table.name.to_string()).collect()
@@ -54,9 +54,9 @@ fn a_table_without_its_egressd_is_orphaned_in_each_family() {
 fn a_table_counts_only_after_a_while_and_from_the_moment_on_at_which_it_may() {
     let mut stage = Stage::new(FakeTables::default().owned(&named("a"), Owner::None));
     assert_eq!(stage.watcher.look(stage.now).unwrap(), []);
-    assert_eq!(stage.watcher.pause(stage.now), GRACE);
-    assert_eq!(stage.watcher.look(stage.now + GRACE).unwrap().len(), 2);
-    assert_eq!(stage.watcher.pause(stage.now + GRACE), PACE);
+    assert_eq!(stage.watcher.pause(stage.now), GRACE_PERIOD);
+    assert_eq!(stage.watcher.look(stage.now + GRACE_PERIOD).unwrap().len(), 2);
+    assert_eq!(stage.watcher.pause(stage.now + GRACE_PERIOD), CHECK_INTERVAL);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn an_egressd_that_is_replaced_in_between_leaves_no_orphan() {
     for owner in [Owner::None, Owner::Other(7), Owner::None] {
         stage.watcher.tables = restart(owner);
         assert_eq!(stage.watcher.look(stage.now).unwrap(), []);
-        stage.now += GRACE;
+        stage.now += GRACE_PERIOD;
     }
     assert_eq!(stage.watcher.look(stage.now).unwrap().len(), 2);
 }
@@ -123,7 +123,7 @@ fn two_that_live_side_by_side_are_no_orphans_to_each_other() {
 fn what_is_found_is_news_once_and_so_is_its_end() {
     let mut stage = Stage::new(FakeTables::default().owned(&named("a"), Owner::None));
     assert_eq!(stage.watcher.news(stage.now), None);
-    let later = stage.now + GRACE;
+    let later = stage.now + GRACE_PERIOD;
     assert_eq!(stage.watcher.news(later).unwrap().len(), 2);
     assert_eq!(stage.watcher.news(later), None);
     stage.watcher.tables = FakeTables::default();

@@ -17,12 +17,12 @@ use crate::clock::{self, Instant};
 use crate::kernel::netlink;
 
 /// How long nothing is heard after something was.
-const PAUSE: Duration = Duration::from_secs(1);
+const MIN_PAUSE: Duration = Duration::from_secs(1);
 /// How many times longer than it took to look: to pass over a million routes takes the kernel some tenths of a second.
-const SHARE: u32 = 50;
+const PAUSE_FACTOR: u32 = 50;
 
 /// How many pieces of news are taken in before something else is done.
-const MOST_NEWS: usize = 1024;
+const MAX_MESSAGES: usize = 1024;
 
 /// What is known of the interfaces that matter.
 #[derive(Debug)]
@@ -116,14 +116,14 @@ impl Routes {
             self.look(&asked);
         }
         let is_quiet = heard == Heard::Nothing && asked.is_empty();
-        self.pause = (!is_quiet).then(|| clock::now() + PAUSE.max(clock::since(begun) * SHARE));
+        self.pause = (!is_quiet).then(|| clock::now() + MIN_PAUSE.max(clock::since(begun) * PAUSE_FACTOR));
     }
 
     /// Takes in what there is.
     fn hear(&mut self) -> Heard {
         let mut heard = Heard::Nothing;
         // What waits beyond that is heard after the next pause.
-        for _ in 0..MOST_NEWS {
+        for _ in 0..MAX_MESSAGES {
             match news(&mut self.socket) {
                 News::None => return heard,
                 News::Of(interfaces) => interfaces.into_iter().for_each(|index| self.doubt(index)),

@@ -28,9 +28,9 @@ use crate::kernel::netlink::{self, Refusal};
 pub use observer::Observer;
 
 /// How often to read everything when it changes while it is read. On a quiet node once is enough.
-const ATTEMPTS: usize = 16;
+const MAX_ATTEMPTS: usize = 16;
 /// Between two tries to hear from the kernel again.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why it is unknown what this node's interfaces have.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ pub enum Error {
     #[error("cannot read the node's routes")]
     Routes(#[source] Refusal),
     /// It changed whenever it was read.
-    #[error("cannot read the node's interfaces: they changed each of {ATTEMPTS} times meanwhile")]
+    #[error("cannot read the node's interfaces: they changed each of {MAX_ATTEMPTS} times meanwhile")]
     Unsettled,
     /// The answer makes no sense.
     #[error("cannot understand what the kernel says about the node's interfaces")]
@@ -155,7 +155,7 @@ fn listen(mut listener: Listener, sender: &watch::Sender<Known>) {
             }
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "what this node holds stays as it was known last");
-                thread::sleep(RETRY);
+                thread::sleep(RETRY_INTERVAL);
                 listener.hearing.heard = Heard::Gaps;
             }
         }
@@ -229,7 +229,7 @@ impl Hearing {
     /// Listens, and then reads everything. Both come over one socket in the order in which they happened, so whoever
     /// takes in message after message ends with what is.
     fn begin() -> Result<Self, Error> {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             // A new one each time: in an old one there may be news from before the gap, and its end is lost.
             let socket = open(Groups::Interfaces)?;
             let mut hearing = Self { socket, interfaces: Interfaces::default(), heard: Heard::Everything };

@@ -14,7 +14,7 @@ use super::encode::{Ownership, encode};
 
 /// The most bytes of a change of one Service with one endpoint: the two ends of a batch, an element that goes and one that
 /// comes, with names and comments.
-const MOST: usize = 512;
+const MAX_BATCH: usize = 512;
 
 /// A node with Services of one endpoint each, and what its kernel holds.
 struct World {
@@ -71,6 +71,6 @@ fn changes(count: u32) -> Vec<usize> {
 #[test]
 fn a_change_of_one_service_is_as_many_bytes_among_thirty_thousand_as_among_a_thousand() {
     let few = changes(1_000);
-    assert!(few.iter().all(|bytes| (1..=MOST).contains(bytes)), "{few:?}");
+    assert!(few.iter().all(|bytes| (1..=MAX_BATCH).contains(bytes)), "{few:?}");
     assert_eq!(few, changes(30_000));
 }

@@ -9,7 +9,7 @@ use crate::clock::{self, Instant};
 use crate::kernel::worker::{Worker, WorkerError};
 
 /// For how long a survey is new enough: it dumps every element, and commits wait meanwhile.
-const FRESH: Duration = Duration::from_millis(500);
+const SURVEY_LIFETIME: Duration = Duration::from_millis(500);
 
 /// A [`Kernel`] on a thread of its own. The thread ends when this and all clones are dropped and what it was asked is
 /// done.
@@ -59,7 +59,7 @@ impl KernelThread {
 impl Owned {
     fn survey(&mut self, names: &TableNames, living: &BTreeSet<Uid>) -> Result<Arc<Survey>, Error> {
         if let Some((at, known)) = &self.newest
-            && clock::since(*at) < FRESH
+            && clock::since(*at) < SURVEY_LIFETIME
         {
             return Ok(Arc::clone(known));
         }
@@ -146,7 +146,7 @@ mod tests {
         let kernel = counting().await;
         let survey = || kernel.survey(table_names(None), BTreeSet::new());
         assert!(survey().await.is_ok() && survey().await.is_ok());
-        std::thread::sleep(FRESH);
+        std::thread::sleep(SURVEY_LIFETIME);
         assert!(matches!(survey().await, Err(Error::TooLong)));
     }
 

@@ -14,11 +14,11 @@ use super::event::Kind;
 use super::page::{Object, Page};
 
 /// Objects in one page of a list: the text of a whole page is in memory, and an object may have a megabyte and a half.
-const PAGE: u32 = 50;
-/// The same after a page of more than [`LARGE`] bytes.
-const SMALL_PAGE: u32 = 5;
+const PAGE_SIZE: u32 = 50;
+/// The same after a page of more than [`LARGE_PAGE_BYTES`] bytes.
+const SMALL_PAGE_SIZE: u32 = 5;
 /// How large a page may be before the next ones are smaller.
-const LARGE: usize = 32 << 20;
+const LARGE_PAGE_BYTES: usize = 32 << 20;
 
 /// Objects of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Asked {
 
     /// The pages of a list of everything.
     pub(super) fn pages<'a>(&'a self, client: &'a Client) -> Pages<'a> {
-        Pages { client, asked: self, limit: PAGE, continued: None }
+        Pages { client, asked: self, limit: PAGE_SIZE, continued: None }
     }
 
     /// What changes after a version, or after now without one; for `limit` at most.
@@ -122,8 +122,8 @@ impl Pages<'_> {
         let mut answer = pin!(self.client.request_stream(request).await?);
         let mut text = Vec::new();
         answer.read_to_end(&mut text).await.map_err(Error::ReadEvents)?;
-        if text.len() > LARGE {
-            self.limit = SMALL_PAGE;
+        if text.len() > LARGE_PAGE_BYTES {
+            self.limit = SMALL_PAGE_SIZE;
         }
         let page = Page::read(self.asked.kind, &text).map_err(Error::SerdeError)?;
         self.continued.clone_from(&page.continued);

@@ -5,9 +5,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 /// The first wait.
-const FIRST: Duration = Duration::from_millis(100);
+const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest one: a server that is back has to be noticed soon, and each node asks six times.
-const LONGEST: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// Waits that grow.
 #[derive(Debug)]
@@ -18,19 +18,19 @@ pub(super) struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self::up_to(LONGEST)
+        Self::up_to(MAX_WAIT)
     }
 }
 
 impl Backoff {
     /// Short waits at first, which grow to this one.
     pub(super) fn up_to(longest: Duration) -> Self {
-        Self { next: FIRST, longest }
+        Self { next: FIRST_WAIT, longest }
     }
 
     /// Begins with short waits again.
     pub(super) fn reset(&mut self) {
-        self.next = FIRST;
+        self.next = FIRST_WAIT;
     }
 
     /// The next wait: between half of it and all of it, by chance.
@@ -56,10 +56,10 @@ mod tests {
     fn waits_grow_to_a_limit_and_begin_anew() {
         let mut backoff = Backoff::default();
         let waits: Vec<Duration> = (0..20).map(|_| backoff.wait()).collect();
-        assert!(waits[0] >= FIRST / 2 && waits[0] <= FIRST, "{waits:?}");
-        assert!(waits[19] >= LONGEST / 2 && waits[19] <= LONGEST, "{waits:?}");
+        assert!(waits[0] >= FIRST_WAIT / 2 && waits[0] <= FIRST_WAIT, "{waits:?}");
+        assert!(waits[19] >= MAX_WAIT / 2 && waits[19] <= MAX_WAIT, "{waits:?}");
         backoff.reset();
-        assert!(backoff.wait() <= FIRST);
+        assert!(backoff.wait() <= FIRST_WAIT);
     }
 
     #[test]
@@ -67,15 +67,15 @@ mod tests {
         let longest = Duration::from_secs(300);
         let mut backoff = Backoff::up_to(longest);
         let first: Duration = (0..6).map(|_| backoff.wait()).sum();
-        assert!(first < LONGEST, "{first:?}");
+        assert!(first < MAX_WAIT, "{first:?}");
         assert!((0..20).all(|_| backoff.wait() <= longest) && backoff.wait() >= longest / 2);
         backoff.reset();
-        assert!(backoff.wait() <= FIRST);
+        assert!(backoff.wait() <= FIRST_WAIT);
     }
 
     #[test]
     fn waits_of_several_nodes_differ() {
-        let waits: std::collections::BTreeSet<Duration> = (0..50).map(|_| scatter(LONGEST)).collect();
+        let waits: std::collections::BTreeSet<Duration> = (0..50).map(|_| scatter(MAX_WAIT)).collect();
         assert!(waits.len() > 25, "{waits:?}");
     }
 }

@@ -17,12 +17,12 @@ use tokio::runtime::Runtime;
 use tower::{BoxError, ServiceBuilder};
 
 /// How long a server may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is quiet before the other end is asked whether it is there, how long between two such probes,
 /// and how many of them may be lost: a dead one is noticed after half a minute.
-const QUIET: Duration = Duration::from_secs(15);
-const BETWEEN: Duration = Duration::from_secs(5);
-const PROBES: u32 = 3;
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_PROBES: u32 = 3;
 
 /// How to find the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,11 +127,11 @@ fn connector() -> HttpConnector {
     let mut connector = HttpConnector::new();
     // The scheme is https, and none of its business.
     connector.enforce_http(false);
-    connector.set_connect_timeout(Some(CONNECT));
-    connector.set_keepalive(Some(QUIET));
-    connector.set_keepalive_interval(Some(BETWEEN));
-    connector.set_keepalive_retries(Some(PROBES));
-    connector.set_tcp_user_timeout(Some(QUIET + BETWEEN * PROBES));
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_keepalive(Some(KEEPALIVE_IDLE));
+    connector.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
+    connector.set_keepalive_retries(Some(KEEPALIVE_PROBES));
+    connector.set_tcp_user_timeout(Some(KEEPALIVE_IDLE + KEEPALIVE_INTERVAL * KEEPALIVE_PROBES));
     connector
 }
 

@@ -33,16 +33,16 @@ use super::watched::{name, reading};
 use crate::clock;
 
 /// How long an answer may take, or a page of a list.
-const ANSWER: Duration = Duration::from_secs(30);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a watch may be silent. Servers send a bookmark every minute; without one, beginning again costs little,
 /// and finds out whether anybody is still there.
-const SILENCE: Duration = Duration::from_secs(100);
+const WATCH_IDLE_TIMEOUT: Duration = Duration::from_secs(100);
 /// How long the server is asked to keep a watch, at most.
-const WATCH: Duration = Duration::from_secs(290);
+const WATCH_TIMEOUT: Duration = Duration::from_secs(290);
 /// A watch that lasts this long was no failure.
-const STEADY: Duration = Duration::from_secs(5);
+const STABLE_WATCH: Duration = Duration::from_secs(5);
 /// How long to wait until a kind that the server did not have is asked for again, and at most until one that it forbids is.
-const ABSENT: Duration = Duration::from_secs(300);
+const ABSENT_RETRY_INTERVAL: Duration = Duration::from_secs(300);
 
 /// What a follower reports.
 #[derive(Debug)]
@@ -114,11 +114,11 @@ impl Follower {
 
     /// Follows for the life of the process.
     pub(super) async fn run(mut self) {
-        let (mut backoff, mut forbidden) = (Backoff::default(), Backoff::up_to(ABSENT));
+        let (mut backoff, mut forbidden) = (Backoff::default(), Backoff::up_to(ABSENT_RETRY_INTERVAL));
         loop {
             let begun = clock::now();
             let end = self.turn().await;
-            let steady = clock::since(begun) >= STEADY;
+            let steady = clock::since(begun) >= STABLE_WATCH;
             if steady {
                 backoff.reset();
             }
@@ -132,7 +132,7 @@ impl Follower {
                 Ok(()) | Err(Stop::Gone | Stop::NotStreamed) => sleep(backoff.wait()).await,
                 Err(Stop::Absent) => {
                     self.nothing().await;
-                    sleep(scatter(ABSENT)).await;
+                    sleep(scatter(ABSENT_RETRY_INTERVAL)).await;
                 }
                 // Rights that are withdrawn take nothing away of what is known to be inside the cluster. A server that has just
                 // begun forbids for some seconds what it allows, since it does not know the roles yet.
@@ -225,7 +225,7 @@ impl Follower {
         let (asked, client) = (self.asked.clone(), self.client.clone());
         let mut pages = asked.pages(&client);
         loop {
-            let page = timeout(ANSWER, pages.next()).await;
+            let page = timeout(ANSWER_TIMEOUT, pages.next()).await;
             let page = page.map_err(|_| self.late())?.map_err(|error| self.failed(Verb::List, &error))?;
             self.works().await;
             for reading in page.readings {
@@ -240,8 +240,8 @@ impl Follower {
     }
 
     async fn watch(&mut self, mut phase: Begin) -> Result<(), Stop> {
-        let answer = self.asked.watch(&self.client, phase, self.version.as_deref(), scatter(WATCH));
-        let answer = timeout(ANSWER, answer).await.map_err(|_| self.late())?;
+        let answer = self.asked.watch(&self.client, phase, self.version.as_deref(), scatter(WATCH_TIMEOUT));
+        let answer = timeout(ANSWER_TIMEOUT, answer).await.map_err(|_| self.late())?;
         let mut events = pin!(answer.map_err(|error| self.not_watched(phase, &error))?);
         self.works().await;
         if phase == Begin::WithAll {
@@ -249,7 +249,7 @@ impl Follower {
         }
         loop {
             let next = tokio::select! {
-                next = timeout(SILENCE, events.try_next()) => next,
+                next = timeout(WATCH_IDLE_TIMEOUT, events.try_next()) => next,
                 () = more_is_read(self.asked.kind, &mut self.wanted, self.read.as_ref()) => return Err(Stop::Cut),
             };
             let event = match next {
@@ -353,7 +353,7 @@ impl Follower {
     }
 
     fn late(&self) -> Stop {
-        Stop::ApiError(ApiError::late(self.server.address(), ANSWER), Duration::ZERO)
+        Stop::ApiError(ApiError::late(self.server.address(), ANSWER_TIMEOUT), Duration::ZERO)
     }
 }
 
@@ -367,11 +367,11 @@ pub(super) async fn everything(asked: &Asked, client: &Client, server: &Arc<str>
         Need::WherePermitted => &[403, 404],
     };
     loop {
-        let page = match timeout(ANSWER, pages.next()).await {
+        let page = match timeout(ANSWER_TIMEOUT, pages.next()).await {
             Ok(Ok(page)) => page,
             Ok(Err(kube::Error::Api(status))) if done_without.contains(&status.code) => return Ok(vec![Event::Absent]),
             Ok(Err(error)) => return Err(ApiError::of(Verb::List, asked.kind, server, &error)),
-            Err(_) => return Err(ApiError::late(server, ANSWER)),
+            Err(_) => return Err(ApiError::late(server, ANSWER_TIMEOUT)),
         };
         events.extend(page.readings.into_iter().map(Event::Listed));
         if page.continued.is_none() {

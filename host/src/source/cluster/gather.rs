@@ -22,10 +22,10 @@ use crate::clock::{self, Moment};
 
 /// How many news are taken in before what changed is handed over: as many as can be waiting, so that what comes all the
 /// time puts off nothing.
-const MOST: usize = super::WAITING;
+const MAX_EVENTS: usize = super::QUEUE_LENGTH;
 /// How long a Service waits for its namespace, which comes by another watch. Policies may choose Services by its labels, and one
 /// that guards it would pass. Where the namespace is gone it does not come, and the end of its Services is not to wait long.
-const PATIENCE: Duration = Duration::from_millis(100);
+const NAMESPACE_TIMEOUT: Duration = Duration::from_millis(100);
 /// What follows from a server without this kind, which is the only one that egressd itself brings.
 const NO_EGRESS_NODES: &str = "the API server has no EgressNodes: this node publishes nothing about itself, and of other nodes \
                                the addresses in their Nodes alone are known; apply deploy/base/egressnode.yaml, and they are \
@@ -48,9 +48,9 @@ pub(super) async fn gather(
     sender: SnapshotSender,
     mut memory: Option<Memory>,
 ) {
-    let mut reported = Vec::with_capacity(MOST);
+    let mut reported = Vec::with_capacity(MAX_EVENTS);
     while gathered.hear(&mut news, &mut reported).await == More::Yes {
-        let latest = clock::now() + PATIENCE;
+        let latest = clock::now() + NAMESPACE_TIMEOUT;
         gathered.take(reported.drain(..));
         while gathered.lacks_something()
             && clock::now() < latest
@@ -98,7 +98,7 @@ impl Gathered {
             }
         };
         tokio::select! {
-            taken = news.recv_many(reported, MOST) => if taken > 0 { More::Yes } else { More::No },
+            taken = news.recv_many(reported, MAX_EVENTS) => if taken > 0 { More::Yes } else { More::No },
             () = otherwise => More::Yes,
         }
     }

@@ -28,7 +28,7 @@ struct Source {
 impl Source {
     /// With a Service that asks for egress; nothing was reported of its Lease yet.
     async fn listed() -> Self {
-        let ((sender, receiver), (news, followed)) = (handover(), channel(MOST));
+        let ((sender, receiver), (news, followed)) = (handover(), channel(MAX_EVENTS));
         receiver.ask(Interest::of_host(&AnnotationPrefix::default()));
         let (leases, wanted) = Leases::new(sender.asked());
         let state = State::of([Kind::Services, Kind::Namespaces, Kind::Policies]);
@@ -109,7 +109,7 @@ fn named(update: &Update, service: &str) -> Option<Named> {
 #[tokio::test(start_paused = true)]
 async fn the_first_state_has_the_leases_of_its_services() {
     let source = Source::listed().await;
-    sleep(PATIENCE * 100).await;
+    sleep(NAMESPACE_TIMEOUT * 100).await;
     let mut taken = Box::pin(source.receiver.take());
     assert!(timeout_at(clock::now(), &mut taken).await.is_err(), "nothing is handed over before");
     source.report("web", held_by("node-a")).await;
@@ -122,13 +122,13 @@ async fn a_service_waits_for_its_lease_and_not_for_long() {
     let begun = clock::now();
     source.send(FollowerEvent::Event(Kind::Services, Event::Changed(asking("dns")))).await;
     source.follows("dns").await;
-    sleep(PATIENCE / 2).await;
+    sleep(NAMESPACE_TIMEOUT / 2).await;
     source.report("dns", Report::default()).await;
     let update = source.receiver.take().await;
-    assert_eq!((clock::since(begun), named(&update, "dns")), (PATIENCE / 2, None), "it is not there");
+    assert_eq!((clock::since(begun), named(&update, "dns")), (NAMESPACE_TIMEOUT / 2, None), "it is not there");
     source.send(FollowerEvent::Event(Kind::Services, Event::Changed(asking("mail")))).await;
     let update = source.receiver.take().await;
-    assert_eq!(clock::since(begun), PATIENCE / 2 + PATIENCE);
+    assert_eq!(clock::since(begun), NAMESPACE_TIMEOUT / 2 + NAMESPACE_TIMEOUT);
     assert_eq!(named(&update, "mail"), Some(Named::NotRead), "it may name any node");
     source.report("mail", held_by("node-b")).await;
     assert_eq!(named(&source.receiver.take().await, "mail"), Some(Named::Node("node-b".into())));
@@ -188,7 +188,7 @@ async fn when_policies_read_more_the_leases_of_services_that_ask_by_it_are_follo
     let before = source.receiver.take().await;
     assert!(!before.coverage.has(&choosing_by("tier")) && named(&before, "dns").is_none());
     source.receiver.ask(choosing_by("tier"));
-    timeout_at(clock::now() + PATIENCE, source.follows("dns")).await.expect("it waits for no other news");
+    timeout_at(clock::now() + NAMESPACE_TIMEOUT, source.follows("dns")).await.expect("it waits for no other news");
     let update = source.receiver.take().await;
     assert!(update.coverage.has(&choosing_by("tier")));
     assert_eq!(named(&update, "dns"), Some(Named::NotRead), "it may name any node");

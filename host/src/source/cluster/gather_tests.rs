@@ -16,7 +16,7 @@ use crate::clock;
 
 /// A source that has listed everything, and what takes from it.
 async fn source() -> (Sender<FollowerEvent>, SnapshotReceiver) {
-    let ((snapshots, receiver), (sender, news)) = (handover(), channel(MOST));
+    let ((snapshots, receiver), (sender, news)) = (handover(), channel(MAX_EVENTS));
     let state = State::of([Kind::Services, Kind::Slices, Kind::Namespaces]);
     tokio::spawn(gather(news, Gathered::new(state, None), snapshots, None));
     for kind in [Kind::Services, Kind::Slices, Kind::Namespaces] {

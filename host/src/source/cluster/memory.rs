@@ -22,7 +22,7 @@ use crate::state::{CLUSTER, Recalled, Sources};
 /// The line that says that this node's pods were read.
 const PODS: &str = "{\"followed\":\"pods\"}";
 /// Nodes come and go with others, and what is lost by an end in between is what no list has shown to be unreadable yet.
-const PAUSE: Duration = Duration::from_secs(5);
+const WRITE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What an earlier process knew.
 #[derive(Debug, Default)]
@@ -120,7 +120,7 @@ fn write_all(sources: &Sources, facts: &Receiver<Facts>) {
             failing = written.is_err();
             stands = written.is_ok().then_some(mark);
         }
-        thread::sleep(PAUSE);
+        thread::sleep(WRITE_INTERVAL);
     }
 }
 

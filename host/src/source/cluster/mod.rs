@@ -67,7 +67,7 @@ use crate::clock::Moment;
 use crate::state::Sources;
 
 /// FollowerEvent that wait to be taken in; followers wait beyond that. Each can be an object with all of its 256 KiB.
-const WAITING: usize = 64;
+const QUEUE_LENGTH: usize = 64;
 
 /// What is followed beside what always is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ pub fn spawn(connection: &Connection, scope: Scope, snapshots: SnapshotSender) -
     let client = connection.within(&runtime)?;
     let server = Arc::clone(connection.server());
     let follow = move || {
-        let (sender, news) = channel(WAITING);
+        let (sender, news) = channel(QUEUE_LENGTH);
         let server = Arc::new(Server::new(server, client.clone()));
         let mut followers = followers(&client, &server, &scope, &sender, &snapshots.asked());
         let leases = scope.leases(&snapshots).map(|(leases, wanted)| {

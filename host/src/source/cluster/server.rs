@@ -20,7 +20,7 @@ use tracing::debug;
 pub(super) const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
 /// How long the end of a list of one object may take. Where it takes longer, pages do as well.
-const PATIENCE: Duration = Duration::from_secs(3);
+const STREAMING_LIST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How lists are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Server {
 async fn probe(client: &Client) -> Result<Lists, kube::Error> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let one = WatchParams { send_initial_events: true, ..WatchParams::default().fields("metadata.name=kube-system") };
-    let watch = match timeout(PATIENCE * 3, namespaces.watch(&one, "")).await {
+    let watch = match timeout(STREAMING_LIST_TIMEOUT * 3, namespaces.watch(&one, "")).await {
         Ok(Ok(watch)) => watch,
         Ok(Err(kube::Error::Api(status))) if matches!(status.code, 400 | 403 | 422) => {
             debug!(answer = status.message, "lists are asked for in pages");
@@ -99,7 +99,7 @@ async fn probe(client: &Client) -> Result<Lists, kube::Error> {
         }
         Ok(Lists::Paged)
     };
-    let lists = timeout(PATIENCE, end).await.unwrap_or(Ok(Lists::Paged))?;
+    let lists = timeout(STREAMING_LIST_TIMEOUT, end).await.unwrap_or(Ok(Lists::Paged))?;
     debug!(?lists, "how the API server lists");
     Ok(lists)
 }

@@ -188,14 +188,14 @@ impl File {
 }
 
 /// How many objects are looked at for one that did not change: an edit puts in or takes out a few.
-const NEAR: usize = 8;
+const MAX_DISTANCE: usize = 8;
 
 /// Objects that did not change keep their place in memory, as long as they follow each other as before: others hold what was there
 /// until they have taken what is new, and of a large file that would be all of it twice.
 fn share(before: &[Object], objects: &mut [Object]) {
     let mut left = before;
     for object in objects {
-        if let Some(at) = left.iter().take(NEAR).position(|known| known == object) {
+        if let Some(at) = left.iter().take(MAX_DISTANCE).position(|known| known == object) {
             object.clone_from(&left[at]);
             left = &left[at + 1..];
         }

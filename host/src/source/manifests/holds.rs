@@ -34,7 +34,7 @@ impl Holds {
             Self::File => files::text(place),
             Self::Directory => files::text(&place.join(name)),
             Self::StandardInput => files::standard_input(),
-            Self::Published => files::own_text(&place.join(name), published::MOST),
+            Self::Published => files::own_text(&place.join(name), published::MAX_FILE),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::source::documents::{Contents, Identity, Object};
 use crate::source::kind::Kind;
 
 /// The largest file, in bytes: an EgressNode with all addresses that it may have takes a third of it.
-pub(super) const MOST: u64 = 256 << 10;
+pub(super) const MAX_FILE: u64 = 256 << 10;
 
 /// What a file of this name says, if that is the EgressNode of its node and nothing else.
 ///

@@ -17,7 +17,7 @@ use crate::source::networks::{ANNOTATIONS, Arguments};
 
 /// How many networks count that one node's agent writes, as its CiliumNode or its Node's annotations, of pods and of
 /// Services each. Cilium gives a node one at a time, and a second one when that is full.
-pub const MOST_OF_A_NODE: usize = 16;
+pub const MAX_NODE_NETWORKS: usize = 16;
 /// The widest network that counts of such. A wider one would declare much of the world a part of the cluster.
 const WIDEST_V4: u8 = 8;
 /// The same, IPv6.
@@ -172,7 +172,7 @@ type Read = fn(&Field<'_>) -> Result<Option<IpNet>, Fault>;
 fn of_a_node<'a>(items: impl IntoIterator<Item = Field<'a>>, read: Read, wrong: &mut Wrong) -> Vec<IpNet> {
     let mut networks = Vec::new();
     for (place, item) in items.into_iter().enumerate() {
-        if place == MOST_OF_A_NODE {
+        if place == MAX_NODE_NETWORKS {
             wrong.others.push(item.fault("one of the first 16 networks, which alone count of a node"));
             break;
         }

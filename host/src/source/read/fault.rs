@@ -29,7 +29,7 @@ pub enum Unreadable {
 }
 
 /// So many signs of a name are shown, the one that is wrong among them: a prefix and a name fit.
-const LONGEST_SHOWN: usize = 40;
+const MAX_SHOWN: usize = 40;
 
 impl Fault {
     /// About the value at a path.
@@ -60,8 +60,8 @@ fn shown_name(name: &str, allowed: fn(&char) -> bool) -> String {
         if allowed(&sign) { sign.to_string() } else { format!("<U+{:04X}>", u32::from(sign)) }
     };
     let wrong = name.chars().position(|sign| !allowed(&sign)).unwrap_or_default();
-    let left_out = (wrong + 1).saturating_sub(LONGEST_SHOWN);
-    let shown: String = name.chars().skip(left_out).take(LONGEST_SHOWN).map(shown).collect();
+    let left_out = (wrong + 1).saturating_sub(MAX_SHOWN);
+    let shown: String = name.chars().skip(left_out).take(MAX_SHOWN).map(shown).collect();
     let before = if left_out > 0 { "..." } else { "" };
     format!("\"{before}{shown}\"")
 }

@@ -8,7 +8,7 @@ use super::field::{Field, kept};
 use crate::clock::Moment;
 
 /// The longest name that Kubernetes takes.
-const LONGEST_NAME: usize = 253;
+const MAX_NAME: usize = 253;
 
 /// The name of an object.
 pub(super) fn name(root: &Field<'_>) -> Result<String, Unreadable> {
@@ -33,7 +33,7 @@ pub(super) fn key(root: &Field<'_>) -> Result<SubjectKey, Unreadable> {
 
 /// An API server takes nothing else; files may say anything, and names are printed as they are.
 pub(super) fn checked<'a>(field: &Field<'_>, text: &'a str) -> Result<&'a str, Fault> {
-    let good = !text.is_empty() && text.len() <= LONGEST_NAME && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let good = !text.is_empty() && text.len() <= MAX_NAME && text.bytes().all(|byte| byte.is_ascii_graphic());
     if good { Ok(text) } else { Err(field.fault("a name of 1 to 253 letters, digits and signs of ASCII")) }
 }
 

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use egressd_core::model::{SubjectKey, Uid};
 use serde_json::Value;
 
-pub use self::cluster_networks::MOST_OF_A_NODE;
+pub use self::cluster_networks::MAX_NODE_NETWORKS;
 pub use self::fault::{Fault, Unreadable, shown};
 use self::field::Field;
 use super::documents::Object;

@@ -10,7 +10,7 @@ use crate::source::manifests::{FileId, Holds, Places, is_manifest};
 
 /// So many directories are watched at most: the kernel has 8,192 watches for all programs of a user on small machines.
 /// What is behind others is looked at from time to time.
-pub(super) const MOST: usize = 256;
+pub(super) const MAX_DIRECTORIES: usize = 256;
 
 /// What of a directory counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) struct Interest {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) directories: BTreeMap<PathBuf, Interest>,
-    /// How many files have a part of their way in a directory beyond [`MOST`].
+    /// How many files have a part of their way in a directory beyond [`MAX_DIRECTORIES`].
     pub(super) beyond: usize,
 }
 
@@ -67,7 +67,7 @@ impl Wanted {
     }
 
     fn directory(&mut self, path: &Path) -> Option<&mut Interest> {
-        let has_room = self.directories.len() < MOST || self.directories.contains_key(path);
+        let has_room = self.directories.len() < MAX_DIRECTORIES || self.directories.contains_key(path);
         has_room.then(|| self.directories.entry(path.to_owned()).or_default())
     }
 

@@ -9,8 +9,8 @@ use egressd_core::finding::Finding;
 use inotify::{Event, EventMask, Inotify, WatchDescriptor, WatchMask};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::EVERY;
-use super::wanted::{Interest, MOST, Wanted, is_manifest_name};
+use super::SCAN_INTERVAL;
+use super::wanted::{Interest, MAX_DIRECTORIES, Wanted, is_manifest_name};
 use crate::source::manifests::FileId;
 
 /// All watches.
@@ -116,14 +116,14 @@ pub enum Unwatched<'a> {
 impl Unwatched<'_> {
     /// What is reported about it.
     pub fn finding(self) -> Finding {
-        let every = EVERY.as_secs();
+        let every = SCAN_INTERVAL.as_secs();
         let message = match self {
             Self::Refused(error) => format!(
                 "the kernel refuses to watch further directories ({error}), so changes of manifests are seen every {every} \
                  seconds only; raise fs.inotify.max_user_watches"
             ),
             Self::Beyond(beyond) => format!(
-                "links of manifests lead through more than {MOST} directories, the most that are watched, so changes of \
+                "links of manifests lead through more than {MAX_DIRECTORIES} directories, the most that are watched, so changes of \
                  {beyond} files are seen every {every} seconds only; put the files into fewer directories"
             ),
         };

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{self, Component, Path, PathBuf};
 
 /// So many links are followed, as the kernel does (`MAXSYMLINKS`): beyond, there is a loop.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// A name in a directory; the directory's own path has no links.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Walk {
             let path = step.directory.join(&step.name);
             match fs::symlink_metadata(&path).map(|found| found.file_type()) {
                 Ok(kind) if kind.is_dir() => self.at = path,
-                Ok(kind) if kind.is_symlink() && links < MOST_LINKS => {
+                Ok(kind) if kind.is_symlink() && links < MAX_LINKS => {
                     links += 1;
                     match fs::read_link(&path) {
                         Ok(target) => self.put_before(&target),
@@ -153,7 +153,7 @@ mod tests {
         symlink("a", root.join("b")).unwrap();
         symlink("gone/app.yaml", root.join("c")).unwrap();
         let circle = within(&root, "a".into());
-        assert_eq!((circle.end, circle.steps.len()), (End::Nothing, MOST_LINKS + 1));
+        assert_eq!((circle.end, circle.steps.len()), (End::Nothing, MAX_LINKS + 1));
         let nowhere = within(&root, "c".into());
         assert_eq!((names(&nowhere), nowhere.end), (vec!["c".to_owned(), "gone".to_owned()], End::Nothing));
         fs::write(root.join("file"), "").unwrap();

@@ -19,7 +19,7 @@ use super::super::named;
 use super::bindings::types as wit;
 
 /// The longest id of a rule, in bytes: it stands in tables.
-const MOST_ID: usize = 256;
+const MAX_RULE_ID: usize = 256;
 
 pub(super) fn context(context: &Context, settings: &str) -> wit::Context {
     wit::Context {
@@ -145,8 +145,8 @@ fn checked_rule(rule: wit::Rule) -> Result<Rule, InvalidAnswer> {
     if id.is_empty() {
         return Err(InvalidAnswer("a rule has an empty id".to_owned()));
     }
-    if id.len() > MOST_ID {
-        return Err(InvalidAnswer(format!("a rule's id is longer than {MOST_ID} bytes: {}", quoted(&id))));
+    if id.len() > MAX_RULE_ID {
+        return Err(InvalidAnswer(format!("a rule's id is longer than {MAX_RULE_ID} bytes: {}", quoted(&id))));
     }
     let to = checked_address(rule.address);
     let networks = |networks: Vec<wit::Network>| -> Result<Vec<IpNet>, InvalidAnswer> {

@@ -14,7 +14,7 @@ use crate::kernel::nft::{
 
 /// An element list is closed when it gets longer than this. No entry is longer than a kilobyte, so the list stays
 /// under the 64 KiB that its length field can say.
-const LONGEST_LIST: usize = 48 * 1024;
+const MAX_LIST: usize = 48 * 1024;
 
 /// What is done with the elements of a set.
 #[derive(Clone, Copy)]
@@ -71,7 +71,7 @@ fn write_some<'a, T: 'a>(
     write: impl Fn(&mut Writer, &T),
 ) {
     let start = w.len();
-    while w.len() - start < LONGEST_LIST
+    while w.len() - start < MAX_LIST
         && let Some((_, item)) = rest.next()
     {
         write(w, item);

@@ -28,10 +28,10 @@ pub(in crate::kernel::nft) type Connections = BTreeMap<Uid, u64>;
 
 /// Elements are asked for one by one up to so many, which is what a slice changes at most. A dump takes longer the larger the map
 /// is, whatever the slice: 0.3 s among 65,000 elements, where 4,096 questions take some 20 ms.
-const FEW: usize = 4096;
+const MAX_SINGLE_QUERIES: usize = 4096;
 
 /// The answers to one question for elements have to fit the receive buffer that a process without privileges has.
-const AT_ONCE: usize = 64;
+const ELEMENTS_PER_QUERY: usize = 64;
 
 /// Everything, from the kernel alone.
 ///
@@ -63,11 +63,11 @@ pub(in crate::kernel::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Conne
         // What a question fails with, the commit fails with too, or it is gone already.
         let _ = match &change.verb {
             Verb::DeleteElements(_, kind, _) if !translates(*kind) => Ok(()),
-            Verb::DeleteElements(map, kind, keys) if keys.len() > FEW => {
+            Verb::DeleteElements(map, kind, keys) if keys.len() > MAX_SINGLE_QUERIES => {
                 dump_map(socket, &reading, map, *kind, &mut connections).map(drop)
             }
             Verb::DeleteElements(map, _, keys) => keys
-                .chunks(AT_ONCE)
+                .chunks(ELEMENTS_PER_QUERY)
                 .try_for_each(|keys| ask_for_elements(socket, &reading, map, keys, &mut connections)),
             Verb::FlushRules(chain) => dump_rules(socket, &reading, Some(chain), &mut connections),
             Verb::AddTable(_)

@@ -31,10 +31,10 @@ use super::{
 };
 
 /// How often a reading is tried. kube-proxy commits about once a second, and a reading takes some milliseconds.
-const ATTEMPTS: u32 = 10;
+const MAX_ATTEMPTS: u32 = 10;
 
 /// What to wait after a reading that a commit spoilt; commits come in bursts.
-const PAUSE: Duration = Duration::from_millis(20);
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Reads until no process commits meanwhile.
 ///
@@ -44,15 +44,15 @@ pub(super) fn settled<T>(
     socket: &mut Socket,
     mut read: impl FnMut(&mut Socket) -> Result<T, DumpError>,
 ) -> Result<T, Error> {
-    for attempt in 0..ATTEMPTS {
-        sleep(PAUSE * attempt.min(1));
+    for attempt in 0..MAX_ATTEMPTS {
+        sleep(RETRY_INTERVAL * attempt.min(1));
         match bracketed(socket, &mut read) {
             Ok(value) => return Ok(value),
             Err(DumpError::Interrupted) => {}
             Err(DumpError::Failed(error)) => return Err(error),
         }
     }
-    Err(Error::Unsettled { attempts: ATTEMPTS })
+    Err(Error::Unsettled { attempts: MAX_ATTEMPTS })
 }
 
 /// These tables, where they are there.

@@ -9,7 +9,7 @@ use egressd_core::model::{Interest, ObjectReference, Service, ServiceType, Snaps
 use egressd_core::placement::{cilium_lease, kube_vip_lease, services_lease};
 
 /// How many Leases are followed. Each is a connection to the API server, and a message every two seconds.
-pub(super) const MOST: usize = 256;
+pub(super) const MAX_FOLLOWED: usize = 256;
 /// kube-vip's own prefix of annotations.
 const KUBE_VIP: &str = "kube-vip.io/";
 /// How an annotation begins, behind a prefix, that asks for egress.
@@ -74,7 +74,7 @@ impl Asking {
         for wants in self.in_order() {
             let new = wants.names.iter().filter(|name| !choice.followed.contains(*name)).cloned();
             let new: Vec<ObjectReference> = new.collect();
-            if choice.followed.len() + new.len() <= MOST {
+            if choice.followed.len() + new.len() <= MAX_FOLLOWED {
                 choice.followed.extend(new);
             } else {
                 choice.beyond.extend(new);

@@ -74,7 +74,7 @@ fn beyond_the_bound_the_newest_services_of_the_largest_namespaces_are_not_follow
     let of_others = ["few-a", "few-b"].map(|namespace| of(namespace, "web", 1000, "kube-vip.io/egress"));
     let asking = asking(of_one.chain(of_others));
     let Choice { followed, beyond } = asking.choose();
-    assert_eq!((followed.len(), beyond.len()), (MOST, 302 - MOST));
+    assert_eq!((followed.len(), beyond.len()), (MAX_FOLLOWED, 302 - MAX_FOLLOWED));
     let is_followed = |name: &str| followed.iter().any(|one| one.name.ends_with(name));
     assert!(is_followed("few-a-web") && is_followed("few-b-web") && is_followed("many-web-253"));
     assert!(!is_followed("many-web-254") && beyond.iter().any(|one| one.name.ends_with("many-web-299")));

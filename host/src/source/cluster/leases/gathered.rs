@@ -20,7 +20,7 @@ use crate::source::cluster::trouble::ApiError;
 use crate::source::handover;
 
 /// How many Leases are asked for at once, where each is asked for once: an answer takes a few milliseconds.
-const AT_ONCE: usize = 16;
+const MAX_CONCURRENT: usize = 16;
 
 /// What of the Leases concerns the state.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ pub(in crate::source::cluster) async fn read(
     let Choice { followed, beyond } = asking.choose();
     table.follow(&followed.iter().map(|name| (name.clone(), 0)).collect());
     let ask = |name: ObjectReference| async move { once(&name, client, server).await.map(|heard| (name, heard)) };
-    let mut answers = stream::iter(followed).map(ask).buffered(AT_ONCE);
+    let mut answers = stream::iter(followed).map(ask).buffered(MAX_CONCURRENT);
     while let Some((name, heard)) = answers.try_next().await? {
         let now = Moment { steady: Default::default(), wall: clock::Moment::now().into() };
         table.hear(&name, heard, now).into_iter().for_each(|report| state.take_lease(&name, &report));

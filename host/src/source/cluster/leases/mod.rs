@@ -35,7 +35,7 @@ use crate::source::kind::ClaimKind;
 /// The kind of them all.
 pub(super) const KIND: Kind = Kind::Claims(ClaimKind::Leases);
 /// FollowerEvent that wait to be taken in; followers wait beyond that.
-const WAITING: usize = 64;
+const QUEUE_LENGTH: usize = 64;
 
 /// The names that are to be followed, always the newest.
 pub(super) type Wanted = watch::Receiver<Arc<Names>>;
@@ -56,7 +56,7 @@ pub(super) struct Following {
 
 /// Follows what is wanted, for the life of the process.
 pub(super) async fn run(client: Client, server: Arc<Server>, news: Sender<FollowerEvent>, wanted: Wanted) {
-    let (reports, heard) = channel(WAITING);
+    let (reports, heard) = channel(QUEUE_LENGTH);
     let (table, followers) = (Table::default(), JoinSet::new());
     let (running, troubled) = (BTreeMap::new(), BTreeSet::new());
     let since = clock::now();
