@@ -16,9 +16,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use crate::packets::{send, sendable};
 use crate::universe::{PODS, forwarded, universe};
 
-/// How many plans follow each other.
+/// The number of consecutive plans.
 const PLANS: usize = 30;
-/// How many packets are sent under each.
+/// Packets sent under each plan.
 const PACKETS: usize = 60;
 /// How many are sent between two batches of one change.
 const PACKETS_BETWEEN: usize = 12;
@@ -33,10 +33,10 @@ pub(crate) fn live(seed: u64) -> Result<()> {
     Ok(())
 }
 
-/// How the next plan comes about.
+/// How the next plan differs from the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// Something else altogether.
+    /// A plan unrelated to the last one.
     Anything,
     /// The same with one Service changed, which keeps chains and elements.
     Edit,

@@ -26,7 +26,7 @@ fn is_sendable(universe: &Universe, packet: &Packet) -> bool {
     }
 }
 
-/// Sends a packet; whom did its receiver see?
+/// Sends a packet; returns the source address that its receiver saw.
 pub(crate) fn send(lab: &Lab, universe: &Universe, packet: &Packet) -> Result<Seen> {
     let sender = sender(lab, packet)?;
     let (protocol, destination) = match packet.transport {

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::services::manifests;
 use crate::tool::{POLICY, binary};
 
-/// How examples begin that are not run here.
+/// Beginnings of examples that are not run here.
 const ELSEWHERE: [&str; 9] = [
     "egressd run ",
     "egressd diff ",
@@ -24,7 +24,7 @@ const ELSEWHERE: [&str; 9] = [
     "man ",
 ];
 
-/// Those with examples that need nothing but files.
+/// Commands whose examples need nothing but files.
 const COMMANDS: [&[&str]; 12] = [
     &["plan"],
     &["explain-code"],
@@ -77,7 +77,7 @@ fn a_plan_has_the_same_content_in_every_form() {
     assert_eq!(serde_saphyr::from_str::<serde_json::Value>(&plan("yaml")).unwrap(), json);
 }
 
-/// The lines below `Examples:` that are no comments.
+/// The lines below `Examples:` that are not comments.
 fn examples(command: &[&str]) -> Vec<String> {
     let output = binary(Path::new("/")).args(command).arg("--help").env("COLUMNS", "200").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
@@ -93,7 +93,7 @@ fn shell(directory: &Path, line: &str) -> Command {
     command
 }
 
-/// A directory with what the examples name.
+/// A directory with the files that the examples name.
 fn directory() -> TempDir {
     let directory = manifests("");
     let root = directory.path();

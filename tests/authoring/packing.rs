@@ -12,7 +12,7 @@ use egressd_core::policy::{Mode, Module, Need, OnFailure, PolicySpec};
 use crate::services::manifests;
 use crate::tool::{POLICY, VALIDATOR, binary, component, policy};
 
-/// What our own source reads.
+/// Reads the YAML as egressd's own source does.
 fn read(yaml: &str) -> (String, Arc<PolicyObject>) {
     match objects(yaml, "node-a").unwrap().as_slice() {
         [Object::Policy(namespace, policy)] => (namespace.clone(), Arc::clone(policy)),

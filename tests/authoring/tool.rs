@@ -65,7 +65,6 @@ pub(crate) fn binary(directory: &Path) -> Command {
     command
 }
 
-/// The component of a crate.
 pub(crate) fn component(root: &Path) -> String {
     let name = root.file_name().unwrap().to_string_lossy();
     root.join(format!("{name}.wasm")).to_string_lossy().into_owned()

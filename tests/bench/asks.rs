@@ -11,7 +11,7 @@ use ipnet::{IpNet, Ipv4Net};
 /// What becomes of the rule that a Service without any wish has: from its endpoints to its first address.
 pub(crate) type Policy = Box<dyn Fn(Rule, &SubjectView) -> Vec<Rule>>;
 
-/// What each of many Services asks for.
+/// The request of each of many Services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EgressRequest {
     Plain,

@@ -12,17 +12,14 @@ use crate::kernel::{commit, populations};
 use crate::measure::{Times, head, ratio, row, us};
 use crate::world::World;
 
-/// How often each change is made.
+/// Repetitions of each change.
 const TURNS: u32 = 300;
 /// From one Service that changes to the next: what is near in memory is not changed next.
 const STRIDE: u32 = 7_919;
 
-/// What changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Change {
-    /// A Service comes.
     Add,
-    /// The same Service goes.
     Delete,
     /// A Service has another address.
     Address,
@@ -32,16 +29,15 @@ enum Change {
 
 const CHANGES: [Change; 4] = [Change::Add, Change::Delete, Change::Address, Change::Endpoint];
 
-/// What one step took.
+/// The cost of one step.
 #[derive(Clone, Copy)]
 pub(crate) struct Cost {
     /// From the update to the bytes, with the counters of what is deleted, which are read before.
     pub(crate) bytes: Duration,
-    /// The kernel's for the batches.
+    /// The kernel's time for the batches.
     pub(crate) kernel: Duration,
     /// All of it, until the loop knows that it is in force.
     pub(crate) whole: Duration,
-    /// In how many batches.
     pub(crate) batches: usize,
 }
 
@@ -82,7 +78,7 @@ pub(crate) fn one_change() {
     }
 }
 
-/// To bytes, in the kernel, all of it.
+/// Times to bytes, in the kernel, and in total.
 pub(crate) fn times(costs: &[Cost]) -> [Times; 3] {
     [|cost: &Cost| cost.bytes, |cost: &Cost| cost.kernel, |cost: &Cost| cost.whole]
         .map(|of| Times::of(costs.iter().map(of).collect()))
@@ -118,7 +114,7 @@ fn prepare(change: Change, world: &mut World, (count, turn): (u32, u32)) -> Key 
     }
 }
 
-/// What the loop does with one update.
+/// Handles one update as the loop does.
 pub(crate) fn step(world: &mut World, netlink: &mut Netlink, key: Key) -> Cost {
     let ((comparison, changes), planning) = used(clock::thread, || {
         let comparison = world.take(&BTreeSet::from([key]));

@@ -8,7 +8,7 @@ pub(crate) fn thread() -> Duration {
     read(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
-/// What all threads of this process have used.
+/// Processor time of all threads of this process.
 pub(crate) fn process() -> Duration {
     read(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
@@ -27,7 +27,7 @@ pub(crate) fn children() -> Duration {
     of(usage.ru_utime) + of(usage.ru_stime)
 }
 
-/// What some work uses by a clock.
+/// The time that some work takes by a clock.
 pub(crate) fn used<T>(clock: fn() -> Duration, work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = clock();
     let result = work();

@@ -21,9 +21,9 @@ use population::{ENDPOINTS, SERVICES};
 
 /// How long anything may take: a loaded machine is slow.
 const STEP_TIMEOUT: Duration = Duration::from_secs(300);
-/// For how long processor time is summed up.
+/// For how long processor time is measured.
 const CPU_SAMPLE_TIME: Duration = Duration::from_secs(30);
-/// Without a write for so long, writing has ended.
+/// Time without a write after which egressd counts as idle.
 const WRITES_IDLE_AFTER: Duration = Duration::from_secs(5);
 
 pub(crate) fn cluster() {
@@ -88,7 +88,7 @@ fn first_run<'c>(
     egressd
 }
 
-/// That what was counted is what is there.
+/// The kernel holds what was counted.
 fn expect_all(cluster: &Cluster) {
     let (pods, others) = cluster.lab.node().translations().unwrap();
     assert_eq!((pods.len(), others.len()), (ENDPOINTS, 0), "what is in the kernel");
@@ -103,7 +103,7 @@ fn print_start(lists: [Duration; 2], programmed: Duration) {
     println!();
 }
 
-/// Until it has read everything and writing has ended.
+/// Waits until the initial sync is complete and egressd writes no more.
 fn come_to_rest(egressd: &mut Egressd<'_>, watcher: &Watcher) {
     egressd.wait_until_log_has("the initial sync with the API server is complete").unwrap();
     watcher.wait_for_quiet(WRITES_IDLE_AFTER);

@@ -18,7 +18,6 @@ use crate::measure::{Times, head, ratio, row, us};
 #[path = "../wasm/adapter.rs"]
 mod adapter;
 
-/// How many Services are evaluated.
 const SERVICES: usize = 10_000;
 
 pub(crate) fn evaluation() {
@@ -99,7 +98,7 @@ fn released() -> Chain {
     Chain::new([Member::new(loaded.expect("it loads").asked)])
 }
 
-/// Times of the processor.
+/// Samples of processor time.
 pub(crate) fn sample(mut work: impl FnMut()) -> Times {
     (0..1_000).for_each(|_| work());
     Times::of((0..SERVICES).map(|_| used(clock::thread, &mut work).1).collect())

@@ -16,7 +16,7 @@ use crate::world::World;
 pub(crate) const COUNTS: [u32; 3] = [1_000, 10_000, 30_000];
 const KINDS: [EgressRequest; 3] = [EgressRequest::Plain, EgressRequest::Ports, EgressRequest::Networks];
 
-/// How many Services of each kind are looked at.
+/// The numbers of Services of each kind.
 pub(crate) fn populations() -> impl Iterator<Item = (u32, EgressRequest)> {
     COUNTS.into_iter().flat_map(|count| KINDS.map(|kind| (count, kind)))
 }
@@ -59,7 +59,7 @@ fn commit_from_nothing(ruleset: &Ruleset) -> (Duration, Duration) {
     used(clock::thread, || commit(&mut netlink, &diff(&Ruleset::default(), ruleset)).unwrap())
 }
 
-/// The time that the kernel took for all batches.
+/// The kernel's time for all batches.
 pub(crate) fn commit(netlink: &mut Netlink, changes: &Changes) -> Result<Duration, Error> {
     changes.batches().map(|batch| netlink.commit_timed(batch, clock::thread)).sum()
 }

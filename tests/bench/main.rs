@@ -25,7 +25,7 @@ use std::fs;
 
 use lab::Readiness;
 
-/// What there is, by name.
+/// All benchmarks by name.
 const PARTS: [(&str, fn()); 18] = [
     ("one change", change::one_change),
     ("a Node", node::a_node),

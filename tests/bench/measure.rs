@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-/// How long something takes.
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = Instant::now();
     let result = work();
     (result, begun.elapsed())
 }
 
-/// Several times of the same thing.
+/// Samples of one measurement.
 pub(crate) struct Times(Vec<Duration>);
 
 impl Times {

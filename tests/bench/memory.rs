@@ -14,11 +14,11 @@ use crate::measure::{head, row};
 use crate::process;
 
 const COUNTS: [u32; 4] = [1, 1_000, 10_000, 30_000];
-/// How many changes come, with the most Services.
+/// Changes made with the largest number of Services.
 const CHANGES: u32 = 1_000;
 /// Services with a file each, so that a change of one costs no reading of the others.
 const SINGLE_FILES: u32 = 100;
-/// A loaded machine is slow.
+/// Generous: a loaded machine is slow.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(120);
 /// Without news of the kernel for so long everything is in force.
 const KERNEL_IDLE_AFTER: Duration = Duration::from_secs(2);

@@ -15,9 +15,9 @@ use crate::kernel::{COUNTS, commit};
 use crate::measure::{head, row, us};
 use crate::world::World;
 
-/// How many Nodes are there before.
+/// The number of Nodes before the change.
 const NODES: [u32; 2] = [10, 4_000];
-/// How often one comes and goes.
+/// Repetitions of each change.
 const TURNS: u32 = 100;
 
 pub(crate) fn a_node() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The kernel counts a process's time in hundredths of a second, whatever it counts in otherwise (`USER_HZ`).
 const CPU_TICK: Duration = Duration::from_millis(10);
 
-/// Resident now, and at most so far.
+/// Resident memory now, and its maximum so far.
 pub(crate) fn memory(process: u32) -> [String; 2] {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     ["VmRSS:", "VmHWM:"].map(|name| field(&status, name))

@@ -22,7 +22,7 @@ use crate::world::World;
 
 const NODES: u32 = 5_000;
 const SERVICES: u32 = 10_000;
-/// How often each change is made.
+/// Repetitions of each change.
 const TURNS: u32 = 100;
 
 pub(crate) fn egress_nodes() {
@@ -67,7 +67,7 @@ fn put_in_force(world: &mut World, netlink: &mut Netlink) {
     world.apply(everything);
 }
 
-/// Each turn another node's, and back.
+/// Changes another node's object in each repetition, and reverts it.
 fn changes(world: &mut World, netlink: &mut Netlink, new: impl Fn(u32, u32) -> EgressNode) -> Vec<Cost> {
     let mut costs = Vec::new();
     for turn in 1..=TURNS {

@@ -39,7 +39,7 @@ pub(crate) fn reload() {
     }
 }
 
-/// With an endpoint each.
+/// Services with one endpoint each.
 fn many_services() -> (Pipeline, Snapshot) {
     let mut builder = SnapshotBuilder::default();
     for number in 0..SERVICES {

@@ -28,14 +28,14 @@ pub(crate) struct World {
     policy: Policy,
     /// How many endpoints a Service has.
     each: u32,
-    /// What the kernel holds.
+    /// The kernel's content.
     pub(crate) applied: Applied,
-    /// What followed last.
+    /// The result of the last step.
     newest: Newest,
     in_force: InForce,
 }
 
-/// Of a node that knows no Service yet.
+/// Of a node that has no Service yet.
 pub(crate) fn pipeline() -> Pipeline {
     pipeline_within(settings_of_many(Owner::Any).limits)
 }
@@ -50,7 +50,7 @@ fn pipeline_within(limits: Limits) -> Pipeline {
 }
 
 impl World {
-    /// So many Services, about which the policies have answered.
+    /// With so many Services, all of which were evaluated.
     pub(crate) fn with(count: u32, kind: EgressRequest) -> Self {
         let mut world = Self::unknown(count, kind, ENDPOINTS);
         world.answer_all();
@@ -66,14 +66,13 @@ impl World {
         world
     }
 
-    /// Without Services.
     pub(crate) fn empty(limits: Limits, policy: Policy) -> Self {
         let (snapshot, applied, newest, in_force) = Default::default();
         let pipeline = pipeline_within(limits);
         Self { pipeline, snapshot, policy, each: ENDPOINTS, applied, newest, in_force }
     }
 
-    /// Asks about all Services.
+    /// Evaluates all Services.
     pub(crate) fn answer_all(&mut self) {
         let keys = self.snapshot.services.keys().cloned().map(Key::Subject).chain([Key::Cluster]).collect();
         self.answer(&keys);
@@ -109,7 +108,7 @@ impl World {
         Ipv4Addr::from(0x0a01_0001 + number * self.each + place)
     }
 
-    /// Takes a Service out of the snapshot.
+    /// Removes a Service from the snapshot.
     pub(crate) fn remove(&mut self, key: &Key) {
         if let Key::Subject(key) = key {
             self.snapshot.services.remove(key);
@@ -138,13 +137,13 @@ impl World {
         comparison.changes(&self.applied)
     }
 
-    /// The kernel holds it now.
+    /// Marks a comparison as applied.
     pub(crate) fn apply(&mut self, comparison: Comparison) {
         comparison.apply_to(&mut self.applied);
         self.end();
     }
 
-    /// The kernel holds all of what followed last.
+    /// Marks the result of the last step as applied as a whole.
     pub(crate) fn end(&mut self) {
         self.applied.clear_outstanding();
         self.in_force.take_over(&std::mem::take(&mut self.newest), UnixTime(1));

@@ -117,7 +117,7 @@ pub(crate) fn what_metallb_writes_is_not_read_without_the_component_and_a_vip_ho
     expect_still(&cluster)
 }
 
-/// Its annotations of Nodes, its tunnel and its rules.
+/// flannel's annotations of Nodes, its tunnel and its rules.
 pub(crate) fn what_flannel_writes_changes_nothing() -> Result<()> {
     let cluster = with_web(Cluster::builder().two_nodes().build()?)?;
     Flannel::connect(&cluster.lab)?;

@@ -52,7 +52,7 @@ pub(crate) fn the_container_of_the_daemon_set_translates_with_its_one_capability
     egressd.stop()
 }
 
-/// As the kubelet asks.
+/// Probes as the kubelet does.
 fn expect_probes(cluster: &Cluster, egressd: &Egressd<'_>, deployed: &DeployedPod, node: &Node) -> Result<()> {
     for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
         let command = deployed.probe(probe)?;

@@ -18,7 +18,7 @@ fn path(node: &str) -> String {
     format!("{EGRESS_NODES}/{node}")
 }
 
-/// Waits until the object of a node says this.
+/// Waits until the object of a node has a property.
 fn wait_for(cluster: &Cluster, node: &str, what: &str, says: impl Fn(&Value) -> bool) -> Result<Value> {
     let mut last = Value::Null;
     let waited = wait_until(&format!("EgressNode {node} says {what}"), CATCH_UP_TIMEOUT, || {
@@ -149,7 +149,7 @@ fn expect_structural(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// What no EgressNode may say.
+/// Contents that an EgressNode must not have.
 fn beyond() -> Vec<(&'static str, Value)> {
     vec![
         ("version", json!("0.1.0 and more")),

@@ -18,14 +18,13 @@ use serde_json::{Value, json};
 pub(crate) const WEB_V4: IpAddr = load_balancer_v4(2);
 /// The same, IPv6.
 pub(crate) const WEB_V6: IpAddr = load_balancer_v6(2);
-/// Both.
 pub(crate) const WEB: [IpAddr; 2] = [WEB_V4, WEB_V6];
 /// The addresses of another Service.
 pub(crate) const OTHER: [IpAddr; 2] = [load_balancer_v4(3), load_balancer_v6(3)];
 /// Egress for both families.
 pub(crate) const EGRESS: [(&str, &str); 2] = [("egress", "true"), ("egress-ipv6", "true")];
 
-/// Names another program to test.
+/// The variable that names another program to test.
 const PROGRAM: &str = "EGRESSD_TESTS_PROGRAM";
 
 /// Loopback, link-local, multicast and broadcast.
@@ -52,7 +51,6 @@ pub(crate) fn with_web(cluster: Cluster) -> Result<Cluster> {
     Ok(cluster)
 }
 
-/// egressd on every node.
 pub(crate) fn run(cluster: &Cluster) -> Result<Vec<Egressd<'_>>> {
     cluster.lab.nodes().iter().map(|node| cluster.run(&program(), node)).collect()
 }
@@ -98,7 +96,7 @@ pub(crate) fn expect_exact(cluster: &Cluster, expected: Expected<'_>) -> Result<
     expect_still(cluster)
 }
 
-/// As whom the pod is seen in both families.
+/// Expects the source address of a pod in both families.
 fn expect_source(cluster: &Cluster, pod: &Pod, expected: Expected<'_>) -> Result<()> {
     let holds = expected.iter().find(|(one, _)| (one.number, one.node) == (pod.number, pod.node));
     let seen = holds.map_or([pod.v4(), pod.v6()], |(_, addresses)| *addresses);

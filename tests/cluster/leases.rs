@@ -13,13 +13,12 @@ use lab::{Egressd, Program};
 use crate::beside::{MOVING, expect_moved, expect_seen, run_on_all, with_a_pod_on_each_node};
 use crate::fixture::{EGRESS, annotate, expect_still, program};
 
-/// Where the component's right is given.
+/// The binding that grants the component's right.
 const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/egressd-placement";
 /// As long as a Lease of one second and what is added to it, and longer.
 const UNTIL_EXPIRED: Duration = Duration::from_secs(8);
-/// How many Leases are followed.
 const MAX_FOLLOWED_LEASES: usize = 256;
-/// More connections than everything but Leases has.
+/// More than the number of connections that are not for Leases.
 const OTHER_CONNECTIONS: usize = 64;
 /// How often a Lease is renewed while nothing may follow from it.
 const RENEWALS: usize = 20;

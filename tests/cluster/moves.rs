@@ -14,9 +14,8 @@ use serde_json::json;
 use crate::fixture::{EGRESS, expect_still, run, wait_until_exact};
 
 const MOVING: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
-/// To the other node, and back.
+/// Moves to the other node, and back.
 const MOVES: usize = 20;
-/// Between two writes.
 const MOVE_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) fn an_address_that_moves_amid_full_puts_is_translated_to_where_it_is() -> Result<()> {

@@ -13,7 +13,7 @@ use crate::fixture::{WEB, expect_exact, program, with_web};
 const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/egressd-networks";
 const NAMESPACES: &str = "/api/v1/namespaces";
 
-/// An object that says where pods or Services live.
+/// An object that names networks of pods or Services.
 struct NetworkSource {
     collection: String,
     object: Value,

@@ -15,11 +15,10 @@ use crate::fixture::{EGRESS, OTHER, WEB, WEB_V4, cluster, expect_exact, run, run
 
 /// Seconds for which the API server is away, for those who have fewer of them: two minutes by default.
 const OUTAGE: &str = "EGRESSD_TESTS_OUTAGE_SECONDS";
-/// Pods that come and go.
+/// Pods that are created and deleted repeatedly.
 const CHURNED: [&str; 3] = ["churn-0", "churn-1", "churn-2"];
 /// How long they do before the API server is killed, and after it is back.
 const CHURN_TIME: Duration = Duration::from_secs(3);
-/// Between two of them.
 const CHURN_INTERVAL: Duration = Duration::from_millis(50);
 
 /// SIGSTOP; scale, delete, a name with another UID, an address at another Service, etcd compacted; SIGCONT.

@@ -15,7 +15,7 @@ use crate::reporting::{Regarding, wait_for_event};
 #[path = "../../host/build/guest.rs"]
 mod guest;
 
-/// Comes, goes wrong, becomes a shadow, and goes.
+/// The policy is added, becomes invalid, becomes a shadow, and is deleted.
 pub(crate) fn a_policy_is_in_force_as_its_config_map_says() -> Result<()> {
     let cluster = cluster()?;
     let (mut all, pod) = run_with_pod(&cluster)?;
@@ -53,7 +53,7 @@ pub(crate) fn a_policy_that_fails_says_so_and_so_does_the_service() -> Result<()
     expect_exact(&cluster, &[(pod, WEB)])
 }
 
-/// Untouched at what the guard protects, translated elsewhere.
+/// Not translated to the guarded destination, translated elsewhere.
 fn expect_guarded(egressd: &mut Egressd<'_>, pod: &Pod) -> Result<()> {
     egressd.wait_until_seen(pod, OUTSIDE_V4, pod.v4().into())?;
     egressd.expect_seen(pod, OTHER_OUTSIDE_V4, Protocol::Tcp, WEB_V4)
@@ -85,7 +85,7 @@ fn write(cluster: &Cluster, policy: &Policy) -> Result<()> {
     cluster.api.replace(&format!("{POLICIES}/guard"), &json_of(policy)).map(drop)
 }
 
-/// Leaves alone what goes to where most tests call.
+/// Excludes the destination that most tests call.
 fn guard() -> Result<Policy> {
     let component = component("egressd-policy-private-guard")?;
     Ok(policy("guard").wasm(&component).annotation("order", "100").settings(r#"{"networks": ["172.18.0.0/24"]}"#))

@@ -22,11 +22,8 @@ const WEB_ITSELF: Regarding<'static> = Regarding::Service("web");
 /// The object that an Event is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Regarding<'a> {
-    /// A Service by name.
     Service(&'a str),
-    /// A policy's ConfigMap by name.
     Policy(&'a str),
-    /// A node by name.
     Node(&'a str),
 }
 

@@ -68,7 +68,7 @@ fn expect_named(egressd: &Egressd<'_>, right: &Right) -> Result<()> {
     waited.context(log)
 }
 
-/// What one line of the log has.
+/// The parts of one line of the log.
 fn sentence(right: &Right) -> Vec<String> {
     let mut parts = vec![format!("cannot {} {}", right.verb, right.resource), USER.to_owned(), MANIFEST.to_owned()];
     parts.push(format!("{} egressd", right.place.role()));
@@ -93,7 +93,7 @@ fn begin_anew(cluster: &Cluster) -> Result<()> {
     cluster.api.create(POLICIES, &json_of(&policy("bad").wasm(b"bad"))).map(drop)
 }
 
-/// Whatever makes egressd ask something of the server.
+/// Makes egressd send every kind of request to the server.
 fn live(cluster: &Cluster) -> Result<()> {
     cluster.create_pod("web-1", "web", cluster.lab.pod(1))?;
     begin_anew(cluster)?;

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write, stdout};
 
 use anstyle::{AnsiColor, Style};
 
-/// A reporting.
+/// Prints titles, steps, commands and results.
 pub(crate) struct Narrator {
     bold: Style,
     faint: Style,
@@ -36,12 +36,11 @@ impl Narrator {
         print(text);
     }
 
-    /// The next thing that happens.
     pub(crate) fn step(&self, text: &str) {
         print(format_args!("\n{}", paint(self.bold, text)));
     }
 
-    /// What one would type.
+    /// A command as a user would type it.
     pub(crate) fn command(&self, line: &str) {
         print(format_args!("  {}", paint(self.faint, format!("$ {line}"))));
     }
@@ -53,7 +52,7 @@ impl Narrator {
         }
     }
 
-    /// Something that was checked.
+    /// A result that was checked.
     pub(crate) fn fine(&self, text: &str) {
         print(format_args!("  {} {text}", paint(self.good, "ok")));
     }

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use lab::cluster::kubectl_ready;
 use lab::{Test, list, main_of_groups, nothing};
 
-/// What reads files alone.
+/// Tests that only read files.
 const WRITTEN: &[Test] = list![
     rights::the_roles_grant_what_the_program_needs_and_nothing_else,
     rights::config_maps_of_others_may_be_read_by_their_names_alone,
@@ -30,7 +30,7 @@ const WRITTEN: &[Test] = list![
     page::every_kustomization_has_its_row,
 ];
 
-/// What kustomize makes of them.
+/// Tests of the output of kustomize.
 const RENDERED: &[Test] = list![
     rendered::every_kustomization_renders,
     rendered::the_whole_is_the_base_with_its_namespace_the_admission_policies_and_the_networks,

@@ -24,7 +24,7 @@ fn http(host: &str) -> Result<String> {
     found.map(|(_, value)| value).context("EGRESSD_HTTP is set")
 }
 
-/// What `run` makes of it.
+/// The address on which `run` listens.
 fn listens_on(host: &str) -> Result<SocketAddr> {
     let Command::Run(run) = Cli::try_parse_from(["egressd", "run", "--http", &http(host)?])?.command else {
         anyhow::bail!("`run` was typed");

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// Where the deployment is.
+/// The directory of the deployment.
 pub(crate) fn deploy() -> PathBuf {
     root().join("deploy")
 }
 
-/// Where the project is.
+/// The root of the project.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -25,7 +25,7 @@ impl Objects {
         Ok(Self(serde_saphyr::from_multiple(yaml)?))
     }
 
-    /// Those of a file, by its path in `deploy/`.
+    /// The objects of a file, by its path in `deploy/`.
     pub(crate) fn read(name: &str) -> Result<Self> {
         let text = fs::read_to_string(deploy().join(name)).with_context(|| name.to_owned())?;
         Self::parse(&text).with_context(|| name.to_owned())
@@ -35,7 +35,7 @@ impl Objects {
         self.0.iter().filter(move |object| object["kind"] == *kind)
     }
 
-    /// The only one of its kind.
+    /// The only object of a kind.
     pub(crate) fn only(&self, kind: &str) -> Result<&Value> {
         let mut found = self.of_kind(kind);
         let first = found.next().with_context(|| format!("there is no {kind}"))?;
@@ -47,12 +47,12 @@ impl Objects {
         self.of_kind(kind).filter_map(|object| object["metadata"]["name"].as_str()).collect()
     }
 
-    /// The pod that the DaemonSet makes.
+    /// The pod template of the DaemonSet.
     pub(crate) fn pod(&self) -> Result<&Value> {
         Ok(&self.only("DaemonSet")?["spec"]["template"])
     }
 
-    /// Its only container.
+    /// The only container of the pod.
     pub(crate) fn container(&self) -> Result<&Value> {
         let containers = &self.pod()?["spec"]["containers"];
         anyhow::ensure!(items(containers).count() == 1, "not one container: {containers}");

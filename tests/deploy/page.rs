@@ -16,9 +16,9 @@ const PAGE: &str = "docs/install.md";
 const COMMANDS: [&str; 3] = ["sh", "sh on=node", "sh needs=registry"];
 const OTHERS: [&str; 1] = ["yaml"];
 
-/// What stands between two fences.
+/// A fenced block.
 struct Block {
-    /// What stands behind the first fence.
+    /// The text behind the opening fence.
     info: String,
     text: String,
 }

@@ -22,7 +22,7 @@ const CRD: &str = "CustomResourceDefinition";
 /// The component that makes a Namespace, for overlays without `namespace:`.
 const NAMESPACE: &str = "namespace";
 
-/// Components of which an overlay has one at most.
+/// Components of which an overlay has at most one.
 const ALTERNATIVES: [&str; 2] = ["publish-events", "publish-none"];
 
 /// The names of all components.

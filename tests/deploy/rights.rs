@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::objects::{Objects, deploy, items, root, texts};
 use crate::overlay::{render, render_overlay};
 
-/// Place, verb, group and resource, each alone.
+/// Place, verb, group and resource, one tuple per combination.
 type Granted = BTreeSet<[String; 4]>;
 
 /// What roles grant.

@@ -39,7 +39,7 @@ pub(crate) fn name(path: &Path) -> String {
     path.strip_prefix(deploy()).unwrap_or(path).display().to_string()
 }
 
-/// Otherwise it would never be applied.
+/// A manifest outside the kustomization would never be applied.
 pub(crate) fn every_manifest_is_in_the_kustomization_of_its_directory() -> Result<()> {
     for directory in kustomizations()? {
         let kustomization = Objects::read(&name(&directory.join("kustomization.yaml")))?;

@@ -28,20 +28,20 @@ const CONSTRUCTORS: [(&str, Option<Severity>); 5] = [
     ("Finding::new(", None),
 ];
 
-/// A code that appears in the log alone.
+/// The field of a code that appears only in the log.
 const LOGGED: &str = "code = ";
 
 /// The severities of each code; none where a call does not say it.
 pub(crate) type Emitted = BTreeMap<String, BTreeSet<Option<Severity>>>;
 
 struct Source {
-    /// Below the root.
+    /// The path below the root.
     name: String,
     /// Without tests, and with one blank wherever there are several or a line ends.
     code: String,
 }
 
-/// All codes, and calls whose code is not known.
+/// All codes, and calls whose code is unknown.
 pub(crate) fn emitted(root: &Path) -> (Emitted, Vec<String>) {
     let sources = sources(root);
     let (mut emitted, mut unclear) = (Emitted::new(), Vec::new());
@@ -89,7 +89,7 @@ fn first_argument(argument: &str) -> &str {
     &argument[..end.unwrap_or(argument.len())]
 }
 
-/// What a text says, or a constant.
+/// The value of a string literal or of a constant.
 fn code(argument: &str, source: &Source, all: &[Source]) -> Option<String> {
     if let Some(text) = argument.strip_prefix('"') {
         return text.strip_suffix('"').map(str::to_owned);
@@ -105,7 +105,7 @@ fn code(argument: &str, source: &Source, all: &[Source]) -> Option<String> {
     declared(source).or_else(|| Some(elsewhere()).filter(|values| values.len() == 1)?.pop_first())
 }
 
-/// All texts that are written like codes.
+/// All string literals that have the form of codes.
 fn texts(code: &str) -> impl Iterator<Item = &str> {
     code.split('"').filter(|text| is_code(text))
 }

@@ -158,7 +158,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// All programs in a folder.
+/// Appends all sources of a folder.
 fn source(folder: &Path, all: &mut String) {
     let mut programs = Vec::new();
     files(folder, &mut programs);
@@ -167,7 +167,7 @@ fn source(folder: &Path, all: &mut String) {
     }
 }
 
-/// Where they are.
+/// Appends all source files of a folder.
 fn files(folder: &Path, all: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

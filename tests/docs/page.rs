@@ -1,14 +1,12 @@
 //! A page of Markdown as blocks between fences, and the text around them.
 
-/// A page.
 pub(crate) struct Page {
     /// The text before each block, and after the last.
     around: Vec<String>,
-    /// What stands between fences.
     pub(crate) blocks: Vec<Block>,
 }
 
-/// What stands between fences.
+/// A fenced block.
 pub(crate) struct Block {
     /// What stands behind the opening fence.
     pub(crate) language: String,

@@ -4,7 +4,7 @@
 /// How many mutations of each seed `make test` tries.
 pub(crate) const MUTATIONS: u64 = 100;
 
-/// Bytes at which readers turn.
+/// Bytes with a special meaning for readers.
 const EDGES: [u8; 16] = [0, 1, 0x7f, 0x80, 0xff, b'\n', b'\r', b' ', b',', b':', b'/', b'-', b'"', b'{', b'[', b'0'];
 
 /// The mutation of this number. `others` are what parts are taken from.
@@ -37,7 +37,7 @@ fn change(bytes: &mut Vec<u8>, others: &[Vec<u8>], dice: &mut Rng) {
     }
 }
 
-/// A part of one of the others.
+/// A slice of another seed.
 fn part(others: &[Vec<u8>], dice: &mut Rng) -> Vec<u8> {
     let Some(other) = others.get(dice.below(others.len().saturating_sub(1))) else { return Vec::new() };
     let at = dice.below(other.len());
@@ -56,7 +56,7 @@ impl Rng {
         Self(mixed ^ number)
     }
 
-    /// From 0 to `most`, both included.
+    /// From 0 to `most`, inclusive.
     fn below(&mut self, most: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -22,19 +22,19 @@ use egressd_core::testkit;
 
 use crate::difference::difference;
 
-/// The node on which all stories happen.
+/// The node of all cases.
 const NODE: &str = "node-a";
 
 /// What to do with golden files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// They must be as they are.
+    /// Compares the files.
     Compare,
-    /// They are written anew.
+    /// Writes the files again.
     Bless,
 }
 
-/// A folder.
+/// A folder with manifests and golden files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct GoldenCase {
     folder: PathBuf,
@@ -85,13 +85,13 @@ impl GoldenCase {
     }
 }
 
-/// Of the node on which all stories happen.
+/// The settings of the node of all cases.
 pub(crate) fn settings() -> Settings {
     // Manifests are trusted with addresses, and there is no node here whose interfaces could have one.
     Settings { trust: AddressTrust::Annotation, cluster: ClusterSettings::default(), ..testkit::settings(Owner::Any) }
 }
 
-/// What follows from the manifests in a directory.
+/// The report for the manifests of a directory.
 pub(crate) fn planned(path: PathBuf, sandbox: &Sandbox, settings: Settings, known: Known) -> Result<Report> {
     let mut library = Library::new(sandbox.clone(), settings.prefix.clone(), Metrics::default(), BTreeMap::new());
     let update = Source::open(Origin::Manifests(vec![Given::Path(path)]), NODE, POLICIES.to_owned())?.read()?;
@@ -105,7 +105,7 @@ fn accepted(report: &Report) -> BTreeMap<Uid, Arc<Labels>> {
     services.map(|service| (service.uid.clone(), Arc::new(service.annotations.clone()))).collect()
 }
 
-/// What a person sees who types the command.
+/// The output of `egressd plan`.
 pub(crate) fn plan(report: &Report) -> Result<String> {
     let mut shown = format!("$ egressd plan --manifests manifests --node {NODE} --owner any\n").into_bytes();
     output::table(&mut shown, report, Columns::Usual, Paint::Plain)?;
@@ -114,7 +114,7 @@ pub(crate) fn plan(report: &Report) -> Result<String> {
     Ok(String::from_utf8(shown)?)
 }
 
-/// How a golden file differs from what was found.
+/// The difference between a golden file and the result.
 pub(crate) fn compare(golden: &Path, found: &str) -> Option<String> {
     let name = golden.file_name().unwrap_or_default().to_string_lossy();
     match fs::read_to_string(golden) {

@@ -1,6 +1,6 @@
 //! Two texts, line by line: `-` stands only in the golden file, `+` only in what was found.
 
-/// How many equal lines to show around others.
+/// The number of equal lines shown around a difference.
 const CONTEXT: usize = 2;
 
 /// One line of a comparison.
@@ -11,7 +11,7 @@ enum DiffLine<'a> {
     Found(&'a str),
 }
 
-/// What differs, with a little of what does not.
+/// The differing lines, with some context.
 pub(crate) fn difference(wanted: &str, found: &str) -> String {
     let lines = align(&wanted.lines().collect::<Vec<_>>(), &found.lines().collect::<Vec<_>>());
     let differs = |line: &DiffLine<'_>| !matches!(line, DiffLine::Both(_));

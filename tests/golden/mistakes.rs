@@ -10,7 +10,7 @@ const EGRESS: &str = "kube-vip.io/egress: \"true\"";
 const LOAD_BALANCER: &str = "{type: LoadBalancer, externalTrafficPolicy: Local}";
 const ADDRESS: &str = "{ip: 192.0.2.10}";
 
-/// One title and what is printed for each.
+/// One title, and the output for each.
 pub(crate) fn page(sandbox: &Sandbox) -> Result<String> {
     let mut page = String::new();
     for (number, (title, scenario)) in all().into_iter().enumerate() {

@@ -55,13 +55,12 @@ impl Scenario {
         self
     }
 
-    /// With other settings.
     pub(crate) fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
         set(&mut self.settings);
         self
     }
 
-    /// With an address on an interface.
+    /// With an address assigned to an interface.
     pub(crate) fn holding(mut self, address: &str, standing: AddressState) -> Self {
         self.known.interfaces.held.extend(address.parse().ok().map(|address| (address, standing)));
         self
@@ -73,7 +72,7 @@ impl Scenario {
         self
     }
 
-    /// What follows from it.
+    /// The report for the scenario.
     pub(crate) fn report(self, sandbox: &Sandbox) -> Result<Report> {
         let directory = tempfile::tempdir()?;
         for (name, manifest) in &self.manifests {

@@ -16,7 +16,7 @@ const BINARY: &[u8] = b"a binary";
 const LINKED: [&str; 8] =
     ["wasmtime", "ring", "rustables", "egressd-core", "egressd-policy-sdk", "wit-bindgen", "glibc", "rust-std"];
 
-/// Some of what tests, build scripts and macros need.
+/// Some packages that only tests, build scripts and macros need.
 const NOT_LINKED: [&str; 8] =
     ["proptest", "libtest-mimic", "egressd-tests", "bindgen", "cc", "syn", "serde_derive", "cargo_metadata"];
 

@@ -47,7 +47,7 @@ endpoints:
   nodeName: node-a
 "#;
 
-/// [`APP`] with something else in it.
+/// [`APP`] with a part replaced.
 pub(crate) fn app(what: &str, instead: &str) -> String {
     assert!(APP.contains(what), "{what:?} is not in it");
     APP.replacen(what, instead, 1)
@@ -58,12 +58,11 @@ pub(crate) fn annotated(lines: &str) -> String {
     app("    kube-vip.io/egress: \"true\"\n", &format!("    kube-vip.io/egress: \"true\"\n    {lines}\n"))
 }
 
-/// What `plan` says.
+/// The output of `egressd plan`.
 #[derive(Debug)]
 pub(crate) struct PlanOutput {
-    /// How it ends.
+    /// The exit code.
     pub(crate) code: i32,
-    /// All that it prints.
     pub(crate) text: String,
 }
 
@@ -80,7 +79,7 @@ impl PlanOutput {
         assert!(row.is_some_and(|row| row.ends_with(&format!(" {address}"))), "{service}:\n{}", self.text);
     }
 
-    /// That an error says this.
+    /// Expects an error with this message.
     pub(crate) fn expect_error(&self, sentence: &str) {
         assert!(self.text.contains(sentence), "no {sentence:?} in:\n{}", self.text);
         assert_eq!(self.code, 1, "{}", self.text);

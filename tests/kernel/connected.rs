@@ -19,10 +19,10 @@ pub(crate) const ALL: &[lab::Test] = trials![
     many_routes_by_another_interface_change_nothing,
 ];
 
-/// What is noticed, is noticed within this time.
+/// A change has to be reported within this time.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Commands of `ip`, one a line.
+/// Commands of `ip`, one per line.
 fn ip(lines: &str) {
     let mut child =
         Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -95,7 +95,7 @@ fn a_route_with_a_gateway_in_any_table_and_of_any_kind_leads_further() {
     assert_eq!(connected(), BOTH, "a route without a gateway");
 }
 
-/// Waits until what is followed is so.
+/// Waits until the followed networks are as expected.
 fn expect_soon(addresses: &mut Addresses, expected: &[&str]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut newest = addresses.now();

@@ -19,7 +19,7 @@ pub(crate) fn try_script(script: &str) -> (bool, String) {
     (output.status.success(), String::from_utf8(output.stderr).unwrap())
 }
 
-/// Runs a script that nft must take.
+/// Runs a script that nft must accept.
 pub(crate) fn script(script: &str) {
     let (taken, printed) = try_script(script);
     assert!(taken, "{printed}");

@@ -32,7 +32,7 @@ pub(crate) fn range(text: &str) -> AddressRange {
     }
 }
 
-/// The table of a family with something of everything.
+/// The table of a family with one object of every kind.
 pub(crate) fn full_table(family: Family) -> Table {
     let mut table = Table::new(names().of(family).clone());
     table.sets.insert(name("egress_excluded"), Set::Ranges(family, excluded(family)));
@@ -74,13 +74,13 @@ pub(crate) fn element(target: Target, comment: &str) -> Element {
     Element { target, comment: (!comment.is_empty()).then(|| comment.into()) }
 }
 
-/// The batch that makes a ruleset out of nothing.
+/// The batch that creates a ruleset from nothing.
 pub(crate) fn creation(ruleset: &Ruleset) -> Batch {
     let effects = diff(&Ruleset::default(), ruleset).effects.into_iter();
     Batch { changes: effects.flat_map(|effect| effect.change.changes).collect() }
 }
 
-/// One change of the table for IPv4.
+/// A change of the IPv4 table.
 pub(crate) fn change(verb: Verb) -> Change {
     Change { family: Family::Ipv4.into(), table: names().ipv4, verb }
 }

@@ -32,7 +32,7 @@ pub(crate) fn table(family: TableFamily) -> Table {
     table
 }
 
-/// That table alone.
+/// A ruleset with only this table.
 pub(crate) fn ruleset(family: TableFamily) -> Ruleset {
     Ruleset { tables: [(family, table(family))].into() }
 }

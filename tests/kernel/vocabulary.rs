@@ -43,7 +43,7 @@ fn read(kernel: &mut Netlink, ruleset: &Ruleset) -> Ruleset {
     state
 }
 
-/// What is in the tables of a ruleset.
+/// Reads the tables of a ruleset back.
 fn found(kernel: &mut Netlink, ruleset: &Ruleset) -> Readback {
     let id = |(family, table): (&TableFamily, &Table)| TableId { family: *family, name: table.name.clone() };
     let tables: Vec<TableId> = ruleset.tables.iter().map(id).collect();

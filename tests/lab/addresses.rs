@@ -33,7 +33,6 @@ pub const LOAD_BALANCER_NETWORK_V4: &str = "11.0.0.0/24";
 /// Load-balancer addresses, IPv6.
 pub const LOAD_BALANCER_NETWORK_V6: &str = "fc00:11::/64";
 
-/// The node's name in manifests.
 pub const NODE_NAME: &str = "node-1";
 /// The second node's name in manifests, where a lab has one.
 pub const SECOND_NODE_NAME: &str = "node-2";
@@ -59,7 +58,7 @@ pub const OTHER_OUTSIDE_V6: IpAddr = v6([0xfd00, 0x172, 0x19, 0, 0, 0, 0, 1]);
 pub const OUTSIDE: [IpAddr; 6] =
     [NEIGHBOUR_V4, NEIGHBOUR_V6, OUTSIDE_V4, OUTSIDE_V6, OTHER_OUTSIDE_V4, OTHER_OUTSIDE_V6];
 
-/// A ClusterIP for tests that stand in for kube-proxy.
+/// A ClusterIP for tests that simulate kube-proxy.
 pub const CLUSTER_IP_V4: IpAddr = v4(10, 96, 0, 10);
 /// The same, IPv6.
 pub const CLUSTER_IP_V6: IpAddr = v6([0xfd00, 0x10, 0x96, 0, 0, 0, 0, 0x10]);
@@ -69,7 +68,7 @@ pub const LOAD_BALANCERS: u8 = 6;
 
 /// The ports on which every host of the lab answers, TCP and UDP.
 pub const PORTS: [u16; 5] = [53, 80, 443, 5060, 8080];
-/// The port to call when none is named.
+/// The default port of a call.
 pub const PORT: u16 = 8080;
 
 /// A load-balancer address that no node holds until a test says so.

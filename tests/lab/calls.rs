@@ -10,17 +10,16 @@ use anyhow::{Context, Result, ensure};
 use crate::probe::{self, Connection, Destination, Protocol, Seen};
 use crate::topology::{Lab, Pod};
 
-/// Keeps [`Lab::seen_during`] from filling a core.
+/// Keeps [`Lab::seen_during`] from using a whole core.
 const BETWEEN_CALLS: Duration = Duration::from_millis(2);
 
-/// One of many calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
-    /// Before its first packet.
+    /// Before the first packet.
     pub begun: Instant,
-    /// After the last.
+    /// After the last packet.
     pub ended: Instant,
-    /// As whom the caller was seen.
+    /// The source address that the receiver saw.
     pub seen: Seen,
 }
 

@@ -22,23 +22,20 @@ use crate::wait::{DEADLINE, wait_until};
 pub struct Program {
     path: PathBuf,
     environment: Vec<(String, String)>,
-    /// Where to write 0 first.
+    /// The cgroup file to which the process writes 0 first.
     entrance: Option<PathBuf>,
 }
 
 impl Program {
-    /// The binary at `path`.
     pub fn new(path: impl AsRef<Path>) -> Self {
         Self { path: path.as_ref().to_owned(), environment: Vec::new(), entrance: None }
     }
 
-    /// With this environment variable.
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With a memory limit.
     pub fn within(mut self, memory: &Memory) -> Self {
         self.entrance = Some(memory.entrance());
         self
@@ -183,12 +180,12 @@ pub struct Egressd<'lab> {
 }
 
 impl Egressd<'_> {
-    /// All that it has logged so far.
+    /// The whole log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.log.path()).unwrap_or_default()
     }
 
-    /// The process's number, for what `/proc` has about it.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -299,7 +296,7 @@ impl Egressd<'_> {
         self.lab.expect_seen(pod, destination, protocol, expected).map_err(|error| self.explain(&error))
     }
 
-    /// What helps to understand a failure.
+    /// The log and the node's rules, for an error message.
     pub fn circumstances(&self) -> String {
         let rules = self.node.ruleset().unwrap_or_else(|error| format!("{error:#}"));
         format!("--- egressd's log ---\n{}--- the rules on the node ---\n{rules}---", self.log())

@@ -42,7 +42,7 @@ impl Memory {
         fs::write(&self.limit, bytes.to_string()).with_context(|| format!("cannot write {}", self.limit.display()))
     }
 
-    /// Where a process writes 0 to belong to it.
+    /// The file to which a process writes 0 to join the cgroup.
     pub(crate) fn entrance(&self) -> PathBuf {
         self.directory.join("cgroup.procs")
     }

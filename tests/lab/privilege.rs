@@ -25,7 +25,6 @@ table ip6 lab_trial {
 /// Whether labs can be built here.
 #[derive(Debug)]
 pub enum Readiness {
-    /// They can.
     Ready,
     /// They cannot, for this reason, and are not required to.
     Skip(String),

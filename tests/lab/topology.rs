@@ -35,20 +35,18 @@ const CONNTRACK: &str = "table inet lab_kube_proxy {
     chain forward { type filter hook forward priority filter; ct state invalid counter; }
 }";
 
-/// A namespace that calls and answers.
+/// A network namespace that calls and answers calls.
 #[derive(Debug)]
 pub struct Host {
-    /// Where it lives.
     pub namespace: Namespace,
-    /// Where it answers. Of a pod: IPv4, then IPv6.
+    /// The addresses on which it answers. Of a pod: IPv4, then IPv6.
     pub addresses: Vec<IpAddr>,
     service: Option<Service>,
 }
 
-/// A pod.
 #[derive(Debug)]
 pub struct Pod {
-    /// Its namespace, with `eth0`.
+    /// Its network namespace, with `eth0`.
     pub host: Host,
     /// From 1.
     pub number: u8,
@@ -57,12 +55,10 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// Its IPv4 address.
     pub fn v4(&self) -> IpAddr {
         self.host.addresses[0]
     }
 
-    /// Its IPv6 address.
     pub fn v6(&self) -> IpAddr {
         self.host.addresses[1]
     }
@@ -76,7 +72,6 @@ impl Pod {
 /// A node: bridge `cni0` for the pods, `up0` to the outside, load-balancer addresses on `lo`.
 #[derive(Debug)]
 pub struct Node {
-    /// Where it lives.
     pub namespace: Namespace,
     /// From 1.
     pub number: u8,
@@ -131,12 +126,12 @@ impl Node {
     }
 }
 
-/// The network that is this address alone.
+/// The network with only this address.
 pub(crate) fn host_network(address: IpAddr) -> String {
     format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 })
 }
 
-/// Nodes, their pods, and the world outside.
+/// Nodes, their pods, and a host outside the cluster.
 #[derive(Debug)]
 pub struct Lab {
     nodes: Vec<Node>,
@@ -144,7 +139,7 @@ pub struct Lab {
     pub(crate) record: Record,
 }
 
-/// What a lab is to have.
+/// Options of a lab.
 #[derive(Clone, Copy, Debug)]
 pub struct Builder {
     nodes: u8,
@@ -152,12 +147,11 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// So many pods a node, numbered from 1.
+    /// The number of pods per node, numbered from 1.
     pub fn pods(self, pods: u8) -> Self {
         Self { pods, ..self }
     }
 
-    /// A second node.
     pub fn two_nodes(self) -> Self {
         Self { nodes: 2, ..self }
     }
@@ -201,7 +195,6 @@ impl Lab {
         &self.nodes[0]
     }
 
-    /// All nodes.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
@@ -246,7 +239,6 @@ impl Lab {
         Ok(())
     }
 
-    /// The host outside.
     pub fn outside(&self) -> &Host {
         &self.outside
     }

@@ -8,7 +8,6 @@ use anyhow::{Result, bail};
 /// How long anything may take that is not broken. Generous: a loaded machine is slow, and only failures wait.
 pub const DEADLINE: Duration = Duration::from_secs(40);
 
-/// Between two questions.
 const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// Asks until the answer is yes.

@@ -32,10 +32,10 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What something takes for each of many.
+/// Memory per item.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MemoryCost {
-    /// That stay.
+    /// Bytes that stay allocated.
     pub(crate) bytes: usize,
     /// Allocations that stay.
     pub(crate) pieces: usize,

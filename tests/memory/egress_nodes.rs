@@ -39,7 +39,7 @@ fn taken(text: &str) -> (String, Arc<EgressNode>) {
     }
 }
 
-/// So many Nodes, of which nothing is known.
+/// So many Nodes without content.
 fn with_nodes(count: u32) -> Snapshot {
     let (node, mut snapshot) = (Arc::new(Node::default()), Snapshot::default());
     (0..count).for_each(|number| drop(snapshot.nodes.insert(name(number), Arc::clone(&node))));

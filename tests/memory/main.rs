@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use self::counting::{MemoryCost, cost};
 
-/// Enough that what is there once does not count.
+/// Enough to make fixed costs negligible.
 const SERVICES: usize = 2_000;
 
 /// A Service and its slice with two endpoints.

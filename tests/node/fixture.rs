@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::install::install;
 use crate::traffic::ExpectedSources;
 
-/// Names another program to test.
+/// The variable that names another program to test.
 const PROGRAM: &str = "EGRESSD_TESTS_PROGRAM";
 /// egressd's DaemonSet, in the API.
 pub(crate) const DAEMON_SET: &str = "/apis/apps/v1/namespaces/egressd/daemonsets/egressd";
@@ -112,13 +112,12 @@ impl EgressService {
         App::new(self.name, self.name, &roles())
     }
 
-    /// Runs an app, and waits until its pods run.
     pub(crate) fn run(&self, cluster: &Cluster, app: &App, count: usize) -> Result<Vec<Pod>> {
         cluster.apply(&[app.object()])?;
         cluster.wait_for_pods(self.name, self.name, count)
     }
 
-    /// That these pods are seen with the Service's addresses.
+    /// These pods are seen with the Service's addresses.
     pub(crate) fn translated(&self, pods: &[Pod]) -> ExpectedSources {
         ExpectedSources { names: pods.iter().map(|pod| pod.name.clone()).collect(), addresses: self.addresses.to_vec() }
     }

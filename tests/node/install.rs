@@ -23,7 +23,7 @@ pub(crate) fn every_command_of_the_page_is_in_a_section_that_is_followed() -> Re
     Ok(())
 }
 
-/// From nothing to "successfully rolled out".
+/// Installs egressd, until "successfully rolled out".
 pub(crate) fn install(cluster: &Cluster) -> Result<()> {
     let reader = Reader::new(cluster)?;
     let install = || {
@@ -33,7 +33,7 @@ pub(crate) fn install(cluster: &Cluster) -> Result<()> {
     install().with_context(|| cluster.circumstances()).map(drop)
 }
 
-/// The page's own example, then.
+/// Then the page's own example.
 pub(crate) fn the_page_installs_it_and_its_example_is_translated() -> Result<()> {
     with_egressd(|cluster| {
         let (address, reader) = (load_balancer_v4(2), Reader::new(cluster)?);

@@ -9,19 +9,18 @@ use lab::node::{Cluster, Node};
 use tempfile::TempDir;
 
 const PAGE: &str = include_str!("../../docs/install.md");
-/// What comes before the name of a block's language.
+/// The text before the language of a block.
 const FENCE: &str = "```";
-/// Where a node has what was copied to it.
+/// The node's directory for copied files.
 const COPIES: &str = "/run/lab/copies";
 
-/// Where the commands of a block are run.
+/// The host on which the commands of a block run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommandHost {
-    /// Where the project is, by whoever administrates the cluster.
+    /// In the project's root, by the administrator of the cluster.
     Project,
-    /// On each node.
     Node,
-    /// With a registry, which the lab has not.
+    /// With a registry, which the lab does not have.
     Registry,
 }
 
@@ -34,7 +33,6 @@ pub(crate) struct Block {
     pub(crate) text: String,
 }
 
-/// All of them.
 pub(crate) fn blocks() -> Result<Vec<Block>> {
     let (mut blocks, mut section, mut open) = (Vec::<Block>::new(), String::new(), false);
     for line in PAGE.lines() {
@@ -51,7 +49,7 @@ pub(crate) fn blocks() -> Result<Vec<Block>> {
     Ok(blocks)
 }
 
-/// The kustomization that a section shows.
+/// The kustomization in a section.
 pub(crate) fn kustomization(section: &str) -> Result<String> {
     let text = PAGE.split("\n## ").find(|text| text.starts_with(section)).context("the page has no such section")?;
     let block = text.split_once(&format!("{FENCE}yaml\n")).and_then(|(_, rest)| rest.split_once(FENCE));
@@ -59,7 +57,7 @@ pub(crate) fn kustomization(section: &str) -> Result<String> {
     Ok(block.to_owned())
 }
 
-/// None for what is no command.
+/// None for a block without commands.
 fn place(language: &str) -> Result<Option<CommandHost>> {
     Ok(match language {
         "sh" => Some(CommandHost::Project),

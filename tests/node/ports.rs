@@ -15,7 +15,7 @@ use crate::traffic::ExpectedSources;
 /// A host port that no other program of a node uses.
 const HOST_PORT: u16 = 8088;
 
-/// Nftables is what the nodes begin with.
+/// The nodes start in nftables mode.
 pub(crate) fn callers_from_outside_are_answered_with_kube_proxy_in_nftables_mode() -> Result<()> {
     answered("nftables", ProxyMode::Nftables)
 }

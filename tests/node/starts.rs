@@ -10,9 +10,9 @@ use lab::node::{App, Arrival, Cluster, Pod, Role};
 
 use crate::fixture::{EgressService, roles, say};
 
-/// How many pods begin at once.
+/// Pods that start together.
 const CONCURRENT_PODS: u32 = 16;
-/// How many begin alone.
+/// Pods that start one by one.
 const SINGLE_PODS: u32 = 4;
 
 /// One after the other, on the node that has the address.
@@ -37,7 +37,7 @@ pub(crate) fn a_pod_that_begins_alone_is_translated() -> Result<()> {
     })
 }
 
-/// And all at once.
+/// All pods start together.
 pub(crate) fn pods_that_begin_in_numbers_are_all_translated() -> Result<()> {
     EgressService::play("many", 2, |cluster, fixture| {
         let pods =

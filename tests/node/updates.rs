@@ -8,7 +8,7 @@ use crate::fixture::{EgressService, say};
 use crate::page::Reader;
 use crate::traffic::ExpectedSources;
 
-/// What the image is called after the update.
+/// The name of the image after the update.
 const NEXT: &str = "ghcr.io/egressd/egressd:0.1.1";
 
 /// Two pods call all the time, a connection is held, and each node's egressd is replaced.

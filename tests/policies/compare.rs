@@ -13,10 +13,10 @@ use egressd_core::model::SubjectView;
 
 use crate::rng::Rng;
 
-/// Services for each comparison.
+/// Services per comparison.
 pub(crate) const SERVICES: usize = 100_000;
 
-/// Threads that ask.
+/// Threads that evaluate.
 const THREADS: usize = 2;
 
 /// How often each decision was made: pass, rules, a draft without rules, invalid, deny.
@@ -30,9 +30,8 @@ pub(crate) fn load(bytes: &[u8], settings: &str) -> Asked {
     wasm::load(&ENGINE, &Compiler::InProcess, bytes, "mine", settings).unwrap().asked
 }
 
-/// Two that answer the same, under the same settings.
+/// Two implementations that have to answer equally, with the same settings.
 pub(crate) trait Pair: Send + Sync {
-    /// What both answer.
     type Answer: Debug + PartialEq;
 
     fn answers(&self, view: &SubjectView, draft: &Draft) -> [Self::Answer; 2];
@@ -40,7 +39,7 @@ pub(crate) trait Pair: Send + Sync {
     fn kind(answer: &Self::Answer) -> usize;
 }
 
-/// Asks both about random questions.
+/// Evaluates both with random input.
 pub(crate) fn compare<P: Pair>(pairs: &[P], question: fn(&mut Rng) -> (SubjectView, Draft)) -> DecisionCounts {
     let share = |seed: u64| {
         let mut rng = Rng(0x9e37_79b9_7f4a_7c15 ^ (seed << 7));

@@ -25,7 +25,7 @@ pub(crate) const PORT_ALLOWLIST: [&str; 3] = [
     r#"{"allow": [{"namespaces": {"labels": {"team": "web"}}, "ports": ["sctp:1-65535", "tcp:1-65535", "udp:53"]}]}"#,
 ];
 
-/// A Service with annotations, and no draft yet.
+/// A Service with annotations, without a draft.
 pub(crate) fn annotated(rng: &mut Rng) -> (SubjectView, Draft) {
     (rng.annotated(), Draft::default())
 }

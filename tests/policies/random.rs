@@ -20,7 +20,7 @@ use crate::components::component;
 use crate::questions::{self, annotated, labelled, transformed};
 use crate::views::context;
 
-/// A component and its native self.
+/// A component and its native implementation.
 struct PolicyPair<P> {
     component: Arc<dyn chain::Policy>,
     settings: &'static str,

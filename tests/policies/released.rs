@@ -26,7 +26,7 @@ fn released(name: &str) -> Vec<u8> {
     bytes
 }
 
-/// The one of this tree.
+/// The component of this tree.
 fn todays(name: &str) -> Vec<u8> {
     let bytes = component(&format!("egressd-policy-{name}"));
     assert_eq!(wasm::inspect(&bytes).unwrap().contract, Version::V0_2, "{name}");

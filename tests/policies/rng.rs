@@ -62,10 +62,10 @@ const ITEMS: [&str; 30] = [
     "8०",
 ];
 
-/// The Service's own addresses, of which it gets some.
+/// The addresses of which a Service gets some.
 const ADDRESSES: [&str; 5] = ["192.0.2.10", "2001:db8::10", "192.0.2.11", "192.0.2.12", "2001:db8::11"];
 
-/// Networks that meet each other.
+/// Networks that overlap.
 const NETWORKS: [&str; 8] = [
     "0.0.0.0/0",
     "10.0.0.0/8",
@@ -77,7 +77,7 @@ const NETWORKS: [&str; 8] = [
     "2001:db8:7::/48",
 ];
 
-/// Ports that meet each other.
+/// Ports that overlap.
 const PORTS: [(Protocol, u16, u16); 6] = [
     (Protocol::Tcp, 443, 443),
     (Protocol::Tcp, 8000, 8999),
@@ -97,7 +97,7 @@ const KINDS: [ServiceType; 6] = [
     ServiceType::ExternalName,
 ];
 
-/// A source of chance.
+/// A pseudo-random generator.
 pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
@@ -117,7 +117,7 @@ impl Rng {
         items.iter().copied().filter(|_| self.below(2) == 0).collect()
     }
 
-    /// Of a family, in half of all cases none.
+    /// Networks of a family; in half of all cases none.
     fn networks(&mut self, family: Family) -> Vec<ipnet::IpNet> {
         if self.below(2) == 0 {
             return Vec::new();
@@ -134,7 +134,7 @@ impl Rng {
         some.map(|(protocol, first, last)| PortRange::new(protocol, first, last).unwrap()).collect()
     }
 
-    /// One value in two is made to be accepted.
+    /// One value in two is likely to be valid.
     fn value(&mut self, name: &str) -> String {
         if self.below(2) == 0 {
             let separator = self.of(&[",", ", ", " ,", ":", ""]);

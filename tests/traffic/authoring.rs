@@ -26,11 +26,11 @@ type Block<'a> = (&'a str, String);
 struct Reader<'lab> {
     lab: &'lab Lab,
     home: PathBuf,
-    /// Where the last block ended.
+    /// The directory in which the last block ended.
     at: PathBuf,
 }
 
-/// `egressd run`, ended with the test.
+/// `egressd run`, killed at the end of the test.
 struct Running(Child);
 
 impl Drop for Running {
@@ -64,7 +64,7 @@ impl<'lab> Reader<'lab> {
         command
     }
 
-    /// Types a block; returns what it prints.
+    /// Runs a block; returns its output.
     fn types(&mut self, block: &str) -> Result<String> {
         let end = self.home.join("end");
         let output = self.shell(&format!("{block}\npwd > '{}'", end.display())).output()?;

@@ -93,7 +93,7 @@ fn expect_that_plan_underlines(fixture: &Fixture, item: &str, sentence: &str) ->
     Ok(())
 }
 
-/// P4: what was never accepted cannot stay.
+/// P4: without an accepted configuration there is none to keep.
 pub(crate) fn bad_input_from_the_beginning_translates_nothing() -> Result<()> {
     let fixture = Fixture::new()?;
     let pod = fixture.selected();

@@ -24,7 +24,6 @@ pub(crate) fn far(fixture: &Fixture) -> &Pod {
     second(fixture).pod(1)
 }
 
-/// The second node.
 pub(crate) fn second(fixture: &Fixture) -> &Node {
     &fixture.lab.nodes()[1]
 }

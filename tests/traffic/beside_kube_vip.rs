@@ -114,7 +114,7 @@ fn expect_moved(egressd: &mut Egressd<'_>, node: &Node, seen: [IpAddr; 2]) -> Re
     egressd.expect_seen(node.pod(1), OUTSIDE_V6, Protocol::Icmp, seen[1])
 }
 
-/// With tables that kube-vip does not use.
+/// With an instance name, so with other tables than kube-vip's.
 fn apart() -> Program {
     program().environment("instance_name", "egressd")
 }

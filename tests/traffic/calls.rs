@@ -41,7 +41,7 @@ pub(crate) fn from(source_port: u16, port: u16, protocol: Protocol) -> Call {
 }
 
 impl Call {
-    /// To other hosts.
+    /// To other addresses.
     pub(crate) fn at(self, called: [IpAddr; 2]) -> Self {
         Self { called, ..self }
     }

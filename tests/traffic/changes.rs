@@ -17,7 +17,7 @@ pub(crate) fn expect_exact(fixture: &Fixture) -> Result<()> {
     Ok(())
 }
 
-/// The pods that are seen as `web`, of three.
+/// The numbers of the pods, of three, that are seen as `web`.
 fn translated(fixture: &Fixture) -> Result<Vec<u8>> {
     let seen = |number: &u8| {
         let pod = fixture.lab.pod(*number);

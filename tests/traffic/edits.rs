@@ -88,7 +88,7 @@ pub(crate) fn an_edit_of_one_service_of_a_pod_leaves_the_other_as_it_was() -> Re
     egressd.stop()
 }
 
-/// Another Service, in front of this pod.
+/// Another Service that selects this pod.
 fn beside(fixture: &Fixture, name: &str, pod: u8, service: Service) -> Result<()> {
     fixture.manifests.write(&service)?;
     fixture.manifests.write(&endpoints(name, [fixture.lab.pod(pod).v4()]))

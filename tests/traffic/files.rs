@@ -50,7 +50,7 @@ pub(crate) fn a_truncated_file_is_named_and_its_last_good_state_stays() -> Resul
     expect_that_the_last_good_state_stays(&whole[..cut])
 }
 
-/// P4: bad input does not stick.
+/// P4: a correction takes effect.
 pub(crate) fn a_corrected_file_takes_effect() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let mut egressd = fixture.run_until_translated()?;

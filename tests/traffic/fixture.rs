@@ -30,7 +30,7 @@ impl Fixture {
         Ok(Self { lab, manifests })
     }
 
-    /// With the Service `web` in front of pod 1.
+    /// With the Service `web`, which selects pod 1.
     pub(crate) fn with_web() -> Result<Self> {
         let fixture = Self::new()?;
         fixture.manifests.write(&web())?;
@@ -51,7 +51,7 @@ impl Fixture {
         Ok(fixture)
     }
 
-    /// Pod 1, behind `web` where there is one.
+    /// Pod 1, which `web` selects where it exists.
     pub(crate) fn selected(&self) -> &Pod {
         self.lab.pod(1)
     }
@@ -97,7 +97,7 @@ impl Fixture {
         Ok(())
     }
 
-    /// Whether a table of ours is on the node.
+    /// Whether egressd's tables are on the node.
     pub(crate) fn has_tables(&self) -> Result<bool> {
         Ok(self.lab.node().tables()?.contains("kube_vip"))
     }

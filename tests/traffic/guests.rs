@@ -17,11 +17,11 @@ use crate::fixture::{Fixture, program};
 #[path = "../../host/build/guest.rs"]
 mod guest;
 
-/// Does what `do` in its settings says.
+/// Misbehaves as `do` in its settings names.
 pub(crate) static HOSTILE: LazyLock<Vec<u8>> = LazyLock::new(|| component("egressd-test-hostile"));
 /// Adds excluded destinations to every rule.
 pub(crate) static PRIVATE_GUARD: LazyLock<Vec<u8>> = LazyLock::new(|| component("egressd-policy-private-guard"));
-/// A validator.
+/// A validator of ports.
 pub(crate) static PORT_ALLOWLIST: LazyLock<Vec<u8>> = LazyLock::new(|| component("egressd-policy-port-allowlist"));
 
 #[expect(clippy::expect_used, reason = "without its guests no test shows anything")]

@@ -11,7 +11,7 @@ use crate::guests::{policy_status, private_guard};
 
 /// Where `web` is not translated to: it stands for the pods of another node.
 const INSIDE: &str = "172.19.0.0/16";
-/// Where the outside host is.
+/// The network of the outside host.
 const OUTSIDE: &str = "172.18.0.0/24";
 
 /// All that a fixture has, in one file, as people dump it, and another Service beside it that can be edited.
@@ -58,7 +58,7 @@ impl Dump {
     }
 }
 
-/// Another node, whose pods are there.
+/// Another node, with its pods.
 fn far_node() -> manifest::Node {
     manifest::second_node().pod_networks(&[INSIDE])
 }

@@ -15,7 +15,7 @@ use rustix::fs::{CWD, Mode, mkfifoat};
 use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program, web};
 use crate::tools::{HTTP, get};
 
-/// What `probe` prints, once it ends with this code.
+/// The output of `probe`, which has to exit with this code.
 fn probe(fixture: &Fixture, question: &str, code: i32) -> Result<String> {
     let mut printed = String::new();
     wait_until(&format!("`probe {question}` ends with {code}"), lab::DEADLINE, || {
@@ -30,7 +30,7 @@ fn status(fixture: &Fixture) -> Result<String> {
     Ok(program().status(&fixture.lab, &fixture.manifests, &[])?.1)
 }
 
-/// As a DaemonSet's container is asked.
+/// As the kubelet probes a container.
 pub(crate) fn a_probe_says_whether_egressd_is_live_and_ready() -> Result<()> {
     let fixture = Fixture::with_web()?;
     for question in ["live", "ready"] {
@@ -77,7 +77,7 @@ pub(crate) fn a_port_that_is_taken_is_reported_and_served_once_it_is_free() -> R
     egressd.stop()
 }
 
-/// By whoever cleans /run.
+/// Another program cleaned /run.
 pub(crate) fn a_socket_that_is_removed_is_made_again() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let egressd = fixture.run()?;
@@ -88,7 +88,7 @@ pub(crate) fn a_socket_that_is_removed_is_made_again() -> Result<()> {
     egressd.stop()
 }
 
-/// Two instances that were given the same socket.
+/// Two instances with the same socket.
 pub(crate) fn a_socket_that_is_taken_is_reported_and_served_once_it_is_free() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let first = fixture.run_until_translated()?;
@@ -118,7 +118,7 @@ pub(crate) fn silent_connections_lock_no_scraper_and_no_probe_out() -> Result<()
     egressd.stop()
 }
 
-/// Connections that begin a request and end it never.
+/// Connections with an unfinished request.
 fn silent(lab: &Lab, count: usize) -> Result<Vec<TcpStream>> {
     let silent = || {
         let mut stream = TcpStream::connect(HTTP)?;

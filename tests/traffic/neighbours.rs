@@ -60,7 +60,7 @@ pub(crate) fn cilium_on_the_node_is_reported_at_the_start() -> Result<()> {
 /// A prefix that kube-vip does not know.
 const OURS: &str = "egress.example.com";
 
-/// As kube-vip's own egress calls its tables.
+/// The names of kube-vip's own tables.
 const KUBE_VIPS: &str = "add table ip kube_vip_v4\nadd chain ip kube_vip_v4 theirs\n";
 
 fn named() -> Program {

@@ -27,7 +27,7 @@ fn instance<'s>(fixture: &'s Fixture, name: &str, arguments: &[&str]) -> Result<
     program().run_with(&fixture.lab, &fixture.manifests, &arguments)
 }
 
-/// An egressd of this name translated, and ended.
+/// An egressd of this name has translated, and ended.
 fn ended(fixture: &Fixture, name: &str) -> Result<()> {
     let mut egressd = instance(fixture, name, &[])?;
     egressd.wait_until("its tables are there", || has_table(fixture, &format!("ip6 kube_vip_{name}_v6")))?;
@@ -67,7 +67,7 @@ fn locks(fixture: &Fixture) -> LockDir {
     LockDir::new(fixture.lab.node().locks())
 }
 
-/// As another process of that name would.
+/// Takes the lock as another process of that name would.
 fn hold(fixture: &Fixture, name: &str) -> Result<Lock> {
     Ok(locks(fixture).hold(&named(name)?)?)
 }
@@ -240,7 +240,7 @@ pub(crate) fn where_no_lock_can_be_made_egressd_logs_it_and_translates() -> Resu
     egressd.stop()
 }
 
-/// As a DaemonSet that removes.
+/// As the DaemonSet of the component `remove`.
 pub(crate) fn what_cleans_and_stays_is_ready_when_nothing_is_left() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let egressd = fixture.run_until_translated()?;

@@ -11,7 +11,7 @@ use lab::{Call, Destination, Egressd, Lab, Node, Pod, Protocol, Seen};
 
 use crate::fixture::{Fixture, WEB_V4, WEB_V6, program, web};
 
-/// What is promised after an address came or went.
+/// The promised delay after an address was added or removed.
 const MOVE_LATENCY_LIMIT: Duration = Duration::from_secs(1);
 
 /// Between two moves, so that there are calls to look at.

@@ -34,7 +34,7 @@ fn allowlist(mode: &str) -> Policy {
     policy("ports").wasm(&PORT_ALLOWLIST).settings(settings).annotation("mode", mode)
 }
 
-/// The Services of which the document says something.
+/// The Services of the status document with a property.
 fn services(fixture: &Fixture, says: impl Fn(&serde_json::Value) -> bool) -> Result<BTreeSet<String>> {
     let document = document(fixture)?;
     let services = document["services"].as_array().cloned().unwrap_or_default();
@@ -45,7 +45,7 @@ fn services(fixture: &Fixture, says: impl Fn(&serde_json::Value) -> bool) -> Res
         .collect())
 }
 
-/// What the node's maps look packets up by.
+/// The keys of the node's maps.
 fn elements(fixture: &Fixture) -> Result<BTreeSet<String>> {
     let rules = fixture.lab.node().ruleset()?;
     let keys = rules.lines().filter_map(|line| line.split_once(" counter packets ")).map(|(key, _)| key);

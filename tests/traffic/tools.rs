@@ -12,7 +12,7 @@ use lab::{Egressd, Lab, Protocol, wait_until};
 
 use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program, web};
 
-/// How old a survey may be.
+/// The maximal age of a survey.
 const MAX_SURVEY_AGE: Duration = Duration::from_millis(600);
 
 pub(crate) const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9808);

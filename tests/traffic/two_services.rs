@@ -21,7 +21,7 @@ fn service(name: &str, address: IpAddr) -> Service {
     manifest::service(name).addresses([address]).egress()
 }
 
-/// Puts pod 1 behind all of them.
+/// Writes Services that all select pod 1.
 fn put(fixture: &Fixture, services: &[(&str, Service)]) -> Result<()> {
     for (name, service) in services {
         fixture.manifests.write(service)?;

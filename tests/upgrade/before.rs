@@ -15,14 +15,14 @@ use lab::{Program, Unsupported};
 /// The name of its binary: that of this tree has the other one, in the same directory.
 const BINARY: &str = "egressd-before";
 
-/// A commit, and what it is called.
+/// A commit and its name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Release {
     commit: &'static str,
     pub(crate) name: &'static str,
 }
 
-/// Those that are to be tried.
+/// The releases to test.
 pub(crate) fn releases() -> Result<Vec<Release>> {
     let lines = include_str!("releases").lines().filter(|line| !line.starts_with('#'));
     let release = |line: &'static str| {
@@ -145,7 +145,7 @@ fn binaries() -> Result<BTreeMap<PathBuf, (u64, SystemTime)>> {
     Ok(binaries)
 }
 
-/// In place, in one of its files.
+/// Edits a file in place.
 fn edit(file: &Path, change: impl FnOnce(&str) -> Option<String>) -> Result<()> {
     let text = fs::read_to_string(file)?;
     let changed = change(&text).with_context(|| format!("{} has another form than today's", file.display()))?;

@@ -60,7 +60,7 @@ impl Fixture {
         Ok(egressd)
     }
 
-    /// That every pod is translated.
+    /// Expects that every pod is translated.
     pub(crate) fn expect_all(&self, when: &str) -> Result<()> {
         for (index, (name, _)) in KINDS.iter().enumerate() {
             let seen = self.lab.seen_from(self.pod(index), OUTSIDE_V4, Protocol::Tcp)?;
@@ -126,7 +126,6 @@ pub(crate) fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_egressd"))
 }
 
-/// The Service of a kind.
 pub(crate) fn kind(index: usize) -> Service {
     let (name, annotations) = KINDS[index];
     let service = manifest::service(name).addresses([ADDRESS]).egress();

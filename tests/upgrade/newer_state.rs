@@ -19,7 +19,7 @@ fn file(fixture: &Fixture, name: &str) -> PathBuf {
     fixture.manifests.state().join(name)
 }
 
-/// A value that no policy takes, in all Services.
+/// Writes an invalid value into all Services.
 fn spoil(fixture: &Fixture) -> Result<()> {
     for index in 0..KINDS.len() {
         fixture.manifests.write(&kind(index).annotation("egress-denied-networks", "everywhere"))?;

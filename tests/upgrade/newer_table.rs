@@ -21,7 +21,7 @@ fn newer(fixture: &Fixture) -> Result<()> {
     fixture.lab.node().nft(&marked)
 }
 
-/// The node's rules, but for what is counted.
+/// The node's rules without counters.
 fn rules(fixture: &Fixture) -> Result<String> {
     let number = |token: &str| token.bytes().all(|b| b.is_ascii_digit());
     let line = |line: &str| line.split(' ').filter(|token| !number(token)).collect::<Vec<_>>().join(" ");
@@ -33,7 +33,7 @@ fn answer(fixture: &Fixture, arguments: &[&str]) -> Result<(Option<i32>, String)
     Ok((output.status.code(), String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()))
 }
 
-/// It lives, is not ready, and says why.
+/// It is live, not ready, and reports the reason.
 fn expect_waiting(fixture: &Fixture, egressd: &mut Egressd<'_>) -> Result<()> {
     egressd.wait_until_log_has("newer-layout")?;
     // The log may be ahead of what is served.

@@ -11,7 +11,7 @@ use lab::{Egressd, Program, manifest};
 use crate::before::{Release, releases};
 use crate::fixture::{ADDRESS, Fixture, KINDS, LAST_TO_MOVE, OTHER, program};
 
-/// How the one ends after which the other begins.
+/// How the first process ends before the second starts.
 #[derive(Clone, Copy, Debug)]
 enum Shutdown {
     /// SIGTERM, as an update does it.
@@ -57,7 +57,7 @@ pub(crate) fn the_second_layout_is_made_over_ends_in_the_middle_without_a_packet
     over_ends_in_the_middle("1", "2")
 }
 
-/// The same on the way back.
+/// The same for a rollback.
 pub(crate) fn the_first_layout_is_made_over_ends_in_the_middle_without_a_packet_noticing() -> Result<()> {
     over_ends_in_the_middle("2", "1")
 }

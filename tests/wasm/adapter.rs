@@ -18,7 +18,7 @@ pub(crate) fn evaluate<P: Policy>(
     testkit::evaluate_on::<P>(settings, &sdk_context(context), &subject, draft.clone())
 }
 
-/// The node as the SDK says it.
+/// The node in the SDK's types.
 pub(crate) fn sdk_context(from: &Context) -> sdk::Context {
     let mut context = testkit::context_of(&from.node);
     context.node_labels = labels(&from.node_labels);

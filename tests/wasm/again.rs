@@ -29,7 +29,7 @@ fn guard() -> Arc<PolicyObject> {
     Arc::new(PolicyObject { name: "guard".to_owned(), annotations, wasm, ..PolicyObject::default() })
 }
 
-/// What became of the guard, and why.
+/// The state of the guard, and the reason.
 fn state(loaded: &Loaded) -> (PolicyState, String) {
     let report = loaded.reports.iter().find(|report| report.name == "guard").unwrap();
     (report.state, report.trouble.clone().unwrap_or_default())

@@ -20,7 +20,7 @@ pub(crate) struct CountingCompiler {
     directory: tempfile::TempDir,
 }
 
-/// What such a component has in it.
+/// The content by which such a component is recognised.
 const HELD: &[u8] = b"wait until you may go on";
 
 impl CountingCompiler {
@@ -52,23 +52,23 @@ impl CountingCompiler {
         fs::write(self.directory.path().join("first"), commands).unwrap();
     }
 
-    /// Those that wait need not wait any more.
+    /// Lets the waiting compilers continue.
     pub(crate) fn go_on(&self) {
         fs::write(self.directory.path().join("go"), "").unwrap();
     }
 
-    /// How many components were compiled, or were to be.
+    /// The number of compilations that were started.
     pub(crate) fn calls(&self) -> usize {
         fs::read(self.directory.path().join("calls")).map_or(0, |calls| calls.len())
     }
 }
 
-/// A component of its own for each number.
+/// A different component for each number.
 fn component(number: u8) -> Vec<u8> {
     Guest { answer: [vec![0; 512], vec![number]].concat(), ..Guest::new() }.component()
 }
 
-/// One whose compiler waits.
+/// A component whose compiler waits.
 pub(crate) fn held() -> Vec<u8> {
     Guest { answer: [vec![0; 512], HELD.to_vec()].concat(), ..Guest::new() }.component()
 }
@@ -87,7 +87,7 @@ pub(crate) fn objects(policies: impl IntoIterator<Item = Arc<PolicyObject>>) -> 
     policies.into_iter().map(|object| (object.name.clone(), object)).collect()
 }
 
-/// What became of each, but for the built-in one.
+/// The state of each policy except the built-in one.
 pub(crate) fn states(loaded: &Loaded) -> BTreeMap<&str, PolicyState> {
     let reports = loaded.reports.iter().filter(|report| report.name != "annotations");
     reports.map(|report| (report.name.as_str(), report.state)).collect()

@@ -14,7 +14,7 @@ use egressd_core::policy::Limits;
 
 use crate::budget::{CountingCompiler, policy, states};
 
-/// One that waits for a component.
+/// A compiler process that waits for a component.
 struct WaitingChild(Child);
 
 impl Drop for WaitingChild {

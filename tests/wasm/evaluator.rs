@@ -70,7 +70,7 @@ fn a_policy_that_fails_harms_no_other_service() {
     assert!(matches!(&verdicts[1].decision, ChainDecision::Draft(draft) if draft.rules().len() == 1), "{verdicts:?}");
 }
 
-/// A bug of the host itself.
+/// A defect of the host itself.
 struct PanickingPolicy;
 
 impl Policy for PanickingPolicy {
@@ -83,7 +83,6 @@ impl Policy for PanickingPolicy {
     }
 }
 
-/// Takes its time.
 struct SlowPolicy;
 
 impl Policy for SlowPolicy {
@@ -161,7 +160,7 @@ fn many_questions_are_asked_on_two_threads_and_answered_in_the_order_of_their_tu
     }
 }
 
-/// The components of the two threads share nothing.
+/// The component instances of the two threads share nothing.
 #[test]
 fn two_threads_come_to_the_same_verdicts_as_one() {
     let chain = || Chain::new([member(wasm::built_in(), "annotations")]);

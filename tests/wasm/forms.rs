@@ -13,7 +13,7 @@ const SOURCES: &str = "egress-source-ports";
 const ALLOWED: &str = "egress-allowed-networks";
 const DENIED: &str = "egress-denied-networks";
 
-/// A value and what is understood, item by item.
+/// A value, and the items that are read from it.
 const GOOD: [(&str, &str, &[&str]); 26] = [
     (PORTS, "tcp:443", &["tcp:443"]),
     (PORTS, "tcp:8080,udp:5060", &["tcp:8080", "udp:5060"]),

@@ -18,12 +18,12 @@ pub(crate) fn number(mut value: u64) -> Vec<u8> {
     }
 }
 
-/// With its length before it.
+/// The bytes with their length before them.
 pub(crate) fn sized(bytes: &[u8]) -> Vec<u8> {
     [number(bytes.len() as u64), bytes.to_vec()].concat()
 }
 
-/// So many, with their number before them.
+/// The items with their number before them.
 pub(crate) fn vector(items: &[Vec<u8>]) -> Vec<u8> {
     [number(items.len() as u64), items.concat()].concat()
 }
@@ -38,7 +38,7 @@ pub(crate) fn section(id: u8, content: &[u8]) -> Vec<u8> {
 pub(crate) struct Guest {
     /// Bodies of further functions without parameters and results.
     pub(crate) functions: Vec<Vec<u8>>,
-    /// What happens when it is instantiated.
+    /// The start function of the module.
     pub(crate) start: StartFunction,
     /// Pages of memory, and elements of a table, to begin with.
     pub(crate) pages: u64,
@@ -50,11 +50,10 @@ pub(crate) struct Guest {
     pub(crate) answer: Vec<u8>,
 }
 
-/// Whether a module has a start function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StartFunction {
     None,
-    /// The first of those that were ordered.
+    /// The first of [`Guest::functions`].
     First,
 }
 
@@ -84,7 +83,7 @@ impl Guest {
         module
     }
 
-    /// The same without it.
+    /// The module without a start function.
     fn bare(&self) -> Vec<u8> {
         const I32: u8 = 0x7f;
         let types = [
@@ -130,7 +129,7 @@ impl Guest {
         vec![of("check-settings", 0), of("describe", 1), of(question, 2), function("cabi_realloc", 3), memory]
     }
 
-    /// The component, whatever is wrong with the module.
+    /// The component, valid or not.
     pub(crate) fn component(&self) -> Vec<u8> {
         ComponentEncoder::default().validate(true).module(&self.module()).unwrap().encode().unwrap()
     }
@@ -148,7 +147,7 @@ fn contract(version: &str, world: &str) -> (Resolve, WorldId) {
     (resolve, world)
 }
 
-/// A component with nothing in it.
+/// An empty component.
 pub(crate) const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// An empty component that exports empty interfaces of these names.

@@ -29,7 +29,7 @@ fn evaluate(behaviour: &str) -> Result<Outcome, PolicyFailure> {
     POLICY.evaluate(&context(), &view(behaviour, &[]), &Draft::default())
 }
 
-/// The reason of a failure that there must be.
+/// The reason of the expected failure.
 fn reason(behaviour: &str) -> String {
     let PolicyFailure { policy, reason, kind: _ } = evaluate(behaviour).err().unwrap();
     assert_eq!(policy, "hostile");
@@ -140,7 +140,7 @@ fn a_span_ends_between_characters() {
     assert_eq!(failure.reason, "its answer is invalid: a span of 1 bytes at 1 is not in annotation \"a\"");
 }
 
-/// What the chain makes of what it says.
+/// The findings that the chain makes of the diagnostics.
 fn reported(behaviour: &str) -> Vec<Finding> {
     at_most(evaluate(behaviour).unwrap().diagnostics.into_iter().map(Finding::from))
 }
@@ -217,7 +217,7 @@ fn a_flood_of_log_lines_is_cut() {
     assert!(text.contains("policy=hostile"));
 }
 
-/// What tracing wrote.
+/// The captured output of tracing.
 #[derive(Clone, Debug, Default)]
 struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 

@@ -54,7 +54,7 @@ fn over_and_over(text: &str) -> String {
     text.repeat(MAX_ANNOTATION_BYTES / text.len())
 }
 
-/// Different items with commas between, as many as go.
+/// As many different items as fit, separated by commas.
 fn numbered(item: impl Fn(usize) -> String) -> String {
     let mut list = String::new();
     for number in 0.. {
@@ -70,7 +70,7 @@ fn numbered(item: impl Fn(usize) -> String) -> String {
     list
 }
 
-/// Values of all kinds, with what each is.
+/// Values of all kinds, with a description.
 fn values() -> Vec<(&'static str, String)> {
     let v4 = |n: usize| format!("{}.{}.{}.{}", n >> 16 & 255, n >> 8 & 255, n & 255, n % 251);
     vec![

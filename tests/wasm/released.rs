@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::services::{CHILD, ENGINE, context, ip, policy, view};
 
-/// Those of 0.1.0, and what each is for.
+/// The components of 0.1.0, and their worlds.
 const RELEASED: [(&str, World); 5] = [
     ("address-pool", World::Policy),
     ("annotations", World::Policy),

@@ -10,7 +10,7 @@ pub(crate) use crate::views::{changed, context, ip, view};
 
 pub(crate) static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(Limits::default()).unwrap());
 
-/// As `run` compiles what it is given.
+/// The compiler that `run` uses.
 pub(crate) static CHILD: LazyLock<Compiler> = LazyLock::new(|| Compiler::Child(env!("CARGO_BIN_EXE_egressd").into()));
 
 /// A view with other addresses or endpoints.

@@ -9,7 +9,7 @@ use egressd_core::policy::Limits;
 use crate::budget::{CountingCompiler, held, object, objects, policy, states};
 use PolicyState::{Enforced, Missed, Refused};
 
-/// A loader that was asked for these.
+/// A loader with these wanted policies.
 fn loader(library: Library, wanted: &Objects) -> Loader {
     let mut loader = Loader::start(library).unwrap();
     loader.want(wanted.values()).unwrap();

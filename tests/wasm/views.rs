@@ -47,7 +47,7 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> SubjectView {
     SubjectView { subject, namespace: Arc::default(), withheld: Vec::new(), findings: Vec::new() }
 }
 
-/// The same with changes to the Service itself.
+/// The same with changes to the Service.
 pub(crate) fn changed(mut view: SubjectView, change: impl FnOnce(&mut Service)) -> SubjectView {
     let SubjectObject::Service(service) = &mut view.subject.object else { panic!("a Service") };
     change(Arc::make_mut(service));

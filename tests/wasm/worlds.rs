@@ -7,7 +7,7 @@ use crate::components::component;
 /// Bytes that a policy may have: it is sent to every node, and compiled there.
 const MAX_COMPONENT_BYTES: usize = 400 * 1024;
 
-/// What a component exports.
+/// The exports of a component.
 fn exports(package: &str) -> Vec<String> {
     let bytes = component(package);
     assert!(bytes.len() <= MAX_COMPONENT_BYTES, "{package} has {} bytes", bytes.len());

@@ -20,15 +20,14 @@ use crate::measure::timed;
 
 /// The annotation that egressd writes on Services.
 const PUBLISHED: &str = "kube-vip.io/active-endpoint";
-/// As many as egressd asks for.
+/// As many as egressd requests per page.
 const PAGE: u32 = 200;
 
-/// How everything is asked for.
+/// How everything is listed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ListMode {
-    /// As the beginning of a watch.
+    /// As the initial events of a watch.
     Streamed,
-    /// Page by page.
     Pages,
 }
 
@@ -78,7 +77,6 @@ impl WatchedKind for EndpointSlice {}
 /// Watches Services and EndpointSlices.
 pub(crate) struct Watcher(Receiver<ChangedObject>);
 
-/// An object that changed.
 struct ChangedObject {
     at: Instant,
     name: String,
@@ -94,7 +92,7 @@ enum Published {
 }
 
 impl Watcher {
-    /// From now on; it ends with the cluster.
+    /// Watches from now on, until the cluster ends.
     pub(crate) fn start(session: Session) -> Self {
         let (sender, receiver) = channel();
         thread::spawn(move || {
@@ -107,7 +105,7 @@ impl Watcher {
         Self(receiver)
     }
 
-    /// When the annotation was seen on so many objects.
+    /// The time at which the annotation was seen on so many objects.
     pub(crate) fn wait_for_published(&self, count: usize, patience: Duration) -> Instant {
         let (deadline, mut published) = (Instant::now() + patience, BTreeSet::new());
         loop {
@@ -123,12 +121,12 @@ impl Watcher {
         }
     }
 
-    /// Waits until nothing was seen for so long.
+    /// Waits until there was no event for so long.
     pub(crate) fn wait_for_quiet(&self, quiet: Duration) {
         while self.0.recv_timeout(quiet).is_ok() {}
     }
 
-    /// When this version was seen.
+    /// The time at which this version was seen.
     pub(crate) fn wait_for_version(&self, version: &str, patience: Duration) -> Instant {
         loop {
             let seen = self.0.recv_timeout(patience).expect("the change comes to the watcher");

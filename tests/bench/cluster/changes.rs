@@ -15,14 +15,13 @@ use super::kernel_monitor::KernelMonitor;
 use super::{STEP_TIMEOUT, population};
 use crate::measure::{Times, head, ms, row};
 
-/// How often each is made.
+/// Repetitions of each change.
 const TURNS: usize = 100;
-/// From one Service that changes to the next.
+/// The distance between two Services that change.
 const STRIDE: usize = population::SERVICES / TURNS;
 /// Without an event for so long, egressd has written what it writes about the change before.
 const SETTLE_TIME: Duration = Duration::from_millis(400);
 
-/// What changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
     /// An endpoint has another address: one element comes, one goes.
@@ -34,14 +33,13 @@ enum Change {
 /// Times of one kind of changes.
 pub(crate) struct Samples {
     change: Change,
-    /// From the request to the watcher.
+    /// From the request to the watch event.
     api: Vec<Duration>,
-    /// From there to the kernel.
+    /// From the watch event to the kernel.
     ours: Vec<Duration>,
     whole: Vec<Duration>,
 }
 
-/// Makes the changes, one after the other.
 pub(crate) fn samples(session: &Session, kernel: &KernelMonitor, watcher: &Watcher) -> [Samples; 2] {
     let mut samples = [Change::Endpoint, Change::Annotation].map(Samples::of);
     for turn in 0..TURNS {
@@ -54,7 +52,6 @@ pub(crate) fn samples(session: &Session, kernel: &KernelMonitor, watcher: &Watch
     samples
 }
 
-/// As a table.
 pub(crate) fn print(samples: &[Samples]) {
     head(&["change", "request to watcher p50", "p99", "watcher to kernel p50", "p99", "request to kernel p50", "p99"]);
     for Samples { change, api, ours, whole } in samples {

@@ -21,13 +21,13 @@ const NFTABLES: u16 = 10 << 8;
 const NETLINK_HEADER: usize = 16;
 /// Room for the events of a commit with 10,000 elements.
 const RECEIVE_BUFFER: usize = 64 << 20;
-/// Enough for every datagram.
+/// Large enough for every datagram.
 const DATAGRAM: usize = 128 * 1024;
 
 /// The events of one network namespace.
 pub(crate) struct KernelMonitor(Receiver<ElementEvents>);
 
-/// Elements of one datagram.
+/// Counts of elements in one datagram.
 struct ElementEvents {
     at: Instant,
     added: usize,
@@ -35,7 +35,7 @@ struct ElementEvents {
 }
 
 impl KernelMonitor {
-    /// From now on. What listens ends with the process.
+    /// Listens from now on, until the process ends.
     pub(crate) fn of(namespace: &Namespace) -> Self {
         let socket = namespace.run(open).unwrap();
         let (sender, receiver) = channel();
@@ -46,7 +46,7 @@ impl KernelMonitor {
         Self(receiver)
     }
 
-    /// When so many elements were added.
+    /// The time at which so many elements were added.
     pub(crate) fn wait_for_elements(&self, count: usize, patience: Duration) -> Instant {
         let (deadline, mut added) = (Instant::now() + patience, 0);
         loop {
@@ -76,7 +76,7 @@ impl KernelMonitor {
         while self.0.recv_timeout(quiet).is_ok() {}
     }
 
-    /// What has changed until now is of no interest.
+    /// Discards the events so far.
     pub(crate) fn forget(&self) {
         self.0.try_iter().for_each(drop);
     }

@@ -5,14 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use lab::addresses::{LOAD_BALANCERS, NODE_NAME, load_balancer_v4};
 use lab::cluster::{NewObject, SERVICES as SERVICE_COLLECTION, SLICES, balanced, service, slice};
 
-/// How many Services.
 pub(crate) const SERVICES: usize = 5_000;
-/// How many endpoints, of all together.
 pub(crate) const ENDPOINTS: usize = SERVICES * ENDPOINTS_PER_SERVICE;
-/// Endpoints of one.
 const ENDPOINTS_PER_SERVICE: usize = 2;
 
-/// Everything, in no order that matters.
 pub(crate) fn all() -> Vec<NewObject> {
     (0..SERVICES).flat_map(|number| [a_service(number), a_slice(number)]).collect()
 }

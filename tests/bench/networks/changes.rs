@@ -17,25 +17,23 @@ use crate::kernel::COUNTS;
 use crate::measure::{head, ms, row, us};
 use crate::world::World;
 
-/// How often each change is made.
+/// Repetitions of each change.
 const TURNS: u32 = 100;
-/// From one Service that changes to the next.
+/// The distance between two Services that change.
 const STRIDE: u32 = 7_919;
-/// How many pods keep a chain, where some do.
+/// The number of pods that keep a chain, where some do.
 const CHAINS: u32 = 200;
 /// Where a Service says which list it has; one without has a range of ports, and so a chain.
 const LIST: &str = "bench/list";
-/// The first list that no Service has at first.
+/// The number of the first list that no Service has initially.
 const FIRST_NEW_LIST: u32 = 100_000;
 
-/// Which lists Services have at first.
 #[derive(Clone, Copy, Debug)]
 enum InitialLists {
     One,
     Each,
 }
 
-/// What changes of one Service.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Address,
@@ -63,7 +61,7 @@ pub(crate) fn changes() {
     }
 }
 
-/// Prints them, and gives what the start took.
+/// Prints them; returns the cost of the start.
 fn all_changes(count: u32, lists: InitialLists) -> Execution {
     let (mut netlink, mut world) =
         (Netlink::open().unwrap(), World::empty(settings_of_many(Owner::Any).limits, policy()));

@@ -16,9 +16,8 @@ use crate::world::World;
 pub(super) struct Execution {
     pub(super) batches: usize,
     pub(super) slices: usize,
-    /// The kernel's part.
+    /// The kernel's share.
     pub(super) kernel: Duration,
-    /// All of it.
     pub(super) whole: Duration,
     /// The slice that took longest: for so long what comes meanwhile waits.
     pub(super) longest: Duration,
@@ -32,7 +31,7 @@ impl Execution {
     }
 }
 
-/// What the loop does with an update.
+/// Handles an update as the loop does.
 pub(super) fn change(world: &mut World, netlink: &mut Netlink, key: Key) -> Execution {
     let (comparison, planning) = used(clock::thread, || world.take(&BTreeSet::from([key])));
     let execution = carry_out(world, netlink, comparison);

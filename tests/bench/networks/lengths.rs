@@ -22,7 +22,7 @@ use crate::world::World;
 
 /// How many lengths are in use: from 32 bits down.
 const LENGTHS: [u8; 6] = [1, 2, 4, 8, 16, 32];
-/// New connections of each pod in one measurement.
+/// New connections of each pod per measurement.
 const CONNECTIONS: u16 = 2_000;
 /// Measurements of each pod in turn, below the default limit of conntrack together; the best counts.
 const ROUNDS: u16 = 60;
@@ -30,15 +30,15 @@ const ROUNDS: u16 = 60;
 /// What the elements of other pods name, and so how many look-ups there are for each length.
 #[derive(Clone, Copy, Debug)]
 enum OtherElements {
-    /// One: what is translated.
+    /// One look-up: allowed networks.
     Wanted,
-    /// Two: what is not translated, too.
+    /// Two look-ups: denied networks as well.
     Unwanted,
-    /// Four: both with a port, too.
+    /// Four look-ups: both with a port as well.
     Ports,
 }
 
-/// The best of both pods.
+/// The best times of both pods.
 struct BestTimes {
     plain: Duration,
     networks: Duration,

@@ -18,24 +18,22 @@ use crate::world::World;
 
 /// A namespace has 65,536 elements, and a pod 512 and one that leads to them.
 const PODS: u32 = 127;
-/// Networks of each pod, where none lies in another.
+/// Networks of each pod, none within another.
 const FLAT_NETWORKS: u32 = 512;
 /// Where they lie in each other: the shortest length, and how many there are of each.
 const SHORTEST_PREFIX: u8 = 5;
 const NESTED_NETWORKS: u32 = 18;
-/// How often each change is made.
+/// Repetitions of each change.
 const TURNS: u32 = 5;
-/// Where the Service says which list it has.
+/// The annotation by which the Service selects its list.
 const LIST: &str = "bench/list";
 
-/// How the networks lie.
 #[derive(Clone, Copy, Debug)]
 enum NetworkShape {
     Flat,
     Nested,
 }
 
-/// What changes.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Endpoint,
@@ -72,7 +70,7 @@ fn print(shape: NetworkShape) {
     }
 }
 
-/// The one in the middle of some.
+/// The median of several executions.
 fn middle(what: Change, newest: &mut Revisions, world: &mut World, netlink: &mut Netlink) -> Execution {
     let turn = || {
         newest.make(what);
@@ -84,7 +82,7 @@ fn middle(what: Change, newest: &mut Revisions, world: &mut World, netlink: &mut
     all[all.len() / 2]
 }
 
-/// How often the Service changed in each respect.
+/// How often each part of the Service has changed.
 #[derive(Clone, Copy, Default)]
 struct Revisions {
     endpoint: u32,

@@ -23,7 +23,7 @@ pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<RuleCost, NoR
     cost.ok_or_else(|| NoResult::Refused("more than 1,024 base chains".to_owned()))
 }
 
-/// None where the kernel refuses.
+/// None if the kernel refuses the rules.
 fn cost(mut netlink: Netlink, count: u32) -> Option<RuleCost> {
     let made = (0..count).flat_map(|number| make(number, 0));
     let cold = commit(&mut netlink, [Verb::AddTable(Layout::OURS)].into_iter().chain(made))?;
@@ -36,7 +36,7 @@ fn cost(mut netlink: Netlink, count: u32) -> Option<RuleCost> {
     Some(RuleCost { cold, change: Times::of(changes) })
 }
 
-/// Encoding it, and the kernel.
+/// The time of encoding and of the kernel.
 fn commit(netlink: &mut Netlink, verbs: impl Iterator<Item = Verb>) -> Option<Duration> {
     let table = name("bench".to_owned());
     let change = |verb| Change { family: Family::Ipv4.into(), table: table.clone(), verb };

@@ -12,7 +12,7 @@ use crate::measure::Times;
 
 const TURNS: u32 = 30;
 
-/// The program, or why there is none.
+/// The program, or the reason why it is missing.
 static PROGRAM: LazyLock<Result<PathBuf, String>> = LazyLock::new(build);
 
 pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<RuleCost, NoResult> {

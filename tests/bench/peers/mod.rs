@@ -16,12 +16,12 @@ use lab::Namespace;
 use crate::kernel::COUNTS;
 use crate::measure::{Times, head, ms, ratio, row, us};
 
-/// From one pod whose address changes to the next.
+/// The distance between two pods whose address changes.
 const STRIDE: u32 = 7_919;
 
 /// The cost of one method of writing rules.
 pub(super) struct RuleCost {
-    /// From nothing.
+    /// A cold start.
     cold: Duration,
     /// One pod gets another address.
     change: Times,
@@ -29,14 +29,14 @@ pub(super) struct RuleCost {
 
 /// Why there is no figure.
 pub(super) enum NoResult {
-    /// A program is not here.
+    /// A program is not installed.
     Skipped(String),
-    /// The kernel does not take it.
+    /// The kernel refuses the rules.
     Refused(String),
 }
 
 impl NoResult {
-    /// As it fits into a cell of a table.
+    /// The reason, on one line for a table cell.
     fn skipped(why: &str) -> Self {
         Self::Skipped(why.trim().replace(['\n', '|'], " "))
     }
@@ -92,7 +92,6 @@ fn without(name: &str, count: u32, why: &str) {
     row(&[name, &count.to_string(), why, "-", "-", "-", "-"]);
 }
 
-/// The pod of a Service.
 fn pod(number: u32) -> Ipv4Addr {
     Ipv4Addr::from(0x0a01_0001 + number)
 }

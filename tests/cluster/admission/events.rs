@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::stolen_token::{OWN, StolenToken, expect_refused};
 
 pub(super) const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/default/events";
-/// Where policies are.
+/// The Events of the policies' namespace.
 const OF_POLICIES: &str = "/apis/events.k8s.io/v1/namespaces/egressd/events";
-/// What is tried is refused by this one.
+/// The admission policy that refuses the attempts.
 const POLICY: &str = "egressd-events";
 
 /// An Event as egressd writes them, by the egressd of a node.

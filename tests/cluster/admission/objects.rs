@@ -11,7 +11,6 @@ const IPV6: &str = "kube-vip.io/active-endpoint-ipv6";
 const STATUS: &str = "egressd.io/status";
 /// Bytes of an annotation: Kubernetes takes 256 KiB of all of a kind.
 const ANNOTATION_BYTES: usize = 250_000;
-/// Annotations.
 const ANNOTATION_COUNT: usize = 900;
 
 fn annotations(changes: &Value) -> Value {

@@ -79,7 +79,6 @@ pub(super) fn apply_active(who: &Api, manager: &str, name: &str, value: &str) ->
     apply_annotations(who, manager, WEB_PATH, &json!({(name): value}))
 }
 
-/// The same with all annotations that a manager has.
 pub(super) fn apply_annotations(who: &Api, manager: &str, path: &str, annotations: &Value) -> Result<Value> {
     let kind = if path == WEB_PATH { "Service" } else { "ConfigMap" };
     let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"annotations": annotations}});

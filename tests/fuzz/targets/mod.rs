@@ -19,22 +19,20 @@ mod text;
 pub(crate) struct Target {
     /// Its folder in `corpus/`, and how `make fuzz` calls it.
     pub(crate) name: &'static str,
-    /// What it reads.
     pub(crate) reads: &'static str,
     /// Panics where a law does not hold.
     pub(crate) laws: fn(&[u8]) -> InputResult,
 }
 
-/// What became of the bytes.
+/// The result of reading the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InputResult {
-    /// They mean something.
+    /// The input is valid.
     Taken,
-    /// They are refused, or passed over.
+    /// The input is refused or ignored.
     Refused,
 }
 
-/// All of them.
 pub(crate) const TARGETS: [Target; 10] = [
     Target { name: "addresses", reads: "what the kernel says about interfaces", laws: addresses::laws },
     Target { name: "annotations", reads: "the annotations of a Service", laws: annotations::laws },

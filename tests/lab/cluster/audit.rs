@@ -8,25 +8,22 @@ use serde_json::{Value, json};
 
 use super::Cluster;
 
-/// As whom egressd is known to the server.
+/// egressd's user name at the server.
 pub const USER: &str = "system:serviceaccount:egressd:egressd";
 const POLICY: &str = "audit-policy";
 const LOG: &str = "audit.log";
 
-/// A request of egressd's.
+/// A request by egressd.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
-    /// What was to be done.
     pub verb: String,
     /// The API group; empty for the core.
     pub group: String,
     /// To which objects; a path where it was about none.
     pub resource: String,
-    /// The server's decision.
     pub decision: Decision,
 }
 
-/// What was decided about a request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Decision {
     /// Allowed by the ClusterRole `egressd`.

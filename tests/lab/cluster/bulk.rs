@@ -29,11 +29,9 @@ pub struct Session {
 /// An object for [`Session::create`].
 #[derive(Clone, Debug)]
 pub struct NewObject {
-    /// Where it goes.
     pub collection: &'static str,
-    /// What it is.
     pub object: Value,
-    /// What its controller writes of it, where that matters.
+    /// The status that a controller would write, where it matters.
     pub status: Option<Value>,
 }
 

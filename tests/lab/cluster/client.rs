@@ -13,10 +13,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::namespace::Namespace;
 
-/// How long an answer may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Speaks with the API server from inside a namespace.
+/// A client of the API server inside a namespace.
 #[derive(Debug)]
 pub struct Api {
     runtime: Mutex<Runtime>,

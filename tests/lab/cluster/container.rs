@@ -14,7 +14,7 @@ use super::deployed::DeployedPod;
 use crate::egressd::{Egressd, Program};
 use crate::topology::Node;
 
-/// Where every container finds who it is.
+/// Where a container has its service account's files.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const SCRIPT: &str = include_str!("container.sh");
 

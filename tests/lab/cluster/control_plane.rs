@@ -19,13 +19,13 @@ use crate::wait::wait_until;
 
 const ETCD: &str = "http://127.0.0.1:2379";
 const ETCD_PEER: &str = "http://127.0.0.1:2380";
-/// Where the API server listens.
+/// The port of the API server.
 pub const PORT: u16 = 6443;
-/// The same, with its host.
+/// The address and port of the API server.
 pub(super) const SERVER: (IpAddr, u16) = (NEIGHBOUR_V4, PORT);
 /// Where a server listens that knows no more than an old one.
 const OLDER_PORT: u16 = 6444;
-/// May do everything; the lab's own.
+/// The administrator's token of the lab.
 pub(crate) const ADMIN_TOKEN: &str = "admin-token";
 const ISSUER: &str = "https://kubernetes.default.svc";
 
@@ -35,16 +35,16 @@ const OLDEST: &str = "1.33";
 /// How long a control plane may take to start. It takes seconds; a loaded machine is slow.
 pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Which API a test wants.
+/// The version of the API for a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ServerVersion {
-    /// All that this release has.
+    /// All features of this release.
     Today,
     /// Without streaming lists.
     Paged,
     /// Without ServiceCIDRs and without streaming lists.
     Older,
-    /// As the oldest release that this binary can be.
+    /// The oldest release that this binary can emulate.
     Oldest,
 }
 
@@ -88,7 +88,7 @@ impl ControlPlane {
         locked(&self.server).take();
     }
 
-    /// Makes etcd forget the past.
+    /// Compacts etcd's history, so that older versions are gone.
     pub(super) fn compact(&self) -> Result<()> {
         output_of(Program::Compact.command(&self.namespace).arg(ETCD)).map(drop)
     }
@@ -125,7 +125,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Waits until the server answers; `ask` is how.
+    /// Waits until the server answers; `ask` sends a request.
     pub(super) fn wait_until_answers(&self, ask: impl Fn() -> bool) -> Result<()> {
         let mut etcd = String::new();
         let waited = wait_until("the API server answers", START_TIMEOUT, || {
@@ -150,7 +150,7 @@ impl ControlPlane {
         kubeconfig(port, Path::new(&self.file("ca.crt")), token)
     }
 
-    /// The lab itself speaks with the real server.
+    /// The lab itself uses the real server.
     pub(super) fn port_for(&self, token: &str) -> u16 {
         match self.age {
             ServerVersion::Older if token != ADMIN_TOKEN => OLDER_PORT,

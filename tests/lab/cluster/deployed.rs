@@ -10,7 +10,6 @@ use crate::addresses::node_v4;
 use crate::topology::Node;
 use crate::wait::{DEADLINE, wait_until};
 
-/// Where they are.
 const PODS: &str = "/api/v1/namespaces/egressd/pods";
 const DAEMON_SET: &str = "/apis/apps/v1/namespaces/egressd/daemonsets/egressd";
 
@@ -46,12 +45,12 @@ impl Cluster {
 }
 
 impl DeployedPod {
-    /// As the API has it.
+    /// The object as the API returns it.
     pub fn object(&self) -> &Value {
         &self.object
     }
 
-    /// The node that it is meant for.
+    /// The node that its affinity names.
     pub fn node(&self) -> Option<&str> {
         let affinity = &self.object["spec"]["affinity"]["nodeAffinity"];
         let terms = &affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
@@ -77,7 +76,7 @@ impl DeployedPod {
         items(&self.container()["args"]).filter_map(Value::as_str)
     }
 
-    /// As the kubelet of its node fills it in.
+    /// The environment as the kubelet of the node fills it in.
     pub(super) fn environment(&self, node: &Node) -> Result<Vec<(String, String)>> {
         environment(self.container(), |field| match field {
             "spec.nodeName" => self.node().map(str::to_owned),
@@ -102,7 +101,7 @@ impl DeployedPod {
         items(&self.container()["volumeMounts"]).map(mounted).collect()
     }
 
-    /// The capabilities that it keeps of root's.
+    /// The capabilities that the container keeps.
     pub(super) fn capabilities(&self) -> Result<impl Iterator<Item = &str>> {
         let security = &self.container()["securityContext"];
         let narrow = security["runAsUser"] == 0

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::topology::Node;
 
-/// Our tables.
 const TABLES: [&str; 2] = ["ip kube_vip_v4", "ip6 kube_vip_v6"];
 /// The map that translates whole pods; the others are for Services with ports and networks.
 const PLAIN: &str = "egress_addrs";

@@ -38,14 +38,14 @@ use control_plane::{ADMIN_TOKEN, ControlPlane, ServerVersion};
 /// Nodes with pods, and the API server that knows them.
 #[derive(Debug)]
 pub struct Cluster {
-    /// Asks the API server as its administrator.
+    /// A client with the administrator's rights.
     pub api: Api,
     plane: ControlPlane,
-    /// Where packets are.
+    /// The network of the cluster.
     pub lab: Lab,
 }
 
-/// What a cluster is to be.
+/// Options of a cluster.
 #[derive(Clone, Copy, Debug)]
 pub struct Builder {
     lab: topology::Builder,
@@ -53,7 +53,6 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A second node.
     pub fn two_nodes(self) -> Self {
         Self { lab: self.lab.two_nodes(), ..self }
     }

@@ -8,13 +8,10 @@ use crate::addresses::{node_v4, node_v6, pod_v4_on, pod_v6_on};
 use crate::manifest::{Manifest, Yaml};
 use crate::topology;
 
-/// Where Services are.
 pub const SERVICES: &str = "/api/v1/namespaces/default/services";
 /// What nodes publish about themselves.
 pub const EGRESS_NODES: &str = "/apis/egressd.io/v1alpha1/egressnodes";
-/// Where pods are.
 pub const PODS: &str = "/api/v1/namespaces/default/pods";
-/// Where policies are.
 pub const POLICIES: &str = "/api/v1/namespaces/egressd/configmaps";
 /// Where the controller writes EndpointSlices.
 pub const SLICES: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
@@ -38,7 +35,7 @@ pub fn service(name: &str, annotations: &[(&str, &str)]) -> Value {
     })
 }
 
-/// The status that a load balancer gives a Service.
+/// The status of a Service with addresses from a load balancer.
 pub fn balanced(addresses: &[IpAddr]) -> Value {
     let ingress: Vec<Value> = addresses.iter().map(|address| json!({"ip": address})).collect();
     json!({"loadBalancer": {"ingress": ingress}})
@@ -68,7 +65,7 @@ pub fn served_egress_node(name: &str, addresses: &[IpAddr], held: &[IpAddr]) -> 
     })
 }
 
-/// A manifest as the API takes it.
+/// A manifest as JSON for the API.
 pub fn json_of(manifest: &dyn Manifest) -> Value {
     value(&manifest.yaml())
 }
@@ -93,7 +90,7 @@ pub(super) fn node(node: &topology::Node) -> Value {
     })
 }
 
-/// What the kubelet says of its node.
+/// A Node as the kubelet reports it.
 pub(super) fn ready_node(number: u8) -> Value {
     json!({
         "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
@@ -118,7 +115,7 @@ pub(super) fn pod(name: &str, app: &str, node: &str) -> Value {
     })
 }
 
-/// What the kubelet says of a pod that runs.
+/// The status of a running pod as the kubelet reports it.
 pub(super) fn running(addresses: &[IpAddr]) -> Value {
     let conditions = ["Ready", "ContainersReady", "Initialized", "PodScheduled"];
     json!({

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::Cluster;
 use super::kubectl::ROOT;
 
-/// How the kustomization calls the clone.
+/// The directory of the clone in the kustomization.
 pub const CLONE: &str = "egressd";
 
 /// A kustomization over `deploy/base`.

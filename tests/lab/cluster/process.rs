@@ -27,7 +27,6 @@ impl Process {
         Ok(Self { child, log })
     }
 
-    /// Fails when it has ended.
     pub(crate) fn expect_alive(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
@@ -41,7 +40,7 @@ impl Process {
         self.wait()
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until it ends by itself.
     pub(crate) fn wait(&mut self) -> Result<()> {
         self.child.wait().map(drop).context("cannot wait for a process")
     }

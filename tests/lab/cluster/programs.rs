@@ -34,7 +34,7 @@ pub fn kubectl_ready() -> Result<Readiness> {
     if Program::Kubectl.given("kubectl").is_some() { Ok(Readiness::Ready) } else { ready() }
 }
 
-/// `kubectl`, for what it does without a cluster.
+/// `kubectl`, for commands that need no cluster.
 pub fn kubectl() -> Command {
     let (path, subcommand) = Program::Kubectl.place();
     let mut command = Command::new(path);
@@ -49,7 +49,7 @@ pub(crate) enum Program {
     ControllerManager,
     Kubectl,
     Scheduler,
-    /// Ours alone: what no one else's binaries can do.
+    /// Only in our own binary: other binaries cannot do it.
     Certificates,
     Compact,
     Etcd,
@@ -81,7 +81,7 @@ impl Program {
         self.given(subcommand).map_or_else(|| (ours(), Some(subcommand)), |given| (given, None))
     }
 
-    /// Only what takes the same arguments from everybody.
+    /// Only programs that take the usual arguments.
     fn given(self, name: &str) -> Option<PathBuf> {
         match self {
             Self::ApiServer | Self::ControllerManager | Self::Kubectl => {
@@ -102,7 +102,7 @@ pub(crate) fn built(name: &str) -> PathBuf {
     target().join("apiserver").join(name)
 }
 
-/// Where everything is built.
+/// The target directory of cargo.
 pub(crate) fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from)

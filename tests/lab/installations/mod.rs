@@ -15,7 +15,7 @@ pub enum Installation {
     KubeadmCalico,
     /// kubeadm and flannel, both families.
     KubeadmFlannel,
-    /// k3s with networks of its own choice.
+    /// k3s with non-default networks.
     K3s,
     /// RKE2 and Cilium, whose pods are not in Nodes' podCIDRs.
     Rke2Cilium,
@@ -25,17 +25,16 @@ pub enum Installation {
     VpcCni,
 }
 
-/// Who knows where pods are.
+/// Where the pod networks are known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Knowledge {
-    /// An object says so.
+    /// An object of the cluster names them.
     FromObjects,
-    /// Nothing does, so it has to be set.
+    /// No object names them, so a setting is needed.
     Unknown,
 }
 
 impl Installation {
-    /// All of them.
     pub const ALL: [Self; 6] =
         [Self::KubeadmCalico, Self::KubeadmFlannel, Self::K3s, Self::Rke2Cilium, Self::Talos, Self::VpcCni];
 
@@ -94,7 +93,6 @@ impl Installation {
         Ok(())
     }
 
-    /// Whether an object says where its pods are.
     pub fn knowledge(self) -> Knowledge {
         match self {
             Self::KubeadmCalico | Self::KubeadmFlannel | Self::K3s | Self::Rke2Cilium | Self::Talos => {

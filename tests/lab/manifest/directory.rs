@@ -37,7 +37,6 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Where it is.
     pub fn path(&self) -> PathBuf {
         self.root.path().join("manifests")
     }
@@ -47,7 +46,6 @@ impl Directory {
         self.root.path().join("egressd.sock")
     }
 
-    /// Where a manifest is kept.
     pub fn path_of(&self, manifest: &dyn Manifest) -> PathBuf {
         self.path().join(manifest.file_name())
     }

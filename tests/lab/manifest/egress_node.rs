@@ -4,12 +4,11 @@ use std::net::IpAddr;
 
 use super::{Manifest, Yaml};
 
-/// That the node of this name has these addresses.
+/// An EgressNode of this name with these addresses.
 pub fn egress_node(name: &str, addresses: impl IntoIterator<Item = IpAddr>) -> EgressNode {
     EgressNode { name: name.to_owned(), addresses: addresses.into_iter().collect() }
 }
 
-/// See [`egress_node`].
 #[derive(Clone, Debug)]
 pub struct EgressNode {
     name: String,

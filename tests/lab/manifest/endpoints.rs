@@ -17,7 +17,6 @@ pub fn endpoints(service: &str, addresses: impl IntoIterator<Item = IpAddr>) -> 
     }
 }
 
-/// See [`endpoints`].
 #[derive(Clone, Debug)]
 pub struct EndpointSlice {
     service: String,
@@ -28,12 +27,10 @@ pub struct EndpointSlice {
 }
 
 impl EndpointSlice {
-    /// In this namespace.
     pub fn namespace(self, namespace: &str) -> Self {
         Self { namespace: namespace.to_owned(), ..self }
     }
 
-    /// On this node.
     pub fn on_node(self, node: &str) -> Self {
         Self { node: node.to_owned(), ..self }
     }

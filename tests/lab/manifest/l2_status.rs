@@ -7,7 +7,6 @@ pub fn l2_status(service: &str, node: &str) -> L2Status {
     L2Status { service: service.to_owned(), node: node.to_owned(), number: 0 }
 }
 
-/// See [`l2_status`].
 #[derive(Clone, Debug)]
 pub struct L2Status {
     service: String,

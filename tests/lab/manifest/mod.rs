@@ -20,11 +20,9 @@ pub use policy::{Policy, policy};
 pub use service::{Service, service};
 pub use yaml::Yaml;
 
-/// An object that can be written down.
 pub trait Manifest {
     /// The file that tests keep it in: one object, one file.
     fn file_name(&self) -> String;
 
-    /// The object.
     fn yaml(&self) -> Yaml;
 }

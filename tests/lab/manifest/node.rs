@@ -17,7 +17,7 @@ pub fn node() -> Node {
     }
 }
 
-/// The second node, with what it really has.
+/// The second node, with its real networks and addresses.
 pub fn second_node() -> Node {
     Node {
         name: SECOND_NODE_NAME.to_owned(),
@@ -26,7 +26,6 @@ pub fn second_node() -> Node {
     }
 }
 
-/// See [`node`].
 #[derive(Clone, Debug)]
 pub struct Node {
     name: String,
@@ -35,17 +34,14 @@ pub struct Node {
 }
 
 impl Node {
-    /// Under this name.
     pub fn name(self, name: &str) -> Self {
         Self { name: name.to_owned(), ..self }
     }
 
-    /// With these pod networks.
     pub fn pod_networks(self, networks: &[&str]) -> Self {
         Self { pod_networks: networks.iter().map(|&network| network.to_owned()).collect(), ..self }
     }
 
-    /// With these addresses.
     pub fn addresses(self, addresses: &[IpAddr]) -> Self {
         Self { addresses: addresses.to_vec(), ..self }
     }
@@ -76,7 +72,6 @@ pub fn service_networks() -> ServiceNetworks {
     ServiceNetworks { networks: [SERVICE_NETWORK_V4, SERVICE_NETWORK_V6].map(str::to_owned).to_vec() }
 }
 
-/// See [`service_networks`].
 #[derive(Clone, Debug)]
 pub struct ServiceNetworks {
     networks: Vec<String>,

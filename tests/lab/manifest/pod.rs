@@ -10,7 +10,6 @@ pub fn pod(namespace: &str, name: &str, addresses: impl IntoIterator<Item = IpAd
     PodObject { namespace: namespace.to_owned(), name: name.to_owned(), addresses: addresses.into_iter().collect() }
 }
 
-/// See [`pod`].
 #[derive(Clone, Debug)]
 pub struct PodObject {
     namespace: String,

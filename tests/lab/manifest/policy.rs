@@ -7,7 +7,6 @@ pub fn policy(name: &str) -> Policy {
     Policy { name: name.to_owned(), annotations: Vec::new(), settings: None, binary: Vec::new() }
 }
 
-/// See [`policy`].
 #[derive(Clone, Debug)]
 pub struct Policy {
     name: String,
@@ -17,17 +16,16 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// With a component, or what pretends to be one.
+    /// With a component; the bytes need not be valid.
     pub fn wasm(self, bytes: &[u8]) -> Self {
         self.binary("policy.wasm", bytes)
     }
 
-    /// With a compressed one.
+    /// With a compressed component.
     pub fn gzip(self, bytes: &[u8]) -> Self {
         self.binary("policy.wasm.gz", bytes)
     }
 
-    /// With settings, as JSON text.
     pub fn settings(self, settings: &str) -> Self {
         Self { settings: Some(settings.to_owned()), ..self }
     }
@@ -68,7 +66,7 @@ impl Manifest for Policy {
     }
 }
 
-/// As RFC 4648 has it, with padding.
+/// RFC 4648, with padding.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);

@@ -18,7 +18,6 @@ pub fn service(name: &str) -> Service {
     }
 }
 
-/// See [`service`].
 #[derive(Clone, Debug)]
 pub struct Service {
     name: String,
@@ -37,7 +36,6 @@ impl Service {
         Self { kind: kind.to_owned(), ..self }
     }
 
-    /// In this namespace.
     pub fn namespace(self, namespace: &str) -> Self {
         Self { namespace: namespace.to_owned(), ..self }
     }
@@ -52,7 +50,6 @@ impl Service {
         Self { created: Some(time.to_owned()), ..self }
     }
 
-    /// With a label.
     pub fn label(mut self, name: &str, value: &str) -> Self {
         self.labels.push((name.to_owned(), value.to_owned()));
         self
@@ -69,7 +66,7 @@ impl Service {
         self
     }
 
-    /// Its pods are to leave with its IPv4 address.
+    /// Requests egress with its IPv4 address.
     pub fn egress(self) -> Self {
         self.annotation("egress", "true")
     }

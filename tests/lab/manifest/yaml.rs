@@ -2,14 +2,11 @@
 
 use std::fmt;
 
-/// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Yaml {
     /// A string; quoted when it would be read as something else.
     Text(String),
-    /// A number.
     Number(i64),
-    /// A list.
     List(Vec<Self>),
     /// A mapping, in order.
     Map(Vec<(String, Self)>),

@@ -9,7 +9,7 @@ use super::link::{Link, Mac};
 
 /// Ethernet, IPv4, and the lengths of both addresses.
 const ARP_KINDS: [u8; 6] = [0, 1, 8, 0, 6, 4];
-/// Of an ARP message.
+/// Bytes of an ARP message.
 const ARP_LENGTH: usize = 28;
 const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
@@ -19,7 +19,7 @@ const SOURCE_LINK_ADDRESS: u8 = 1;
 const TARGET_LINK_ADDRESS: [u8; 2] = [2, 1];
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
-/// What an ARP message does.
+/// The operation of an ARP message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Request = 1,
@@ -31,7 +31,7 @@ pub(super) enum Operation {
 pub(super) enum AdvertisementReason {
     /// It answers a question; what the asker knows already stays.
     Solicited = 0x40,
-    /// It answers no question; it replaces what neighbours know.
+    /// Not an answer; it replaces what neighbours have cached.
     Unsolicited = 0x20,
 }
 

@@ -33,7 +33,7 @@ const TUNNEL_V4: Tunnel = Tunnel { device: "vxlan.calico", number: 4096, port: 4
 const TUNNEL_V6: Tunnel = Tunnel { device: "vxlan-v6.calico", number: 4096, port: 4789 };
 /// Addresses in a node's block.
 const BLOCK: u8 = 64;
-/// Answered for by the node on each pod's interface.
+/// The gateway that the node answers for on each pod's interface.
 const WAY_OUT: &str = "169.254.1.1";
 
 /// Calico on every node of a lab.

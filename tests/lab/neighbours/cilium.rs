@@ -22,7 +22,6 @@ pub struct CiliumLease {
 }
 
 impl CiliumLease {
-    /// For a Service.
     pub fn of(service: &str) -> Self {
         Self { name: format!("cilium-l2announce-default-{service}"), seconds: 15 }
     }

@@ -20,7 +20,6 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    /// Where its objects are.
     pub(super) fn collection(&self) -> String {
         let Self { group, version, plural, namespace, .. } = self;
         let namespace = namespace.map(|name| format!("namespaces/{name}/")).unwrap_or_default();

@@ -17,7 +17,7 @@ use crate::topology::{Lab, Node};
 const TUNNEL_V4: Tunnel = Tunnel { device: "flannel.1", number: 1, port: 8472 };
 const TUNNEL_V6: Tunnel = Tunnel { device: "flannel-v6.1", number: 1, port: 8472 };
 
-/// Which of its traffic managers flannel uses (`EnableNFTables`).
+/// flannel's traffic manager (`EnableNFTables`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Firewall {
     /// `iptables-nft`: chains in the tables `nat` and `filter` that it shares with others.
@@ -27,7 +27,6 @@ pub enum Firewall {
 }
 
 impl Firewall {
-    /// Both of them.
     pub const ALL: [Self; 2] = [Self::Iptables, Self::Nftables];
 }
 
@@ -72,7 +71,7 @@ impl Flannel {
     }
 }
 
-/// What rules of the two families differ in.
+/// The differences between the rules of the two families.
 #[derive(Clone, Copy)]
 enum Family {
     V4,

@@ -22,7 +22,7 @@ use crate::wait::{DEADLINE, wait_until};
 
 /// `vip_interface`.
 const INTERFACE: &str = "up0";
-/// As whom client-go's user agent makes it known.
+/// The field manager, from client-go's user agent.
 const MANAGER: &str = "kube-vip";
 const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
 /// `vip_leaseduration`.
@@ -144,7 +144,7 @@ impl KubeVip {
         })
     }
 
-    /// Reads and writes again when another writer was faster.
+    /// Reads and writes again after a conflict with another writer.
     fn insist(write: impl Fn() -> Result<Value>) -> Result<()> {
         wait_until("kube-vip has written the Service", DEADLINE, || match write() {
             Ok(_) => Ok(true),

@@ -33,7 +33,6 @@ struct LinkAddress {
     address: [u8; 8],
 }
 
-/// An interface in a namespace.
 #[derive(Debug)]
 pub(super) struct Link {
     namespace: Namespace,

@@ -117,7 +117,7 @@ impl Drop for Speaker {
     }
 }
 
-/// What the speaker's thread has.
+/// The state of the speaker's thread.
 struct SpeakerThread {
     link: Link,
     arp: Socket,

@@ -10,23 +10,23 @@ use anyhow::{Context, Result};
 use crate::namespace::Namespace;
 use crate::topology::{Node, host_network};
 
-/// What is the same on all nodes.
+/// The settings common to all nodes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tunnel {
     pub(super) device: &'static str,
     /// VXLAN's network identifier.
     pub(super) number: u32,
-    /// UDP.
+    /// The UDP port.
     pub(super) port: u16,
 }
 
-/// What is a node's own.
+/// The settings of one node.
 #[derive(Clone, Debug)]
 pub(super) struct TunnelEnd<'lab> {
     pub(super) node: &'lab Node,
     /// The node's address on the network below.
     pub(super) underlay: IpAddr,
-    /// On the device, alone in its network.
+    /// The address of the tunnel device, a network of its own.
     pub(super) address: IpAddr,
     /// The node's pods.
     pub(super) pods: String,

@@ -37,10 +37,10 @@ pub fn egressd_of(program: &Path) -> Egressd {
     }
 }
 
-/// What egressd's image is.
+/// The source of egressd's image.
 #[derive(Clone, Debug)]
 pub enum Egressd {
-    /// An archive that is there.
+    /// An existing archive.
     Archive(PathBuf),
     /// An archive to be made of this binary.
     Program(PathBuf),
@@ -104,7 +104,7 @@ fn image(root: &Path, name: &str, config: &Value) -> Result<PathBuf> {
     Ok(archive)
 }
 
-/// As registries call it.
+/// The architecture's name in registries.
 fn architecture() -> &'static str {
     match env::consts::ARCH {
         "x86_64" => "amd64",

@@ -27,7 +27,7 @@ const SCRIPT: &str = include_str!("machine.sh");
 pub(super) struct Machine {
     namespace: Namespace,
     holder: Process,
-    /// The first process, as the world outside counts.
+    /// The pid of the first process in the outer namespace.
     first: Pid,
     mounts: File,
     name: File,
@@ -119,7 +119,7 @@ impl Drop for Machine {
     }
 }
 
-/// The number that the script prints last.
+/// The pid that the script prints last.
 fn first_process(holder: &Process) -> Option<Pid> {
     holder.log_tail().lines().last()?.parse().ok().and_then(Pid::from_raw)
 }

@@ -59,12 +59,12 @@ use plane::NodeControlPlane;
 /// Two real nodes and what they belong to. Dropping it leaves nothing.
 #[derive(Debug)]
 pub struct Cluster {
-    /// Asks the API server as its administrator.
+    /// A client with the administrator's rights.
     pub api: Api,
     // In this order they are dropped: control groups are empty when the nodes are gone.
     nodes: Vec<Node>,
     plane: NodeControlPlane,
-    /// The world outside.
+    /// The hosts outside the cluster.
     pub outside: Outside,
     egressd: PathBuf,
     _cgroups: Cgroups,
@@ -96,7 +96,6 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Both.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
@@ -117,7 +116,6 @@ impl Cluster {
         &mut self.nodes[usize::from(number) - 1]
     }
 
-    /// The archive of egressd's image.
     pub fn image(&self) -> &Path {
         &self.egressd
     }

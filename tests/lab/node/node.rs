@@ -19,7 +19,7 @@ use crate::wait::wait_until;
 
 const AUTHORITY: &str = "/run/lab/ca.crt";
 
-/// A real node.
+/// A node with a real kubelet and container runtime.
 #[derive(Debug)]
 pub struct Node {
     number: u8,
@@ -179,7 +179,6 @@ impl Node {
         self.machine.outside_path(path)
     }
 
-    /// The ends of the logs of its servers.
     pub fn log_tail(&self) -> String {
         let servers = [("kubelet", &self.kubelet), ("proxy", &self.proxy), ("containerd", &self.containerd)];
         let logs = servers.iter().filter_map(|(name, process)| Some((name, process.as_ref()?.log_tail())));
@@ -195,7 +194,6 @@ impl Node {
     }
 }
 
-/// The name of node number `number`.
 pub(super) fn name(number: u8) -> &'static str {
     if number == 1 { NODE_NAME } else { SECOND_NODE_NAME }
 }

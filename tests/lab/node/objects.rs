@@ -4,17 +4,17 @@ use serde_json::{Value, json};
 
 use super::image::PROBE;
 
-/// Where a Service is served.
+/// The external traffic policy of a Service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// By any node.
+    /// Every node serves it.
     Cluster,
-    /// By a node that has one of its pods.
+    /// Nodes with one of its pods serve it.
     Local,
 }
 
 impl Policy {
-    /// As Services have it.
+    /// The value in a Service's spec.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cluster => "Cluster",
@@ -45,18 +45,17 @@ impl App {
         Self { namespace: namespace.to_owned(), name: name.to_owned(), replicas: 1, pod }
     }
 
-    /// So many pods.
     pub fn replicas(self, replicas: u32) -> Self {
         Self { replicas, ..self }
     }
 
-    /// All on this node.
+    /// All pods on this node.
     pub fn on(mut self, node: &str) -> Self {
         self.pod["nodeSelector"] = json!({"kubernetes.io/hostname": node});
         self
     }
 
-    /// On the node's own network.
+    /// On the host network.
     pub fn on_host_network(mut self) -> Self {
         self.pod["hostNetwork"] = json!(true);
         self
@@ -68,7 +67,7 @@ impl App {
         self
     }
 
-    /// As the API server takes it.
+    /// The object for the API server.
     pub fn object(&self) -> Value {
         let labels = json!({"app": self.name});
         json!({

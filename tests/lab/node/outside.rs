@@ -14,10 +14,9 @@ use anyhow::{Context, Result};
 use crate::addresses::PORT;
 use crate::namespace::Namespace;
 
-/// How long an answer may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a caller was doing.
+/// The kind of traffic that a caller sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// A new connection each time.
@@ -31,17 +30,15 @@ pub enum Role {
 /// A call, a line or a datagram that has arrived at the outside host.
 #[derive(Clone, Debug)]
 pub struct Arrival {
-    /// When.
     pub at: Instant,
     /// The source address that was seen.
     pub source: IpAddr,
-    /// What the caller was doing.
     pub role: Role,
     /// The caller's host name: that of its pod, or of its node.
     pub name: String,
-    /// How many it had tried before.
+    /// The number of earlier attempts of the caller.
     pub count: u32,
-    /// For how long the caller had existed.
+    /// The age of the caller's process.
     pub age: Duration,
 }
 
@@ -50,11 +47,11 @@ pub struct Arrival {
 pub struct Answer {
     /// The source address that was seen.
     pub source: IpAddr,
-    /// Who answered.
+    /// The name of the host that answered.
     pub name: String,
 }
 
-/// The world outside.
+/// The hosts outside the cluster.
 #[derive(Debug)]
 pub struct Outside {
     pub(super) namespace: Namespace,
@@ -62,7 +59,7 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// Begins to answer; it ends with the process.
+    /// Starts to answer, until the process ends.
     pub(super) fn new(namespace: Namespace) -> Result<Self> {
         let any = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), PORT);
         let (listener, socket) =
@@ -79,12 +76,12 @@ impl Outside {
         Ok(Self { namespace, arrivals })
     }
 
-    /// How many have arrived: a moment, for [`Self::since`].
+    /// The number of arrivals so far, for [`Self::since`].
     pub fn mark(&self) -> usize {
         locked(&self.arrivals).len()
     }
 
-    /// All that has arrived since a mark, in order.
+    /// The arrivals since a mark, in order.
     pub fn since(&self, mark: usize) -> Vec<Arrival> {
         locked(&self.arrivals).get(mark..).unwrap_or_default().to_vec()
     }

@@ -18,7 +18,7 @@ use crate::cluster::programs::Program;
 use crate::namespace::{Namespace, output_of};
 use crate::wait::wait_until;
 
-/// The bearer is kube-proxy.
+/// kube-proxy's token.
 pub(super) const PROXY_TOKEN: &str = "proxy-token";
 /// The API server's ClusterIP, which is how pods find it.
 const KUBERNETES: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 96, 0, 1));
@@ -34,7 +34,7 @@ pub(super) struct NodeControlPlane {
 }
 
 impl NodeControlPlane {
-    /// Starts it; it answers when this returns.
+    /// Starts it and waits until it answers.
     pub(super) fn start(namespace: &Namespace) -> Result<(Self, Api)> {
         leftovers::in_directory(&env::temp_dir()).iter().for_each(|left| drop(fs::remove_dir_all(left)));
         let directory = TempDir::with_prefix(format!("{}{}-", leftovers::PREFIX, process::id()))?;
@@ -58,13 +58,12 @@ impl NodeControlPlane {
         Ok((Self { _scheduler: scheduler, _manager: manager, _server: server, _etcd: etcd, directory }, api))
     }
 
-    /// Where its logs are, and those of the nodes.
+    /// The directory of its logs and those of the nodes.
     pub(super) fn directory(&self) -> &Path {
         self.directory.path()
     }
 }
 
-/// The token of a kubelet.
 pub(super) fn kubelet_token(node: &str) -> String {
     format!("token-of-{node}")
 }
@@ -73,7 +72,7 @@ fn admin(root: &Path) -> Value {
     kubeconfig(PORT, &root.join("ca.crt"), ADMIN_TOKEN)
 }
 
-/// Who may come: token, user, number, groups.
+/// The known tokens: token, user, number, groups.
 fn tokens() -> String {
     let mut lines = format!("{ADMIN_TOKEN},admin,1,\"system:masters\"\n{PROXY_TOKEN},system:kube-proxy,2\n");
     for node in [NODE_NAME, SECOND_NODE_NAME] {

@@ -9,14 +9,12 @@ use super::Cluster;
 use crate::cluster::control_plane::START_TIMEOUT;
 use crate::wait::wait_until;
 
-/// A pod that runs.
+/// A running pod.
 #[derive(Clone, Debug)]
 pub struct Pod {
-    /// Its name, which is its host name.
+    /// Also its host name.
     pub name: String,
-    /// Where it runs.
     pub node: String,
-    /// Its IPv4 address.
     pub v4: IpAddr,
 }
 

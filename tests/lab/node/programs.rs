@@ -14,14 +14,14 @@ use crate::privilege::Readiness;
 
 /// Set by `make test-node`: whoever asks for these tests wants them to run.
 const MUST_RUN: &str = "EGRESSD_NODE_TESTS_MUST_RUN";
-/// Where distributions put CNI plugins.
+/// Directories of CNI plugins in distributions.
 const PLUGIN_DIRECTORIES: [&str; 3] = ["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"];
 /// The plugins that nodes of the lab are configured with, and `loopback`, which containerd takes by itself.
 const PLUGINS: [&str; 5] = ["bridge", "ptp", "host-local", "portmap", "loopback"];
-/// The user namespace in which every user is itself.
+/// The identity mapping of all users.
 const EVERY_USER: [&str; 3] = ["0", "0", "4294967295"];
 
-/// Kubernetes, all of it, as `make apiserver` builds it.
+/// Kubernetes' programs, as `make apiserver` builds them.
 pub(super) fn kubernetes() -> PathBuf {
     built("apiserver")
 }
@@ -71,7 +71,6 @@ pub fn versions() -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// The directory of the plugins.
 pub(super) fn plugin_directory() -> Result<&'static Path> {
     let mut directories = PLUGIN_DIRECTORIES.iter().map(Path::new);
     directories

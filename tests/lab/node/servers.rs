@@ -7,26 +7,22 @@ use std::process::Command;
 use super::machine::Machine;
 use crate::addresses::{POD_NETWORK_V4, POD_NETWORK_V6};
 
-/// Kubernetes' programs, as the machine has them.
+/// Path of Kubernetes' programs on the machine.
 const KUBERNETES: &str = "/run/lab/kubernetes";
 
-/// A server of the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NodeServer {
-    /// The container runtime.
     Containerd,
-    /// The agent of the API server.
     Kubelet,
-    /// What forwards to Services.
+    /// kube-proxy.
     Proxy,
 }
 
-/// How kube-proxy forwards.
+/// The mode of kube-proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyMode {
-    /// With nftables.
     Nftables,
-    /// With iptables, or what stands in for it.
+    /// iptables, or iptables-nft.
     Iptables,
 }
 

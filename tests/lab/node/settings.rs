@@ -6,9 +6,9 @@ use super::image::PROBE;
 use super::programs::plugin_directory;
 use crate::addresses::{node_v4, pod_v4_on, pod_v6_on};
 
-/// Where containerd looks for the network of pods.
+/// containerd's directory of CNI configurations.
 pub(super) const NETWORKS: &str = "/run/cni/net.d";
-/// Where containerd answers.
+/// containerd's socket.
 pub(super) const CONTAINERD: &str = "/run/containerd/containerd.sock";
 
 /// For containerd 1.6 and newer. Its optional plugin would make a directory in `/opt`; AppArmor's profile would be the

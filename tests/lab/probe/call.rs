@@ -31,7 +31,7 @@ pub(crate) fn call(
     judge(token, answer, record)
 }
 
-/// A TCP connection that is kept.
+/// A TCP connection that stays open.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,

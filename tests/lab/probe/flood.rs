@@ -17,7 +17,6 @@ use crate::topology::{Lab, Pod};
 const PORTS: [u16; 4] = [9001, 9002, 9003, 9004];
 /// The first source port; below are those on which pods answer.
 const FIRST_SOURCE_PORT: u16 = 10_000;
-/// How many source ports there are.
 const SOURCE_PORTS: u32 = 50_000;
 /// Most datagrams of one flood: each its own connection, so that no old entry of conntrack is met.
 pub const MAX_DATAGRAMS: u32 = SOURCE_PORTS * PORTS.len() as u32;

@@ -21,10 +21,9 @@ pub(crate) use service::Service;
 
 use crate::addresses::PORT;
 
-/// How to call.
+/// The protocol of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// A connection.
     Tcp,
     /// One datagram.
     Udp,
@@ -33,7 +32,6 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Icmp];
 }
 

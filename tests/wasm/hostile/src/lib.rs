@@ -12,7 +12,6 @@ use egressd_policy_sdk::export;
 
 use misbehave::{diagnostic, endless, exhaust_memory, reported};
 
-/// The policy.
 #[derive(Debug)]
 pub struct Hostile;
 
@@ -45,7 +44,7 @@ impl Guest for Hostile {
 #[cfg(target_family = "wasm")]
 egressd_policy_sdk::bindings::export!(Hostile with_types_in egressd_policy_sdk::bindings);
 
-/// What `{"do": "..."}` says, without a parser.
+/// The value of `do` in the settings, without a parser.
 fn wish(settings: &str) -> Option<&str> {
     settings.split_once("\"do\": \"")?.1.split('"').next()
 }
@@ -83,7 +82,7 @@ fn description() -> Description {
     }
 }
 
-/// Other pods, for the Service's own address.
+/// Pods of others, with the Service's own address.
 fn foreign_source(subject: &Subject) -> Outcome {
     let sources = (1..=3).map(|last| IpAddress::Ipv4((10, 0, 0, last))).collect();
     let address = subject.addresses.first().copied().unwrap_or(IpAddress::Ipv4((11, 0, 0, 2)));
@@ -150,7 +149,7 @@ fn addresses(count: u32) -> Vec<IpAddress> {
     (0..count).map(address).collect()
 }
 
-/// Which nodes it asks for, with one thing wrong.
+/// A selector of gateways with one error.
 fn gateways(name: &str) -> Option<LabelSelector> {
     let (key, operator, values) = match name {
         "gateway-values" => ("team", LabelOperator::Exists, vec!["web".to_owned()]),

@@ -10,7 +10,7 @@ pub(crate) fn reported(behaviour: &str, subject: &Subject) -> Option<Vec<Diagnos
     resources(behaviour).or_else(|| invalid(behaviour, subject))
 }
 
-/// More of the node than a call may have.
+/// Use more resources than a call may have.
 fn resources(behaviour: &str) -> Option<Vec<Diagnostic>> {
     Some(match behaviour {
         "loop" => endless(),
@@ -30,7 +30,7 @@ fn resources(behaviour: &str) -> Option<Vec<Diagnostic>> {
     })
 }
 
-/// What no host should hand on.
+/// Answers that a host has to refuse.
 fn invalid(behaviour: &str, subject: &Subject) -> Option<Vec<Diagnostic>> {
     let annotation = subject.annotations.first().map(|(name, _)| name.clone()).unwrap_or_default();
     let span = |annotation: &str, offset, length| {
@@ -56,7 +56,6 @@ fn invalid(behaviour: &str, subject: &Subject) -> Option<Vec<Diagnostic>> {
     })
 }
 
-/// The same diagnostic many times.
 fn repeated(diagnostics: Vec<Diagnostic>, times: usize) -> Vec<Diagnostic> {
     diagnostics.into_iter().cycle().take(times).collect()
 }
@@ -123,7 +122,7 @@ fn aliased() -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// Everything that it sees.
+/// The names of all annotations and labels that it was shown.
 fn echo(subject: &Subject) -> String {
     let names = |pairs: &[(String, String)]| pairs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ");
     format!("annotations: {}; labels: {}", names(&subject.annotations), names(&subject.labels))

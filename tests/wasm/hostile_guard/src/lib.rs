@@ -11,7 +11,6 @@ use egressd_policy_sdk::export;
 
 use misbehave::{diagnostic, reported};
 
-/// The validator.
 #[derive(Debug)]
 pub struct HostileGuard;
 
