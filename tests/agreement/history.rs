@@ -1,4 +1,4 @@
-//! A node that lives through one random plan after the other.
+//! A node on which random plans follow each other.
 
 use anyhow::{Context, Result, anyhow, ensure};
 use egressd::kernel::nft::Netlink;

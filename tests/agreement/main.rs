@@ -1,8 +1,8 @@
-//! The tracer of the core and the kernel agree: whom `egressd_core::testkit::trace` expects to be seen is whom the
-//! receiver of a real packet sees.
+//! The tracer of the core and the kernel agree: the source that `egressd_core::testkit::trace` expects is the one that
+//! the receiver of a real packet sees.
 //!
-//! Random plans follow each other in the same living tables, so their changes are tried too (P3). The laws of the
-//! core (`host/core/tests/laws.rs`) hold the tracer against the promises; this holds it against nf_tables.
+//! Random plans follow each other in the same tables, so changes are tested too (P3). The laws of the
+//! core (`host/core/tests/laws.rs`) compare the tracer with the guarantees; this test compares it with nf_tables.
 //! `EGRESSD_SEED` repeats a run.
 #![expect(clippy::expect_used, reason = "a universe that cannot be built is a failed test")]
 #![expect(clippy::disallowed_methods, reason = "the time is the seed of a run")]

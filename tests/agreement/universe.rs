@@ -1,4 +1,4 @@
-//! The universe of plans and packets that the lab can carry.
+//! The plans and packets that the lab can represent.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
-//! The examples of `--help` are run, but for those that need a running egressd, its privileges or a compiler: what those are
-//! is tested where they are used.
+//! Runs the examples of `--help`, except those that need a running egressd, its privileges or a compiler: other tests
+//! cover these.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

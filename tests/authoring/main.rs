@@ -1,5 +1,5 @@
-//! The tools of those who write policies, through the binary: what they make, what they print, and what they say to
-//! input that is wrong.
+//! The tools for authors of policies, through the binary: results, output, and errors for
+//! invalid input.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! `policy pack`: what it prints is what a node reads.
+//! `policy pack`: a node reads its output.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Whoever reads may stop (`egressd plan | head -1`): nothing is printed about it, and the exit code is what it would have
-//! been. Every command is asked.
+//! The reader of a pipe may stop early (`egressd plan | head -1`): nothing is printed about it, and the exit code is
+//! the same. Every command is tested.
 
 use std::io::Write;
 use std::os::unix::net::UnixListener;

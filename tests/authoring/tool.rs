@@ -5,10 +5,10 @@ use std::process::{Command, Output};
 use std::sync::LazyLock;
 use std::{env, fs};
 
-/// Where cargo keeps what it compiles on the way to a result. What policies depend on is the same for each of them and for
-/// this tree's, and is compiled once, as the tests that compile the latter do it. Cargo calls a module there after its package
-/// alone: where two packages have one name, as this policy and that of `docs/write-a-policy.md`, each is made anew before it
-/// is built.
+/// Where cargo keeps what it compiles on the way to a result. What policies depend on is the same for each of them and
+/// for this tree's, and is compiled once, as the tests that compile the latter do it. Cargo calls a module there after
+/// its package alone: where two packages have one name, as this policy and that of `docs/write-a-policy.md`, each is
+/// made anew before it is built.
 const INTERMEDIATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/guests");
 
 /// A policy from the template.

@@ -1,5 +1,5 @@
-//! The policies of this tree under `policy test`: their cases, which are run natively beside their code, come out of
-//! their components alike.
+//! The policies of this tree under `policy test`: their cases, which also run natively beside their code, give
+//! the same results with their components.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What Services ask for, with a stand-in for the policies that costs nothing.
+//! Requests of Services, with a substitute for the policies that costs nothing.
 
 use std::net::Ipv4Addr;
 

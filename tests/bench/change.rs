@@ -99,7 +99,8 @@ fn costs(mut world: World, count: u32) -> BTreeMap<Change, Vec<Cost>> {
     costs
 }
 
-/// Makes the change in the snapshot. Addresses are those of even Services, endpoints of odd ones, and none is changed twice.
+/// Makes the change in the snapshot. Addresses are those of even Services, endpoints of odd ones, and none is changed
+/// twice.
 fn prepare(change: Change, world: &mut World, (count, turn): (u32, u32)) -> Key {
     let even = turn * STRIDE % (count / 2) * 2;
     match change {

@@ -1,4 +1,4 @@
-//! How much of a processor something takes. What else the machine does costs the clock on the wall, and hardly this one.
+//! Processor time. Other load on the machine affects wall-clock time, and hardly this.
 
 use std::mem::zeroed;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! egressd in a cluster with many Services and a real API server, beside what the API server and a client that does
-//! nothing else take for the same.
+//! egressd in a cluster with many Services and a real API server, compared with the time of the API server and a client
+//! that does nothing else.
 
 mod bare;
 mod changes;

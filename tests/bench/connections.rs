@@ -1,4 +1,4 @@
-//! What a new connection costs, with our layout and with one base chain for each Service (kube-vip's, which ends
+//! The cost of a new connection, with our layout and with one base chain for each Service (kube-vip's, which ends
 //! at 1,024: the kernel's `MAX_HOOK_COUNT`).
 
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! `make bench`: what egressd costs, as ratios in one run on one machine. Never a test: nothing here passes or
+//! `make bench`: the cost of egressd, as ratios in one run on one machine. Not a test: nothing here passes or
 //! fails. Everything happens in network namespaces of its own.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints, and stops")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]

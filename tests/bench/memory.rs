@@ -1,4 +1,4 @@
-//! What the daemon holds in memory, with many Services, and after many changes.
+//! The daemon's memory with many Services, and after many changes.
 
 use std::fs;
 use std::net::Ipv4Addr;

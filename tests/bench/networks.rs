@@ -1,5 +1,5 @@
-//! Services with networks: one of many changes, all come at once, new connections of their pods, and the most that the
-//! limits let one change cost.
+//! Services with networks: one of many changes, a cold start, new connections of their pods, and the highest cost of
+//! one change within the limits.
 
 mod changes;
 mod execution;

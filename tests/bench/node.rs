@@ -1,5 +1,5 @@
-//! A Node comes or goes that hosts no pod of any Service: on every node of the cluster at once, and often where nodes are
-//! started by need.
+//! A Node without pods of Services is added or removed: every node of the cluster handles it, and often where nodes
+//! are autoscaled.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Policies: what a chain costs, loading one, having one, and how soon misbehaviour ends.
+//! Policies: the cost of a chain, of loading and keeping one, and the time until misbehaviour is stopped.
 
 use std::fs;
 use std::path::{Path, PathBuf};

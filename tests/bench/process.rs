@@ -1,4 +1,4 @@
-//! What `/proc` has about a process, and about the machine.
+//! Figures of a process and of the machine from `/proc`.
 
 use std::fs;
 use std::time::Duration;
@@ -21,8 +21,8 @@ pub(crate) fn processor_time(process: u32) -> Duration {
     [11, 12].iter().map(|&field| CPU_TICK * fields[field].parse::<u32>().unwrap()).sum()
 }
 
-/// How many threads ran or waited for a processor, in the last minute, five and fifteen. Figures of a loaded machine are to
-/// say so.
+/// How many threads ran or waited for a processor, in the last minute, five and fifteen. Figures of a loaded machine
+/// are to say so.
 pub(crate) fn load_average() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap();
     text.split_whitespace().take(3).collect::<Vec<_>>().join(", ")

@@ -1,4 +1,4 @@
-//! What nodes publish about themselves, in a cluster of thousands: a start reads all of it, and each change comes to every node.
+//! EgressNodes in a cluster of thousands of nodes: a start reads all of them, and every node receives each change.
 
 use std::net::IpAddr;
 use std::sync::Arc;

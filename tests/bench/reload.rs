@@ -1,4 +1,4 @@
-//! Going over to other policies: every Service is asked about again, by the thread that asks and the second one beside it.
+//! A reload of policies: every Service is evaluated again, by the evaluator's two threads.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Many Services, evaluated by a stand-in that costs nothing, so that the rest can be measured alone.
+//! Many Services, evaluated by a substitute that costs nothing, so that the rest can be measured alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};

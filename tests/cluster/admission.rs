@@ -1,4 +1,4 @@
-//! What the bearer of a node's token may change while `deploy/components/admission` is in force. RBAC allows the account
+//! The changes that a node's token permits while `deploy/components/admission` is in force. RBAC allows the account
 //! everything here, so that every refusal is one of the admission policies.
 
 mod events;
@@ -81,7 +81,8 @@ pub(crate) fn the_policies_are_there_and_the_api_server_has_nothing_against_thei
     };
     let bindings = shown("validatingadmissionpolicybindings")?;
     ensure!(bindings.lines().count() == 5, "four below the heading: {bindings}");
-    // The server makes its own roles after it began to answer, among them the one that lets anyone ask what they may do.
+    // The server makes its own roles after it began to answer, among them the one that lets anyone ask what they may
+    // do.
     let mut answer = Ok(String::new());
     wait_until("the account may ask what it may do", lab::DEADLINE, || {
         answer = shown("can-i patch services");

@@ -1,4 +1,5 @@
-//! Beside programs that write to the API: what a load balancer and a network leave there, and what egressd makes of it.
+//! Together with programs that write to the API: egressd's handling of the objects of load balancers and network
+//! plugins.
 
 use std::net::IpAddr;
 
@@ -48,8 +49,8 @@ fn apart() -> Program {
     program().environment("instance_name", "egressd").environment("EGRESSD_ANNOTATION_PREFIX", PREFIX)
 }
 
-/// With the rights and the variable of the component `placement`, and no setting beside it. An address is on no interface, and
-/// the object is another one after each move.
+/// With the rights and the variable of the component `placement`, and no setting beside it. An address is on no
+/// interface, and the object is another one after each move.
 pub(crate) fn the_node_that_metallb_names_translates_and_moves_are_followed() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;
     let nodes = cluster.lab.nodes();
@@ -87,7 +88,8 @@ pub(crate) fn without_metallb_or_the_right_to_read_it_nothing_changes() -> Resul
     Ok(())
 }
 
-/// A ServiceL2Status names the node that answers; without the component only the annotation is read, and only with the option.
+/// A ServiceL2Status names the node that answers; without the component only the annotation is read, and only with the
+/// option.
 pub(crate) fn what_metallb_writes_is_not_read_without_the_component_and_a_vip_host_is() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;
     let nodes = cluster.lab.nodes();
@@ -173,8 +175,8 @@ pub(crate) fn run_on_all<'c>(cluster: &'c Cluster, program: &Program) -> Result<
     cluster.lab.nodes().iter().map(|node| cluster.run(program, node)).collect()
 }
 
-/// The pod of one node is seen with the address that moves, and the other node's with its own. The answers find their way
-/// by what was announced.
+/// The pod of one node is seen with the address that moves, and the other node's with its own. The answers find their
+/// way by what was announced.
 pub(crate) fn expect_moved(lab: &Lab, egressds: &mut [Egressd<'_>], [to, from]: [usize; 2]) -> Result<()> {
     let (nodes, pod) = (lab.nodes(), lab.nodes()[from].pod(1));
     expect_seen(&mut egressds[to], &nodes[to], MOVING)?;

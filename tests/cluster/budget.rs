@@ -1,4 +1,4 @@
-//! What one tenant writes is not paid for by the node.
+//! The memory of a node is bounded whatever one tenant writes.
 
 use anyhow::{Result, ensure};
 use lab::addresses::OUTSIDE_V4;
@@ -16,8 +16,8 @@ const ANNOTATIONS: usize = 255 << 10;
 /// How much of that a policy reads, and every how many all of it.
 const BYTES_READ: usize = 8 << 10;
 const FULLY_READ_EVERY: usize = 10;
-/// Kept whole they would be 250 MiB, beside the 190 MiB or less that a debug build has at rest; a page of a list is read
-/// object by object. The API server has no limit here: it takes some 2 GiB for these objects.
+/// Kept whole they would be 250 MiB, beside the 190 MiB or less that a debug build has at rest; a page of a list is
+/// read object by object. The API server has no limit here: it takes some 2 GiB for these objects.
 const MEMORY_LIMIT: u64 = 256 << 20;
 
 fn hostile(number: usize) -> NewObject {
@@ -48,8 +48,8 @@ pub(crate) fn a_thousand_services_with_256_kib_of_annotations_each_are_no_burden
     egressd.stop()
 }
 
-/// What nothing read is not there when a policy comes that does, and is read before that policy is asked: a Service that
-/// says no in an annotation of its own never gets what others get by default.
+/// What nothing read is not there when a policy comes that does, and is read before that policy is asked: a Service
+/// that says no in an annotation of its own never gets what others get by default.
 pub(crate) fn a_policy_that_comes_later_sees_what_nothing_read_before() -> Result<()> {
     let cluster = Cluster::builder().build()?;
     let [says_no, silent] = [1, 2].map(|number| cluster.lab.pod(number));

@@ -1,4 +1,5 @@
-//! What is in `deploy/`, at a real API server. Every trial's cluster is deployed from there; here is what comes of it.
+//! The manifests of `deploy/`, at a real API server. Every trial's cluster is deployed from there; this tests the
+//! result.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

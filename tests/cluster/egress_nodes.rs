@@ -1,4 +1,4 @@
-//! What each node publishes about itself, and what others make of it.
+//! EgressNodes: what each node publishes about itself, and how other nodes use it.
 
 use std::net::Ipv4Addr;
 use std::thread;

@@ -1,4 +1,4 @@
-//! What most tests begin with: a cluster with the Service `web`, and egressd on every node.
+//! The fixture of most tests: a cluster with the Service `web`, and egressd on every node.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! The cluster under test: is it one?
+//! Tests of the test cluster itself.
 
 use anyhow::{Result, bail, ensure};
 use lab::cluster::{Cluster, SERVICES, service};

@@ -1,4 +1,5 @@
-//! What cannot be read when egressd starts, at a real API server: what is inside does not shrink by it (P2, P6).
+//! Objects that cannot be read when egressd starts, at a real API server: the set of destinations inside does not
+//! shrink (P2, P6).
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Networks of the cluster that network plugins and installers name (P2): they are found where they are, with the rights of
-//! the component, and without either nothing is amiss.
+//! Networks of the cluster that network plugins and installers name (P2): they are found where they exist, with the
+//! rights of the component; without the objects or the rights everything else works.
 
 use anyhow::{Context, Result, ensure};
 use egressd::rights::NETWORK_RIGHTS;

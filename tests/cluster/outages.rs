@@ -1,4 +1,4 @@
-//! What egressd could not see when it happened: it was stopped, or the API server was away.
+//! Changes during an outage: egressd was stopped, or the API server was unreachable.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

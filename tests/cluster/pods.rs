@@ -1,5 +1,5 @@
-//! Pods of the node, watched at a real API server: whose an endpoint is, with the rights, without them, and when they are
-//! withdrawn (P1, P13).
+//! Pods of the node, watched at a real API server: the namespace of an endpoint's pod, with the rights, without them,
+//! and when they are withdrawn (P1, P13).
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
-//! What egressd may do at the API server: each right of [`RIGHTS`] is needed, and none is missing. `tests/deploy` has
-//! compared them with `deploy/base/rbac.yaml`, and every trial's cluster grants what stands there.
+//! egressd's rights at the API server: each right of [`RIGHTS`] is needed, and none is missing. `tests/deploy`
+//! compares them with `deploy/base/rbac.yaml`, which every trial's cluster grants.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Roles that grant less than `deploy/base/rbac.yaml`: those of who wants less to be written, and those of earlier releases.
+//! Roles that grant less than `deploy/base/rbac.yaml`: those for publishing less, and those of earlier releases.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What the pages show is what `kubectl` prints.
+//! `kubectl` prints what the pages show.
 
 use anyhow::{Context, Result};
 use lab::cluster::{Cluster, POLICIES, json_of};

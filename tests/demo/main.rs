@@ -1,4 +1,4 @@
-//! `make demo`: egressd at work, for real, in a lab of network namespaces that is gone when this program ends.
+//! `make demo`: real packets through egressd, in a lab of network namespaces that ends with this program.
 //!
 //! Every line that is printed was checked: an unexpected result ends the demo and prints what was expected.
 

@@ -1,5 +1,5 @@
-//! The deployment as it is written, and as kustomize renders it: it agrees with the program and with the pages. What an
-//! API server makes of it, and what comes of it there, is in `tests/cluster`.
+//! The deployment as it is written, and as kustomize renders it: it agrees with the program and with the pages.
+//! `tests/cluster` tests it at an API server.
 
 mod metrics;
 mod objects;

@@ -1,4 +1,4 @@
-//! Objects of Kubernetes, read from a file or from what kustomize prints.
+//! Objects of Kubernetes, read from a file or from the output of kustomize.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What kustomize prints.
+//! The output of kustomize.
 
 use std::path::Path;
 

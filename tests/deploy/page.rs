@@ -1,4 +1,4 @@
-//! `docs/install.md`: what it names is there, and what it prints can be used as it is.
+//! `docs/install.md`: the files that it names exist, and its examples work unchanged.
 //!
 //! Its commands are in blocks that a trial with real nodes runs: `sh` where `kubectl` is, `sh on=node` on a node,
 //! `sh needs=registry` only where there is a registry.

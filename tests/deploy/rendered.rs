@@ -1,4 +1,4 @@
-//! What kustomize makes of the manifests, and of overlays over them.
+//! The manifests, and overlays over them, as kustomize renders them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,4 @@
-//! Who may do what: the roles agree with the program, and the admission policies with the roles.
+//! Rights: the roles agree with the program, and the admission policies with the roles.
 
 use std::collections::BTreeSet;
 use std::fs;

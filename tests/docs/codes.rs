@@ -1,4 +1,4 @@
-//! The list of codes is what host and core emit, and `docs/findings.md` is the list.
+//! The list of codes has all codes that host and core emit, and `docs/findings.md` is generated from it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,9 +1,9 @@
-//! The pages of `docs/` do what they say. A block of YAML is a file of manifests; a block of text after it is what
+//! The pages of `docs/` are tested. A block of YAML is a file of manifests; a block of text after it is what
 //! `egressd plan` prints about it. YAML without text after it goes with all examples below it on its page.
 //!
-//! What they name as a test or a file is there.
+//! Tests and files that they name exist.
 //!
-//! `EGRESSD_BLESS=1 cargo test --test docs` writes what is printed into the pages, to be read before it is committed.
+//! `EGRESSD_BLESS=1 cargo test --test docs` writes the output into the pages; review it before you commit.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

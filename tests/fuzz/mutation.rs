@@ -1,5 +1,5 @@
-//! Simple changes of a seed, the same ones each time: what a reader meets when a byte is wrong, a part is missing, double,
-//! or another seed's.
+//! Simple changes of a seed, the same ones each time: a wrong byte, a part that is missing, doubled,
+//! or from another seed.
 
 /// How many mutations of each seed `make test` tries.
 pub(crate) const MUTATIONS: u64 = 100;

@@ -1,5 +1,5 @@
 //! Every seed in `corpus/`, and mutations of it, through the laws of its target: quick, without an engine, and the same
-//! each time. What `make fuzz` finds becomes a seed.
+//! each time. Inputs that `make fuzz` finds become seeds.
 
 #![expect(clippy::expect_used, reason = "a corpus that cannot be read is a failed test")]
 

@@ -1,9 +1,9 @@
-//! One folder below `tests/golden` is one test that reads like a story: `README.md` says what it shows, `manifests/`
-//! is the state of the cluster, and `before/`, if it is there, the state before.
+//! One folder below `tests/golden` is one test: `README.md` says what it shows, `manifests/`
+//! is the state of the cluster, and `before/`, where it exists, the state before.
 //!
-//! What follows from it is compared exactly: `plan.txt` (what `egressd plan` says on `node-a`), `ruleset.nft` (the
-//! same with `-o nft`) and `changes.nft` (what leads there from `before/`, or from nothing). `EGRESSD_BLESS=1` writes
-//! these files anew; read them before you keep them.
+//! The result is compared exactly: `plan.txt` (the output of `egressd plan` on `node-a`), `ruleset.nft` (the
+//! same with `-o nft`) and `changes.nft` (the changes from `before/`, or from nothing). `EGRESSD_BLESS=1` writes
+//! these files again; review them before you commit.
 //!
 //! Beside the folders there are two files: `mistakes.txt` has what is reported about mistakes that users make,
 //! and `messages.txt` one line for each message with sample values, in the order of their codes.

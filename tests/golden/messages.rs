@@ -1,6 +1,6 @@
-//! Every message with sample values: one line each, by code. Manifests lead to most of them ([`scenarios`]); what needs an
-//! administrator's limits, a policy that fails, an API server or a damaged file is made by the constructor that egressd itself
-//! calls, so that no text stands here a second time. A code of the list without a sample fails.
+//! Every message with sample values: one line each, by code. Manifests lead to most of them ([`scenarios`]); what needs
+//! an administrator's limits, a policy that fails, an API server or a damaged file is made by the constructor that
+//! egressd itself calls, so that no text stands here a second time. A code of the list without a sample fails.
 
 mod answers;
 mod cluster;

@@ -1,4 +1,4 @@
-//! Manifests in a line or two, and what egressd makes of them.
+//! Short manifests, and egressd's report about them.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What imports each other, directly or through others.
+//! Import cycles, direct and indirect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -69,8 +69,8 @@ fn inside(file: &Path, folder: &str) -> Option<String> {
     (path != "mod" && !path.ends_with("/mod")).then_some(path)
 }
 
-/// `mod` stands for what is named as the folder's own. A folder in it is named by what its `mod.rs` passes on, which is any of
-/// its files.
+/// `mod` stands for what is named as the folder's own. A folder in it is named by what its `mod.rs` passes on, which is
+/// any of its files.
 fn imported(name: &str, code: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
     let folder = name.rsplit_once('/').map(|(folder, _)| format!("{folder}/"));
     let target = |path: String| -> Vec<String> {

@@ -1,4 +1,4 @@
-//! What everything may be used under, and what comes twice.
+//! Licences of all packages, and packages in two versions.
 
 use std::collections::{BTreeMap, BTreeSet};
 

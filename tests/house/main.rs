@@ -1,4 +1,4 @@
-//! The rules of the house that a reader cannot see in any single file, held by tests that read the project itself.
+//! Project-wide rules that are not visible in any single file, checked by tests that read the project itself.
 
 #![expect(clippy::expect_used, reason = "a test that cannot read the house has failed, and says so")]
 

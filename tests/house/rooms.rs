@@ -1,4 +1,4 @@
-//! Which room of a crate a file belongs to, and which rooms it enters.
+//! The room (top-level module) of a file, and the rooms that it imports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Nothing is longer than a reader can hold.
+//! Limits on the lengths of files and functions.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! One line says one thing: no function takes a tuple, and no line gives several values several names.
+//! One statement per line: no function takes a tuple, and no line gives several values several names.
 
 use std::path::PathBuf;
 

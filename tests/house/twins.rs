@@ -1,4 +1,4 @@
-//! What stands twice, because neither crate may depend on the other, is the same.
+//! Copies that exist because neither crate may depend on the other are equal.
 
 use std::collections::BTreeSet;
 use std::fs;

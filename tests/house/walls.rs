@@ -1,4 +1,4 @@
-//! The walls: who may depend on whom, who may import whom.
+//! Dependency rules: which crate may depend on which, and which module may import which.
 
 use std::collections::BTreeSet;
 
@@ -158,7 +158,8 @@ fn every_foreign_world_is_named_in_one_room_only() {
     }
 }
 
-/// Who may write to stdout and stderr by themselves: the one place, and the child that compiles, whose output is no text.
+/// Who may write to stdout and stderr by themselves: the one place, and the child that compiles, whose output is no
+/// text.
 const STREAMS: [&str; 2] = ["out.rs", "wasm/compile_child.rs"];
 
 #[test]

@@ -1,5 +1,5 @@
-//! `deploy/oci-archive`: what containerd, podman and docker will find. With the real binary, and with those three where
-//! they are, `make test-image` does the same.
+//! `deploy/oci-archive`: the archive that containerd, podman and docker load. `make test-image` does the same with the
+//! real binary, and with those three where they are installed.
 
 #![expect(clippy::expect_used, reason = "a test that cannot read the archive has failed, and says so")]
 

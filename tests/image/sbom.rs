@@ -1,4 +1,4 @@
-//! `deploy/sbom`: of what a binary consists. Whether that is what the linker took, `make test-image` asks the binary.
+//! `deploy/sbom`: the parts of a binary. `make test-image` compares them with what the linker used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env::consts::ARCH;

@@ -1,4 +1,4 @@
-//! One odd object among many.
+//! A few invalid objects among many.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

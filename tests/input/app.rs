@@ -1,4 +1,4 @@
-//! One Service with one pod, as text to be changed, and what `egressd plan` says about it.
+//! One Service with one pod, as text to be changed, and the output of `egressd plan` about it.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Bytes that are no text, or another text than people think.
+//! Bytes that are not text, or not the text that they look like.
 
 use crate::app::{APP, app, plan};
 

@@ -1,4 +1,4 @@
-//! What people and their programs write, through `egressd plan`: its result, and what is reported about errors.
+//! Input of users and their programs, through `egressd plan`: its result, and what is reported about errors.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! Objects as add-ons, older servers and charts leave them: one that is odd costs itself alone.
+//! Objects as add-ons, older servers and charts write them: an unusual one affects only itself.
 
 use crate::app::{APP, annotated, app, plan};
 

@@ -1,4 +1,4 @@
-//! A refusal names the file, the object, the field, and what would be right.
+//! A refusal names the file, the object, the field, and the remedy.
 
 use crate::app::{APP, annotated, app, plan};
 

@@ -1,7 +1,7 @@
-//! The kernel room against the real nf_tables.
+//! The module `kernel` against the real nf_tables.
 //!
-//! Every trial has a network namespace of its own, so they run side by side and leave nothing behind. Without root
-//! a user namespace gives the rights; where the kernel forbids that too, the trials are counted as ignored, or fail where
+//! Every trial has a network namespace of its own, so they run side by side and leave nothing behind. Without root a
+//! user namespace gives the rights; where the kernel forbids that too, the trials are counted as ignored, or fail where
 //! they must run.
 
 #![expect(clippy::unwrap_used, reason = "a test says with a panic what went wrong")]

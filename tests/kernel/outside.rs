@@ -1,4 +1,4 @@
-//! What is seen of tables from outside, whoever made them.
+//! Tables of any origin, as another program sees them.
 
 use egressd::kernel::nft::{Error, ListedTable, Maker, Netlink, Owner, TableId, Tables};
 use egressd_core::net::Family;

@@ -1,4 +1,4 @@
-//! Rulesets to try.
+//! Sample rulesets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

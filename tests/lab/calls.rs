@@ -1,4 +1,4 @@
-//! Asking the lab: who calls, and as whom are they seen?
+//! Calls in the lab, and the source address that the receiver sees.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +24,8 @@ pub struct Call {
 }
 
 impl Lab {
-    /// Lets a pod call a host of this lab; returns the source address that arrived there. Every call is a new connection.
+    /// Lets a pod call a host of this lab; returns the source address that arrived there. Every call is a new
+    /// connection.
     ///
     /// # Errors
     /// When the call cannot be made, or arrives but its answer does not.

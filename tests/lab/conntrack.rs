@@ -1,4 +1,5 @@
-//! Forgetting connections: conntrack translates a flow as it did the first time, whatever the rules say since.
+//! Deletes connections from conntrack: conntrack translates a flow as it did the first time, whatever the rules say
+//! since.
 
 use std::io;
 

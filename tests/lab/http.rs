@@ -1,4 +1,4 @@
-//! HTTP as a probe or a scraper asks.
+//! HTTP requests of probes and scrapers.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

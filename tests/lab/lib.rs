@@ -1,9 +1,9 @@
-//! The lab: a node with pods and an outside world in network namespaces, in which egressd meets real packets.
+//! The lab: a node with pods and an outside world in network namespaces, in which egressd translates real packets.
 //!
 //! A [`Lab`] is a handful of namespaces without names: they live as long as the process that made them, so
 //! nothing is left behind, not even by `kill -9`, and labs run beside each other. A test builds a lab, writes
-//! manifests into a directory ([`manifest`]), starts the program on it ([`Program`]), and asks who the outside
-//! world believes is calling ([`Lab::seen_from`]).
+//! manifests into a directory ([`manifest`]), starts the program on it ([`Program`]), and asks for the source address
+//! that the outside host sees ([`Lab::seen_from`]).
 //!
 //! Root is not needed where the kernel grants user namespaces; [`main`] sees to that.
 

@@ -1,4 +1,4 @@
-//! A network namespace without a name: a file descriptor holds it, and it dies with the last holder.
+//! A network namespace without a name: a file descriptor keeps it, and it ends with the last one.
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! What other programs of a node do with nftables: kube-proxy, a CNI, an administrator.
+//! nftables rules of other programs of a node: kube-proxy, a CNI, an administrator.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -41,8 +41,8 @@ impl Node {
         self.nft(&format!("{}{}", masquerade("ip", POD_NETWORK_V4), masquerade("ip6", POD_NETWORK_V6)))
     }
 
-    /// Lets every TCP connection that is open to this port vanish, as a load balancer does that has failed over: nothing
-    /// comes any more and no error reports it, and new connections are fine.
+    /// Lets every TCP connection that is open to this port vanish, as a load balancer does that has failed over:
+    /// nothing comes any more and no error reports it, and new connections are fine.
     ///
     /// # Errors
     /// When there is none, or `nft` refuses it.

@@ -1,4 +1,4 @@
-//! Who is connected with whom: the picture in [`crate::addresses`], built.
+//! The network of the lab: builds the picture in [`crate::addresses`].
 
 use std::mem;
 use std::net::IpAddr;
@@ -286,7 +286,8 @@ fn node(number: u8) -> Result<Node> {
 fn outside(nodes: &[Node]) -> Result<Host> {
     let namespace = Namespace::new()?;
     namespace.sysctl(&SYSCTLS)?;
-    // In one step with the ports: a bridge that is up without a port for a moment carries nothing for up to a second after.
+    // In one step with the ports: a bridge that is up without a port for a moment carries nothing for up to a second
+    // after.
     let mut lines = outside_addresses();
     for node in nodes {
         cable(node, &namespace)?;
@@ -303,8 +304,8 @@ fn outside(nodes: &[Node]) -> Result<Host> {
     Ok(Host::silent(namespace, OUTSIDE.to_vec()))
 }
 
-/// What gives the outside host a bridge for nodes, and the addresses of the world: lines for `ip`. Its own address is on the
-/// bridge, so that one more node is one more cable.
+/// What gives the outside host a bridge for nodes, and the addresses of the world: lines for `ip`. Its own address is
+/// on the bridge, so that one more node is one more cable.
 pub(crate) fn outside_addresses() -> String {
     let mut lines = format!(
         "link add lan0 type bridge mcast_snooping 0

@@ -1,4 +1,4 @@
-//! Waiting for what is about to become true: by asking again, never by sleeping and hoping.
+//! Polls until a condition holds, instead of sleeping for a fixed time.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The lab under test: with rules made by hand, does it see what is there? And the demo, which is played in it.
+//! Tests of the lab itself, with rules made by hand; and of the demo, which runs in it.
 
 #![expect(clippy::disallowed_methods, reason = "tests measure how long something takes")]
 

@@ -1,4 +1,4 @@
-//! What a call of a component takes: nothing for endpoints on other nodes, unless its contract shows them.
+//! The cost of a call of a component: none for endpoints on other nodes, unless its contract shows them.
 
 use std::fs;
 use std::net::Ipv4Addr;

@@ -1,4 +1,4 @@
-//! The system's allocator, counting for each thread what it has and had at most.
+//! The system's allocator, counting current and peak memory per thread.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -43,8 +43,8 @@ pub(crate) struct MemoryCost {
     pub(crate) peak: usize,
 }
 
-/// Does something that is done for so many, and says what it takes for each. What is freed of earlier things counts as less, and
-/// less than nothing as nothing.
+/// Does something that is done for so many, and says what it takes for each. What is freed of earlier things counts as
+/// less, and less than nothing as nothing.
 pub(crate) fn cost<T>(many: usize, make: impl FnOnce() -> T) -> (T, MemoryCost) {
     let before = [BYTES.get(), PIECES.get()];
     PEAK.set(before[0]);

@@ -1,4 +1,4 @@
-//! What thousands of nodes publish about themselves: bytes on the wire, bytes that are kept, and what a change takes.
+//! EgressNodes of thousands of nodes: bytes on the wire, bytes that are kept, and what a change takes.
 
 use std::net::IpAddr;
 use std::sync::Arc;

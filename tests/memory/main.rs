@@ -1,5 +1,5 @@
-//! What the sources hold in memory costs few bytes a Service, while a file is read and after it: a counting allocator says it on any
-//! machine. What the core keeps beside it has its own test, `host/core/tests/memory.rs`.
+//! The sources keep few bytes per Service in memory, while a file is read and after it: a counting allocator gives the
+//! same figures on any machine. The core's memory has its own test, `host/core/tests/memory.rs`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod calls;

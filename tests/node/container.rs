@@ -1,4 +1,4 @@
-//! What a kubelet and a container runtime make of the DaemonSet.
+//! The DaemonSet's container under a kubelet and a container runtime.
 
 use std::net::SocketAddr;
 

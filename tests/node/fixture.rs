@@ -1,4 +1,4 @@
-//! What all trials share: the cluster, and egressd installed in it as its documentation says.
+//! The fixture of all trials: the cluster, and egressd installed in it as its documentation says.
 
 use std::env;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! Installing, as the page about it says.
+//! Installation by the commands of `docs/install.md`.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,8 @@
 //! egressd where its users run it: in a container, under a kubelet, beside kube-proxy and CNI plugins, installed by the
 //! commands of its own documentation. `make test-node` runs this.
 //!
-//! The trials share one cluster and run one after the other. Each begins with what it needs ([`fixture`]), so any of them
-//! can be run alone.
+//! The trials share one cluster and run one after the other. Each begins with what it needs ([`fixture`]), so any of
+//! them can be run alone.
 
 mod container;
 mod fixture;

@@ -1,4 +1,4 @@
-//! A page of the documentation, followed to the letter: its blocks of `sh`, in their order.
+//! A page of the documentation whose blocks of `sh` are run in their order.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Answers to callers from outside, and what stays inside: by the address of the load balancer, by NodePort, hostPort and
+//! Replies to callers from outside, and traffic inside: by the address of the load balancer, by NodePort, hostPort and
 //! the host network, in both modes of kube-proxy.
 
 use std::net::{IpAddr, SocketAddr};
@@ -47,8 +47,8 @@ fn matrix(cluster: &Cluster, fixture: &EgressService) -> Result<()> {
     expected.ensure_only(cluster, settled).map(drop)
 }
 
-/// To the load balancer's address and to NodePorts: a pod of the Service answers. Where a Service is served on the node of
-/// the pod, the pod sees who calls.
+/// To the load balancer's address and to NodePorts: a pod of the Service answers. Where a Service is served on the node
+/// of the pod, the pod sees who calls.
 fn from_outside(cluster: &Cluster, fixture: &EgressService, pods: &[Pod], policy: Policy) -> Result<()> {
     let port = node_port(cluster, fixture)?;
     let [first, second] = [1, 2].map(|node| SocketAddr::new(cluster.node(node).addresses()[0], port));

@@ -1,5 +1,5 @@
-//! Removing: by the page's commands, and by the component that tools apply. Nothing of egressd is left, whatever instance
-//! names it had before.
+//! Removal: by the page's commands, and by the component that tools apply. Nothing of egressd is left, whatever
+//! instance names it had before.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! Pods that begin. A pod calls before anybody can know its address, so its first packets leave with the node's: for how
-//! long is measured and printed here, and no trial asserts it. What is asserted is the state that follows.
+//! Pods that begin. A pod calls before its address is known, so its first packets leave with the node's: the
+//! duration is measured and printed here, and not asserted. The trials assert the state that follows.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

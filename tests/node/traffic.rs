@@ -1,4 +1,4 @@
-//! As whom callers are seen outside.
+//! The source addresses with which callers are seen outside.
 
 use std::net::IpAddr;
 use std::time::Duration;

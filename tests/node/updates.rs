@@ -1,4 +1,4 @@
-//! egressd is replaced, a node is emptied, the parts of a node go and come: packets notice nothing.
+//! Updates of egressd, a drained node, restarts of a node's parts: packets are not affected.
 
 use anyhow::{Context, Result, ensure};
 use lab::node::{Cluster, EGRESSD, NodeServer};
@@ -46,7 +46,8 @@ pub(crate) fn pods_of_a_drained_node_are_translated_where_the_address_follows() 
     })
 }
 
-/// With the address on one node, pods on the other leave as that node, at any time; the Service's own are not disturbed.
+/// With the address on one node, pods on the other leave as that node, at any time; the Service's own are not
+/// disturbed.
 pub(crate) fn replicas_on_another_node_than_the_address_leave_as_their_node() -> Result<()> {
     EgressService::play("spread", 6, |cluster, fixture| {
         let here = fixture.run(cluster, &fixture.app().on("node-1"), 1)?;

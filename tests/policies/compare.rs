@@ -1,4 +1,4 @@
-//! Two that must answer the same, asked about random Services.
+//! Compares two implementations of a policy for random Services.
 
 use std::fmt::Debug;
 use std::sync::LazyLock;

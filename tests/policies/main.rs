@@ -1,5 +1,5 @@
-//! Every policy of this tree as a component and natively, about a hundred thousand random Services. A binary of its own,
-//! because it keeps all processors busy, and tests of the WASM room measure time.
+//! Every policy of this tree as a component and natively, about a hundred thousand random Services. A binary of its
+//! own, because it keeps all processors busy, and tests of the WASM room measure time.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! What each policy of this tree is asked about, and under which settings.
+//! The inputs and settings of each policy of this tree.
 
 use egressd_core::decision::Draft;
 use egressd_core::model::SubjectView;

@@ -1,4 +1,5 @@
-//! A hundred thousand random Services for every policy: the component and the native policy say the same about each.
+//! A hundred thousand random Services for every policy: the component and the native policy give the same answer for
+//! each.
 
 use std::marker::PhantomData;
 use std::sync::Arc;

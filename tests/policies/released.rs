@@ -1,7 +1,8 @@
-//! Components of contract 0.1.0 beside those of today: both answer the same about a hundred thousand random Services, each.
+//! Components of contract 0.1.0 beside those of today: both answer the same about a hundred thousand random Services,
+//! each.
 //!
-//! Of a finding, the severity, the code, the span and the rule are compared. Its message is not: the wording is no part of
-//! the contract and may become better with each release.
+//! Of a finding, the severity, the code, the span and the rule are compared. Its message is not: the wording is no part
+//! of the contract and may become better with each release.
 
 use std::fs;
 use std::sync::Arc;

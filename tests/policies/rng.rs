@@ -1,4 +1,4 @@
-//! Random Services and drafts, the same on every machine: a test that fails fails again.
+//! Random Services and drafts, the same on every machine, so that failures are reproducible.
 
 use std::net::IpAddr;
 
@@ -209,8 +209,8 @@ impl Rng {
         (endpoint.ready, endpoint.serving, endpoint.terminating) = (self.of(&state), self.of(&state), self.of(&state));
     }
 
-    /// What earlier policies could have left for a Service; one time in four nothing. Its sources are on this node: the guard
-    /// refuses a draft with others before a policy is shown it.
+    /// What earlier policies could have left for a Service; one time in four nothing. Its sources are on this node: the
+    /// guard refuses a draft with others before a policy is shown it.
     pub(crate) fn draft(&mut self, view: &SubjectView) -> Draft {
         let count = self.below(4);
         let addresses = [view.subject.addresses.clone(), vec![ip("192.0.2.99")]].concat();

@@ -42,8 +42,8 @@ impl Drop for Running {
 
 impl<'lab> Reader<'lab> {
     fn new(lab: &'lab Lab) -> Result<Self> {
-        // At the same place each time: what cargo keeps of this crate is then replaced, and does not pile up. Empty, so that
-        // nothing of it counts as built: another test's policy has the same name.
+        // At the same place each time: what cargo keeps of this crate is then replaced, and does not pile up. Empty, so
+        // that nothing of it counts as built: another test's policy has the same name.
         let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
         if home.exists() {
             fs::remove_dir_all(&home)?;

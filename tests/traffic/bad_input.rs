@@ -1,4 +1,4 @@
-//! P4: bad input never widens what is translated, and says what is wrong with it.
+//! P4: bad input never widens translation, and is reported with the remedy.
 
 use anyhow::{Context, Result, ensure};
 use lab::addresses::{NODE_NAME, OTHER_OUTSIDE_V4, OUTSIDE_V4};

@@ -1,4 +1,4 @@
-//! Two nodes with another program on them, and what must be so beside it.
+//! Two nodes with another program on them.
 
 use anyhow::Result;
 use lab::addresses::{NODE_V4, NODE_V6, OUTSIDE_V4, OUTSIDE_V6};

@@ -58,8 +58,8 @@ pub(crate) fn pods_of_calicos_pools_reach_each_other_untranslated_at_every_momen
     Ok(())
 }
 
-/// A setting that is missing opens nothing: pods of the pools reach each other untranslated, and the sentence says what to
-/// set.
+/// A setting that is missing opens nothing: pods of the pools reach each other untranslated, and the sentence says what
+/// to set.
 pub(crate) fn pools_that_are_not_configured_are_a_warning_and_nothing_private_is_translated_to() -> Result<()> {
     let fixture = connected()?;
     Calico::write_rules(&fixture.lab)?;

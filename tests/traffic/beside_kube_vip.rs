@@ -87,8 +87,8 @@ pub(crate) fn its_own_tables_are_refused_and_go_on() -> Result<()> {
     fixture.lab.expect_seen(fixture.lab.pod(2), OUTSIDE_V4, Protocol::Tcp, OTHER_V4)
 }
 
-/// P10: with the same names and egressd first, kube-vip cannot write where egressd owns the tables (Linux 6.9 or newer).
-/// Without owners it can, as an administrator could; what egressd translates it goes on to translate.
+/// P10: with the same names and egressd first, kube-vip cannot write where egressd owns the tables (Linux 6.9 or
+/// newer). Without owners it can, as an administrator could; what egressd translates it goes on to translate.
 pub(crate) fn our_tables_are_closed_to_it() -> Result<()> {
     let fixture = with_kube_vips_service(&crate::fixture::web())?;
     let egressd = fixture.run_until_translated()?;

@@ -49,8 +49,8 @@ pub(crate) fn with_a_vip_host_the_answers_come_back_through_the_speaker() -> Res
     egressds.into_iter().try_for_each(Egressd::stop)
 }
 
-/// With MetalLB's objects beside the other manifests, and no setting: the first of the two after a move is left for a while, as
-/// by a speaker that is gone.
+/// With MetalLB's objects beside the other manifests, and no setting: the first of the two after a move is left for a
+/// while, as by a speaker that is gone.
 pub(crate) fn with_the_status_of_metallb_the_answers_come_back_through_the_speaker() -> Result<()> {
     let fixture = Fixture::on_two_nodes("web", &web())?;
     let nodes = fixture.lab.nodes();
@@ -94,8 +94,8 @@ fn web() -> Service {
     service("web").addresses(ADDRESSES).egress().egress_ipv6()
 }
 
-/// Seen so and answered, over TCP, which needs every packet of both ways. Until the one that loses the address knows, its
-/// answers go astray.
+/// Seen so and answered, over TCP, which needs every packet of both ways. Until the one that loses the address knows,
+/// its answers go astray.
 fn expect(egressd: &mut Egressd<'_>, fixture: &Fixture, node: &Node, seen: [IpAddr; 2]) -> Result<()> {
     for (outside, expected) in [OUTSIDE_V4, OUTSIDE_V6].into_iter().zip(seen) {
         egressd.wait_until(&format!("{} is seen as {expected}, and answered", node.name()), || {

@@ -1,5 +1,5 @@
-//! What happens to Services in a life: endpoints come and go, types change, and not everything happens while
-//! egressd looks. After each, the kernel holds exactly what the manifests say.
+//! Changes of Services: endpoints are added and removed, types change, also while egressd does not
+//! run. After each, the kernel has exactly the rules for the manifests.
 
 use std::net::IpAddr;
 

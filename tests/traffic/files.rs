@@ -1,4 +1,4 @@
-//! A directory of manifests as people treat it: edited live, broken, taken away.
+//! A directory of manifests that is edited, broken and removed while egressd runs.
 
 use anyhow::{Result, ensure};
 use lab::addresses::OUTSIDE_V4;

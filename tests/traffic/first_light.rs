@@ -1,4 +1,4 @@
-//! The shortest story: one Service, one pod, one call.
+//! The simplest case: one Service, one pod, one call.
 
 use anyhow::Result;
 use lab::Protocol;

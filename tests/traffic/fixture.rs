@@ -1,4 +1,4 @@
-//! What most tests begin with: a lab, and manifests for its node.
+//! The fixture of most tests: a lab, and manifests for its node.
 
 use std::net::IpAddr;
 

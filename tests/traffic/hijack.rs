@@ -1,5 +1,5 @@
-//! What a tenant takes by writing EndpointSlices: the table of `docs/security.md`, with packets. Of each row every pod is
-//! called from, first where nothing is known of pods, then where those of the node are (P1, P13).
+//! Pods that a tenant can take over by writing EndpointSlices: the table of `docs/security.md`, with packets. In each
+//! row every pod calls, first without knowledge of pods, then with the pods of the node known (P1, P13).
 
 use std::net::IpAddr;
 

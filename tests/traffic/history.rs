@@ -1,4 +1,4 @@
-//! What a flood of datagrams is to be seen as, while things change.
+//! The expected source addresses of a flood of datagrams during changes.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

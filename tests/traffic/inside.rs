@@ -1,4 +1,5 @@
-//! P2 where it is not known where all pods live: what may be a pod is not translated to, and no tenant decides over that.
+//! P2 where not all pod networks are known: there is no SNAT to a destination that may be a pod, and no tenant can
+//! change that.
 
 use std::net::IpAddr;
 
@@ -54,7 +55,8 @@ pub(crate) fn a_pod_outside_of_all_known_networks_is_not_translated_to_private_d
     expect(&fixture, &program().environment("EGRESSD_INSIDE_NETWORKS", "none"), [WEB_V4; 2], "default/web")
 }
 
-/// P2 is no tenant's to widen: a slice that lists an address outside, and a Service that leads to it, close it for no other pod.
+/// P2 is no tenant's to widen: a slice that lists an address outside, and a Service that leads to it, close it for no
+/// other pod.
 pub(crate) fn a_tenant_who_lists_an_address_outside_changes_nothing_for_others() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let mut egressd = fixture.run_until_translated()?;

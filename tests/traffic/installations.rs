@@ -1,4 +1,4 @@
-//! What usual installations leave in a cluster says where their pods are, as far as anything can.
+//! The objects of common installations name their pod networks, as far as any object does.
 
 use std::net::IpAddr;
 
@@ -85,7 +85,8 @@ impl<'a> InstallationFixture<'a> {
         self.goes_on_after(self.run(&set)?, &set)
     }
 
-    /// From the moment when private destinations outside are translated to: what breaks then, and a restart, end nothing.
+    /// From the moment when private destinations outside are translated to: what breaks then, and a restart, end
+    /// nothing.
     fn goes_on_after(&self, mut egressd: Egressd<'_>, program: &Program) -> Result<()> {
         egressd.wait_until_seen(self.pod(), OUTSIDE_V4, WEB_V4.into())?;
         self.write(&self.broken())?;

@@ -1,4 +1,4 @@
-//! What one tenant writes is not felt by another: no policy is lost to it, and no rule.
+//! Input of one tenant does not affect another: it loses no policy and no rule.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,7 +76,8 @@ fn edit_dear_services(fixture: &Fixture, over: &AtomicBool) -> Result<()> {
     Ok(())
 }
 
-/// P1, P3: the pod is seen as what the old or the new state says, and what changes comes into force while the edits go on.
+/// P1, P3: the pod is seen as what the old or the new state says, and what changes comes into force while the edits go
+/// on.
 pub(crate) fn while_others_edit_dear_services_all_the_time_a_new_address_and_a_new_pod_come_into_force() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let (pod, over) = (fixture.selected(), AtomicBool::new(false));

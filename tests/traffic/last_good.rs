@@ -1,5 +1,5 @@
-//! P6 and P4: what cannot be read when egressd starts is remembered, so that a restart beside a broken file stops nothing
-//! and widens nothing.
+//! P6 and P4: objects that cannot be read when egressd starts are remembered, so that a restart with a broken file
+//! neither stops nor widens translation.
 
 use anyhow::{Result, ensure};
 use lab::addresses::{OTHER_OUTSIDE_V4, OUTSIDE_V4};
@@ -110,7 +110,8 @@ pub(crate) fn a_service_that_was_never_remembered_keeps_what_was_in_force() -> R
     egressd.stop()
 }
 
-/// P7: nothing passes where a guard was in force, though its file is broken, and though nothing but its policy is remembered.
+/// P7: nothing passes where a guard was in force, though its file is broken, and though nothing but its policy is
+/// remembered.
 pub(crate) fn a_guard_in_a_broken_file_is_in_force_after_a_restart() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let (pod, guard) = (fixture.selected(), private_guard(OUTSIDE)?);

@@ -1,4 +1,4 @@
-//! What one tenant asks for beyond a limit, or at once, is not felt by another (P4).
+//! Requests of one tenant beyond a limit, or all at once, do not affect another (P4).
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -59,7 +59,8 @@ pub(crate) fn a_file_behind_a_link_is_followed_and_stays_in_force_while_it_is_aw
     egressd.stop()
 }
 
-/// P4: what was edited meanwhile counts when it is back; a directory that is made again with nothing in it says nothing.
+/// P4: what was edited meanwhile counts when it is back; a directory that is made again with nothing in it says
+/// nothing.
 pub(crate) fn a_directory_that_was_away_is_followed_again_and_an_empty_one_in_its_place_takes_nothing() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let mut egressd = fixture.run_until_translated()?;

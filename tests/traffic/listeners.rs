@@ -1,5 +1,5 @@
-//! What local users and writers of files can do to a running egressd: nothing to its packets, and nothing to what others
-//! ask it.
+//! Attacks of local users and writers of files on a running egressd: they affect neither packets nor the requests of
+//! others.
 
 use std::fs::{self, Permissions};
 use std::io::Write;

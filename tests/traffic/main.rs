@@ -1,4 +1,4 @@
-//! What egressd promises, held against real packets: egressd runs on a node in the lab, and the outside world
+//! egressd's guarantees, tested with real packets: egressd runs on a node in the lab, and the outside host
 //! reports the caller's address that it sees. Each test names the property of `docs/properties.md` that it holds.
 
 #![expect(clippy::disallowed_methods, reason = "tests measure how long something takes")]

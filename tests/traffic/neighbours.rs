@@ -1,4 +1,4 @@
-//! Beside others who write nftables on the same node.
+//! With other programs that write nftables rules on the same node.
 
 use anyhow::{Result, ensure};
 use lab::addresses::{NODE_V4, OUTSIDE_V4};

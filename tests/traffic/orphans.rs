@@ -162,8 +162,8 @@ pub(crate) fn clean_takes_no_table_of_an_egressd_that_runs() -> Result<()> {
     egressd.stop()
 }
 
-/// A node as kernels before 6.9 have it: `held` lives, `free` has ended, `none` has never had a lock, `theirs` is another
-/// program's. Pod 1 is translated by three tables.
+/// A node as kernels before 6.9 have it: `held` lives, `free` has ended, `none` has never had a lock, `theirs` is
+/// another program's. Pod 1 is translated by three tables.
 fn without_owners() -> Result<(Fixture, Lock)> {
     let fixture = Fixture::with_web()?;
     ["held", "free", "none"].into_iter().try_for_each(|name| unowned(&fixture, name))?;

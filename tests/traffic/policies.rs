@@ -157,8 +157,8 @@ pub(crate) fn a_live_edit_lands_while_another_services_policy_loops() -> Result<
     egressd.stop()
 }
 
-/// The built-in policy by a ConfigMap of its name. The prefix is no setting of its own: whoever sets it there is refused, and
-/// nothing changes (P6, P7).
+/// The built-in policy by a ConfigMap of its name. The prefix is no setting of its own: whoever sets it there is
+/// refused, and nothing changes (P6, P7).
 pub(crate) fn the_built_in_policy_has_the_hosts_prefix_and_can_be_switched_off() -> Result<()> {
     let fixture = fixture()?;
     let mut egressd = fixture.run_until_translated()?;

@@ -1,4 +1,4 @@
-//! Rules that name ports, of the pod and of whom it calls, in both families.
+//! Rules with source and destination ports, in both families.
 
 use anyhow::Result;
 use lab::Protocol::{Icmp, Tcp, Udp};

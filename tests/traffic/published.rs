@@ -1,4 +1,4 @@
-//! What nodes of one machine publish about themselves in a directory, where there is no API server.
+//! EgressNodes in a directory, for several nodes of one machine without an API server.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

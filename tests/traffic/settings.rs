@@ -1,4 +1,4 @@
-//! Settings that have to do with annotations, and those that kube-vip's users have already.
+//! Settings of annotations, and those that kube-vip's users already have.
 
 use anyhow::{Result, ensure};
 use lab::Protocol;

@@ -1,4 +1,4 @@
-//! A policy in shadow mode: it says what it would change, and enforcing it changes exactly that.
+//! A policy in shadow mode: it reports what it would change, and enforcing it changes exactly that.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

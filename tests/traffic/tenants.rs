@@ -87,7 +87,8 @@ pub(crate) fn a_node_that_claims_what_is_not_its_own_changes_no_packet() -> Resu
     egressd.stop()
 }
 
-/// P2: what another node publishes about itself is inside, and as long as it does. P1: it can claim no more than a destination.
+/// P2: what another node publishes about itself is inside, and as long as it does. P1: it can claim no more than a
+/// destination.
 pub(crate) fn what_another_node_publishes_stays_inside_and_switches_off_no_translation() -> Result<()> {
     let second = second_node();
     let claims = [NEIGHBOUR_V4, stage_pod(), WEB_V4];

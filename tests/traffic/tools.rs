@@ -1,4 +1,4 @@
-//! What an operator asks: diff, status, probes, metrics.
+//! The operator's tools: diff, status, probes, metrics.
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -1,5 +1,5 @@
-//! Egressds of earlier commits. Each is built once, from this tree's history, into this tree's own target directory, so that
-//! what it depends on is not built again where it is the same.
+//! Egressds of earlier commits. Each is built once, from this tree's history, into this tree's own target directory, so
+//! that equal dependencies are not built again.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -69,8 +69,9 @@ impl Release {
         Ok(())
     }
 
-    /// Gives its packages a version of their own, and its binary the other name. To cargo, packages of one name and version
-    /// at the same place of two workspaces are one package, and their files in the target directory are the same.
+    /// Gives its packages a version of their own, and its binary the other name. To cargo, packages of one name and
+    /// version at the same place of two workspaces are one package, and their files in the target directory are the
+    /// same.
     fn set_apart(self, source: &Path) -> Result<()> {
         let version = |text: &str| {
             let (_, after) = text.split_once("[workspace.package]\nversion = \"")?;
@@ -152,8 +153,8 @@ fn edit(file: &Path, change: impl FnOnce(&str) -> Option<String>) -> Result<()> 
     Ok(fs::write(file, changed)?)
 }
 
-/// With all packages and a test among them, as everywhere in this tree: other packages, or none of what only tests depend on,
-/// mean other features, and wasmtime compiled once more.
+/// With all packages and a test among them, as everywhere in this tree: other packages, or none of what only tests
+/// depend on, mean other features, and wasmtime compiled once more.
 fn compile(source: &Path) -> Result<()> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // The variables by which cargo describes a test's own package are not about that one.

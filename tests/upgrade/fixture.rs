@@ -1,4 +1,4 @@
-//! What the trials begin with: a lab, and a Service of each kind in front of a pod of its own.
+//! The fixture of the trials: a lab, and a Service of each kind with a pod of its own.
 
 use std::net::IpAddr;
 
@@ -12,8 +12,8 @@ pub(crate) const ADDRESS: IpAddr = load_balancer_v4(2);
 /// Another one, for changes.
 pub(crate) const OTHER: IpAddr = load_balancer_v4(3);
 
-/// The kinds of Services, which the kernel has in different maps and chains: a name, and annotations that all let calls of
-/// the lab pass.
+/// The kinds of Services, which the kernel has in different maps and chains: a name, and annotations that all let calls
+/// of the lab pass.
 pub(crate) const KINDS: [(&str, &[(&str, &str)]); 4] = [
     ("plain", &[]),
     ("ports", &[("egress-destination-ports", "udp:9001,udp:9002,udp:9003,udp:9004,tcp:8080")]),
@@ -21,7 +21,8 @@ pub(crate) const KINDS: [(&str, &[(&str, &str)]); 4] = [
     ("networks", &[("egress-allowed-networks", "172.18.0.0/24")]),
 ];
 
-/// The kind whose pod goes over last, behind all of [`Fixture::write_many`]: of equals, the pod with less to do goes first.
+/// The kind whose pod goes over last, behind all of [`Fixture::write_many`]: of equals, the pod with less to do goes
+/// first.
 pub(crate) const LAST_TO_MOVE: usize = 1;
 
 /// A lab and a directory of manifests.

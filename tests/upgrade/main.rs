@@ -1,4 +1,4 @@
-//! Updates and their undoing: egressds of earlier commits, built from this tree's history, and this one after and before
+//! Updates and rollbacks: egressds of earlier commits, built from this tree's history, and this one after and before
 //! them, over the same tables and the same state directory; and what a newer egressd may have left.
 
 mod before;

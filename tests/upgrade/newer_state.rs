@@ -1,4 +1,4 @@
-//! State files that an egressd of a later day wrote.
+//! State files of a newer egressd.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,8 +33,8 @@ fn wait_until_invalid(fixture: &Fixture, egressd: &mut Egressd<'_>) -> Result<()
     })
 }
 
-/// P4 and P6 over an update that is undone, and that undone again. What the later one remembered, this one cannot read, and
-/// then every Service becomes invalid: what was accepted is in that file alone.
+/// P4 and P6 over an update that is undone, and that undone again. What the later one remembered, this one cannot read,
+/// and then every Service becomes invalid: what was accepted is in that file alone.
 pub(crate) fn state_files_of_a_newer_version_are_kept_and_reported_and_no_packet_changes() -> Result<()> {
     let fixture = Fixture::new()?;
     fixture.started(&program(), ADDRESS)?.stop()?;

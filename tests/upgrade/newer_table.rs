@@ -1,4 +1,4 @@
-//! A table that an egressd of a later day made: what its marker says, this one does not know.
+//! A table of a newer egressd, with an unknown layout in its marker.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

@@ -90,8 +90,8 @@ fn all_in_force<'s>(fixture: &'s Fixture, program: &Program) -> Result<Egressd<'
     Ok(egressd)
 }
 
-/// An update that is undone before all of it is in force: the copy has what the new tables do not have yet. The process ends
-/// as soon as it has carried out the first slice.
+/// An update that is undone before all of it is in force: the copy has what the new tables do not have yet. The process
+/// ends as soon as it has carried out the first slice.
 pub(crate) fn a_layout_that_is_taken_back_in_the_middle_changes_no_packet() -> Result<()> {
     let fixture = Fixture::new()?;
     fixture.write_many()?;
@@ -119,8 +119,8 @@ pub(crate) fn another_programs_table_with_the_name_of_the_copy_stays_and_hinders
     egressd.stop()
 }
 
-/// The one ends, and the other takes over and makes a change. A flood is over after some ten seconds, so each time has one of
-/// its own.
+/// The one ends, and the other takes over and makes a change. A flood is over after some ten seconds, so each time has
+/// one of its own.
 fn gone_over<'s>(
     fixture: &'s Fixture,
     (old, end): (Egressd<'s>, Shutdown),
@@ -140,8 +140,8 @@ fn gone_over<'s>(
     Ok(over)
 }
 
-/// P6 where P2 became stricter: what an earlier release translated, though it could not know whether that was a pod, goes on
-/// over an update and restarts, is reported, and ends with the setting that answers the question.
+/// P6 where P2 became stricter: what an earlier release translated, though it could not know whether that was a pod,
+/// goes on over an update and restarts, is reported, and ends with the setting that answers the question.
 pub(crate) fn what_was_translated_in_doubt_goes_on_and_is_reported_until_the_setting_is_made() -> Result<()> {
     for release in releases()? {
         in_doubt(&release.program()?).with_context(|| format!("beside {}", release.name))?;

@@ -1,4 +1,4 @@
-//! The core's Services for a native policy: what the WASM room does by way of the contract, done without it. Drafts and
+//! The core's Services for a native policy: what the module `wasm` does through the contract, without it. Drafts and
 //! answers have the same types on both sides.
 
 use egressd_core::decision as core;

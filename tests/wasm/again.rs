@@ -1,4 +1,4 @@
-//! A policy whose compiler was ended by the node is compiled again: a guard is not lost to one kill.
+//! A policy whose compiler was killed by the node is compiled again: one kill does not lose a guard.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

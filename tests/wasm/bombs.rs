@@ -1,5 +1,5 @@
 //! Components that cost a compiler minutes or gigabytes: refused before they are compiled, or ended while they are.
-//! Nothing here measures time; what ends a bomb is a limit of the child, and its sentence says which.
+//! Nothing here measures time; a limit of the child ends each, and the message names the limit.
 
 use egressd::wasm::{self, Compiler};
 use rustix::process::{Resource, getrlimit};

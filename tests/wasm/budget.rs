@@ -1,4 +1,4 @@
-//! All policies together cost a node no more than the limits, and who is in force has its place before who is new.
+//! All policies together cost a node no more than the limits, and policies in force have precedence over new ones.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};

@@ -1,4 +1,5 @@
-//! A process that compiles: what it has given up before it reads the first byte, and how it ends when it reaches for more.
+//! The compiling process: the privileges that it drops before it reads the first byte, and its end when it uses
+//! another.
 
 use std::fs;
 use std::io::{self, Write};

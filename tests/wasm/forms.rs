@@ -1,5 +1,5 @@
-//! The table of forms: what each value of an annotation comes to. Every row is asked of both, the component and the
-//! native policy, and both say the same.
+//! The table of forms: the meaning of each value of an annotation. Every row is tested with both the component and the
+//! native policy, which have to agree.
 
 use egressd_core::decision::{Decision, Rule};
 use egressd_core::model::SubjectView;

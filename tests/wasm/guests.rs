@@ -1,4 +1,4 @@
-//! Guests that no compiler would make: core modules written byte by byte, and what is put around them.
+//! Components that no compiler would produce: core modules written byte by byte, and their wrapping.
 
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding};

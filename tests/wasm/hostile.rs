@@ -1,4 +1,4 @@
-//! Guests that misbehave: each harms its own answer, and its failure says what it did (P7).
+//! Policies that misbehave: each affects its own answer only, and its failure has the reason (P7).
 
 use std::io::{self, Write};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -201,8 +201,8 @@ fn a_flood_of_log_lines_is_cut() {
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let policy = &*POLICY;
     let outcome = tracing::subscriber::with_default(subscriber, || {
-        // Another test may have met the same lines at this moment, with no one to write them for. Once this call is over, it
-        // has registered them, and what it found is worked out anew.
+        // Another test may have met the same lines at this moment, with no one to write them for. Once this call is
+        // over, it has registered them, and what it found is worked out anew.
         policy.evaluate(&context(), &view("log-flood", &[]), &Draft::default()).unwrap();
         tracing::callsite::rebuild_interest_cache();
         log.0.lock().unwrap().clear();

@@ -1,5 +1,5 @@
-//! Answers that contract 0.2.0 has room for and that mean nothing, or too much: each costs its own subject, its own policy, and
-//! no more than an answer may.
+//! Answers that contract 0.2.0 can represent and that are invalid or too large: each affects its own subject and policy
+//! only, within the limits of an answer.
 
 use std::sync::{Arc, LazyLock};
 

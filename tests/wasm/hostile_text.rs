@@ -1,5 +1,5 @@
-//! 256 KiB of annotations of any content are the mistake of whoever wrote them: the built-in policy never fails of them,
-//! within the fuel, memory and answer of one call, and what it answers the guard lets pass.
+//! 256 KiB of annotations of any content are a user error at most: the built-in policy never fails on them,
+//! within the fuel, memory and answer limits of one call, and the guard accepts its answer.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,5 @@
-//! Components and subjects of a kind that they do not handle: what an old guard cannot be shown is denied and reported.
+//! Components and subjects of a kind that they do not handle: a subject that an old guard cannot be shown is denied and
+//! reported.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

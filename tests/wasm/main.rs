@@ -1,4 +1,4 @@
-//! The WASM room from outside: the embedded policy, its agreement with its native self, and guests that
+//! The module `wasm` from outside: the embedded policy, its agreement with the native implementation, and policies that
 //! misbehave (P7).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

@@ -123,7 +123,8 @@ fn an_endpoint_on_the_host_network_is_never_a_source() {
     assert_eq!(evaluation.codes(), ["host-network-endpoint", "no-local-endpoint"]);
 }
 
-/// The host reads its annotation with the same prefix as the policy, and kube-vip's where the Service has none behind it.
+/// The host reads its annotation with the same prefix as the policy, and kube-vip's where the Service has none behind
+/// it.
 #[test]
 fn the_hosts_annotation_follows_the_prefix() {
     let annotations = [("kube-vip.io/loadbalancerIPs", "192.0.2.11"), ("example.org/loadbalancerIPs", "192.0.2.12")];

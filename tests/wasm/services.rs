@@ -1,4 +1,4 @@
-//! The engine that all tests share, and what is loaded into it.
+//! The engine that all tests share, and its components.
 
 use std::sync::{Arc, LazyLock};
 

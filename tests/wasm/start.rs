@@ -1,4 +1,4 @@
-//! A start waits for what was in force before, and for nothing that is new; where nothing was, for everything that is
+//! A start waits for the policies that were in force before, and not for new ones; without any, for all that are
 //! loaded in time. Compilers here wait for the test, not for a time.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a client sees that does nothing with it: the API server's own share.
+//! A client that discards what it reads: the API server's own share.
 
 use std::collections::BTreeSet;
 use std::pin::pin;

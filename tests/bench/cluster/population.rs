@@ -1,4 +1,5 @@
-//! The Services of a large cluster, and their endpoints. There are no selectors, so that no controller has a hand in it.
+//! The Services of a large cluster, and their endpoints. There are no selectors, so that no controller writes
+//! EndpointSlices.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -116,7 +116,8 @@ fn load([plain, networks]: [&Pod; 2], count: u8, named: OtherElements) {
     }
 }
 
-/// One pod has the destination by its last length alone; others have a network beside it of each length, wanted and not.
+/// One pod has the destination by its last length alone; others have a network beside it of each length, wanted and
+/// not.
 fn policy(count: u8) -> Policy {
     let beside: Vec<IpNet> = (33 - count..=32).map(beside).collect();
     let last = network(NEIGHBOUR_V4, 33 - count);

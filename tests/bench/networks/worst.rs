@@ -1,4 +1,4 @@
-//! The most that the limits let one change cost: a namespace full of elements by prefix, all of one Service.
+//! The highest cost of one change within the limits: a namespace full of elements by prefix, all of one Service.
 
 use std::net::Ipv4Addr;
 

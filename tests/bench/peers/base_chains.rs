@@ -1,6 +1,6 @@
-//! kube-vip's layout: for each Service a base chain with one rule, which a change deletes and makes anew. It is written here
-//! in one batch, by our encoder, and so is the layout's own price; kube-vip sends a batch for each Service and asks the API
-//! server and the kernel in between. The kernel takes 1,024 of them (`MAX_HOOK_COUNT`).
+//! kube-vip's layout: for each Service a base chain with one rule, which a change deletes and recreates. It is written
+//! here in one batch, by our encoder, which shows the cost of the layout; kube-vip sends a batch for each Service and
+//! asks the API server and the kernel in between. The kernel takes 1,024 of them (`MAX_HOOK_COUNT`).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! sigs.k8s.io/knftables, by which kube-proxy writes: an ordinary Go module, built where Go is.
+//! sigs.k8s.io/knftables, the library of kube-proxy: an ordinary Go module, built where Go is installed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

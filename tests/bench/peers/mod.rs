@@ -1,4 +1,4 @@
-//! What a user would have instead, beside ours in one run: the same pods, each to an address of its own, in a network
+//! The alternatives to egressd, compared in one run: the same pods, each to an address of its own, in a network
 //! namespace for each, since a commit walks all chains of its namespace.
 
 mod base_chains;

@@ -1,4 +1,4 @@
-//! rtnetlink messages → what this node's interfaces have.
+//! rtnetlink messages → the addresses of this node's interfaces.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Annotations → the built-in policy's answer. A line of the input is one annotation, `name=value`; `\r` stands for a line
-//! feed in a value.
+//! Annotations → the built-in policy's answer. A line of the input is one annotation, `name=value`; `\r` stands for a
+//! line feed in a value.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;

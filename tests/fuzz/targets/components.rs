@@ -1,4 +1,4 @@
-//! Bytes → what is in a component, before anything of it is compiled.
+//! Bytes → the parts of a component, before it is compiled.
 
 use egressd::wasm::{Limits, inspect};
 

@@ -1,4 +1,4 @@
-//! Files of the state directory → what an earlier process remembered. `%%` at the end of a line divides the input into the
+//! Files of the state directory → the state of an earlier process. `%%` at the end of a line divides the input into the
 //! journal of accepted annotations, that of drafts, and a policy's file.
 
 use std::collections::BTreeMap;

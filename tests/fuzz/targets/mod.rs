@@ -1,7 +1,7 @@
-//! What is fuzzed: readers of bytes from outside, each a plain function that states what holds for any bytes. It is called
-//! with seeds and their mutations in `make test`, and with what coverage leads to in `make fuzz`.
+//! Fuzz targets: readers of bytes from outside, each a plain function that checks what holds for any bytes. It is
+//! called with seeds and their mutations in `make test`, and with coverage-guided inputs in `make fuzz`.
 //!
-//! A law that does not hold panics. None looks at the time, and none leaves anything behind.
+//! A law that does not hold panics. None depends on time, and none leaves files behind.
 
 mod addresses;
 mod annotations;

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::InputResult;
 
-/// The longest sentence about an object, in bytes: 128 of its text, escaped, a label's name, and the message about them.
+/// The longest sentence about an object, in bytes: 128 of its text, escaped, a label's name, and the message about
+/// them.
 const MAX_OBJECT_MESSAGE: usize = 4_096;
 
 /// The longest name that Kubernetes takes.

@@ -1,4 +1,4 @@
-//! A ConfigMap → what a policy asks for.
+//! A ConfigMap → the settings of a policy.
 
 use egressd::source::documents::Object;
 use egressd::source::kind::Kind;

@@ -1,4 +1,4 @@
-//! What the kernel answers about its tables → a ruleset, and what our elements have counted.
+//! The kernel's answer about its tables → a ruleset, and the counters of its elements.
 
 use egressd::kernel::nft::script::{encoded, read_back, survey};
 use egressd_core::compile::table_names;

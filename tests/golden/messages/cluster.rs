@@ -1,4 +1,5 @@
-//! Manifests of a whole cluster that lead to messages: Nodes, pods, Services that meet, and what an earlier egressd left.
+//! Manifests of a whole cluster that lead to messages: Nodes, pods, Services that meet, and what an earlier egressd
+//! left.
 
 use std::sync::Arc;
 

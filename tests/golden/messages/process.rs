@@ -95,7 +95,8 @@ fn placed(finding: Finding, directory: &Path, shown: &str) -> Finding {
     Finding { message: message.into(), ..finding }
 }
 
-/// Manifests that are gone while egressd runs, and before it starts; and what was remembered of them in a file that is damaged.
+/// Manifests that are gone while egressd runs, and before it starts; and what was remembered of them in a file that is
+/// damaged.
 fn manifests() -> Result<Vec<Finding>> {
     let directory = tempfile::tempdir()?;
     let (manifests, sources) = (directory.path().join("manifests"), Sources::of(&directory.path().join("state")));

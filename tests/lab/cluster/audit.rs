@@ -1,4 +1,4 @@
-//! What egressd asked of the API server, and why it was allowed: the server's own audit log.
+//! egressd's requests to the API server, and why they were allowed: the server's own audit log.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Asking the API server, as plain blocking functions. Objects are JSON: kinds differ by their path alone.
+//! A client of the API server with plain blocking functions. Objects are JSON: kinds differ by their path alone.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

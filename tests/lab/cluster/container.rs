@@ -1,6 +1,6 @@
-//! egressd as the container of its DaemonSet's pod. Simulated is what a kubelet and a container runtime make of it:
-//! environment, volumes, the service account's files, a root that cannot be written to, capabilities. There is no seccomp
-//! profile, and no limit of memory.
+//! egressd as the container of its DaemonSet's pod. It simulates what a kubelet and a container runtime set up:
+//! environment, volumes, the service account's files, a root that cannot be written to, capabilities. There is no
+//! seccomp profile, and no limit of memory.
 
 use std::fs;
 use std::path::Path;

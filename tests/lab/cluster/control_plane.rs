@@ -29,7 +29,8 @@ const OLDER_PORT: u16 = 6444;
 pub(crate) const ADMIN_TOKEN: &str = "admin-token";
 const ISSUER: &str = "https://kubernetes.default.svc";
 
-/// The oldest release that the API server takes as `--emulated-version`: it then has the APIs and the features of that one.
+/// The oldest release that the API server takes as `--emulated-version`: it then has the APIs and the features of that
+/// one.
 const OLDEST: &str = "1.33";
 
 /// How long a control plane may take to start. It takes seconds; a loaded machine is slow.

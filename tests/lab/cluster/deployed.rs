@@ -86,7 +86,8 @@ impl DeployedPod {
         })
     }
 
-    /// What is mounted of the host: from where, to where. An empty directory of the pod's own is one of the host's, too.
+    /// What is mounted of the host: from where, to where. An empty directory of the pod's own is one of the host's,
+    /// too.
     pub(super) fn host_paths(&self) -> Result<Vec<(String, String)>> {
         let volumes = || items(&self.object["spec"]["volumes"]);
         let mounted = |mount: &Value| {

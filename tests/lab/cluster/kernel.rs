@@ -1,4 +1,4 @@
-//! What a node's kernel translates, as `nft` lists it, against what a test expects.
+//! The SNAT rules of a node's kernel, as `nft` lists them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
 //! A cluster: the lab's nodes and pods, known to a real API server, with EndpointSlices from the real
-//! controller. What is simulated is what a kubelet and a load balancer would write.
+//! controller. Objects of a kubelet and a load balancer are simulated.
 //!
 //! The control plane lives on the outside host and dies with the test.
 

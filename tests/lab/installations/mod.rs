@@ -1,5 +1,6 @@
-//! Clusters as usual installations leave them, restated from general knowledge: their Nodes, the objects that say where pods and
-//! Services live, and the Service `web` with a pod on each of two nodes, whose EndpointSlices the controller has made.
+//! Clusters as usual installations leave them, restated from general knowledge: their Nodes, the objects that name the
+//! networks of pods and Services, and the Service `web` with a pod on each of two nodes, whose EndpointSlices the
+//! controller has made.
 
 use std::net::IpAddr;
 
@@ -50,7 +51,8 @@ impl Installation {
         }
     }
 
-    /// The addresses of pods on the nodes `node-1` and `node-2`: those of `web`, and others that no EndpointSlice lists.
+    /// The addresses of pods on the nodes `node-1` and `node-2`: those of `web`, and others that no EndpointSlice
+    /// lists.
     ///
     /// # Errors
     /// When one is no address, which is a defect of this fixture.
@@ -71,8 +73,8 @@ impl Installation {
         Ok([first.context("the first node")?, second.context("the second node")?])
     }
 
-    /// Gives the pods of a lab of two nodes, with two pods each, the addresses of its pods. Of a family that it has no pods of,
-    /// the lab's stay.
+    /// Gives the pods of a lab of two nodes, with two pods each, the addresses of its pods. Of a family that it has no
+    /// pods of, the lab's stay.
     ///
     /// # Errors
     /// When the kernel refuses.

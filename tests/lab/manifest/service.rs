@@ -1,4 +1,4 @@
-//! Services that want egress.
+//! Services with egress.
 
 use std::net::IpAddr;
 

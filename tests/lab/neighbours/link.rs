@@ -1,4 +1,4 @@
-//! An interface of a node, and sockets that speak on its link below IP.
+//! An interface of a node, and sockets for its link layer.
 
 use std::io;
 use std::mem::size_of;

@@ -1,5 +1,5 @@
-//! Programs beside egressd that cannot be run here, restated: what each leaves on a node and writes to the API, and no
-//! more of it than that. Each part names the upstream project, version and function whose behaviour it restates; none
+//! Programs that run on the same nodes and cannot be run here, restated: what each changes on a node and writes to the
+//! API, and nothing else. Each part names the upstream project, version and function whose behaviour it restates; none
 //! of their code is here. What `make test-node` runs for real (kube-proxy, the plugins bridge, ptp, host-local and
 //! portmap) has no part.
 //!

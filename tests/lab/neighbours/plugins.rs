@@ -1,5 +1,5 @@
-//! The kinds in which Calico (`crd.projectcalico.org`, libcalico-go) and Cilium (`pkg/k8s/apis/cilium.io`) keep where pods live,
-//! as the API server knows them; and where their objects, and the ConfigMaps of flannel and kubeadm, are.
+//! The kinds in which Calico (`crd.projectcalico.org`, libcalico-go) and Cilium (`pkg/k8s/apis/cilium.io`) keep where
+//! pods live, as the API server knows them; and where their objects, and the ConfigMaps of flannel and kubeadm, are.
 
 use anyhow::Result;
 

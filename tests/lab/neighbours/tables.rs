@@ -1,4 +1,4 @@
-//! Tables of other programs, to be found as they were.
+//! Tables of other programs, to be compared before and after.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a load balancer does with an address: it puts it on a node, and the neighbours learn where it is.
+//! The actions of a load balancer: it assigns an address to a node, and announces it to the neighbours.
 
 use std::net::IpAddr;
 

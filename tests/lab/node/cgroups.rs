@@ -1,7 +1,7 @@
 //! Control groups for the containers of the lab's nodes: a directory for each node, in every hierarchy that there is.
 //!
-//! Version 1 has a hierarchy for each controller, version 2 has one for all of them. Version 2 is written after the kernel's
-//! documentation and has not been tried: the machine where this was made has version 1.
+//! Version 1 has a hierarchy for each controller, version 2 has one for all of them. Version 2 is written after the
+//! kernel's documentation and has not been tried: the machine where this was made has version 1.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, process};
@@ -91,8 +91,8 @@ fn hierarchies(version: Version) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The mount point of a line of `mountinfo`, if it is a hierarchy. Beside version 1 there may be an empty one of version 2,
-/// where runc makes directories as well.
+/// The mount point of a line of `mountinfo`, if it is a hierarchy. Beside version 1 there may be an empty one of
+/// version 2, where runc makes directories as well.
 fn hierarchy(line: &str) -> Option<PathBuf> {
     let (mount, source) = line.split_once(" - ")?;
     let point = mount.split(' ').nth(4)?;

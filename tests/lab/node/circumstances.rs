@@ -1,4 +1,4 @@
-//! What helps to understand a failure.
+//! Context for the message of a failure.
 
 use std::path::Path;
 

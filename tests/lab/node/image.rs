@@ -1,5 +1,5 @@
-//! Images, as archives that a container runtime imports: one layer, and what to start. They are made of programs that are
-//! there already, with `tar` and `sha256sum`; no registry and no builder is asked.
+//! Images, as archives that a container runtime imports: one layer, and what to start. They are made of existing
+//! programs, with `tar` and `sha256sum`; no registry and no builder is used.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

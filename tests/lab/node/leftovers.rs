@@ -1,5 +1,5 @@
-//! What a lab leaves whose process was killed: empty control groups, and a directory. Their names hold the number of the
-//! process, and the next lab removes them.
+//! The leftovers of a lab whose process was killed: empty control groups, and a directory. Their names hold the number
+//! of the process, and the next lab removes them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

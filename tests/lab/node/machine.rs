@@ -1,4 +1,4 @@
-//! A machine of its own on this machine: network, mounts, host name and processes, up to the kernel and the disk.
+//! A machine within this machine: network, mounts, host name and processes, up to the kernel and the disk.
 //!
 //! Its first process is the only one that has to end: the kernel then ends all others, containers included, and their
 //! mounts and files go with them. That is so when the test is killed, too.
@@ -35,7 +35,8 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// A new one in this network namespace, with its log in this directory. It lives as long as the thread that makes it.
+    /// A new one in this network namespace, with its log in this directory. It lives as long as the thread that makes
+    /// it.
     pub(super) fn new(namespace: Namespace, name: &str, directory: &Path) -> Result<Self> {
         let mut command = namespace.command("unshare");
         command.args(["--mount", "--uts", "--pid", "--fork", "--kill-child", "sh", "-c", SCRIPT, "machine", name]);

@@ -71,8 +71,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Builds it, and an image of this egressd, which the nodes do not have yet; both nodes are ready when this returns. It
-    /// lives as long as the thread that builds it.
+    /// Builds it, and an image of this egressd, which the nodes do not have yet; both nodes are ready when this
+    /// returns. It lives as long as the thread that builds it.
     ///
     /// # Errors
     /// When something does not start; the error has the ends of the logs of what did.

@@ -1,7 +1,7 @@
-//! The outside host: it writes down who calls, and calls itself.
+//! The outside host: it records calls, and makes calls.
 //!
-//! A line on the wire is what `tests/node/probe` writes: the role, the caller's name, how often it has done so, and for how
-//! many microseconds it has existed. Who is called answers with the source address that it sees, and its own name.
+//! A line on the wire is what `tests/node/probe` writes: the role, the caller's name, how often it has done so, and for
+//! how many microseconds it has existed. Who is called answers with the source address that it sees, and its own name.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};

@@ -1,5 +1,5 @@
-//! The control plane of real nodes: what [`crate::cluster`] has, and a scheduler. Here kubelets renew leases, pods ask the
-//! API server, and nothing is written on anybody's behalf.
+//! The control plane of real nodes: what [`crate::cluster`] has, and a scheduler. Here kubelets renew leases, pods ask
+//! the API server, and the test writes nothing on their behalf.
 
 use std::net::IpAddr;
 use std::path::Path;

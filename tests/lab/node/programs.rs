@@ -1,4 +1,4 @@
-//! What real nodes are made of, and whether it is here: each program is proven by using it.
+//! The programs of real nodes, and whether they are installed: each is checked by using it.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

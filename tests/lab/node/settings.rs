@@ -52,8 +52,8 @@ pub(super) fn kubelet(node: u8, cgroup: &str) -> Value {
     })
 }
 
-/// What a node's pods are connected with, in packets of this size, masqueraded when they leave the pod network, and host
-/// ports; both families. The first node has a bridge, the second one a cable to each pod.
+/// What a node's pods are connected with, in packets of this size, masqueraded when they leave the pod network, and
+/// host ports; both families. The first node has a bridge, the second one a cable to each pod.
 pub(super) fn network(node: u8, mtu: u16) -> Value {
     let [v4, v6] = [format!("{}/24", pod_v4_on(node, 0)), format!("{}/64", pod_v6_on(node, 0))];
     let addresses = json!({

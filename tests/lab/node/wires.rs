@@ -1,5 +1,5 @@
-//! The network that nodes share with the outside host. The addresses are those of [`crate::addresses`]; what a node has
-//! for its pods, its CNI plugins make.
+//! The network that nodes share with the outside host. The addresses are those of [`crate::addresses`]; its CNI plugins
+//! create the network of a node's pods.
 
 use anyhow::{Context, Result};
 

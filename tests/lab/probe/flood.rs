@@ -1,4 +1,5 @@
-//! Many new connections: numbered datagrams, each from a port of its own, and who saw them as whom.
+//! Many new connections: numbered datagrams, each from a port of its own, and the source address of each at its
+//! receiver.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,4 +1,4 @@
-//! Echo requests: the few bytes of them that matter.
+//! ICMP echo requests: the fields that are used.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -1,4 +1,4 @@
-//! Calls, and as whom the called saw the caller.
+//! Calls, and the source address that the receiver saw.
 //!
 //! A call carries a token. Whoever answers ([`Service`]) writes down the token with the source address that it
 //! saw and sends the token back, so that a lost packet is distinguished from a lost answer.

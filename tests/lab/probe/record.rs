@@ -1,4 +1,4 @@
-//! What the called saw: source addresses by token.
+//! Source addresses that receivers saw, by token.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

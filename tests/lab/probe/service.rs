@@ -1,4 +1,4 @@
-//! Answers calls: one thread a host, which waits on all its sockets at once.
+//! Answers calls: one thread per host, which waits on all its sockets at once.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};

@@ -1,5 +1,5 @@
-//! A policy that does what `do` in its settings says, or else the subject's name. It speaks the contract's own types, because the SDK's do not
-//! let anybody write nonsense.
+//! A policy whose behaviour is `do` in its settings, or else the subject's name. It uses the contract's own types,
+//! because the SDK's do not allow invalid answers.
 
 mod misbehave;
 

@@ -1,4 +1,4 @@
-//! A validator that does what the subject's name says, as the hostile policy beside it does.
+//! A validator whose behaviour is the subject's name, like the hostile policy.
 
 #[path = "../../hostile/src/misbehave.rs"]
 mod misbehave;
