@@ -23,7 +23,7 @@ use egressd::cli::{
 use egressd::config::{self, Config};
 use egressd::daemon::evaluator::Evaluator;
 use egressd::daemon::heap;
-use egressd::daemon::{Daemon, Start, Threads, Watch};
+use egressd::daemon::{Daemon, Observers, Start, Threads};
 use egressd::instances::lock::{Lock, LockDir};
 use egressd::instances::orphans;
 use egressd::kernel::addresses::{self, Addresses, Observer};
@@ -152,7 +152,7 @@ async fn follow(args: &Run) -> Result<()> {
     self::publish(&source, config.origin.publish_dir(), &reader, publish)?;
     admin_server.start(doors).context("cannot start the thread that answers questions")?;
     let daemon = tokio::select! {
-        adopted = Daemon::adopt(config.settings, state, threads, start(args), Watch { state_channel, metrics }) => adopted?,
+        adopted = Daemon::take_over(config.settings, state, threads, start(args), Observers { state_channel, metrics }) => adopted?,
         () = &mut stop => return Ok(()),
     };
     // While a newer egressd's table is waited for, nothing here stands against its removal.

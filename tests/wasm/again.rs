@@ -73,7 +73,7 @@ fn what_was_in_force_before_the_start_is_not_forgotten_when_its_compiler_is_kill
     let bad = PolicyObject { wasm: Some([7].into()), ..(*guard()).clone() };
     library.want([Arc::new(bad)]);
     while library.step() == Step::Done {
-        assert_eq!(library.loaded().good.get("guard"), Some(&guard()), "it stays in the state directory");
+        assert_eq!(library.loaded().valid.get("guard"), Some(&guard()), "it stays in the state directory");
     }
     assert_eq!(state(&library.loaded()).0, PolicyState::Enforced);
 }

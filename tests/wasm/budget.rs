@@ -171,6 +171,6 @@ fn what_an_earlier_process_had_in_force_has_its_place_whatever_the_limits_are_no
     let loaded = library.update([policy("a", 3), policy("y", 4), policy("z", 2)]);
     assert_eq!(states(&loaded), [("a", Refused), ("y", Enforced), ("z", Enforced)].into());
     assert!(trouble(&loaded, "y").ends_with("; the last good one stays in force"), "{}", trouble(&loaded, "y"));
-    assert_eq!(loaded.good.get("y"), remembered.get("y"));
+    assert_eq!(loaded.valid.get("y"), remembered.get("y"));
     assert_eq!(compiler.calls(), 2, "nothing that is new was compiled");
 }

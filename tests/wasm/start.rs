@@ -74,7 +74,7 @@ async fn what_takes_longer_than_the_first_services_wait_comes_beside_what_is_in_
     assert_eq!(states(&begun), [("guard", Missed), ("other", Refused)].into());
     let trouble = begun.reports.iter().find_map(|report| report.trouble.clone()).unwrap();
     assert!(trouble.starts_with("it is not loaded yet: "), "{trouble}");
-    assert_eq!(begun.good.len(), 1, "the built-in one is remembered, and what was not loaded is not");
+    assert_eq!(begun.valid.len(), 1, "the built-in one is remembered, and what was not loaded is not");
     compiler.go_on();
     let all = [("guard", Enforced), ("other", Enforced)].into();
     until(&mut loader, |loaded| states(loaded) == all).await;

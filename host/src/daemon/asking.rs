@@ -29,19 +29,19 @@ impl Daemon {
     /// Asks the policies, for so long that others' changes do not wait for it. What follows from their answers has its turn
     /// like all else.
     pub(super) async fn ask(&mut self) -> Result<()> {
-        self.watch.state_channel.busy();
+        self.observers.state_channel.busy();
         let mut turns = std::mem::take(&mut self.turns);
         turns.begin(clock::since(self.since));
         let (turns, answers) = self.evaluator.evaluate(self.pipeline.context(), turns, MAX_ASKING_TIME).await?;
         self.turns = turns;
         let further = self.pipeline.answer(answers);
         self.queue(further);
-        self.set_alarm();
+        self.schedule_retry();
         Ok(())
     }
 
     /// When there is something to look at again though nothing is new.
-    pub(super) fn set_alarm(&mut self) {
+    pub(super) fn schedule_retry(&mut self) {
         let now = clock::now();
         let next = self.pipeline.next_try(now - self.since).map(|at| self.since + at);
         // Whoever changes something all the time must not put off the others.

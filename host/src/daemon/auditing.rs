@@ -10,7 +10,7 @@ use egressd_core::pipeline::{Audit, Disagreement, Progress, Step};
 use tracing::warn;
 
 use super::tidying::Tidying;
-use super::{Begun, Daemon, Knowledge};
+use super::{AppliedState, Daemon, FirstRound};
 use crate::clock::{self, Instant};
 
 /// How long nothing happens before an audit goes on: changes come in crowds, and the next of one is not to wait.
@@ -33,7 +33,7 @@ const SLICE_SIZE: usize = 64;
 
 /// What has time until there is nothing else to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Idle {
+pub(super) enum IdleTask {
     /// Look whether what is kept follows from what is new.
     Audit,
     /// Give free memory back.
@@ -68,16 +68,16 @@ impl Auditing {
 
 impl Daemon {
     /// What is to be done while there is nothing to do, and when.
-    pub(super) fn idle_due(&self) -> Option<(Instant, Idle)> {
-        let audit = self.audit_due().map(|at| (at, Idle::Audit));
-        let tidy = self.tidying_due().map(|at| (at, Idle::Tidy));
+    pub(super) fn idle_due(&self) -> Option<(Instant, IdleTask)> {
+        let audit = self.audit_due().map(|at| (at, IdleTask::Audit));
+        let tidy = self.tidying_due().map(|at| (at, IdleTask::Tidy));
         audit.into_iter().chain(tidy).min_by_key(|(at, _)| *at)
     }
 
-    pub(super) async fn idle(&mut self, what: Idle) -> Result<()> {
+    pub(super) async fn idle(&mut self, what: IdleTask) -> Result<()> {
         match what {
-            Idle::Audit => self.audit().await?,
-            Idle::Tidy => self.tidy(),
+            IdleTask::Audit => self.audit().await?,
+            IdleTask::Tidy => self.tidy(),
         }
         Ok(())
     }
@@ -85,9 +85,10 @@ impl Daemon {
     /// When the next slice is to be looked at; never while something is to be done, since then what is kept belongs to several
     /// states.
     fn audit_due(&self) -> Option<Instant> {
-        let is_in_force = self.begun == Begun::Yes && !self.in_force.is_behind() && self.applied.scope().is_empty();
-        let is_sure = self.knowledge == Knowledge::Sure && self.to_replace.is_empty() && self.retry.is_none();
-        let has_nothing_to_do = self.turns.is_empty() && self.rest.is_none();
+        let is_in_force =
+            self.first_round == FirstRound::InForce && !self.in_force.is_behind() && self.applied.scope().is_empty();
+        let is_sure = self.applied_state == AppliedState::Current && self.to_replace.is_empty() && self.retry.is_none();
+        let has_nothing_to_do = self.turns.is_empty() && self.remainder.is_none();
         (is_in_force && is_sure && has_nothing_to_do).then_some(self.auditing.next)
     }
 
@@ -97,7 +98,7 @@ impl Daemon {
             self.auditing.rest(SLICE_INTERVAL, clock::now());
             return self.settle().await;
         }
-        self.watch.state_channel.busy();
+        self.observers.state_channel.busy();
         let Audit { disagreements, progress } = self.pipeline.audit(&self.applied, SLICE_SIZE);
         if !disagreements.is_empty() {
             self.auditing.rest(CYCLE_INTERVAL, clock::now());
@@ -107,7 +108,7 @@ impl Daemon {
             Progress::Within => self.auditing.rest(SLICE_INTERVAL, clock::now()),
             Progress::Whole => {
                 self.auditing.rest(CYCLE_INTERVAL, clock::now());
-                self.watch.metrics.audited();
+                self.observers.metrics.audited();
             }
         }
         Ok(())
@@ -117,7 +118,7 @@ impl Daemon {
     async fn settle(&mut self) -> Result<()> {
         let step = self.work_out().await?;
         if !self.is_nothing_new(&step) {
-            self.begin_to_carry_out(step).await;
+            self.start_commit(step).await;
         }
         Ok(())
     }
@@ -133,11 +134,11 @@ impl Daemon {
         for disagreement in disagreements {
             let found = disagreed(disagreement);
             warn!(code = %found.code, "{}", found.message);
-            self.watch.metrics.disagreed();
+            self.observers.metrics.disagreed();
         }
         let questions = self.pipeline.derive_anew();
         self.queue(questions);
-        self.knowledge = Knowledge::Doubtful;
+        self.applied_state = AppliedState::Unknown;
         self.applied.add_outstanding(Scope::Everything);
         self.ask().await?;
         self.round().await

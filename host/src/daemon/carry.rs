@@ -13,7 +13,7 @@ use egressd_core::node::{NodeChange, NodeChanges};
 use egressd_core::pipeline::Step;
 use tracing::{error, info, warn};
 
-use super::{Begun, Daemon, Knowledge};
+use super::{AppliedState, Daemon, FirstRound};
 use crate::clock::{self, Instant};
 use crate::errors::with_causes;
 use crate::kernel::nft;
@@ -23,9 +23,9 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// The longest wait between two tries.
 const LAST_RETRY: Duration = Duration::from_secs(10);
 
-/// What is left of a large change.
+/// The slices of a large change that are not committed yet.
 #[derive(Debug)]
-pub(super) struct Rest {
+pub(super) struct Remainder {
     newest: Newest,
     comparison: Comparison,
     slices: Slices,
@@ -33,8 +33,8 @@ pub(super) struct Rest {
 
 impl Daemon {
     /// Carries out what differs, or the first slice of it. What was left of an earlier round is a part of it.
-    pub(super) async fn begin_to_carry_out(&mut self, step: Step) {
-        self.rest = None;
+    pub(super) async fn start_commit(&mut self, step: Step) {
+        self.remainder = None;
         self.auditing.put_off(clock::now());
         let Step { newest, scope, kept, fatal, .. } = step;
         self.applied.add_outstanding(scope);
@@ -46,29 +46,29 @@ impl Daemon {
         }
         let target = self.pipeline.target(self.applied.scope());
         // What is to be replaced is of no interest, but where it is because of its layout.
-        let before_that = self.bridge.as_ref().map(|bridge| &bridge.held);
+        let copied = self.copy.as_ref().map(|copy| &copy.held);
         let keeps = self.to_replace.is_empty();
         let comparison = self.applied.compare(target, |after, before| {
             if keeps {
                 keep(after, before, &kept);
             }
-            if let Some(before_that) = before_that {
-                keep(after, before_that, &kept);
+            if let Some(copied) = copied {
+                keep(after, copied, &kept);
             }
         });
         let Cut::Slices(slices) = comparison.cut(&self.applied, SLICE) else {
             return self.carry_out_whole(newest, comparison).await;
         };
-        let waiting = self.slice(Rest { newest, comparison, slices }).await;
+        let waiting = self.slice(Remainder { newest, comparison, slices }).await;
         self.show_partly(&waiting);
     }
 
     /// Carries out the next slice of what is left.
-    pub(super) async fn go_on(&mut self) {
-        self.watch.state_channel.busy();
+    pub(super) async fn commit_next_slice(&mut self) {
+        self.observers.state_channel.busy();
         self.auditing.put_off(clock::now());
-        if let Some(rest) = self.rest.take() {
-            self.slice(rest).await;
+        if let Some(remainder) = self.remainder.take() {
+            self.slice(remainder).await;
         }
     }
 
@@ -88,8 +88,8 @@ impl Daemon {
     }
 
     /// Carries out one slice; returns the pods that are to go over still.
-    async fn slice(&mut self, rest: Rest) -> BTreeSet<IpAddr> {
-        let Rest { newest, mut comparison, mut slices } = rest;
+    async fn slice(&mut self, remainder: Remainder) -> BTreeSet<IpAddr> {
+        let Remainder { newest, mut comparison, mut slices } = remainder;
         let Some(slice) = slices.next(comparison.before(&self.applied), comparison.after()) else {
             self.is_in_force(&newest).await;
             return BTreeSet::new();
@@ -98,7 +98,7 @@ impl Daemon {
         match self.carry_out(NodeChanges { nft: slice.changes.clone() }).await {
             Ok(()) => {
                 comparison.take(&slice);
-                self.took_over(slice);
+                self.slice_committed(slice);
             }
             Err(failure) => {
                 self.failed(&newest, &failure);
@@ -106,31 +106,31 @@ impl Daemon {
             }
         }
         let waiting = slices.pods();
-        self.rest = Some(Rest { newest, comparison, slices });
+        self.remainder = Some(Remainder { newest, comparison, slices });
         waiting
     }
 
-    fn took_over(&mut self, slice: Slice) {
+    fn slice_committed(&mut self, slice: Slice) {
         self.applied.take(slice);
-        self.replaced();
+        self.tables_current();
     }
 
     /// What was to be replaced is, and what is there is what was written.
-    fn replaced(&mut self) {
+    fn tables_current(&mut self) {
         self.to_replace.clear();
-        self.knowledge = Knowledge::Sure;
+        self.applied_state = AppliedState::Current;
     }
 
     async fn is_in_force(&mut self, newest: &Newest) {
-        self.replaced();
+        self.tables_current();
         self.applied.clear_outstanding();
         self.show_in_force(|in_force, now| in_force.take_over(newest, now));
-        let Some(bridge) = self.bridge.take() else {
+        let Some(copy) = self.copy.take() else {
             self.retry = None;
             return;
         };
-        self.bridge = bridge.remove(&self.kernel).await;
-        self.retry = self.bridge.as_ref().map(|_| self.next_retry());
+        self.copy = copy.remove(&self.kernel).await;
+        self.retry = self.copy.as_ref().map(|_| self.next_retry());
     }
 
     /// When to try again, after twice as long as the last time.
@@ -144,8 +144,8 @@ impl Daemon {
         let (begun, summary) = (clock::now(), changes.nft.summary());
         for effect in changes.effects() {
             let begun = clock::now();
-            self.commit(effect.change).await.inspect_err(|_| self.watch.metrics.refused())?;
-            self.watch.metrics.committed(clock::since(begun));
+            self.commit(effect.change).await.inspect_err(|_| self.observers.metrics.refused())?;
+            self.observers.metrics.committed(clock::since(begun));
         }
         if summary.batches > 0 {
             let Summary { batches, elements_added, elements_removed } = summary;
@@ -176,18 +176,18 @@ impl Daemon {
         let (at, wait) = self.next_retry();
         self.retry = Some((at, wait));
         warn!(error, retry_in = ?wait, "a change is not in force yet");
-        self.knowledge = Knowledge::Doubtful;
+        self.applied_state = AppliedState::Unknown;
         self.show_held_back(newest, &format!("{error}; it is tried again"));
     }
 
     /// Shows what is in force of a round while the rest of it is carried out.
     fn show_partly(&mut self, waiting: &BTreeSet<IpAddr>) {
-        let Some(rest) = &self.rest else { return };
-        let newest = rest.newest.clone();
-        match self.begun {
+        let Some(remainder) = &self.remainder else { return };
+        let newest = remainder.newest.clone();
+        match self.first_round {
             // Else what comes before the last slice would not know of these Services.
-            Begun::No => return self.in_force.wait(&newest),
-            Begun::Yes => {}
+            FirstRound::Pending => return self.in_force.wait(&newest),
+            FirstRound::InForce => {}
         }
         self.show_in_force(|in_force, now| in_force.take_over_partly(&newest, waiting, now));
     }

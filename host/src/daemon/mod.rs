@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 pub use auditing::disagreed;
-use auditing::{Auditing, Idle};
-use carry::Rest;
+use auditing::{Auditing, IdleTask};
+use carry::Remainder;
 use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
 use egressd_core::diff::Applied;
@@ -28,7 +28,7 @@ use egressd_core::pipeline::{Pipeline, Settings, Step, Turns};
 use egressd_core::ruleset::{Name, TableFamily, TableNames};
 pub use inherit::lost_memory;
 use reading::Reading;
-use relayout::Bridge;
+use relayout::TableCopy;
 pub use takeover::newer_layout;
 use tokio::time::sleep_until;
 use tracing::{info, warn};
@@ -57,21 +57,21 @@ pub struct Daemon {
     state: StateThread,
     /// What the kernel holds, as far as we know.
     applied: Applied,
-    knowledge: Knowledge,
+    applied_state: AppliedState,
     loader: Loader,
     reading: Reading,
     /// What is in force, and which Services are behind.
     in_force: InForce,
-    begun: Begun,
+    first_round: FirstRound,
     /// Tables to replace with the first commit (`egress_clean`).
     to_replace: Vec<(TableFamily, Name)>,
     /// What translates until all is in force, where the tables had another layout.
-    bridge: Option<Bridge>,
-    watch: Watch,
+    copy: Option<TableCopy>,
+    observers: Observers,
     /// When and after how long to try again what the kernel refused.
     retry: Option<(Instant, Duration)>,
     /// What is left of a large change.
-    rest: Option<Rest>,
+    remainder: Option<Remainder>,
     /// What is to be asked, in turn.
     turns: Turns,
     /// When this process began: what the pipeline's times count from.
@@ -81,7 +81,7 @@ pub struct Daemon {
     auditing: Auditing,
 }
 
-/// What does the loop's work elsewhere, while it waits.
+/// The threads that work for the loop while it waits.
 #[derive(Debug)]
 pub struct Threads {
     /// Changes and reads the kernel's tables.
@@ -92,12 +92,12 @@ pub struct Threads {
     pub evaluator: Evaluator,
 }
 
-/// Who watches the loop.
+/// Where the loop reports.
 #[derive(Debug)]
-pub struct Watch {
-    /// Where it reports what is in force.
+pub struct Observers {
+    /// What is in force.
     pub state_channel: StateChannel,
-    /// Where it counts.
+    /// What is counted.
     pub metrics: Metrics,
 }
 
@@ -112,28 +112,28 @@ pub enum Start {
 
 /// Whether `applied` is what the kernel holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Knowledge {
-    Sure,
+enum AppliedState {
+    Current,
     /// After a failure: it is read before anything else is done.
-    Doubtful,
+    Unknown,
 }
 
-/// Whether a round came into force, so that there is something to compare others with.
+/// Whether a first round is in force, with which later ones are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Begun {
-    No,
-    Yes,
+enum FirstRound {
+    Pending,
+    InForce,
 }
 
-/// What to do next.
+/// What the loop does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+enum NextStep {
     /// Work out what follows from what is new.
     Round,
     /// Go on with what was worked out.
     Slice,
     /// Do what has time until there is nothing else to do.
-    Idle(Idle),
+    Idle(IdleTask),
 }
 
 impl Daemon {
@@ -142,25 +142,25 @@ impl Daemon {
     ///
     /// # Errors
     /// When the kernel cannot be read, or a table of our name is not ours (P10).
-    pub async fn adopt(
+    pub async fn take_over(
         settings: Settings,
         mut state: StateDir,
         Threads { kernel, loader, evaluator }: Threads,
         start: Start,
-        watch: Watch,
+        observers: Observers,
     ) -> Result<Self> {
         let tables = settings.tables.clone();
         let reading = Reading::new(&settings.prefix);
         let mut pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
-        watch.state_channel.left(state.findings());
-        let to_replace = takeover::begin(&kernel, &tables, start, &watch.state_channel).await.context(TAKEOVER)?;
-        let (applied, knowledge) = takeover::held(&kernel, &tables, &to_replace).await.context(TAKEOVER)?;
-        inherit::inherit(&mut pipeline, &mut state, applied.ruleset(), &watch.state_channel);
-        let begun = relayout::begin(&kernel, &tables, &applied, &watch.state_channel).await.context(TAKEOVER)?;
-        let (to_replace, applied, knowledge) = if begun.to_replace.is_empty() {
-            (to_replace, applied, knowledge)
+        observers.state_channel.left(state.findings());
+        let to_replace = takeover::begin(&kernel, &tables, start, &observers.state_channel).await.context(TAKEOVER)?;
+        let (applied, applied_state) = takeover::held(&kernel, &tables, &to_replace).await.context(TAKEOVER)?;
+        inherit::inherit(&mut pipeline, &mut state, applied.ruleset(), &observers.state_channel);
+        let layout = relayout::begin(&kernel, &tables, &applied, &observers.state_channel).await.context(TAKEOVER)?;
+        let (to_replace, applied, applied_state) = if layout.to_replace.is_empty() {
+            (to_replace, applied, applied_state)
         } else {
-            (begun.to_replace, Applied::default(), Knowledge::Doubtful)
+            (layout.to_replace, Applied::default(), AppliedState::Unknown)
         };
         // What is written from here on follows from what was read before.
         let state = StateThread::start(state).context("cannot start the thread that writes the state directory")?;
@@ -172,16 +172,16 @@ impl Daemon {
             tables,
             state,
             applied,
-            knowledge,
+            applied_state,
             loader,
             reading,
             in_force: InForce::default(),
-            begun: Begun::No,
+            first_round: FirstRound::Pending,
             to_replace,
-            bridge: begun.bridge,
-            watch,
+            copy: layout.copy,
+            observers,
             retry: None,
-            rest: None,
+            remainder: None,
             turns: Turns::default(),
             since,
             again: None,
@@ -205,7 +205,7 @@ impl Daemon {
     }
 
     async fn end(self, ended: Result<()>) -> Result<()> {
-        self.watch.state_channel.busy();
+        self.observers.state_channel.busy();
         self.state.finish().await;
         ended
     }
@@ -217,17 +217,17 @@ impl Daemon {
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
         tokio::pin!(stop);
-        self.stand_on(addresses.now());
+        self.set_interfaces(addresses.now());
         tokio::select! {
             begun = self.begin(source) => begun?,
             () = &mut stop => return Ok(()),
         }
-        self.run_loop(Next::Round, source, addresses, stop).await
+        self.run_loop(NextStep::Round, source, addresses, stop).await
     }
 
     async fn run_loop(
         &mut self,
-        mut next: Next,
+        mut next: NextStep,
         source: &SnapshotReceiver,
         addresses: &mut Addresses,
         stop: impl Future<Output = ()>,
@@ -235,12 +235,12 @@ impl Daemon {
         tokio::pin!(stop);
         loop {
             match next {
-                Next::Round => self.round().await?,
-                Next::Slice => self.go_on().await,
-                Next::Idle(what) => self.idle(what).await?,
+                NextStep::Round => self.round().await?,
+                NextStep::Slice => self.commit_next_slice().await,
+                NextStep::Idle(what) => self.idle(what).await?,
             }
-            self.watch.state_channel.idle();
-            next = Next::Round;
+            self.observers.state_channel.idle();
+            next = NextStep::Round;
             let idle = self.idle_due();
             // What is newer comes before what waits: it is asked in turn with it, and carried out with the next slice.
             tokio::select! {
@@ -249,16 +249,16 @@ impl Daemon {
                     info!("stopping; the rules stay in force");
                     return Ok(());
                 }
-                update = source.take() => self.take(&update, source)?,
-                loaded = self.loader.next() => self.load(loaded?, source)?,
-                known = addresses.changed() => self.stand_on(known?),
+                update = source.take() => self.apply_update(&update, source)?,
+                loaded = self.loader.next() => self.apply_policies(loaded?, source)?,
+                known = addresses.changed() => self.set_interfaces(known?),
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.ask_again(),
                 () = ready(()), if !self.turns.is_empty() => {}
-                () = ready(()), if self.rest.is_some() => next = Next::Slice,
-                () = at(idle.map(|(at, _)| at)) => next = idle.map_or(next, |(_, what)| Next::Idle(what)),
+                () = ready(()), if self.remainder.is_some() => next = NextStep::Slice,
+                () = at(idle.map(|(at, _)| at)) => next = idle.map_or(next, |(_, what)| NextStep::Idle(what)),
             }
-            if next == Next::Round {
+            if next == NextStep::Round {
                 self.ask().await?;
             }
         }
@@ -270,8 +270,8 @@ impl Daemon {
         let first = source.policies().await;
         self.loader.want(wanted(&first, self.state.policies()).values())?;
         let loaded = self.loader.next().await?;
-        self.load(loaded, source)?;
-        self.take(&source.take().await, source)?;
+        self.apply_policies(loaded, source)?;
+        self.apply_update(&source.take().await, source)?;
         self.ask().await?;
         while !self.turns.is_empty() {
             self.ask().await?;
@@ -282,23 +282,23 @@ impl Daemon {
     /// Works out what follows from the newest state, and carries it out.
     async fn round(&mut self) -> Result<()> {
         let step = self.work_out().await?;
-        self.begin_to_carry_out(step).await;
+        self.start_commit(step).await;
         Ok(())
     }
 
     async fn work_out(&mut self) -> Result<Step> {
-        self.watch.state_channel.busy();
+        self.observers.state_channel.busy();
         let begun = clock::now();
         let mut step = self.pipeline.step();
-        self.watch.metrics.round(clock::since(begun));
-        if self.look_beside().await {
+        self.observers.metrics.round(clock::since(begun));
+        if self.find_foreign_tables().await {
             step = step.and(self.pipeline.step());
         }
         let (accepted, drafts) = self.pipeline.take_news();
         self.state.remember(accepted, drafts);
         self.state.remember_private(self.pipeline.private_destinations());
         self.queue(std::mem::take(&mut step.further));
-        self.set_alarm();
+        self.schedule_retry();
         // What was accepted is on the disk before it is in force (P4).
         self.state.settled().await?;
         Ok(step)
@@ -306,7 +306,7 @@ impl Daemon {
 
     /// Whether it is news which tables of kube-vip's own egress are here, as far as that concerns Services of both. Where
     /// egressd's tables have its names, there are none.
-    async fn look_beside(&mut self) -> bool {
+    async fn find_foreign_tables(&mut self) -> bool {
         let theirs = table_names(None);
         if self.tables.ipv4 == theirs.ipv4 || !self.pipeline.shares_services() {
             return self.pipeline.stand_beside(ForeignTables::new());
@@ -320,19 +320,19 @@ impl Daemon {
         }
     }
 
-    /// Goes over to other policies as soon as all that they read is there.
-    fn load(&mut self, loaded: Loaded, source: &SnapshotReceiver) -> Result<()> {
+    /// Switches to other policies as soon as all that they read is there.
+    fn apply_policies(&mut self, loaded: Loaded, source: &SnapshotReceiver) -> Result<()> {
         match self.reading.load(loaded, source) {
-            Some(loaded) => self.go_over_to(loaded),
+            Some(loaded) => self.replace_policies(loaded),
             None => Ok(()),
         }
     }
 
-    /// Goes over to other policies, whole, and asks them about every Service.
-    fn go_over_to(&mut self, loaded: Loaded) -> Result<()> {
-        let Loaded { chain, reports, good, findings } = loaded;
-        self.watch.state_channel.policies(reports, findings);
-        self.state.remember_policies(&good);
+    /// Replaces the chain as a whole, and asks it about every Service.
+    fn replace_policies(&mut self, loaded: Loaded) -> Result<()> {
+        let Loaded { chain, reports, valid, findings } = loaded;
+        self.observers.state_channel.policies(reports, findings);
+        self.state.remember_policies(&valid);
         if let Some(chain) = chain {
             let questions = self.pipeline.ask_all(chain.interest());
             self.evaluator.swap(chain)?;
@@ -341,21 +341,21 @@ impl Daemon {
         Ok(())
     }
 
-    /// What is known of this node's interfaces now. A Service with several addresses may go over to another of them.
-    fn stand_on(&mut self, known: Known) {
+    /// The newest state of this node's interfaces. A Service with several addresses may change to another of them.
+    fn set_interfaces(&mut self, known: Known) {
         let Known { held, connected } = known;
         let mut questions = self.pipeline.set_local_addresses(held);
         questions.extend(self.pipeline.connect(connected));
         self.queue(questions);
     }
 
-    /// What is to be asked is everything that changed.
-    fn take(&mut self, update: &Update, source: &SnapshotReceiver) -> Result<()> {
+    /// Queues a question for each subject that changed.
+    fn apply_update(&mut self, update: &Update, source: &SnapshotReceiver) -> Result<()> {
         self.loader.want(wanted(&update.snapshot, self.state.policies()).values())?;
         let questions = self.pipeline.update(&update.snapshot, &update.keys);
         self.queue(questions);
         match self.reading.take(update, source) {
-            Some(loaded) => self.go_over_to(loaded),
+            Some(loaded) => self.replace_policies(loaded),
             None => Ok(()),
         }
     }
@@ -363,11 +363,11 @@ impl Daemon {
     /// Learns what is in force where that is in doubt, and removes what no egressd put there. What is to be replaced is of
     /// no interest.
     async fn read_back(&mut self) -> Result<(), nft::Error> {
-        if self.knowledge == Knowledge::Sure || self.is_replacing().await? {
+        if self.applied_state == AppliedState::Current || self.is_replacing().await? {
             return Ok(());
         }
         let held = takeover::read_back(&self.kernel, &self.tables).await?;
-        (self.applied, self.knowledge) = (Applied::of(held), Knowledge::Sure);
+        (self.applied, self.applied_state) = (Applied::of(held), AppliedState::Current);
         Ok(())
     }
 

@@ -95,7 +95,7 @@ mod tests {
     fn reading(prefix: &str) -> Loaded {
         let member = Member::new(Asked::Policy(Arc::new(Silent)));
         let chain = Chain::new([member.reading(Interest::new([&prefix.to_owned()], []))]);
-        Loaded { chain: Some(chain), reports: vec![], good: Default::default(), findings: vec![] }
+        Loaded { chain: Some(chain), reports: vec![], valid: Default::default(), findings: vec![] }
     }
 
     fn covering(coverage: Coverage) -> Update {

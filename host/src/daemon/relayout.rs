@@ -15,19 +15,19 @@ use crate::errors::with_causes;
 use crate::kernel::nft::{self, KernelThread};
 use crate::state_channel::StateChannel;
 
-/// The copy.
+/// The copy of the tables of another layout.
 #[derive(Debug)]
-pub(super) struct Bridge {
+pub(super) struct TableCopy {
     names: TableNames,
     /// What was in force before.
     pub(super) held: Ruleset,
 }
 
-/// What the start comes to.
-pub(super) struct Begun {
+/// What has to be done about tables of another layout.
+pub(super) struct LayoutPlan {
     /// Tables to replace with the first commit.
     pub(super) to_replace: Vec<(TableFamily, Name)>,
-    pub(super) bridge: Option<Bridge>,
+    pub(super) copy: Option<TableCopy>,
 }
 
 /// Makes the copy where what is `held` has another layout than it is to have, and finds the one that an earlier process left.
@@ -39,7 +39,7 @@ pub(super) async fn begin(
     tables: &TableNames,
     held: &Applied,
     state_channel: &StateChannel,
-) -> Result<Begun, nft::Error> {
+) -> Result<LayoutPlan, nft::Error> {
     let names = Instance::of_tables(tables).bridge();
     let held = held.ruleset();
     let is_wanted = held.tables.values().all(|table| table.layout == tables.layout);
@@ -47,20 +47,20 @@ pub(super) async fn begin(
         // No copy is needed, and that one is another program's.
         Err(error @ nft::Error::Foreign(_)) if is_wanted => {
             warn!(error = with_causes(&error), "a table has the name of egressd's copy; it stays as it is");
-            return Ok(Begun { to_replace: Vec::new(), bridge: None });
+            return Ok(LayoutPlan { to_replace: Vec::new(), copy: None });
         }
         left => left?,
     };
     if is_wanted {
-        let bridge = (!left.tables.is_empty()).then_some(Bridge { names, held: left });
-        return Ok(Begun { to_replace: Vec::new(), bridge });
+        let copy = (!left.tables.is_empty()).then_some(TableCopy { names, held: left });
+        return Ok(LayoutPlan { to_replace: Vec::new(), copy });
     }
     let to_replace = held.tables.iter().map(|(family, table)| (*family, table.name.clone())).collect();
     // An earlier process began to replace the tables, by ones of a layout that is not wanted any more. Those are not whole,
     // and its copy is.
     if left.tables.iter().any(|(family, copy)| held.tables.get(family).is_none_or(|table| table.layout != copy.layout))
     {
-        return Ok(Begun { to_replace, bridge: Some(Bridge { names, held: left }) });
+        return Ok(LayoutPlan { to_replace, copy: Some(TableCopy { names, held: left }) });
     }
     // It may have ended while it made the copy, and the tables are as they were.
     carry_out(kernel, diff(&left, &Ruleset::default())).await?;
@@ -69,7 +69,7 @@ pub(super) async fn begin(
     );
     let copy = renamed(held, &names);
     fill(kernel, &copy).await?;
-    Ok(Begun { to_replace, bridge: Some(Bridge { names, held: held.clone() }) })
+    Ok(LayoutPlan { to_replace, copy: Some(TableCopy { names, held: held.clone() }) })
 }
 
 /// The copy that an earlier process left.
@@ -109,7 +109,7 @@ async fn carry_out(kernel: &KernelThread, changes: Changes) -> Result<(), nft::E
     Ok(())
 }
 
-impl Bridge {
+impl TableCopy {
     /// Takes the copy away, now that everything is in force. What cannot be taken away is tried again.
     pub(super) async fn remove(self, kernel: &KernelThread) -> Option<Self> {
         let removed = async {

@@ -27,25 +27,25 @@ use crate::state_channel::state_channel;
 
 /// What was done, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Done {
+enum Action {
     Remembered,
     Committed,
 }
 
-type Record = Arc<Mutex<Vec<Done>>>;
+type Record = Arc<Mutex<Vec<Action>>>;
 
-fn lock(record: &Record) -> MutexGuard<'_, Vec<Done>> {
+fn lock(record: &Record) -> MutexGuard<'_, Vec<Action>> {
     record.lock().unwrap()
 }
 
 /// A disk that takes its time: whoever does not wait for it comes first.
-struct Slow(Record);
+struct SlowDisk(Record);
 
-impl Disk for Slow {
+impl Disk for SlowDisk {
     fn write_promised(&mut self, promised: Promised) -> Promised {
         if !promised.accepted.is_empty() {
             thread::sleep(Duration::from_millis(100));
-            lock(&self.0).push(Done::Remembered);
+            lock(&self.0).push(Action::Remembered);
         }
         Promised::default()
     }
@@ -58,9 +58,9 @@ impl Disk for Slow {
 }
 
 /// One that does not answer before the test is over.
-struct Hanging(Receiver<()>);
+struct HangingDisk(Receiver<()>);
 
-impl Disk for Hanging {
+impl Disk for HangingDisk {
     fn write_promised(&mut self, _: Promised) -> Promised {
         // It ends with an error, when the test does.
         let _ = self.0.recv();
@@ -74,9 +74,9 @@ impl Disk for Hanging {
     }
 }
 
-struct Recording(Record);
+struct RecordingKernel(Record);
 
-impl Adapter for Recording {
+impl Adapter for RecordingKernel {
     type Part = Nft;
     type Ours = TableNames;
     type Error = Error;
@@ -90,12 +90,12 @@ impl Adapter for Recording {
     }
 
     fn commit(&mut self, _: &egressd_core::diff::Batch) -> Result<(), Error> {
-        lock(&self.0).push(Done::Committed);
+        lock(&self.0).push(Action::Committed);
         Ok(())
     }
 }
 
-impl Kernel for Recording {
+impl Kernel for RecordingKernel {
     fn existing(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {
         Ok(Vec::new())
     }
@@ -110,11 +110,11 @@ impl Kernel for Recording {
 }
 
 /// Translates every endpoint, whatever the Service says.
-struct Willing;
+struct TranslateAll;
 
-impl Policy for Willing {
+impl Policy for TranslateAll {
     fn name(&self) -> &'static str {
-        "willing"
+        "translate-all"
     }
 
     fn evaluate(&self, context: &NodeContext, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
@@ -126,26 +126,28 @@ impl Policy for Willing {
 }
 
 /// A loop with policies, on such a disk.
-struct World {
+struct Fixture {
     daemon: Daemon,
     record: Record,
     _state: TempDir,
 }
 
-impl World {
+impl Fixture {
     async fn on(disk: impl FnOnce(Record) -> StateThread) -> Self {
         let (record, directory) = (Record::default(), tempfile::tempdir().unwrap());
         let theirs = Arc::clone(&record);
-        let kernel = KernelThread::spawn(move || Ok(Recording(theirs))).await.unwrap();
-        let chain = || Member::new(Asked::Policy(Arc::new(Willing))).reading(Interest::new([&"do".to_owned()], []));
+        let kernel = KernelThread::spawn(move || Ok(RecordingKernel(theirs))).await.unwrap();
+        let chain =
+            || Member::new(Asked::Policy(Arc::new(TranslateAll))).reading(Interest::new([&"do".to_owned()], []));
         let library =
             Library::new(Sandbox::new().unwrap(), AnnotationPrefix::default(), Metrics::default(), Default::default());
         let loader = Loader::start(library).unwrap();
         let threads = Threads { kernel, loader, evaluator: Evaluator::start(Chain::new([chain()])).unwrap() };
         let ((sender, _taker), orphans) = (handover(), watch::channel(Arc::default()).1);
         let (state_channel, _reader) = state_channel(sender.findings(), Notices::default().reader(), orphans);
-        let (state, watch) = (StateDir::open(directory.path()), Watch { state_channel, metrics: Metrics::default() });
-        let adopted = Daemon::adopt(settings(Owner::Any), state, threads, Start::Adopt, watch).await;
+        let (state, observers) =
+            (StateDir::open(directory.path()), Observers { state_channel, metrics: Metrics::default() });
+        let adopted = Daemon::take_over(settings(Owner::Any), state, threads, Start::Adopt, observers).await;
         let mut daemon = adopted.unwrap();
         daemon.state = disk(Arc::clone(&record));
         daemon.pipeline.ask_all(Chain::new([chain()]).interest());
@@ -153,9 +155,9 @@ impl World {
     }
 
     /// What is done for a Service with this annotation and these endpoints.
-    async fn put(&mut self, wish: &str, endpoints: &[&str]) -> Vec<Done> {
+    async fn put(&mut self, setting: &str, endpoints: &[&str]) -> Vec<Action> {
         let mut service = service("web", &["11.0.0.2"]);
-        service.annotations.insert("do".to_owned(), wish.to_owned());
+        service.annotations.insert("do".to_owned(), setting.to_owned());
         let keys = [Key::Subject(service.key.clone()), Key::Cluster].into();
         let snapshot = SnapshotBuilder::default().service(service, endpoints).build();
         let questions = self.daemon.pipeline.update(&snapshot, &keys);
@@ -170,18 +172,18 @@ impl World {
 
 #[tokio::test]
 async fn what_is_accepted_is_on_the_disk_before_it_is_in_force() {
-    let slow = |record| StateThread::over(Slow(record), Directory::default()).unwrap();
-    let mut world = World::on(slow).await;
-    assert_eq!(world.put("one", &["10.0.0.1"]).await, [Done::Remembered, Done::Committed]);
-    assert_eq!(world.put("one", &["10.0.0.1", "10.0.0.2"]).await, [Done::Committed], "an endpoint is no edit");
-    assert_eq!(world.put("two", &["10.0.0.1"]).await, [Done::Remembered, Done::Committed]);
+    let slow = |record| StateThread::over(SlowDisk(record), Directory::default()).unwrap();
+    let mut fixture = Fixture::on(slow).await;
+    assert_eq!(fixture.put("one", &["10.0.0.1"]).await, [Action::Remembered, Action::Committed]);
+    assert_eq!(fixture.put("one", &["10.0.0.1", "10.0.0.2"]).await, [Action::Committed], "an endpoint is no edit");
+    assert_eq!(fixture.put("two", &["10.0.0.1"]).await, [Action::Remembered, Action::Committed]);
 }
 
 #[tokio::test]
 async fn a_disk_that_hangs_stops_no_translation() {
     let (_hangs, answer): (Sender<()>, _) = mpsc::channel();
-    let hanging = |_| StateThread::over(Hanging(answer), Directory::default()).unwrap();
-    let mut world = World::on(hanging).await;
-    assert_eq!(world.put("one", &["10.0.0.1"]).await, [Done::Committed]);
-    assert_eq!(world.put("two", &["10.0.0.2"]).await, [Done::Committed]);
+    let hanging = |_| StateThread::over(HangingDisk(answer), Directory::default()).unwrap();
+    let mut fixture = Fixture::on(hanging).await;
+    assert_eq!(fixture.put("one", &["10.0.0.1"]).await, [Action::Committed]);
+    assert_eq!(fixture.put("two", &["10.0.0.2"]).await, [Action::Committed]);
 }

@@ -7,7 +7,7 @@ use egressd_core::in_force::{InForce, Newest, UnixTime};
 use egressd_core::model::SubjectKey;
 
 use super::log::log_changes;
-use super::{Begun, Daemon};
+use super::{Daemon, FirstRound};
 use crate::clock::Moment;
 
 impl Daemon {
@@ -21,22 +21,22 @@ impl Daemon {
     /// Shows what came into force.
     pub(super) fn show_in_force(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<SubjectKey>) {
         self.show(change);
-        self.begun = Begun::Yes;
-        self.watch.state_channel.in_force(Arc::new(self.in_force.clone()));
+        self.first_round = FirstRound::InForce;
+        self.observers.state_channel.in_force(Arc::new(self.in_force.clone()));
     }
 
     /// Shows which Services wait for the kernel. Before the first round is in force there is nothing to compare with.
     pub(super) fn show_held_back(&mut self, newest: &Newest, why: &str) {
-        let still = match self.begun {
-            Begun::No => {
+        let still = match self.first_round {
+            FirstRound::Pending => {
                 self.in_force.wait(newest);
                 None
             }
-            Begun::Yes => {
+            FirstRound::InForce => {
                 self.show(|in_force, now| in_force.hold_back(newest, why, now));
                 Some(Arc::new(self.in_force.clone()))
             }
         };
-        self.watch.state_channel.held_back(format!("a change is not in force yet: {why}"), still);
+        self.observers.state_channel.held_back(format!("a change is not in force yet: {why}"), still);
     }
 }

@@ -11,7 +11,7 @@ use egressd_core::ruleset::{Name, Ruleset, TableFamily, TableNames};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::{Knowledge, Start};
+use super::{AppliedState, Start};
 use crate::clock;
 use crate::errors::with_causes;
 use crate::kernel::nft::{self, KernelThread, removal};
@@ -106,12 +106,12 @@ pub(super) async fn held(
     kernel: &KernelThread,
     tables: &TableNames,
     to_replace: &[(TableFamily, Name)],
-) -> Result<(Applied, Knowledge), nft::Error> {
+) -> Result<(Applied, AppliedState), nft::Error> {
     if !to_replace.is_empty() {
-        return Ok((Applied::default(), Knowledge::Doubtful));
+        return Ok((Applied::default(), AppliedState::Unknown));
     }
     let held = read_back(kernel, tables).await?;
-    Ok((Applied::of(held), Knowledge::Sure))
+    Ok((Applied::of(held), AppliedState::Current))
 }
 
 /// What the tables hold, without what another program put there, which is removed.

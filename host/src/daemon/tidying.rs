@@ -58,7 +58,7 @@ impl Tidying {
 impl Daemon {
     /// When it is to be looked at; never while there is something to do.
     pub(super) fn tidying_due(&self) -> Option<Instant> {
-        (self.turns.is_empty() && self.rest.is_none()).then_some(self.auditing.tidying.next)
+        (self.turns.is_empty() && self.remainder.is_none()).then_some(self.auditing.tidying.next)
     }
 
     /// Gives back what is free, if that may be much.
@@ -69,7 +69,7 @@ impl Daemon {
         if !self.auditing.tidying.is_worth_it(resident, begun) {
             return;
         }
-        self.watch.state_channel.busy();
+        self.observers.state_channel.busy();
         heap::give_back();
         self.auditing.tidying.stayed = heap::resident().unwrap_or(resident);
         let microseconds = u64::try_from(clock::since(begun).as_micros()).unwrap_or(u64::MAX);

@@ -17,7 +17,7 @@ use crate::wasm::{self, Description, Loaded, Module};
 
 /// What every policy is loaded with.
 #[derive(Debug)]
-pub(super) struct Surroundings {
+pub(super) struct LoadContext {
     pub(super) sandbox: Sandbox,
     pub(super) metrics: Metrics,
     /// What the built-in policy reads.
@@ -47,7 +47,7 @@ pub(super) enum Error {
 }
 
 /// Whether a policy of this cost has a place beside the others.
-pub(super) type Fits<'a> = &'a dyn Fn(Cost) -> Result<(), Excess>;
+pub(super) type FitsBudget<'a> = &'a dyn Fn(Cost) -> Result<(), Excess>;
 
 impl Error {
     /// Whether another time may go better.
@@ -80,12 +80,12 @@ pub(super) struct LoadedPolicy {
     pub(super) object: Arc<PolicyObject>,
     spec: PolicySpec,
     /// None when it is off.
-    part: Option<Part>,
+    instance: Option<PolicyInstance>,
 }
 
 /// What is asked.
 #[derive(Clone, Debug)]
-struct Part {
+struct PolicyInstance {
     module: Module,
     /// Of the module; none for the one in the program.
     cost: Option<Cost>,
@@ -101,50 +101,52 @@ impl LoadedPolicy {
     /// Does everything that can be done before the first question. What stayed the same since `earlier` is kept:
     /// the compiled component, and what is known of its failures. Only another component has to fit.
     pub(super) fn load(
-        around: &Surroundings,
+        context: &LoadContext,
         object: &Arc<PolicyObject>,
         earlier: Option<&Self>,
-        fits: Fits<'_>,
+        fits: FitsBudget<'_>,
     ) -> Result<Self, Error> {
         let spec = PolicySpec::read(object, BUILT_IN).map_err(Error::Spec)?;
-        let earlier = earlier.and_then(|good| good.part.as_ref());
-        let part = match spec.mode {
+        let earlier = earlier.and_then(|valid| valid.instance.as_ref());
+        let instance = match spec.mode {
             Mode::Off => None,
             Mode::Enforce | Mode::Shadow => {
-                Some(Part::load(around, &spec, &settings(around, &spec, Origin::Wanted)?, earlier, fits)?)
+                Some(PolicyInstance::load(context, &spec, &settings(context, &spec, Origin::Wanted)?, earlier, fits)?)
             }
         };
-        Ok(Self { object: Arc::clone(object), spec, part })
+        Ok(Self { object: Arc::clone(object), spec, instance })
     }
 
     /// The same of what an earlier process had in force. It was there first, so it has a place whatever the limits are
     /// today.
-    pub(super) fn recall(around: &Surroundings, object: &Arc<PolicyObject>) -> Result<Self, Error> {
+    pub(super) fn restore(context: &LoadContext, object: &Arc<PolicyObject>) -> Result<Self, Error> {
         let spec = PolicySpec::read(object, BUILT_IN).map_err(Error::Spec)?;
-        let part = match spec.mode {
+        let instance = match spec.mode {
             Mode::Off => None,
             Mode::Enforce | Mode::Shadow => {
-                Some(Part::load(around, &spec, &settings(around, &spec, Origin::InForce)?, None, &|_| Ok(()))?)
+                Some(PolicyInstance::load(context, &spec, &settings(context, &spec, Origin::InForce)?, None, &|_| {
+                    Ok(())
+                })?)
             }
         };
-        Ok(Self { object: Arc::clone(object), spec, part })
+        Ok(Self { object: Arc::clone(object), spec, instance })
     }
 
     /// Why its ConfigMap would be refused today, though it was in force.
-    pub(super) fn outdated(&self, around: &Surroundings) -> Option<Error> {
-        settings(around, &self.spec, Origin::Wanted).err()
+    pub(super) fn outdated(&self, context: &LoadContext) -> Option<Error> {
+        settings(context, &self.spec, Origin::Wanted).err()
     }
 
     /// Its place in the chain, if it has one.
     pub(super) fn member(&self) -> Option<Member> {
-        let part = self.part.as_ref()?;
-        let member = Member::new(part.asked.clone()).with(&self.spec).reading(part.description.reads());
-        Some(member.handling(part.description.handles(), part.module.contract().form()))
+        let instance = self.instance.as_ref()?;
+        let member = Member::new(instance.asked.clone()).with(&self.spec).reading(instance.description.reads());
+        Some(member.handling(instance.description.handles(), instance.module.contract().form()))
     }
 
     /// What it costs of the budget; none for what is off, and for the built-in policy.
     pub(super) fn cost(&self) -> Option<Cost> {
-        self.part.as_ref()?.cost
+        self.instance.as_ref()?.cost
     }
 
     /// What is reported about it.
@@ -155,26 +157,26 @@ impl LoadedPolicy {
             Mode::Off => PolicyState::Off,
         };
         let report = PolicyReport::unloaded(&self.spec.name, state, None).with(&self.spec);
-        let Some(part) = &self.part else { return report };
+        let Some(instance) = &self.instance else { return report };
         PolicyReport {
-            kind: Some(part.kind),
-            version: Some(part.description.version.clone()),
-            digest: Some(part.digest.clone()),
-            supervision: Some(Arc::clone(&part.supervision)),
+            kind: Some(instance.kind),
+            version: Some(instance.description.version.clone()),
+            digest: Some(instance.digest.clone()),
+            supervision: Some(Arc::clone(&instance.supervision)),
             ..report
         }
     }
 }
 
-impl Part {
+impl PolicyInstance {
     fn load(
-        around: &Surroundings,
+        context: &LoadContext,
         spec: &PolicySpec,
         settings: &str,
         earlier: Option<&Self>,
-        fits: Fits<'_>,
+        fits: FitsBudget<'_>,
     ) -> Result<Self, Error> {
-        let Compiled { module, cost, digest } = Compiled::make(around, spec, earlier, fits)?;
+        let Compiled { module, cost, digest } = Compiled::make(context, spec, earlier, fits)?;
         let same = earlier.filter(|earlier| earlier.digest == digest && earlier.settings == settings);
         if let Some(same) = same {
             return Ok(same.clone());
@@ -184,7 +186,7 @@ impl Part {
             Asked::Validator(_) => Kind::Validator,
             Asked::Policy(_) | Asked::Missing(_) => Kind::Policy,
         };
-        let supervision = Supervision::new(&spec.name, around.metrics.policy(&spec.name));
+        let supervision = Supervision::new(&spec.name, context.metrics.policy(&spec.name));
         let asked = supervision.over(asked);
         let settings = settings.to_owned();
         Ok(Self { module, cost, digest, settings, description, kind, asked, supervision })
@@ -199,7 +201,12 @@ struct Compiled {
 }
 
 impl Compiled {
-    fn make(around: &Surroundings, spec: &PolicySpec, earlier: Option<&Part>, fits: Fits<'_>) -> Result<Self, Error> {
+    fn make(
+        context: &LoadContext,
+        spec: &PolicySpec,
+        earlier: Option<&PolicyInstance>,
+        fits: FitsBudget<'_>,
+    ) -> Result<Self, Error> {
         let unpacked;
         let bytes: &[u8] = match &spec.module {
             Source::BuiltIn => wasm::built_in(),
@@ -213,10 +220,10 @@ impl Compiled {
         if let Some(given) = spec.digest.clone().filter(|given| *given != digest) {
             return Err(Error::Digest { found: digest, given });
         }
-        if let Some(Part { module, cost, .. }) = earlier.filter(|earlier| earlier.digest == digest) {
+        if let Some(PolicyInstance { module, cost, .. }) = earlier.filter(|earlier| earlier.digest == digest) {
             return Ok(Self { module: module.clone(), cost: *cost, digest });
         }
-        let sandbox = &around.sandbox;
+        let sandbox = &context.sandbox;
         match &spec.module {
             Source::BuiltIn => Ok(Self { module: sandbox.built_in.clone(), cost: None, digest }),
             Source::Wasm(_) | Source::Gzip(_) => {
@@ -232,18 +239,18 @@ impl Compiled {
 
 /// JSON text of an object. The prefix is the host's, which hands it to the built-in policy; that one's own default goes unsaid,
 /// and it reads empty settings without a parser.
-fn settings(around: &Surroundings, spec: &PolicySpec, origin: Origin) -> Result<String, Error> {
+fn settings(context: &LoadContext, spec: &PolicySpec, origin: Origin) -> Result<String, Error> {
     let text = spec.settings.as_deref().map(str::trim).filter(|text| !text.is_empty()).unwrap_or("{}");
     let refused = |reason: String| Error::Settings { reason };
     let value: Value = serde_json::from_str(text).map_err(|error| refused(error.to_string()))?;
     let Value::Object(mut members) = value else { return Err(refused("it is something else".to_owned())) };
     if spec.name == BUILT_IN {
-        let ours = around.prefix.to_string();
+        let ours = context.prefix.to_string();
         let other = members.get("prefix").and_then(Value::as_str).filter(|given| *given != ours);
         if let (Some(given), Origin::Wanted) = (other, origin) {
             return Err(Error::Prefix { given: given.to_owned(), ours });
         }
-        if around.prefix != AnnotationPrefix::default() {
+        if context.prefix != AnnotationPrefix::default() {
             members.entry("prefix").or_insert_with(|| json!(ours));
             return Ok(Value::Object(members).to_string());
         }

@@ -1,4 +1,4 @@
-//! All policies: what ConfigMaps ask for against what is loaded. The newest good one of each name is in force, and what
+//! All policies: what ConfigMaps ask for against what is loaded. The newest valid one of each name is in force, and what
 //! is in force has its place before anything that is new.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,11 +12,11 @@ use egressd_core::policy::{Budget, Limits};
 use egressd_core::text::Text;
 use tracing::{info, warn};
 
-use super::entry::{Error, LoadedPolicy, Surroundings};
+use super::entry::{Error, LoadContext, LoadedPolicy};
 use super::report::PolicyReport;
 use super::retry::RetryWhen;
-use super::standing::{Entry, Past};
-use super::start::{Passed, Start, Turn, in_turn};
+use super::standing::{EarlierProcess, Entry};
+use super::start::{LoadOrder, NotAwaited, Start, in_load_order};
 use super::{BUILT_IN, Sandbox};
 use crate::clock;
 use crate::errors::with_causes;
@@ -28,9 +28,9 @@ pub type Objects = BTreeMap<String, Arc<PolicyObject>>;
 /// All policies of a process.
 #[derive(Debug)]
 pub struct Library {
-    around: Surroundings,
+    context: LoadContext,
     budget: Budget,
-    /// What was good when an earlier process ended, and was not loaded in this one.
+    /// What was in force when an earlier process ended, and was not loaded in this one.
     remembered: Objects,
     /// The names of those of which it is unknown what they were.
     lost: BTreeSet<String>,
@@ -52,7 +52,7 @@ pub struct Loaded {
     /// What is reported about each, by name.
     pub reports: Vec<PolicyReport>,
     /// What to remember for the next process: the ConfigMaps that are in force.
-    pub good: Objects,
+    pub valid: Objects,
     /// What the processes that compile could not give up.
     pub findings: Vec<Finding>,
 }
@@ -70,10 +70,10 @@ impl Library {
     /// With no policy but the built-in one, which is loaded with the first update. `prefix` is what that one
     /// reads; `remembered` is what an earlier process had in force.
     pub fn new(sandbox: Sandbox, prefix: AnnotationPrefix, metrics: Metrics, remembered: Objects) -> Self {
-        let around = Surroundings { sandbox, metrics, prefix };
+        let context = LoadContext { sandbox, metrics, prefix };
         let start = Start::new(&remembered);
         Self {
-            around,
+            context,
             budget: Budget::default(),
             remembered,
             lost: BTreeSet::new(),
@@ -97,7 +97,7 @@ impl Library {
         Self { budget: Budget::new(limits), ..self }
     }
 
-    /// Loads everything that changed: some seconds for each hostile one, 50 ms for each good one.
+    /// Loads everything that changed: some seconds for each hostile one, 50 ms for each valid one.
     pub fn update(&mut self, objects: impl IntoIterator<Item = Arc<PolicyObject>>) -> Loaded {
         self.want(objects);
         while self.step() == Step::Done {}
@@ -113,7 +113,7 @@ impl Library {
         let gone: Vec<String> = self.entries.keys().filter(|name| !self.wanted.contains_key(*name)).cloned().collect();
         for name in gone {
             info!(policy = name, "policy removed");
-            self.around.metrics.forget(&name);
+            self.context.metrics.forget(&name);
             self.budget.charge(&name, None);
             self.entries.remove(&name);
             self.changed = true;
@@ -148,15 +148,20 @@ impl Library {
     /// As an earlier process had it; where that does not load any more, as it is wanted. The first Services wait for it.
     fn begin_with(&mut self, name: String) {
         self.changed = true;
-        match self.recall(&name) {
-            Some(Ok(good)) => {
-                let newest = Arc::clone(&good.object);
-                let outdated = good.outdated(&self.around).map(|error| trouble(&with_causes(&error), true));
+        match self.restore_policy(&name) {
+            Some(Ok(valid)) => {
+                let newest = Arc::clone(&valid.object);
+                let outdated = valid.outdated(&self.context).map(|error| trouble(&with_causes(&error), true));
                 if let Some(trouble) = &outdated {
                     warn!(policy = name, "policy refused: {trouble}");
                 }
-                let entry =
-                    Entry { newest, good: Some(good), trouble: outdated, past: Past::Known, retry: RetryWhen::Settled };
+                let entry = Entry {
+                    newest,
+                    valid: Some(valid),
+                    trouble: outdated,
+                    earlier_process: EarlierProcess::Known,
+                    retry: RetryWhen::Settled,
+                };
                 self.entries.insert(name, entry);
             }
             Some(Err(_)) => {
@@ -184,16 +189,21 @@ impl Library {
 
     /// What is loaded, for those who ask it from now on.
     pub fn loaded(&mut self) -> Loaded {
-        if let Some(passed) = self.start.pass() {
-            self.give_way(passed);
+        if let Some(not_awaited) = self.start.pass() {
+            self.stop_waiting(not_awaited);
         }
-        let good = self.entries.iter().filter_map(|(name, entry)| Some((name, &entry.good.as_ref()?.object)));
+        let valid = self.entries.iter().filter_map(|(name, entry)| Some((name, &entry.valid.as_ref()?.object)));
         Loaded {
             chain: std::mem::take(&mut self.changed).then(|| self.chain()),
             reports: self.entries.values().map(Entry::report).collect(),
             // The built-in one without a ConfigMap among them: a bad ConfigMap must not replace it over a restart.
-            good: self.remembered.iter().chain(good).map(|(name, object)| (name.clone(), Arc::clone(object))).collect(),
-            findings: self.around.sandbox.engine.findings(),
+            valid: self
+                .remembered
+                .iter()
+                .chain(valid)
+                .map(|(name, object)| (name.clone(), Arc::clone(object)))
+                .collect(),
+            findings: self.context.sandbox.engine.findings(),
         }
     }
 
@@ -213,83 +223,89 @@ impl Library {
 
     /// What is worth loading now, in turn: what is new before what failed, guards before what nothing depends on.
     fn due(&self) -> VecDeque<String> {
-        in_turn(self.wanted.values().filter_map(|object| Some((self.turn(object)?, object))))
+        in_load_order(self.wanted.values().filter_map(|object| Some((self.order(object)?, object))))
     }
 
     /// When it is the turn of this one; none when there is nothing to load.
-    fn turn(&self, object: &Arc<PolicyObject>) -> Option<Turn> {
+    fn order(&self, object: &Arc<PolicyObject>) -> Option<LoadOrder> {
         let known = self.entries.get(&object.name).filter(|entry| entry.newest == *object);
         match known.map(|entry| entry.retry) {
-            None | Some(RetryWhen::Untried) => Some(Turn::of(object)),
-            Some(RetryWhen::Crowded(cost)) => self.budget.fits(&object.name, cost).is_ok().then_some(Turn::Again),
-            Some(RetryWhen::Again { at, .. }) => (at <= clock::now()).then_some(Turn::Again),
+            None | Some(RetryWhen::Untried) => Some(LoadOrder::of(object)),
+            Some(RetryWhen::Crowded(cost)) => self.budget.fits(&object.name, cost).is_ok().then_some(LoadOrder::Again),
+            Some(RetryWhen::Again { at, .. }) => (at <= clock::now()).then_some(LoadOrder::Again),
             Some(RetryWhen::Settled) => None,
         }
     }
 
-    /// Loads one; returns why it is not good. `again` is what came of the last try with the same ConfigMap.
+    /// Loads one; returns why it is not valid. `again` is the result of the last try with the same ConfigMap.
     fn load(&mut self, newest: Arc<PolicyObject>, again: Option<RetryWhen>) -> Option<String> {
         let name = newest.name.clone();
-        let earlier = self.entries.remove(&name).and_then(|entry| entry.good);
-        let past = self.past(&name);
+        let earlier = self.entries.remove(&name).and_then(|entry| entry.valid);
+        let earlier_process = self.earlier_process(&name);
         let fits = |cost| self.budget.fits(&name, cost);
-        let (good, trouble, retry) = match LoadedPolicy::load(&self.around, &newest, earlier.as_ref(), &fits) {
-            Ok(good) => {
-                log_loaded(&name, &good);
+        let (valid, trouble, retry) = match LoadedPolicy::load(&self.context, &newest, earlier.as_ref(), &fits) {
+            Ok(valid) => {
+                log_loaded(&name, &valid);
                 self.remembered.remove(&name);
-                (Some(good), None, RetryWhen::Settled)
+                (Some(valid), None, RetryWhen::Settled)
             }
             Err(error) => {
                 let retry = RetryWhen::after(&error, again);
-                let (good, retry) = match earlier.map(Ok).or_else(|| self.recall(&name)) {
-                    Some(Ok(good)) => (Some(good), retry),
+                let (valid, retry) = match earlier.map(Ok).or_else(|| self.restore_policy(&name)) {
+                    Some(Ok(valid)) => (Some(valid), retry),
                     Some(Err(of_remembered)) => (None, retry.or(RetryWhen::after(&of_remembered, again))),
                     None => (None, retry),
                 };
-                let trouble = trouble(&with_causes(&error), good.is_some());
+                let trouble = trouble(&with_causes(&error), valid.is_some());
                 warn!(policy = name, "policy refused: {trouble}");
-                (good, Some(trouble), retry)
+                (valid, Some(trouble), retry)
             }
         };
-        self.budget.charge(&name, good.as_ref().and_then(LoadedPolicy::cost));
-        self.entries.insert(name, Entry { newest, good, trouble: trouble.clone(), past, retry });
+        self.budget.charge(&name, valid.as_ref().and_then(LoadedPolicy::cost));
+        self.entries.insert(name, Entry { newest, valid, trouble: trouble.clone(), earlier_process, retry });
         trouble
     }
 
     /// What is known of what an earlier process had in force, while nothing of that is loaded.
-    fn past(&self, name: &str) -> Past {
+    fn earlier_process(&self, name: &str) -> EarlierProcess {
         let was_in_force = self.lost.contains(name) || self.remembered.contains_key(name);
-        if was_in_force { Past::Lost } else { Past::Known }
+        if was_in_force { EarlierProcess::Lost } else { EarlierProcess::Known }
     }
 
     /// What an earlier process had in force under this name, and whatever today's compiler makes of it.
-    fn recall(&mut self, name: &str) -> Option<Result<LoadedPolicy, Error>> {
-        let good = LoadedPolicy::recall(&self.around, self.remembered.get(name)?);
-        match &good {
-            Ok(good) => {
-                log_loaded(name, good);
+    fn restore_policy(&mut self, name: &str) -> Option<Result<LoadedPolicy, Error>> {
+        let valid = LoadedPolicy::restore(&self.context, self.remembered.get(name)?);
+        match &valid {
+            Ok(valid) => {
+                log_loaded(name, valid);
                 self.remembered.remove(name);
-                self.budget.charge(name, good.cost());
+                self.budget.charge(name, valid.cost());
             }
             Err(error) => {
                 let error = with_causes(error);
                 warn!(policy = name, error, "what was in force before the start cannot be loaded now");
             }
         }
-        Some(good)
+        Some(valid)
     }
 
     /// The first Services do not wait for the rest. Where Services must not go without one of them, they do not; one that is
     /// new beside what was in force comes as it would without a restart.
-    fn give_way(&mut self, passed: Passed) {
+    fn stop_waiting(&mut self, not_awaited: NotAwaited) {
         for name in &self.queue {
             let Some(newest) = self.wanted.get(name).filter(|_| !self.entries.contains_key(name)).cloned() else {
                 continue;
             };
-            let trouble = self.not_loaded_yet(passed);
-            let past = self.past(name);
-            let entry = Entry { newest, good: None, trouble: Some(trouble.clone()), past, retry: RetryWhen::Untried };
-            if passed == Passed::All || past == Past::Lost {
+            let trouble = self.not_loaded_yet(not_awaited);
+            let earlier_process = self.earlier_process(name);
+            let entry = Entry {
+                newest,
+                valid: None,
+                trouble: Some(trouble.clone()),
+                earlier_process,
+                retry: RetryWhen::Untried,
+            };
+            if not_awaited == NotAwaited::All || earlier_process == EarlierProcess::Lost {
                 warn!(policy = name, "{trouble}");
                 self.entries.insert(name.clone(), entry);
                 self.changed = true;
@@ -297,26 +313,28 @@ impl Library {
         }
     }
 
-    fn not_loaded_yet(&self, passed: Passed) -> String {
-        match passed {
-            Passed::All => format!(
+    fn not_loaded_yet(&self, not_awaited: NotAwaited) -> String {
+        match not_awaited {
+            NotAwaited::All => format!(
                 "it is not loaded yet: what comes before it took the {} s that the first Services wait \
                  (--policies-wait-seconds, EGRESSD_POLICIES_WAIT_SECONDS); it is loaded beside what is in force",
                 self.budget.limits().wait.as_secs()
             ),
-            Passed::New => "it is not loaded yet; it is loaded beside what was in force before the start".to_owned(),
+            NotAwaited::New => {
+                "it is not loaded yet; it is loaded beside what was in force before the start".to_owned()
+            }
         }
     }
 }
 
-fn log_loaded(name: &str, good: &LoadedPolicy) {
-    let report = good.report();
+fn log_loaded(name: &str, valid: &LoadedPolicy) {
+    let report = valid.report();
     let (version, digest) = (report.version.unwrap_or_default(), report.digest.unwrap_or_default());
     info!(policy = name, state = %report.state, order = report.order, version, digest, "policy loaded");
 }
 
-fn trouble(reason: &str, has_good: bool) -> String {
-    let then = if has_good { "the last good one stays in force" } else { "nothing of it is in force" };
+fn trouble(reason: &str, has_valid: bool) -> String {
+    let then = if has_valid { "the last good one stays in force" } else { "nothing of it is in force" };
     // The reason may hold names of a component's imports, and anything else that a stranger wrote.
     format!("{}; {then}", Text::new(reason))
 }

@@ -8,8 +8,8 @@ use std::{io, thread};
 
 use egressd_core::model::{PolicyMark, PolicyObject};
 
+use super::latest::{self, latest_channel};
 use super::library::{Library, Loaded, Step};
-use super::post::{self, post};
 use crate::clock;
 
 /// How long what is loaded waits for what comes with it, so that all Services go over once. What takes longer comes
@@ -20,7 +20,7 @@ const BATCH_TIME: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Loader {
     wanted: Sender<Vec<Arc<PolicyObject>>>,
-    loaded: post::Receiver,
+    loaded: latest::Receiver,
     /// What is wanted already, to send nothing twice.
     asked: Option<BTreeMap<String, Arc<PolicyObject>>>,
 }
@@ -36,13 +36,13 @@ impl Loader {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(library: Library) -> io::Result<Self> {
-        let (wanted, wishes) = mpsc::channel();
-        let (done, loaded) = post();
-        thread::Builder::new().name("policy-loader".to_owned()).spawn(move || load_all(library, &wishes, &done))?;
+        let (wanted, requests) = mpsc::channel();
+        let (done, loaded) = latest_channel();
+        thread::Builder::new().name("policy-loader".to_owned()).spawn(move || load_all(library, &requests, &done))?;
         Ok(Self { wanted, loaded, asked: None })
     }
 
-    /// Says what there should be; what comes of it comes from [`Loader::next`]. The same wish twice is one.
+    /// Says what there should be; what comes of it comes from [`Loader::next`]. The same policies twice are one request.
     ///
     /// # Errors
     /// When the thread has ended.
@@ -61,7 +61,7 @@ impl Loader {
     /// # Errors
     /// When the thread has ended.
     pub async fn next(&mut self) -> Result<Loaded, LoaderGone> {
-        self.loaded.next().await.map_err(|post::Ended| LoaderGone)
+        self.loaded.next().await.map_err(|latest::Ended| LoaderGone)
     }
 }
 
@@ -73,38 +73,42 @@ fn unmarked(object: &Arc<PolicyObject>) -> Arc<PolicyObject> {
     Arc::new(PolicyObject { mark: PolicyMark::default(), ..(**object).clone() })
 }
 
-/// What there should be.
-type Wish = Vec<Arc<PolicyObject>>;
+/// The policies that should be loaded.
+type WantedPolicies = Vec<Arc<PolicyObject>>;
 
 /// The handle was dropped.
-struct Dropped;
+struct HandleDropped;
 
-fn load_all(mut library: Library, wishes: &Receiver<Wish>, done: &post::Sender) {
-    while let Ok(wish) = wait(wishes, library.next_try()) {
-        if let Some(wish) = wish {
-            library.want(wish);
+fn load_all(mut library: Library, requests: &Receiver<WantedPolicies>, done: &latest::Sender) {
+    while let Ok(wanted) = wait(requests, library.next_try()) {
+        if let Some(wanted) = wanted {
+            library.want(wanted);
         }
-        if load(&mut library, wishes, done).is_err() {
+        if load(&mut library, requests, done).is_err() {
             return;
         }
     }
 }
 
-/// A wish, or none when it is time to try again what failed.
-fn wait(wishes: &Receiver<Wish>, pause: Option<Duration>) -> Result<Option<Wish>, Dropped> {
-    let Some(pause) = pause else { return wishes.recv().map(Some).map_err(|_| Dropped) };
-    match wishes.recv_timeout(pause) {
-        Ok(wish) => Ok(Some(wish)),
+/// The next request; none when it is time to try again what failed.
+fn wait(requests: &Receiver<WantedPolicies>, pause: Option<Duration>) -> Result<Option<WantedPolicies>, HandleDropped> {
+    let Some(pause) = pause else { return requests.recv().map(Some).map_err(|_| HandleDropped) };
+    match requests.recv_timeout(pause) {
+        Ok(wanted) => Ok(Some(wanted)),
         Err(RecvTimeoutError::Timeout) => Ok(None),
-        Err(RecvTimeoutError::Disconnected) => Err(Dropped),
+        Err(RecvTimeoutError::Disconnected) => Err(HandleDropped),
     }
 }
 
-/// Everything that is due. Whatever is wished meanwhile replaces it.
-fn load(library: &mut Library, wishes: &Receiver<Wish>, done: &post::Sender) -> Result<(), Dropped> {
+/// Everything that is due. A request that comes meanwhile replaces it.
+fn load(
+    library: &mut Library,
+    requests: &Receiver<WantedPolicies>,
+    done: &latest::Sender,
+) -> Result<(), HandleDropped> {
     let mut since = clock::now();
     loop {
-        if let Some(newer) = newest(wishes)? {
+        if let Some(newer) = newest(requests)? {
             library.want(newer);
         }
         if library.step() == Step::Nothing {
@@ -123,13 +127,13 @@ fn load(library: &mut Library, wishes: &Receiver<Wish>, done: &post::Sender) -> 
     }
 }
 
-fn newest(wishes: &Receiver<Wish>) -> Result<Option<Wish>, Dropped> {
+fn newest(requests: &Receiver<WantedPolicies>) -> Result<Option<WantedPolicies>, HandleDropped> {
     let mut newest = None;
     loop {
-        match wishes.try_recv() {
-            Ok(wish) => newest = Some(wish),
+        match requests.try_recv() {
+            Ok(wanted) => newest = Some(wanted),
             Err(TryRecvError::Empty) => return Ok(newest),
-            Err(TryRecvError::Disconnected) => return Err(Dropped),
+            Err(TryRecvError::Disconnected) => return Err(HandleDropped),
         }
     }
 }
@@ -137,14 +141,14 @@ fn newest(wishes: &Receiver<Wish>) -> Result<Option<Wish>, Dropped> {
 /// The end of the thread, for tests that say themselves what is loaded.
 #[cfg(test)]
 #[derive(Debug)]
-pub(crate) struct Hand {
-    /// Keeps wishes from failing.
-    _wishes: Receiver<Wish>,
-    done: post::Sender,
+pub(crate) struct LoaderControl {
+    /// Keeps requests from failing.
+    _requests: Receiver<WantedPolicies>,
+    done: latest::Sender,
 }
 
 #[cfg(test)]
-impl Hand {
+impl LoaderControl {
     /// Hands over what is loaded.
     pub(crate) fn load(&self, loaded: Loaded) {
         self.done.send(loaded);
@@ -154,9 +158,9 @@ impl Hand {
 #[cfg(test)]
 impl Loader {
     /// Without a thread and a sandbox.
-    pub(crate) fn by_hand() -> (Self, Hand) {
-        let (wanted, _wishes) = mpsc::channel();
-        let (done, loaded) = post();
-        (Self { wanted, loaded, asked: None }, Hand { _wishes, done })
+    pub(crate) fn controlled() -> (Self, LoaderControl) {
+        let (wanted, _requests) = mpsc::channel();
+        let (done, loaded) = latest_channel();
+        (Self { wanted, loaded, asked: None }, LoaderControl { _requests, done })
     }
 }

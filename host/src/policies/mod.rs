@@ -1,12 +1,12 @@
 //! Which policies there are: the built-in one and those of ConfigMaps. Loads them beside those in force, and
-//! never lets a bad one replace a good one.
+//! never lets an invalid one replace a valid one.
 
 mod entry;
 mod fingerprint;
+mod latest;
 mod library;
 mod loader;
 mod module;
-mod post;
 mod report;
 mod retry;
 mod standing;
@@ -63,4 +63,4 @@ impl Sandbox {
 }
 
 #[cfg(test)]
-pub(crate) use loader::Hand;
+pub(crate) use loader::LoaderControl;

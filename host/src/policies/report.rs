@@ -43,7 +43,7 @@ pub enum PolicyState {
     Shadow,
     /// It is not asked.
     Off,
-    /// It could not be loaded, and nothing of it was good before.
+    /// It could not be loaded, and nothing of it was valid before.
     Refused,
     /// As refused, and Services are not to go on as if there were none.
     Missed,

@@ -13,21 +13,21 @@ use super::retry::RetryWhen;
 /// One name.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// The newest ConfigMap, good or bad.
+    /// The newest ConfigMap, valid or not.
     pub(super) newest: Arc<PolicyObject>,
-    /// The newest good one.
-    pub(super) good: Option<LoadedPolicy>,
-    /// Why the newest is not good.
+    /// The newest valid one.
+    pub(super) valid: Option<LoadedPolicy>,
+    /// Why the newest is not valid.
     pub(super) trouble: Option<String>,
     /// Whether there was another one before this process.
-    pub(super) past: Past,
+    pub(super) earlier_process: EarlierProcess,
     /// Whether that may change.
     pub(super) retry: RetryWhen,
 }
 
 /// Whether an earlier process had something in force under a name that this one cannot load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Past {
+pub(super) enum EarlierProcess {
     Known,
     /// Whatever it was, Services do not go on as if there had been nothing.
     Lost,
@@ -36,8 +36,8 @@ pub(super) enum Past {
 impl Entry {
     /// Its place in the chain, if it has one.
     pub(super) fn member(&self) -> Option<Member> {
-        match &self.good {
-            Some(good) => good.member(),
+        match &self.valid {
+            Some(valid) => valid.member(),
             None => self.missed().map(|spec| self.missing(&spec)),
         }
     }
@@ -47,11 +47,11 @@ impl Entry {
     fn missed(&self) -> Option<PolicySpec> {
         let spec = PolicySpec::outline(&self.newest);
         let closed = spec.on_failure == OnFailure::Closed;
-        match (spec.mode, self.past) {
+        match (spec.mode, self.earlier_process) {
             (Mode::Off, _) => None,
             (Mode::Enforce | Mode::Shadow, _) if closed => Some(spec),
-            (Mode::Enforce, Past::Lost) => Some(PolicySpec { on_failure: OnFailure::KeepLast, ..spec }),
-            (Mode::Enforce | Mode::Shadow, Past::Known) | (Mode::Shadow, Past::Lost) => None,
+            (Mode::Enforce, EarlierProcess::Lost) => Some(PolicySpec { on_failure: OnFailure::KeepLast, ..spec }),
+            (Mode::Enforce | Mode::Shadow, EarlierProcess::Known) | (Mode::Shadow, EarlierProcess::Lost) => None,
         }
     }
 
@@ -62,8 +62,8 @@ impl Entry {
     /// What is reported about it.
     pub(super) fn report(&self) -> PolicyReport {
         let trouble = self.trouble.clone();
-        match (&self.good, self.missed()) {
-            (Some(good), _) => PolicyReport { trouble, ..good.report() },
+        match (&self.valid, self.missed()) {
+            (Some(valid), _) => PolicyReport { trouble, ..valid.report() },
             (None, Some(spec)) => PolicyReport::unloaded(&spec.name, PolicyState::Missed, trouble).with(&spec),
             (None, None) => PolicyReport::unloaded(&self.newest.name, PolicyState::Refused, trouble),
         }

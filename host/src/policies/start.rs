@@ -1,4 +1,4 @@
-//! The start of a process, and in which turn policies are loaded.
+//! The start of a process, and the order in which policies are loaded.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::clock::{self, Instant};
 /// there was none, for all that come with them, as long as that takes no longer than they may wait (P6).
 #[derive(Debug)]
 pub(super) struct Start {
-    kind: Kind,
+    kind: StartKind,
     /// When the first ConfigMaps came.
     begun: Option<Instant>,
     /// Whether the first Services wait no longer.
@@ -23,7 +23,7 @@ pub(super) struct Start {
 }
 
 #[derive(Debug)]
-enum Kind {
+enum StartKind {
     /// Nothing is known of an earlier process.
     Fresh,
     /// Names that it had in force, and that were not loaded yet.
@@ -32,7 +32,7 @@ enum Kind {
 
 /// What the first Services did not wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Passed {
+pub(super) enum NotAwaited {
     /// What took too long, with nothing in force before.
     All,
     /// What is new beside what was in force.
@@ -41,8 +41,8 @@ pub(super) enum Passed {
 
 impl Start {
     pub(super) fn new(remembered: &Objects) -> Self {
-        let names = in_turn(remembered.values().map(|object| (Turn::of(object), object)));
-        let kind = if names.is_empty() { Kind::Fresh } else { Kind::Remembering(names) };
+        let names = in_load_order(remembered.values().map(|object| (LoadOrder::of(object), object)));
+        let kind = if names.is_empty() { StartKind::Fresh } else { StartKind::Remembering(names) };
         Self { kind, begun: None, over: false }
     }
 
@@ -54,16 +54,16 @@ impl Start {
     /// What is to be loaded as an earlier process had it.
     pub(super) fn next_remembered(&mut self) -> Option<String> {
         match &mut self.kind {
-            Kind::Fresh => None,
-            Kind::Remembering(names) => names.pop_front(),
+            StartKind::Fresh => None,
+            StartKind::Remembering(names) => names.pop_front(),
         }
     }
 
     /// Whether the first Services need not wait for what was not loaded yet.
     pub(super) fn may_pass(&self, wait: Duration) -> bool {
         match &self.kind {
-            Kind::Fresh => self.begun.is_some_and(|begun| clock::since(begun) >= wait),
-            Kind::Remembering(names) => names.is_empty(),
+            StartKind::Fresh => self.begun.is_some_and(|begun| clock::since(begun) >= wait),
+            StartKind::Remembering(names) => names.is_empty(),
         }
     }
 
@@ -73,18 +73,18 @@ impl Start {
     }
 
     /// The first Services wait no longer; none when they did not before.
-    pub(super) fn pass(&mut self) -> Option<Passed> {
+    pub(super) fn pass(&mut self) -> Option<NotAwaited> {
         let first = !std::mem::replace(&mut self.over, true);
         first.then_some(match self.kind {
-            Kind::Fresh => Passed::All,
-            Kind::Remembering(_) => Passed::New,
+            StartKind::Fresh => NotAwaited::All,
+            StartKind::Remembering(_) => NotAwaited::New,
         })
     }
 }
 
-/// What is loaded before what.
+/// The order of loading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Turn {
+pub(super) enum LoadOrder {
     /// It is compiled already, or costs nothing, and may make room.
     Free,
     /// Services are to have no rules without it.
@@ -95,7 +95,7 @@ pub(super) enum Turn {
     Again,
 }
 
-impl Turn {
+impl LoadOrder {
     /// Of what was not tried yet.
     pub(super) fn of(object: &PolicyObject) -> Self {
         let Ok(spec) = PolicySpec::read(object, BUILT_IN) else { return Self::Free };
@@ -109,9 +109,9 @@ impl Turn {
     }
 }
 
-/// Their names in turn, of equals by name.
-pub(super) fn in_turn<'a>(objects: impl Iterator<Item = (Turn, &'a Arc<PolicyObject>)>) -> VecDeque<String> {
-    let mut due: Vec<_> = objects.map(|(turn, object)| (turn, &object.name)).collect();
+/// Their names in load order, of equals by name.
+pub(super) fn in_load_order<'a>(objects: impl Iterator<Item = (LoadOrder, &'a Arc<PolicyObject>)>) -> VecDeque<String> {
+    let mut due: Vec<_> = objects.map(|(order, object)| (order, &object.name)).collect();
     due.sort();
     due.into_iter().map(|(_, name)| name.clone()).collect()
 }

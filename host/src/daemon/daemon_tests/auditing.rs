@@ -6,8 +6,8 @@ use egressd_core::diff::{Applied, corrupt as belief};
 use egressd_core::pipeline::corrupt;
 use tokio::time::sleep;
 
-use super::kernel::What;
-use super::world::World;
+use super::fixture::LoopFixture;
+use super::kernel::Operation;
 use crate::clock;
 
 /// So many Services that a cycle takes a dozen slices.
@@ -17,45 +17,45 @@ const MANY: u8 = 200;
 const BETWEEN_CYCLES: Duration = Duration::from_mins(5);
 
 /// A number of an audit.
-fn counted(world: &World, name: &str) -> u64 {
-    let text = world.metrics.scrape().text(crate::metrics::Format::Text);
+fn counted(fixture: &LoopFixture, name: &str) -> u64 {
+    let text = fixture.metrics.scrape().text(crate::metrics::Format::Text);
     let beginning = format!("egressd_audit_{name}_total ");
     let line = text.lines().find_map(|line| line.strip_prefix(&beginning)).unwrap();
     line.parse().unwrap()
 }
 
-async fn with_services(count: u8) -> World {
-    let mut world = World::begin().await;
+async fn with_services(count: u8) -> LoopFixture {
+    let mut fixture = LoopFixture::begin().await;
     for number in 0..count {
-        world.translate(&format!("web-{number}"), &[&format!("10.0.0.{number}")]);
+        fixture.translate(&format!("web-{number}"), &[&format!("10.0.0.{number}")]);
     }
-    world.settle_exactly().await;
-    world
+    fixture.settle_exactly().await;
+    fixture
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_loop_with_nothing_to_do_looks_at_everything_and_asks_the_kernel_for_nothing() {
-    let mut world = with_services(3).await;
-    let before = counted(&world, "cycles");
-    world.is_quiet().await;
-    let cycles = counted(&world, "cycles") - before;
+    let mut fixture = with_services(3).await;
+    let before = counted(&fixture, "cycles");
+    fixture.is_quiet().await;
+    let cycles = counted(&fixture, "cycles") - before;
     assert!((2..=20).contains(&cycles), "{cycles} in an hour");
-    assert_eq!(counted(&world, "disagreements"), 0);
+    assert_eq!(counted(&fixture, "disagreements"), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn whatever_becomes_wrong_is_counted_and_right_again() {
-    let mut world = with_services(3).await;
+    let mut fixture = with_services(3).await;
     let mut planted = 0;
-    // The last is another state of the world, of which the test knows nothing.
+    // The last is another state of the fixture, of which the test knows nothing.
     let [derived @ .., _] = corrupt::CORRUPTIONS;
     for (number, (name, plant)) in derived.into_iter().enumerate() {
         let (wrong, is_wrong) = std::sync::mpsc::channel();
-        world.plant(move |daemon| wrong.send(plant(&mut daemon.pipeline, number).is_some()).unwrap());
-        let before = counted(&world, "disagreements");
-        world.settle_exactly().await;
+        fixture.plant(move |daemon| wrong.send(plant(&mut daemon.pipeline, number).is_some()).unwrap());
+        let before = counted(&fixture, "disagreements");
+        fixture.settle_exactly().await;
         if is_wrong.recv().unwrap() {
-            assert!(counted(&world, "disagreements") > before, "{name}, and nothing was found");
+            assert!(counted(&fixture, "disagreements") > before, "{name}, and nothing was found");
             planted += 1;
         }
     }
@@ -64,58 +64,58 @@ async fn whatever_becomes_wrong_is_counted_and_right_again() {
 
 #[tokio::test(start_paused = true)]
 async fn an_element_that_nothing_says_goes_with_an_ordinary_change_after_the_kernel_was_read() {
-    let mut world = with_services(3).await;
+    let mut fixture = with_services(3).await;
     let [_, _, (_, plant), ..] = belief::CORRUPTIONS;
-    let mut wrong = Applied::of(world.stage.ruleset());
+    let mut wrong = Applied::of(fixture.kernel_control.ruleset());
     plant(&mut wrong, 0).unwrap();
     wrong.clear_outstanding();
-    world.stage.inside().fake.ruleset = wrong.ruleset().clone();
-    world.plant(move |daemon| daemon.applied = wrong);
-    let request = world.asked().await;
-    assert_eq!(request.what, What::Read);
-    request.obey();
-    world.commit().await.refuse();
-    world.reported().await;
-    world.read().await.obey();
-    world.commit().await.obey();
-    world.settle_exactly().await;
-    assert_eq!(counted(&world, "disagreements"), 1);
+    fixture.kernel_control.state().fake.ruleset = wrong.ruleset().clone();
+    fixture.plant(move |daemon| daemon.applied = wrong);
+    let request = fixture.asked().await;
+    assert_eq!(request.operation, Operation::Read);
+    request.perform();
+    fixture.commit().await.refuse();
+    fixture.reported().await;
+    fixture.read().await.perform();
+    fixture.commit().await.perform();
+    fixture.settle_exactly().await;
+    assert_eq!(counted(&fixture, "disagreements"), 1);
 }
 
 /// Time goes on between two slices and not in one. So what is begun at the time at which it was given waited for no slice
 /// that came later.
 #[tokio::test(start_paused = true)]
 async fn a_change_that_comes_between_two_slices_waits_for_none() {
-    let mut world = with_services(MANY).await;
-    let cycles = counted(&world, "cycles");
-    while counted(&world, "cycles") == cycles {
+    let mut fixture = with_services(MANY).await;
+    let cycles = counted(&fixture, "cycles");
+    while counted(&fixture, "cycles") == cycles {
         sleep(Duration::from_millis(100)).await;
     }
-    let before = counted(&world, "cycles");
+    let before = counted(&fixture, "cycles");
     sleep(BETWEEN_CYCLES + Duration::from_millis(1_700)).await;
-    world.translate("web-1", &["10.0.1.2"]);
+    fixture.translate("web-1", &["10.0.1.2"]);
     let given = clock::now();
-    let request = world.commit().await;
-    assert_eq!((world.busy_since(), counted(&world, "cycles")), (given, before), "it is within a cycle");
-    request.obey();
-    world.settle_exactly().await;
-    assert!(counted(&world, "cycles") > before);
-    assert_eq!(counted(&world, "disagreements"), 0);
+    let request = fixture.commit().await;
+    assert_eq!((fixture.busy_since(), counted(&fixture, "cycles")), (given, before), "it is within a cycle");
+    request.perform();
+    fixture.settle_exactly().await;
+    assert!(counted(&fixture, "cycles") > before);
+    assert_eq!(counted(&fixture, "disagreements"), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_looked_at_while_the_kernel_refuses() {
-    let mut world = with_services(3).await;
-    world.translate("web-0", &["10.0.1.1"]);
-    world.commit().await.refuse();
-    world.reported().await;
-    let before = counted(&world, "cycles");
+    let mut fixture = with_services(3).await;
+    fixture.translate("web-0", &["10.0.1.1"]);
+    fixture.commit().await.refuse();
+    fixture.reported().await;
+    let before = counted(&fixture, "cycles");
     for _ in 0..100 {
-        world.read().await.obey();
-        world.commit().await.refuse();
-        world.reported().await;
+        fixture.read().await.perform();
+        fixture.commit().await.refuse();
+        fixture.reported().await;
     }
-    assert_eq!(counted(&world, "cycles"), before);
-    world.settle_exactly().await;
-    assert!(counted(&world, "cycles") > before);
+    assert_eq!(counted(&fixture, "cycles"), before);
+    fixture.settle_exactly().await;
+    assert!(counted(&fixture, "cycles") > before);
 }

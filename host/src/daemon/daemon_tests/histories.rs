@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
+use super::fixture::{Event, LoopFixture, NodeState};
 use super::kernel::Request;
 use super::policy::{NARROWLY, NOTHING, TRANSLATE};
-use super::world::{Event, Scene, World};
 use crate::daemon::Start;
 use egressd_core::owner::Owner;
 
@@ -18,7 +18,7 @@ const PODS: [&str; 4] = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"];
 enum Step {
     Put {
         name: &'static str,
-        wish: &'static str,
+        setting: &'static str,
         address: &'static str,
         pods: Vec<&'static str>,
     },
@@ -31,7 +31,7 @@ enum Step {
 /// What becomes of something that the kernel is asked for.
 #[derive(Clone, Copy, Debug)]
 enum Answer {
-    Obey,
+    Perform,
     Refuse,
     Lose,
     Newer,
@@ -40,7 +40,7 @@ enum Answer {
 impl Answer {
     fn to(self, request: Request) {
         match self {
-            Self::Obey => request.obey(),
+            Self::Perform => request.perform(),
             Self::Refuse => request.refuse(),
             Self::Lose => request.lose(),
             Self::Newer => request.find_newer(),
@@ -50,17 +50,17 @@ impl Answer {
 
 fn any_step() -> impl Strategy<Value = Step> {
     let pods = || subsequence(PODS.to_vec(), 0..=PODS.len());
-    let wish = prop_oneof![3 => Just(TRANSLATE), 2 => Just(NARROWLY), 1 => Just(NOTHING)];
-    let put = (select(&SERVICES[..]), wish, select(&ADDRESSES[..]), pods());
-    let put = put.prop_map(|(name, wish, address, pods)| Step::Put { name, wish, address, pods });
+    let setting = prop_oneof![3 => Just(TRANSLATE), 2 => Just(NARROWLY), 1 => Just(NOTHING)];
+    let set_service = (select(&SERVICES[..]), setting, select(&ADDRESSES[..]), pods());
+    let set_service = set_service.prop_map(|(name, setting, address, pods)| Step::Put { name, setting, address, pods });
     let answer = prop_oneof![
-        4 => Just(Answer::Obey),
+        4 => Just(Answer::Perform),
         2 => Just(Answer::Refuse),
         1 => Just(Answer::Lose),
         1 => Just(Answer::Newer),
     ];
     prop_oneof![
-        4 => put,
+        4 => set_service,
         1 => select(&SERVICES[..]).prop_map(Step::Remove),
         1 => subsequence(ADDRESSES.to_vec(), 1..=ADDRESSES.len()).prop_map(Step::Hold),
         4 => prop::collection::vec(answer, 1..6).prop_map(Step::Answers),
@@ -68,20 +68,20 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 /// Takes a step.
-async fn step(world: &mut World, step: &Step) {
+async fn step(fixture: &mut LoopFixture, step: &Step) {
     match step {
-        Step::Put { name, wish, address, pods } => world.put(name, wish, address, pods),
-        Step::Remove(name) => world.remove(name),
-        Step::Hold(addresses) => world.hold(addresses),
-        Step::Answers(answers) => answer(world, answers).await,
+        Step::Put { name, setting, address, pods } => fixture.set_service(name, setting, address, pods),
+        Step::Remove(name) => fixture.remove(name),
+        Step::Hold(addresses) => fixture.hold(addresses),
+        Step::Answers(answers) => answer(fixture, answers).await,
     }
 }
 
 /// Answers until there is nothing to answer any more.
-async fn answer(world: &mut World, answers: &[Answer]) {
+async fn answer(fixture: &mut LoopFixture, answers: &[Answer]) {
     for answer in answers {
         let request = loop {
-            match world.event().await {
+            match fixture.event().await {
                 Event::Asked(request) => break request,
                 Event::Reported => {}
                 Event::Quiet => return,
@@ -92,19 +92,20 @@ async fn answer(world: &mut World, answers: &[Answer]) {
 }
 
 async fn history(start: Start, steps: &[Step], end: Index) {
-    let (end, mut scene) = (end.index(steps.len() + 1), Scene { owner: Owner::Address, start, ..Scene::default() });
+    let (end, mut node) =
+        (end.index(steps.len() + 1), NodeState { owner: Owner::Address, start, ..NodeState::default() });
     for part in [&steps[..end], &steps[end..]] {
-        let mut world = World::start(scene);
-        world.hold(&ADDRESSES);
-        world.take_over().await;
+        let mut fixture = LoopFixture::start(node);
+        fixture.hold(&ADDRESSES);
+        fixture.take_over().await;
         for taken in part {
-            step(&mut world, taken).await;
+            step(&mut fixture, taken).await;
         }
-        world.settle_exactly().await;
-        world.stop();
-        let (ended, next) = world.ended().await;
+        fixture.settle_exactly().await;
+        fixture.stop();
+        let (ended, next) = fixture.ended().await;
         ended.unwrap();
-        scene = next;
+        node = next;
     }
 }
 

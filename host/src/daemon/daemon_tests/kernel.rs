@@ -14,7 +14,7 @@ use crate::kernel::nft::{Error, Foreign, Kernel, Readback, Refusal, Survey, Tabl
 
 /// What the loop asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum Operation {
     Adopt,
     Existing,
     Read,
@@ -24,13 +24,13 @@ pub(super) enum What {
 /// Something that the loop asks for. It waits until that is answered.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) what: What,
+    pub(super) operation: Operation,
     answer: mpsc::Sender<Answer>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
-    Obey,
+    Perform,
     Refuse,
     Lose,
     Newer,
@@ -38,8 +38,8 @@ enum Answer {
 
 impl Request {
     /// The kernel does it.
-    pub(super) fn obey(self) {
-        self.answer(Answer::Obey);
+    pub(super) fn perform(self) {
+        self.answer(Answer::Perform);
     }
 
     /// It does not.
@@ -59,7 +59,7 @@ impl Request {
 
     /// Whether something is to be written.
     pub(super) fn writes(&self) -> bool {
-        matches!(self.what, What::Commit(_))
+        matches!(self.operation, Operation::Commit(_))
     }
 
     fn answer(self, answer: Answer) {
@@ -69,12 +69,12 @@ impl Request {
 
 /// What the kernel holds, and what was wrong with what it was asked for.
 #[derive(Debug, Default)]
-pub(super) struct Inside {
+pub(super) struct KernelState {
     pub(super) fake: FakeKernel,
     /// What another program put into the tables, where one did: it goes with the change that removes it.
     pub(super) foreign: Option<Foreign>,
     /// What the loop must never ask for.
-    pub(super) wrongs: Vec<String>,
+    pub(super) violations: Vec<String>,
     /// Whether a failure came after what was read last.
     doubtful: bool,
     /// Whether the tables are to be replaced, so that they need not be read.
@@ -83,55 +83,55 @@ pub(super) struct Inside {
 
 /// The kernel's end that tests hold.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(super) struct KernelControl {
     pub(super) requests: UnboundedReceiver<Request>,
-    inside: Arc<Mutex<Inside>>,
+    state: Arc<Mutex<KernelState>>,
 }
 
-impl Stage {
+impl KernelControl {
     /// A kernel that holds this.
-    pub(super) fn holding(ruleset: Ruleset) -> (Actor, Self) {
+    pub(super) fn holding(ruleset: Ruleset) -> (ControlledKernel, Self) {
         let fake = FakeKernel { ruleset, generation: 0 };
-        let inside = Arc::new(Mutex::new(Inside { fake, doubtful: true, ..Inside::default() }));
+        let state = Arc::new(Mutex::new(KernelState { fake, doubtful: true, ..KernelState::default() }));
         let (asking, requests) = unbounded_channel();
-        (Actor { asking, inside: Arc::clone(&inside) }, Self { requests, inside })
+        (ControlledKernel { asking, state: Arc::clone(&state) }, Self { requests, state })
     }
 
-    pub(super) fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().unwrap()
+    pub(super) fn state(&self) -> MutexGuard<'_, KernelState> {
+        self.state.lock().unwrap()
     }
 
     pub(super) fn ruleset(&self) -> Ruleset {
-        self.inside().fake.ruleset.clone()
+        self.state().fake.ruleset.clone()
     }
 }
 
 /// The kernel's end that the loop has, on the kernel's thread.
 #[derive(Debug)]
-pub(super) struct Actor {
+pub(super) struct ControlledKernel {
     asking: UnboundedSender<Request>,
-    inside: Arc<Mutex<Inside>>,
+    state: Arc<Mutex<KernelState>>,
 }
 
-impl Actor {
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().unwrap()
+impl ControlledKernel {
+    fn state(&self) -> MutexGuard<'_, KernelState> {
+        self.state.lock().unwrap()
     }
 
     /// Asks the test, does it if it is to be done, and says what the loop hears of it.
-    fn ask<T>(&self, what: What, act: impl FnOnce(&mut Inside) -> Result<T, Error>) -> Result<T, Error> {
+    fn ask<T>(&self, operation: Operation, act: impl FnOnce(&mut KernelState) -> Result<T, Error>) -> Result<T, Error> {
         let (answer, answered) = mpsc::channel();
         // Where the test is over, nothing happens any more.
-        let sent = self.asking.send(Request { what: what.clone(), answer });
+        let sent = self.asking.send(Request { operation: operation.clone(), answer });
         let answer = sent.ok().and_then(|()| answered.recv().ok()).unwrap_or(Answer::Refuse);
-        let mut inside = self.inside();
+        let mut state = self.state();
         let result = match answer {
-            Answer::Obey => act(&mut inside),
+            Answer::Perform => act(&mut state),
             Answer::Refuse => Err(refused()),
-            Answer::Lose => act(&mut inside).and(Err(refused())),
+            Answer::Lose => act(&mut state).and(Err(refused())),
             Answer::Newer => Err(newer()),
         };
-        inside.heard(&what, &result);
+        state.record(&operation, &result);
         result
     }
 }
@@ -152,28 +152,28 @@ fn table_ids(names: &TableNames) -> Vec<TableId> {
     egressd_core::net::Family::ALL.map(id).to_vec()
 }
 
-impl Inside {
+impl KernelState {
     /// The loop hears of something that it asked for.
-    fn heard<T>(&mut self, what: &What, result: &Result<T, Error>) {
-        match (what, result) {
+    fn record<T>(&mut self, operation: &Operation, result: &Result<T, Error>) {
+        match (operation, result) {
             (_, Err(_)) => self.doubtful = true,
-            (What::Adopt, Ok(_)) => {}
-            (What::Existing, Ok(_)) => self.replaced = true,
-            (What::Read, Ok(_)) => self.doubtful = false,
-            (What::Commit(_), Ok(_)) => (self.doubtful, self.replaced) = (false, false),
+            (Operation::Adopt, Ok(_)) => {}
+            (Operation::Existing, Ok(_)) => self.replaced = true,
+            (Operation::Read, Ok(_)) => self.doubtful = false,
+            (Operation::Commit(_), Ok(_)) => (self.doubtful, self.replaced) = (false, false),
         }
     }
 
     /// Everything or nothing, as the kernel does it.
     fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
         if self.doubtful && !self.replaced {
-            self.wrongs.push(format!("this is written to tables that were not read: {batch:?}"));
+            self.violations.push(format!("this is written to tables that were not read: {batch:?}"));
         }
         if self.foreign.take_if(|foreign| foreign.removal.as_ref() == Some(batch)).is_some() {
             return Ok(());
         }
         self.fake.commit(batch).map_err(|impossible| {
-            self.wrongs.push(impossible.to_string());
+            self.violations.push(impossible.to_string());
             refused()
         })
     }
@@ -192,27 +192,27 @@ impl Inside {
     }
 }
 
-impl Adapter for Actor {
+impl Adapter for ControlledKernel {
     type Part = Nft;
     type Ours = TableNames;
     type Error = Error;
 
     fn adopt(&mut self, _: &TableNames) -> Result<(), Error> {
-        self.ask(What::Adopt, |_| Ok(()))
+        self.ask(Operation::Adopt, |_| Ok(()))
     }
 
     fn read(&mut self, names: &TableNames) -> Result<Readback, Error> {
-        self.ask(What::Read, |inside| Ok(inside.read(names)))
+        self.ask(Operation::Read, |state| Ok(state.read(names)))
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
-        self.ask(What::Commit(batch.clone()), |inside| inside.commit(batch))
+        self.ask(Operation::Commit(batch.clone()), |state| state.commit(batch))
     }
 }
 
-impl Kernel for Actor {
+impl Kernel for ControlledKernel {
     fn existing(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {
-        self.ask(What::Existing, |inside| Ok(inside.existing(names)))
+        self.ask(Operation::Existing, |state| Ok(state.existing(names)))
     }
 
     fn foreign(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {

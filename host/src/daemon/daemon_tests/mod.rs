@@ -7,6 +7,7 @@
 
 mod auditing;
 mod claims;
+mod fixture;
 mod held_back;
 mod histories;
 mod kernel;
@@ -16,4 +17,3 @@ mod retry;
 mod slices;
 mod start;
 mod stop;
-mod world;

@@ -38,7 +38,7 @@ fn networks() -> Vec<IpNet> {
 
 /// See the module.
 #[derive(Debug)]
-struct Obedient {
+struct AnnotationPolicy {
     begun: UnboundedSender<()>,
     may_end: Mutex<mpsc::Receiver<()>>,
 }
@@ -62,7 +62,7 @@ impl Gate {
     }
 }
 
-impl Obedient {
+impl AnnotationPolicy {
     /// Where the test is over, neither has an end any more.
     fn wait(&self) {
         let _ = self.begun.send(());
@@ -70,34 +70,34 @@ impl Obedient {
     }
 }
 
-impl Policy for Obedient {
+impl Policy for AnnotationPolicy {
     fn name(&self) -> &'static str {
-        "obedient"
+        "annotation"
     }
 
     fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
-        let wish = view.subject.annotations().get("do").unwrap_or(NOTHING);
-        if wish == SLOWLY {
+        let setting = view.subject.annotations().get("do").unwrap_or(NOTHING);
+        if setting == SLOWLY {
             self.wait();
         }
         let rule = |address| rule(view.local_endpoints(context).map(|endpoint| endpoint.address), address);
-        let as_wished = |rule: Rule| match wish {
+        let as_set = |rule: Rule| match setting {
             DEFECTIVE => rule.with_id(DEFECT),
             WIDELY => RuleParts { include: networks(), ..rule.into() }.rule(),
             NARROWLY => RuleParts { include: vec![n(NETWORK)], ..rule.into() }.rule(),
             _ => rule,
         };
-        let plan = |rule| Decision::Plan(Draft::of(vec![as_wished(rule)]));
-        let address = view.subject.addresses.first().filter(|_| wish != NOTHING);
+        let plan = |rule| Decision::Plan(Draft::of(vec![as_set(rule)]));
+        let address = view.subject.addresses.first().filter(|_| setting != NOTHING);
         let decision = address.map_or(Decision::Pass, |address| plan(rule(*address)));
         Ok(Outcome { decision, diagnostics: vec![] })
     }
 }
 
 /// The policy as the only one of a chain.
-pub(super) fn obedient() -> (Chain, Gate) {
+pub(super) fn annotation_policy() -> (Chain, Gate) {
     let (says_begun, begun) = unbounded_channel();
     let (may_end, waits) = mpsc::channel();
-    let policy = Obedient { begun: says_begun, may_end: Mutex::new(waits) };
+    let policy = AnnotationPolicy { begun: says_begun, may_end: Mutex::new(waits) };
     (Chain::new([Member::new(Asked::Policy(Arc::new(policy)))]), Gate { begun, may_end })
 }

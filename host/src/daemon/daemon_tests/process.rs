@@ -5,8 +5,8 @@ use egressd_core::chain::Chain;
 use egressd_core::pipeline::Settings;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::super::{Daemon, Idle, Next, Start, Threads, Watch};
-use super::kernel::Actor;
+use super::super::{Daemon, IdleTask, NextStep, Observers, Start, Threads};
+use super::kernel::ControlledKernel;
 use crate::daemon::evaluator::Evaluator;
 use crate::kernel::addresses::{Addresses, Known};
 use crate::kernel::nft::KernelThread;
@@ -15,15 +15,15 @@ use crate::source::handover::SnapshotReceiver;
 use crate::state::StateDir;
 
 /// What one process is started with.
-pub(super) struct Setting {
+pub(super) struct ProcessConfig {
     pub(super) settings: Settings,
     pub(super) start: Start,
     pub(super) state: StateDir,
 }
 
-/// The loop's ends.
-pub(super) struct Ends {
-    pub(super) actor: Actor,
+/// The loop's channels.
+pub(super) struct ProcessChannels {
+    pub(super) kernel: ControlledKernel,
     pub(super) loader: Loader,
     pub(super) receiver: SnapshotReceiver,
     pub(super) known: watch::Receiver<Known>,
@@ -34,19 +34,19 @@ pub(super) struct Ends {
 /// Something wrong, which comes while the loop has nothing to do.
 pub(super) type Defect = Box<dyn FnOnce(&mut Daemon) + Send>;
 
-pub(super) async fn run(setting: Setting, ends: Ends, watch: Watch) -> Result<()> {
-    let Setting { settings, start, state } = setting;
-    let Ends { actor, loader, receiver, known, mut stopped, mut planted } = ends;
-    let kernel = KernelThread::spawn(move || Ok(actor)).await?;
+pub(super) async fn run(config: ProcessConfig, channels: ProcessChannels, observers: Observers) -> Result<()> {
+    let ProcessConfig { settings, start, state } = config;
+    let ProcessChannels { kernel, loader, receiver, known, mut stopped, mut planted } = channels;
+    let kernel = KernelThread::spawn(move || Ok(kernel)).await?;
     let threads = Threads { kernel, loader, evaluator: Evaluator::start(Chain::default())? };
-    let mut daemon = Daemon::adopt(settings, state, threads, start, watch).await?;
+    let mut daemon = Daemon::take_over(settings, state, threads, start, observers).await?;
     let (mut addresses, mut defect) = (Addresses::from(known), None);
     let stop = interrupted(&mut stopped, &mut planted, &mut defect);
     let mut ended = daemon.follow(&receiver, &mut addresses, stop).await;
     while let (Ok(()), Some(plant)) = (&ended, defect.take()) {
         plant(&mut daemon);
         let stop = interrupted(&mut stopped, &mut planted, &mut defect);
-        ended = daemon.run_loop(Next::Idle(Idle::Audit), &receiver, &mut addresses, stop).await;
+        ended = daemon.run_loop(NextStep::Idle(IdleTask::Audit), &receiver, &mut addresses, stop).await;
     }
     daemon.end(ended).await
 }

@@ -19,16 +19,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
 
-use super::super::{Daemon, Start, Watch};
+use super::super::{Daemon, Observers, Start};
 use super::claims::Claims;
-use super::kernel::{Request, Stage};
-use super::policy::{Gate, TRANSLATE, obedient};
-use super::process::{Defect, Ends, Setting, run};
+use super::kernel::{KernelControl, Request};
+use super::policy::{Gate, TRANSLATE, annotation_policy};
+use super::process::{Defect, ProcessChannels, ProcessConfig, run};
 use crate::admin::oneshot::ask;
 use crate::clock::Instant;
 use crate::kernel::addresses::Known;
 use crate::metrics::Metrics;
-use crate::policies::{Hand, Loaded, Loader};
+use crate::policies::{Loaded, Loader, LoaderControl};
 use crate::source::handover::{SnapshotSender, Update, handover};
 use crate::state::StateDir;
 use crate::state_channel::notices::Notices;
@@ -43,7 +43,7 @@ const MOMENT: Duration = Duration::from_micros(50);
 
 /// What a process of egressd finds when it is started.
 #[derive(Debug)]
-pub(super) struct Scene {
+pub(super) struct NodeState {
     pub(super) start: Start,
     pub(super) kernel: Ruleset,
     pub(super) snapshot: Snapshot,
@@ -51,7 +51,7 @@ pub(super) struct Scene {
     pub(super) state: TempDir,
 }
 
-impl Default for Scene {
+impl Default for NodeState {
     fn default() -> Self {
         let state = tempfile::tempdir().unwrap();
         let (kernel, snapshot) = (Ruleset::default(), Snapshot::default());
@@ -61,8 +61,8 @@ impl Default for Scene {
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct World {
-    pub(super) stage: Stage,
+pub(super) struct LoopFixture {
+    pub(super) kernel_control: KernelControl,
     pub(super) gate: Gate,
     pub(super) state_channel: StateReader,
     pub(super) metrics: Metrics,
@@ -73,7 +73,7 @@ pub(super) struct World {
     sender: SnapshotSender,
     addresses: watch::Sender<Known>,
     /// Where it is gone, the loop has no policies.
-    _hand: Hand,
+    _loader_control: LoaderControl,
     stop: Option<oneshot::Sender<()>>,
     defects: mpsc::UnboundedSender<Defect>,
     daemon: JoinHandle<Result<()>>,
@@ -92,40 +92,41 @@ pub(super) enum Event {
     Quiet,
 }
 
-impl World {
+impl LoopFixture {
     /// A loop that was started on an empty node and has nothing left to do.
     pub(super) async fn begin() -> Self {
-        Self::begin_with(Scene::default()).await
+        Self::begin_with(NodeState::default()).await
     }
 
     /// The same on a node that is not.
-    pub(super) async fn begin_with(scene: Scene) -> Self {
-        let mut world = Self::start(scene);
-        world.take_over().await;
-        world.settle().await;
-        world
+    pub(super) async fn begin_with(node: NodeState) -> Self {
+        let mut fixture = Self::start(node);
+        fixture.take_over().await;
+        fixture.settle().await;
+        fixture
     }
 
     /// A loop that asks for its tables, with policies and Services at hand.
-    pub(super) fn start(scene: Scene) -> Self {
-        let Scene { start, kernel, snapshot, owner, state } = scene;
-        let (actor, stage) = Stage::holding(kernel);
-        let ((chain, gate), (loader, hand)) = (obedient(), Loader::by_hand());
+    pub(super) fn start(node: NodeState) -> Self {
+        let NodeState { start, kernel, snapshot, owner, state } = node;
+        let (kernel, kernel_control) = KernelControl::holding(kernel);
+        let ((chain, gate), (loader, loader_control)) = (annotation_policy(), Loader::controlled());
         let (sender, receiver) = handover();
         let (addresses, known) = watch::channel(Known::default());
         let (state_channel, reader) =
             state_channel(sender.findings(), Notices::default().reader(), watch::channel(Arc::default()).1);
         let ((stop, stopped), (defects, planted)) = (oneshot::channel(), mpsc::unbounded_channel());
-        let (ends, metrics) = (Ends { actor, loader, receiver, known, stopped, planted }, Metrics::default());
-        let setting = Setting { settings: settings(owner), start, state: StateDir::open(state.path()) };
-        let daemon = tokio::spawn(run(setting, ends, Watch { state_channel, metrics: metrics.clone() }));
+        let (ends, metrics) =
+            (ProcessChannels { kernel, loader, receiver, known, stopped, planted }, Metrics::default());
+        let setting = ProcessConfig { settings: settings(owner), start, state: StateDir::open(state.path()) };
+        let daemon = tokio::spawn(run(setting, ends, Observers { state_channel, metrics: metrics.clone() }));
         let time = tokio::spawn(stop_time(reader.clone()));
-        hand.load(loaded(chain));
+        loader_control.load(loaded(chain));
         let keys = snapshot.services.keys().cloned().map(Key::Subject).chain([Key::Cluster]).collect();
         sender.send(Update { snapshot: snapshot.clone(), keys, ..Update::default() });
         let (held, claims) = (LocalAddresses::new(), Claims::of(&snapshot));
         Self {
-            stage,
+            kernel_control,
             gate,
             state_channel: reader,
             metrics,
@@ -135,7 +136,7 @@ impl World {
             claims,
             sender,
             addresses,
-            _hand: hand,
+            _loader_control: loader_control,
             stop: Some(stop),
             defects,
             daemon,
@@ -146,7 +147,7 @@ impl World {
 
     /// Lets the loop have its tables.
     pub(super) async fn take_over(&mut self) {
-        self.asked_at_start().await.obey();
+        self.asked_at_start().await.perform();
         let read = self.asked_at_start().await;
         self.has_tables(read).await;
     }
@@ -154,15 +155,15 @@ impl World {
     /// Answers the last thing that is asked for at the start, and waits until the loop goes on with that.
     pub(super) async fn has_tables(&mut self, last: Request) {
         let before = self.state_channel.newest().trouble;
-        last.obey();
-        let has_begun = |world: &Self| {
-            let DaemonState { in_force, trouble, .. } = world.state_channel.newest();
-            world.state_channel.busy_since().is_some() || in_force.is_some() || trouble != before
+        last.perform();
+        let has_begun = |fixture: &Self| {
+            let DaemonState { in_force, trouble, .. } = fixture.state_channel.newest();
+            fixture.state_channel.busy_since().is_some() || in_force.is_some() || trouble != before
         };
         while !has_begun(self) {
             // Whether a copy of tables of another layout is there: none is.
-            match self.stage.requests.try_recv() {
-                Ok(request) => request.obey(),
+            match self.kernel_control.requests.try_recv() {
+                Ok(request) => request.perform(),
                 Err(_) => let_threads_work().await,
             }
         }
@@ -170,31 +171,31 @@ impl World {
 
     /// What is asked for next while the tables are taken over.
     pub(super) async fn asked_at_start(&mut self) -> Request {
-        self.stage.requests.recv().await.unwrap()
+        self.kernel_control.requests.recv().await.unwrap()
     }
 
-    /// Gives a Service one wish, the usual address and these endpoints.
+    /// Gives a Service one setting, the usual address and these endpoints.
     pub(super) fn translate(&mut self, name: &str, endpoints: &[&str]) {
-        self.put(name, TRANSLATE, ADDRESS, endpoints);
+        self.set_service(name, TRANSLATE, ADDRESS, endpoints);
     }
 
     /// Gives a Service what it wants of the policy, its address and its endpoints.
-    pub(super) fn put(&mut self, name: &str, wish: &str, address: &str, endpoints: &[&str]) {
+    pub(super) fn set_service(&mut self, name: &str, setting: &str, address: &str, endpoints: &[&str]) {
         let mut service = service(name, &[address]);
-        service.annotations.insert("do".to_owned(), wish.to_owned());
+        service.annotations.insert("do".to_owned(), setting.to_owned());
         SnapshotBuilder::default().service(service, endpoints).add_to(&mut self.snapshot);
         self.claims.pods.entry(key(name)).or_default().extend(endpoints.iter().map(|text| a(text)));
-        self.give(name);
+        self.send(name);
     }
 
     /// Takes a Service away.
     pub(super) fn remove(&mut self, name: &str) {
         self.snapshot.services.remove(&key(name));
         self.snapshot.slices.remove(&key(name));
-        self.give(name);
+        self.send(name);
     }
 
-    fn give(&self, name: &str) {
+    fn send(&self, name: &str) {
         let keys = BTreeSet::from([Key::Subject(key(name))]);
         self.sender.send(Update { snapshot: self.snapshot.clone(), keys, ..Update::default() });
     }
@@ -213,7 +214,7 @@ impl World {
                 self.compare();
                 Event::Reported
             }
-            Some(request) = self.stage.requests.recv() => Event::Asked(request),
+            Some(request) = self.kernel_control.requests.recv() => Event::Asked(request),
             () = sleep(HOUR) => {
                 self.compare();
                 Event::Quiet
@@ -251,7 +252,7 @@ impl World {
         let mut commits = 0;
         while let Event::Asked(request) = self.event().await {
             commits += usize::from(request.writes());
-            request.obey();
+            request.perform();
         }
         commits
     }
@@ -268,7 +269,7 @@ impl World {
     pub(super) async fn settle(&mut self) -> DaemonState {
         loop {
             match self.event().await {
-                Event::Asked(request) => request.obey(),
+                Event::Asked(request) => request.perform(),
                 Event::Reported => {}
                 Event::Quiet => return self.state_channel.newest(),
             }
@@ -282,7 +283,7 @@ impl World {
         assert_eq!(newest.trouble, None);
         assert_eq!(in_force.plan, from_scratch.plan);
         assert_eq!(in_force.statuses, from_scratch.statuses);
-        assert_eq!(self.stage.ruleset(), from_scratch.ruleset);
+        assert_eq!(self.kernel_control.ruleset(), from_scratch.ruleset);
         newest
     }
 
@@ -303,15 +304,15 @@ impl World {
     }
 
     fn compare(&mut self) {
-        let wrongs = self.stage.inside().wrongs.clone();
-        assert_eq!(wrongs, [] as [&str; 0]);
-        self.claims.compare(&self.state_channel.newest(), &self.stage.ruleset());
+        let violations = self.kernel_control.state().violations.clone();
+        assert_eq!(violations, [] as [&str; 0]);
+        self.claims.compare(&self.state_channel.newest(), &self.kernel_control.ruleset());
     }
 
     /// What follows from the newest state where there was none before.
     fn all_from_scratch(&self) -> Round {
         let mut pipeline = Pipeline::new(settings(self.owner), BTreeMap::new());
-        let ((chain, _gate), keys) = (obedient(), self.snapshot.services.keys().cloned().map(Key::Subject));
+        let ((chain, _gate), keys) = (annotation_policy(), self.snapshot.services.keys().cloned().map(Key::Subject));
         pipeline.set_local_addresses(self.held.clone());
         let questions = pipeline.update(&self.snapshot, &keys.chain([Key::Cluster]).collect());
         ask(&mut pipeline, &chain, questions)
@@ -328,17 +329,17 @@ impl World {
     }
 
     /// How it ended; and what another process finds.
-    pub(super) async fn ended(self) -> (Result<()>, Scene) {
-        let Self { daemon, time, stage, snapshot, owner, state, .. } = self;
+    pub(super) async fn ended(self) -> (Result<()>, NodeState) {
+        let Self { daemon, time, kernel_control, snapshot, owner, state, .. } = self;
         let ended = daemon.await.unwrap();
         time.abort();
-        assert_eq!(stage.inside().wrongs, [] as [&str; 0]);
-        (ended, Scene { start: Start::Adopt, kernel: stage.ruleset(), snapshot, owner, state })
+        assert_eq!(kernel_control.state().violations, [] as [&str; 0]);
+        (ended, NodeState { start: Start::Adopt, kernel: kernel_control.ruleset(), snapshot, owner, state })
     }
 }
 
 fn loaded(chain: Chain) -> Loaded {
-    Loaded { chain: Some(chain), reports: vec![], good: BTreeMap::new(), findings: vec![] }
+    Loaded { chain: Some(chain), reports: vec![], valid: BTreeMap::new(), findings: vec![] }
 }
 
 /// Keeps time from going on while the loop waits for one of its threads: it goes on when there is nothing to do.

@@ -31,7 +31,7 @@ struct State {
     ended: Option<Ended>,
 }
 
-pub(super) fn post() -> (Sender, Receiver) {
+pub(super) fn latest_channel() -> (Sender, Receiver) {
     let shared = Arc::new(Shared::default());
     (Sender(Arc::clone(&shared)), Receiver(shared))
 }
@@ -89,12 +89,12 @@ mod tests {
 
     fn loaded(name: &str, chain: Option<Chain>) -> Loaded {
         let reports = vec![PolicyReport::unloaded(name, PolicyState::Refused, None)];
-        Loaded { chain, reports, good: [].into(), findings: vec![] }
+        Loaded { chain, reports, valid: [].into(), findings: vec![] }
     }
 
     #[tokio::test]
     async fn the_newest_result_comes_with_the_newest_chain_and_then_the_end() {
-        let (sender, mut receiver) = post();
+        let (sender, mut receiver) = latest_channel();
         sender.send(loaded("old", Some(Chain::default())));
         sender.send(loaded("new", None));
         let newest = receiver.next().await.unwrap();
