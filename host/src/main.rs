@@ -280,7 +280,7 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
     let config = config::config(&args.input)?;
     let interfaces = config.settings.owner.looks_at_interfaces();
     // Where the owner does not depend on them, a plan can be made anywhere, and is the same everywhere.
-    let interfaces = if interfaces { addresses::read()? } else { addresses::Known::default() };
+    let interfaces = if interfaces { addresses::read()? } else { addresses::NodeInterfaces::default() };
     let report = report(config, interfaces)?;
     print::plan(&report, args.output).context("cannot print the plan")?;
     let failed = output::worst(&report) == Some(Severity::Error);
@@ -288,7 +288,7 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
 }
 
 /// What `run` would make of its source now, on a node whose interfaces have this.
-fn report(mut config: Config, interfaces: addresses::Known) -> Result<Report> {
+fn report(mut config: Config, interfaces: addresses::NodeInterfaces) -> Result<Report> {
     let mut source = source(&mut config)?;
     let state = StateDir::open(&config.state_dir);
     let known = Known {

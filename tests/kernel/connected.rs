@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use egressd::kernel::addresses::{self, Addresses, Known};
+use egressd::kernel::addresses::{self, Addresses, NodeInterfaces};
 use egressd_core::model::Connected;
 use tokio::time::timeout;
 
@@ -45,7 +45,7 @@ fn bridges() {
         route add default via 10.7.0.254 dev up0");
 }
 
-fn texts(known: &Known) -> Vec<String> {
+fn texts(known: &NodeInterfaces) -> Vec<String> {
     known.connected.iter().map(|Connected { interface, network }| format!("{interface} {network}")).collect()
 }
 

@@ -48,7 +48,7 @@ pub struct Known {
     /// The policies that were in force last.
     pub policies: Objects,
     /// What is known of this node's interfaces.
-    pub interfaces: addresses::Known,
+    pub interfaces: addresses::NodeInterfaces,
 }
 
 /// Works out what follows from what a source read.

@@ -36,7 +36,7 @@ use tracing::{info, warn};
 use crate::clock::{self, Instant};
 use crate::daemon::evaluator::Evaluator;
 use crate::errors::with_causes;
-use crate::kernel::addresses::{Addresses, Known};
+use crate::kernel::addresses::{Addresses, NodeInterfaces};
 use crate::kernel::nft::{self, KernelThread};
 use crate::metrics::Metrics;
 use crate::policies::{Loaded, Loader, wanted};
@@ -342,8 +342,8 @@ impl Daemon {
     }
 
     /// The newest state of this node's interfaces. A Service with several addresses may change to another of them.
-    fn set_interfaces(&mut self, known: Known) {
-        let Known { held, connected } = known;
+    fn set_interfaces(&mut self, known: NodeInterfaces) {
+        let NodeInterfaces { held, connected } = known;
         let mut questions = self.pipeline.set_local_addresses(held);
         questions.extend(self.pipeline.connect(connected));
         self.queue(questions);

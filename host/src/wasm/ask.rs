@@ -1,5 +1,5 @@
 //! The questions that are put to a component: the same in every version of the contract. What differs, the types and what is
-//! made of them, is [`Form`], which each version's folder implements.
+//! made of them, is [`ContractTypes`], which each version's folder implements.
 
 use egressd_core::chain::PolicyFailure;
 use egressd_core::decision::{Diagnostic, Draft, Outcome};
@@ -15,7 +15,7 @@ use super::invalid_answer::InvalidAnswer;
 use super::limits::Size;
 
 /// The types of a version of the contract, and what they become.
-pub(super) trait Form {
+pub(super) trait ContractTypes {
     type Context: Lower + Send + Sync;
     type Subject: Lower + Send + Sync;
     type Draft: Lower + Send + Sync;
@@ -32,19 +32,19 @@ pub(super) trait Form {
 
     fn settings_findings(reported: Vec<Self::Diagnostic>) -> Result<Vec<Finding>, InvalidAnswer>;
     fn description(description: Self::Description) -> Result<Description, InvalidAnswer>;
-    fn outcome(answer: Self::Outcome, sent: &Sent<'_, Self::Subject>) -> Result<Outcome, InvalidAnswer>;
+    fn outcome(answer: Self::Outcome, sent: &SentInput<'_, Self::Subject>) -> Result<Outcome, InvalidAnswer>;
     fn diagnostics(reported: Vec<Self::Diagnostic>, sent: &Self::Subject) -> Result<Vec<Diagnostic>, InvalidAnswer>;
 }
 
 /// What an answer is about.
-pub(super) struct Sent<'a, S> {
+pub(super) struct SentInput<'a, S> {
     pub(super) subject: &'a S,
     /// As the core has it.
     pub(super) draft: &'a Draft,
 }
 
 /// What it says about settings (JSON text).
-pub(super) fn check_settings<F: Form>(
+pub(super) fn check_settings<F: ContractTypes>(
     guest: &Guest,
     functions: &Functions,
     settings: &str,
@@ -54,7 +54,7 @@ pub(super) fn check_settings<F: Form>(
 }
 
 /// What it is under these settings.
-pub(super) fn describe<F: Form>(
+pub(super) fn describe<F: ContractTypes>(
     guest: &Guest,
     functions: &Functions,
     settings: &str,
@@ -64,38 +64,38 @@ pub(super) fn describe<F: Form>(
 }
 
 /// A policy's answer.
-pub(super) fn evaluate<F: Form>(
+pub(super) fn evaluate<F: ContractTypes>(
     configured: &Configured,
     context: &Context,
     view: &SubjectView,
     draft: &Draft,
 ) -> Result<Outcome, PolicyFailure> {
-    let question = Question::<F>::new(configured, context, view, draft)?;
-    let answer = question.put(configured)?;
-    let sent = Sent { subject: &question.subject, draft };
+    let input = CallInput::<F>::new(configured, context, view, draft)?;
+    let answer = input.call(configured)?;
+    let sent = SentInput { subject: &input.subject, draft };
     F::outcome(answer, &sent).map_err(|invalid_answer| configured.guest.invalid_answer(&invalid_answer))
 }
 
 /// A validator's answer.
-pub(super) fn validate<F: Form>(
+pub(super) fn validate<F: ContractTypes>(
     configured: &Configured,
     context: &Context,
     view: &SubjectView,
     draft: &Draft,
 ) -> Result<Vec<Diagnostic>, PolicyFailure> {
-    let question = Question::<F>::new(configured, context, view, draft)?;
-    let answer = question.put(configured)?;
-    F::diagnostics(answer, &question.subject).map_err(|invalid_answer| configured.guest.invalid_answer(&invalid_answer))
+    let input = CallInput::<F>::new(configured, context, view, draft)?;
+    let answer = input.call(configured)?;
+    F::diagnostics(answer, &input.subject).map_err(|invalid_answer| configured.guest.invalid_answer(&invalid_answer))
 }
 
 /// One subject in the contract's types.
-struct Question<F: Form> {
+struct CallInput<F: ContractTypes> {
     context: F::Context,
     subject: F::Subject,
     draft: F::Draft,
 }
 
-impl<F: Form> Question<F> {
+impl<F: ContractTypes> CallInput<F> {
     fn new(
         configured: &Configured,
         context: &Context,
@@ -107,7 +107,7 @@ impl<F: Form> Question<F> {
         Ok(Self { context: F::context(context, &configured.settings), subject, draft: F::draft(draft) })
     }
 
-    fn put<A: Lift>(&self, Configured { guest, functions, .. }: &Configured) -> Result<A, PolicyFailure> {
+    fn call<A: Lift>(&self, Configured { guest, functions, .. }: &Configured) -> Result<A, PolicyFailure> {
         guest.call(F::size(&self.subject), |store| {
             functions.call(store, Function::Question, (&self.context, &self.subject, &self.draft))
         })

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::room::Level;
+use super::memory_budget::Level;
 
 /// The levels that have a limit, from this process's own cgroup up to the outermost that can be seen here.
 pub(super) fn levels() -> Vec<Level> {

@@ -18,8 +18,8 @@ use super::confine::CPU;
 use super::error::Error;
 use super::invalid_component::InvalidComponent;
 use super::lack::Lack;
-use super::room::NoRoom;
-use super::room::{Room, room};
+use super::memory_budget::InsufficientMemory;
+use super::memory_budget::{MemoryBudget, memory_budget};
 use crate::clock;
 
 /// What the child is called with; hidden from people.
@@ -43,7 +43,7 @@ pub(super) enum Failure {
     /// The component's fault.
     InvalidComponent(InvalidComponent),
     /// The container's.
-    NoRoom(NoRoom),
+    InsufficientMemory(InsufficientMemory),
     /// The system's.
     System(io::Error),
 }
@@ -53,7 +53,7 @@ impl Failure {
         let policy = policy.to_owned();
         match self {
             Self::InvalidComponent(source) => Error::Refused { policy, source },
-            Self::NoRoom(source) => Error::NoRoom { policy, source },
+            Self::InsufficientMemory(source) => Error::InsufficientMemory { policy, source },
             Self::System(source) => Error::Child { policy, source },
         }
     }
@@ -80,26 +80,26 @@ pub(super) fn compile(program: &Path, bytes: &[u8], lacking: impl FnOnce(&[Lack]
     if bytes.len() > MAX_COMPONENT {
         return Err(Failure::InvalidComponent(InvalidComponent::Large { bytes: bytes.len() }));
     }
-    let room = room(&cgroup::levels()).map_err(Failure::NoRoom)?;
-    let end = run(program, bytes, &Means { room, clock: COMPILE_TIMEOUT })?;
-    lacking(&end.lacks);
-    if let Some(failure) = cause(&end, room) {
+    let budget = memory_budget(&cgroup::levels()).map_err(Failure::InsufficientMemory)?;
+    let result = run(program, bytes, &ChildLimits { budget, clock: COMPILE_TIMEOUT })?;
+    lacking(&result.lacks);
+    if let Some(failure) = cause(&result, budget) {
         return Err(failure);
     }
-    if !end.status.is_some_and(|status| status.success()) {
-        return Err(Failure::System(io::Error::other(end.output)));
+    if !result.status.is_some_and(|status| status.success()) {
+        return Err(Failure::System(io::Error::other(result.output)));
     }
-    Ok(Compiled { native: end.native, took: end.took })
+    Ok(Compiled { native: result.native, took: result.took })
 }
 
 /// What a child may have.
-struct Means {
-    room: Room,
+struct ChildLimits {
+    budget: MemoryBudget,
     clock: Duration,
 }
 
 /// How a child ended.
-struct End {
+struct ChildResult {
     /// None: it was not done in time, and killed.
     status: Option<ExitStatus>,
     native: Vec<u8>,
@@ -110,9 +110,9 @@ struct End {
 }
 
 /// Not left behind, however the parent goes on.
-struct Running(Child);
+struct KillOnDrop(Child);
 
-impl Drop for Running {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         // It may be dead and buried already, which is what is wanted.
         let _ = self.0.kill();
@@ -120,8 +120,8 @@ impl Drop for Running {
     }
 }
 
-fn run(program: &Path, bytes: &[u8], means: &Means) -> io::Result<End> {
-    let mut child = Running(start(program, means.room)?);
+fn run(program: &Path, bytes: &[u8], limits: &ChildLimits) -> io::Result<ChildResult> {
+    let mut child = KillOnDrop(start(program, limits.budget)?);
     let stdin = child.0.stdin.take();
     let stdout = child.0.stdout.take();
     let stderr = child.0.stderr.take();
@@ -130,14 +130,14 @@ fn run(program: &Path, bytes: &[u8], means: &Means) -> io::Result<End> {
         let fed = spawn(scope, move || drop(stdin.map(|mut stdin| stdin.write_all(bytes))))?;
         let native = spawn(scope, move || at_most(stdout, MAX_NATIVE))?;
         let output = spawn(scope, move || at_most(stderr, MAX_STDERR))?;
-        let end = wait(&mut child.0, means.clock);
+        let result = wait(&mut child.0, limits.clock);
         // Ends the three threads, whose pipes are closed then.
         drop(child);
         let _ = fed.join();
         let (native, output) = (native.join().unwrap_or_default(), output.join().unwrap_or_default());
-        let (status, took) = end?;
+        let (status, took) = result?;
         let (lacks, output) = separated(&String::from_utf8_lossy(&output));
-        Ok(End { status, native, output, lacks, took })
+        Ok(ChildResult { status, native, output, lacks, took })
     })
 }
 
@@ -148,9 +148,9 @@ fn separated(output: &str) -> (Vec<Lack>, String) {
     (lacks, output.join("\n").trim().to_owned())
 }
 
-fn start(program: &Path, room: Room) -> io::Result<Child> {
+fn start(program: &Path, budget: MemoryBudget) -> io::Result<Child> {
     let mut command = Command::new(program);
-    command.arg0("egressd").arg(SUBCOMMAND).arg(room.bytes.to_string()).env_clear().current_dir("/");
+    command.arg0("egressd").arg(SUBCOMMAND).arg(budget.bytes.to_string()).env_clear().current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
 }
 
@@ -208,35 +208,35 @@ fn duration(time: libc::timeval) -> Duration {
 }
 
 /// What it failed of; none when it is well, or failed for another reason than the component.
-fn cause(end: &End, room: Room) -> Option<Failure> {
-    let failed = end.status.is_some_and(|status| !status.success());
+fn cause(result: &ChildResult, budget: MemoryBudget) -> Option<Failure> {
+    let failed = result.status.is_some_and(|status| !status.success());
     // Rust's last line before it aborts, and the error of those who ask for memory and take no for an answer.
-    let starved = ["memory allocation of", "out of memory"].iter().any(|line| end.output.contains(line));
-    match room.limit {
-        _ if !failed || !starved => fault(end).map(Failure::InvalidComponent),
-        Some(limit) => Some(Failure::NoRoom(NoRoom::UsedUp { limit })),
-        None => Some(Failure::InvalidComponent(InvalidComponent::Space { most: room.bytes })),
+    let starved = ["memory allocation of", "out of memory"].iter().any(|line| result.output.contains(line));
+    match budget.limit {
+        _ if !failed || !starved => fault(result).map(Failure::InvalidComponent),
+        Some(limit) => Some(Failure::InsufficientMemory(InsufficientMemory::UsedUp { limit })),
+        None => Some(Failure::InvalidComponent(InvalidComponent::Space { most: budget.bytes })),
     }
 }
 
-fn signal(end: &End) -> Option<Signal> {
-    end.status.and_then(|status| status.signal()).and_then(Signal::from_named_raw)
+fn signal(result: &ChildResult) -> Option<Signal> {
+    result.status.and_then(|status| status.signal()).and_then(Signal::from_named_raw)
 }
 
 /// What the component did to it.
-fn fault(end: &End) -> Option<InvalidComponent> {
-    let Some(status) = end.status else { return Some(InvalidComponent::Clock { most: COMPILE_TIMEOUT }) };
-    if end.native.len() > MAX_NATIVE {
+fn fault(result: &ChildResult) -> Option<InvalidComponent> {
+    let Some(status) = result.status else { return Some(InvalidComponent::Clock { most: COMPILE_TIMEOUT }) };
+    if result.native.len() > MAX_NATIVE {
         return Some(InvalidComponent::NativeLarge { most: MAX_NATIVE });
     }
-    match (signal(end), status.code()) {
+    match (signal(result), status.code()) {
         (Some(Signal::XCPU), _) => Some(InvalidComponent::Time { most: CPU }),
         (Some(Signal::SYS), _) => Some(InvalidComponent::Reached),
         (Some(Signal::ABORT | Signal::SEGV | Signal::BUS | Signal::ILL), _) | (None, Some(PANICKED)) => {
-            Some(InvalidComponent::GaveUp { what: end.output.lines().take(2).collect::<Vec<_>>().join(" ") })
+            Some(InvalidComponent::GaveUp { what: result.output.lines().take(2).collect::<Vec<_>>().join(" ") })
         }
         (Some(signal), _) => Some(InvalidComponent::Killed { signal: signal.as_raw() }),
-        (None, Some(REFUSED)) => Some(InvalidComponent::Rejected(end.output.clone())),
+        (None, Some(REFUSED)) => Some(InvalidComponent::Rejected(result.output.clone())),
         (None, Some(_) | None) => None,
     }
 }
@@ -253,21 +253,21 @@ mod tests {
     use super::*;
     use crate::wasm::confine::MEMORY;
 
-    const AMPLE: Room = Room { bytes: MEMORY, limit: None };
+    const AMPLE: MemoryBudget = MemoryBudget { bytes: MEMORY, limit: None };
 
-    fn script(text: &str, clock: Duration) -> End {
+    fn script(text: &str, clock: Duration) -> ChildResult {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("program");
         fs::write(&program, text).unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
-        run(&program, &[0; 1 << 20], &Means { room: AMPLE, clock }).unwrap()
+        run(&program, &[0; 1 << 20], &ChildLimits { budget: AMPLE, clock }).unwrap()
     }
 
     #[test]
     fn a_child_that_hangs_is_not_waited_for() {
         for hanging in ["#!/bin/sh\nexec /bin/sleep 1000\n", "#!/bin/sh\nkill -STOP $$\n"] {
-            let end = script(hanging, Duration::from_millis(100));
-            assert!(matches!(cause(&end, AMPLE), Some(Failure::InvalidComponent(InvalidComponent::Clock { .. }))));
+            let result = script(hanging, Duration::from_millis(100));
+            assert!(matches!(cause(&result, AMPLE), Some(Failure::InvalidComponent(InvalidComponent::Clock { .. }))));
         }
     }
 
@@ -277,30 +277,30 @@ mod tests {
         let program = directory.path().join("program");
         fs::write(&program, "#!/bin/sh\necho \"$@\" >&2\n").unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
-        let room = Room { bytes: 300 << 20, limit: Some(512 << 20) };
+        let budget = MemoryBudget { bytes: 300 << 20, limit: Some(512 << 20) };
         assert_eq!(
-            run(&program, &[], &Means { room, clock: COMPILE_TIMEOUT }).unwrap().output,
+            run(&program, &[], &ChildLimits { budget, clock: COMPILE_TIMEOUT }).unwrap().output,
             "compile-policy 314572800"
         );
     }
 
     #[test]
     fn a_child_that_talks_without_an_end_is_cut_off() {
-        let end = script("#!/bin/sh\nwhile :; do echo no end >&2; done\n", Duration::from_secs(1));
-        assert!(end.output.len() <= MAX_STDERR + 1, "{}", end.output.len());
+        let result = script("#!/bin/sh\nwhile :; do echo no result >&2; done\n", Duration::from_secs(1));
+        assert!(result.output.len() <= MAX_STDERR + 1, "{}", result.output.len());
     }
 
-    fn output(end: &End) -> String {
-        match cause(end, AMPLE) {
+    fn output(result: &ChildResult) -> String {
+        match cause(result, AMPLE) {
             Some(Failure::InvalidComponent(invalid_component)) => invalid_component.to_string(),
-            Some(Failure::NoRoom(_) | Failure::System(_)) | None => panic!("the component is not to blame"),
+            Some(Failure::InsufficientMemory(_) | Failure::System(_)) | None => panic!("the component is not to blame"),
         }
     }
 
     #[test]
     fn a_child_that_the_kernel_kills_is_reported_as_killed() {
-        let end = script("#!/bin/sh\nkill -KILL $$\n", COMPILE_TIMEOUT);
-        let output = output(&end);
+        let result = script("#!/bin/sh\nkill -KILL $$\n", COMPILE_TIMEOUT);
+        let output = output(&result);
         assert!(output.starts_with("compiling it was ended by the kernel with signal 9"), "{output}");
     }
 
@@ -312,12 +312,14 @@ mod tests {
             cause(&full, AMPLE),
             Some(Failure::InvalidComponent(InvalidComponent::Space { most: MEMORY }))
         ));
-        let cramped = Room { bytes: 300 << 20, limit: Some(512 << 20) };
-        let Some(Failure::NoRoom(blamed)) = cause(&full, cramped) else { panic!("the container is to blame") };
+        let cramped = MemoryBudget { bytes: 300 << 20, limit: Some(512 << 20) };
+        let Some(Failure::InsufficientMemory(blamed)) = cause(&full, cramped) else {
+            panic!("the container is to blame")
+        };
         assert!(blamed.to_string().contains("the limit of egressd's container, 512 MiB, leaves"), "{blamed}");
         let refused =
             script("#!/bin/sh\necho 'cannot read the component: out of memory' >&2\nexit 1\n", COMPILE_TIMEOUT);
-        assert!(matches!(cause(&refused, cramped), Some(Failure::NoRoom(_))));
+        assert!(matches!(cause(&refused, cramped), Some(Failure::InsufficientMemory(_))));
         let output = output(&died("thread main has overflowed its stack"));
         assert!(
             output.ends_with("defect of the compiler and not of egressd: thread main has overflowed its stack"),
@@ -327,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_program_that_cannot_compile_is_no_fault_of_the_policy() {
-        let end = script("#!/bin/sh\nexit 7\n", COMPILE_TIMEOUT);
-        assert!(cause(&end, AMPLE).is_none());
+        let result = script("#!/bin/sh\nexit 7\n", COMPILE_TIMEOUT);
+        assert!(cause(&result, AMPLE).is_none());
     }
 }

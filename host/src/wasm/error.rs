@@ -3,7 +3,7 @@
 use egressd_core::chain::PolicyFailure;
 
 use super::invalid_component::InvalidComponent;
-use super::room::NoRoom;
+use super::memory_budget::InsufficientMemory;
 
 /// Why a policy, or the engine for all of them, cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -27,11 +27,11 @@ pub enum Error {
     },
     /// No fault of the policy, or not only: the container has too little memory.
     #[error("cannot compile policy {policy}")]
-    NoRoom {
+    InsufficientMemory {
         /// Which policy.
         policy: String,
         /// One sentence.
-        source: NoRoom,
+        source: InsufficientMemory,
     },
     /// No fault of the policy: the child that should compile it does not run.
     #[error("cannot run the compiler for policy {policy}")]
@@ -79,7 +79,7 @@ impl Error {
     /// Whether the node was to blame, or may have been, so that another time may go better.
     pub fn may_recover(&self) -> bool {
         match self {
-            Self::Child { .. } | Self::NoRoom { .. } => true,
+            Self::Child { .. } | Self::InsufficientMemory { .. } => true,
             Self::InvalidComponent(source) | Self::Refused { source, .. } => source.may_recover(),
             Self::Engine(_)
             | Self::Clock(_)

@@ -62,7 +62,7 @@ impl Call {
     ///
     /// # Errors
     /// When it logs without an end, which ends the call.
-    pub(super) fn take(&mut self, level: Level, message: &str) -> wasmtime::Result<()> {
+    pub(super) fn record_line(&mut self, level: Level, message: &str) -> wasmtime::Result<()> {
         self.count(message)?;
         let Some(text) = self.within_budget(message) else { return Ok(()) };
         let policy = &self.policy;

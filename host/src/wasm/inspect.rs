@@ -5,7 +5,7 @@ use wasmparser::{Encoding, Validator, WasmFeatures};
 use super::bounds::MAX_COMPONENT;
 use super::error::Error;
 use super::invalid_component::InvalidComponent;
-use super::walk::Walk;
+use super::scan::ComponentScan;
 use super::world::{Kind, Version, World};
 use super::{contract, used};
 
@@ -50,12 +50,12 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Error> {
 
 pub(super) fn checked(bytes: &[u8]) -> Result<Inspection, InvalidComponent> {
     looks_like(bytes)?;
-    let walk = Walk::over(bytes, Encoding::Component)?;
+    let walk = ComponentScan::over(bytes, Encoding::Component)?;
     Validator::new_with_features(FEATURES).validate_all(bytes)?;
     used::all_is_used(bytes)?;
     let kind = contract::kind(&walk.imports, &walk.exports)?;
     contract::fits(bytes, kind)?;
-    let Walk { imports, exports, functions, largest_function, most_locals, memory, .. } = walk;
+    let ComponentScan { imports, exports, functions, largest_function, most_locals, memory, .. } = walk;
     let (Kind { version: contract, world }, bytes) = (kind, bytes.len());
     Ok(Inspection { world, contract, bytes, imports, exports, functions, largest_function, most_locals, memory })
 }
@@ -63,7 +63,7 @@ pub(super) fn checked(bytes: &[u8]) -> Result<Inspection, InvalidComponent> {
 /// The modules from which a core module imports.
 pub(super) fn module_imports(bytes: &[u8]) -> Result<Vec<String>, InvalidComponent> {
     looks_like(bytes)?;
-    Ok(Walk::over(bytes, Encoding::Module)?.imports)
+    Ok(ComponentScan::over(bytes, Encoding::Module)?.imports)
 }
 
 /// By the first bytes.

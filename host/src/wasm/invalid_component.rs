@@ -11,14 +11,14 @@ use super::world::{Kind, PACKAGE, Version};
 
 /// What a component consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum ComponentPart {
     /// A core module.
     Module,
     /// Another component.
     Component,
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for ComponentPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Module => "core module",
@@ -108,7 +108,7 @@ pub enum InvalidComponent {
     #[error("it has {part} {number}, which is never instantiated, so no call can reach it: leave it out")]
     Unused {
         /// What it is.
-        part: Part,
+        part: ComponentPart,
         /// Its number in the component around it.
         number: usize,
     },

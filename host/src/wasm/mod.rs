@@ -27,13 +27,13 @@ mod invalid_answer;
 mod invalid_component;
 mod lack;
 mod limits;
+mod memory_budget;
 mod module;
 mod named;
-mod room;
+mod scan;
 mod used;
 mod v0_1;
 mod v0_2;
-mod walk;
 mod world;
 
 pub use bounds::{Item, MAX_COMPONENT};
@@ -48,11 +48,11 @@ pub use engine::Engine;
 pub use error::Error;
 pub use guest::Meter;
 pub use inspect::{Inspection, inspect};
-pub use invalid_component::{InvalidComponent, Part};
+pub use invalid_component::{ComponentPart, InvalidComponent};
 pub use lack::Lack;
 pub use limits::Limits;
+pub use memory_budget::InsufficientMemory;
 pub use module::Module;
-pub use room::NoRoom;
 pub use world::{Version, World};
 
 /// The policy that reads kube-vip's annotations, compiled from this source tree.

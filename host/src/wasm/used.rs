@@ -5,8 +5,8 @@ use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Instance, Parser, Payload,
 };
 
+use super::invalid_component::ComponentPart;
 use super::invalid_component::InvalidComponent;
-use super::invalid_component::Part;
 
 /// Looks at a component that is valid.
 ///
@@ -22,7 +22,7 @@ pub(super) fn all_is_used(bytes: &[u8]) -> Result<(), InvalidComponent> {
         } else if let Payload::End(_) = payload {
             open.pop().map_or(Ok(()), |frame| frame.end())?;
         } else {
-            open.last_mut().map_or(Ok(()), |frame| frame.look(payload))?;
+            open.last_mut().map_or(Ok(()), |frame| frame.read(payload))?;
         }
     }
     Ok(())
@@ -31,16 +31,16 @@ pub(super) fn all_is_used(bytes: &[u8]) -> Result<(), InvalidComponent> {
 /// A component that is being read, or a module, in which there is nothing to see.
 #[derive(Default)]
 struct Frame {
-    modules: Space,
-    components: Space,
+    modules: IndexSpace,
+    components: IndexSpace,
 }
 
 /// What can be instantiated, by number.
 #[derive(Default)]
-struct Space(Vec<Use>);
+struct IndexSpace(Vec<Usage>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
+enum Usage {
     /// It came from elsewhere, or it is another name of something here.
     Elsewhere,
     Defined,
@@ -49,10 +49,10 @@ enum Use {
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "only what has a place among modules and components counts")]
 impl Frame {
-    fn look(&mut self, payload: Payload<'_>) -> Result<(), InvalidComponent> {
+    fn read(&mut self, payload: Payload<'_>) -> Result<(), InvalidComponent> {
         match payload {
-            Payload::ModuleSection { .. } => self.modules.0.push(Use::Defined),
-            Payload::ComponentSection { .. } => self.components.0.push(Use::Defined),
+            Payload::ModuleSection { .. } => self.modules.0.push(Usage::Defined),
+            Payload::ComponentSection { .. } => self.components.0.push(Usage::Defined),
             Payload::ComponentImportSection(section) => {
                 for import in section {
                     self.elsewhere(import?.ty.kind());
@@ -102,27 +102,27 @@ impl Frame {
 
     fn elsewhere(&mut self, kind: ComponentExternalKind) {
         match kind {
-            ComponentExternalKind::Module => self.modules.0.push(Use::Elsewhere),
-            ComponentExternalKind::Component => self.components.0.push(Use::Elsewhere),
+            ComponentExternalKind::Module => self.modules.0.push(Usage::Elsewhere),
+            ComponentExternalKind::Component => self.components.0.push(Usage::Elsewhere),
             _ => {}
         }
     }
 
     fn end(&self) -> Result<(), InvalidComponent> {
         let unused = |part, number| InvalidComponent::Unused { part, number };
-        self.modules.unused().map_or(Ok(()), |number| Err(unused(Part::Module, number)))?;
-        self.components.unused().map_or(Ok(()), |number| Err(unused(Part::Component, number)))
+        self.modules.unused().map_or(Ok(()), |number| Err(unused(ComponentPart::Module, number)))?;
+        self.components.unused().map_or(Ok(()), |number| Err(unused(ComponentPart::Component, number)))
     }
 }
 
-impl Space {
+impl IndexSpace {
     fn instantiated(&mut self, number: u32) {
         if let Some(place) = usize::try_from(number).ok().and_then(|number| self.0.get_mut(number)) {
-            *place = Use::Instantiated;
+            *place = Usage::Instantiated;
         }
     }
 
     fn unused(&self) -> Option<usize> {
-        self.0.iter().position(|place| *place == Use::Defined)
+        self.0.iter().position(|place| *place == Usage::Defined)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use egressd::kernel::addresses::{Known, known_after};
+use egressd::kernel::addresses::{NodeInterfaces, interfaces_after};
 
 use super::InputResult;
 
@@ -10,7 +10,7 @@ use super::InputResult;
 const MIN_MESSAGE_LENGTH: usize = 16 + 8 + 8;
 
 pub(crate) fn laws(bytes: &[u8]) -> InputResult {
-    let Ok(Known { held, connected }) = known_after(bytes) else { return InputResult::Refused };
+    let Ok(NodeInterfaces { held, connected }) = interfaces_after(bytes) else { return InputResult::Refused };
     assert!(held.len() <= bytes.len() / MIN_MESSAGE_LENGTH, "{} addresses of {} bytes", held.len(), bytes.len());
     for address in held.keys() {
         assert!(!address.is_loopback(), "{address} is on every node");
@@ -31,6 +31,6 @@ pub(crate) fn laws(bytes: &[u8]) -> InputResult {
     twice.resize(bytes.len().next_multiple_of(4), 0);
     twice.extend_from_slice(bytes);
     let answer = if held.is_empty() { InputResult::Refused } else { InputResult::Taken };
-    assert_eq!(known_after(&twice).ok(), Some(Known { held, connected }));
+    assert_eq!(interfaces_after(&twice).ok(), Some(NodeInterfaces { held, connected }));
     answer
 }

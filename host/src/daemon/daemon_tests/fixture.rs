@@ -26,7 +26,7 @@ use super::policy::{Gate, TRANSLATE, annotation_policy};
 use super::process::{Defect, ProcessChannels, ProcessConfig, run};
 use crate::admin::oneshot::ask;
 use crate::clock::Instant;
-use crate::kernel::addresses::Known;
+use crate::kernel::addresses::NodeInterfaces;
 use crate::metrics::Metrics;
 use crate::policies::{Loaded, Loader, LoaderControl};
 use crate::source::handover::{SnapshotSender, Update, handover};
@@ -71,7 +71,7 @@ pub(super) struct LoopFixture {
     owner: Owner,
     claims: Claims,
     sender: SnapshotSender,
-    addresses: watch::Sender<Known>,
+    addresses: watch::Sender<NodeInterfaces>,
     /// Where it is gone, the loop has no policies.
     _loader_control: LoaderControl,
     stop: Option<oneshot::Sender<()>>,
@@ -112,7 +112,7 @@ impl LoopFixture {
         let (kernel, kernel_control) = KernelControl::holding(kernel);
         let ((chain, gate), (loader, loader_control)) = (annotation_policy(), Loader::controlled());
         let (sender, receiver) = handover();
-        let (addresses, known) = watch::channel(Known::default());
+        let (addresses, known) = watch::channel(NodeInterfaces::default());
         let (state_channel, reader) =
             state_channel(sender.findings(), Notices::default().reader(), watch::channel(Arc::default()).1);
         let ((stop, stopped), (defects, planted)) = (oneshot::channel(), mpsc::unbounded_channel());
@@ -203,7 +203,7 @@ impl LoopFixture {
     /// Gives the node these addresses and no others.
     pub(super) fn hold(&mut self, addresses: &[&str]) {
         self.held = addresses.iter().map(|text| (a(text), AddressState::Usable)).collect();
-        self.addresses.send_replace(Known { held: self.held.clone(), connected: vec![] });
+        self.addresses.send_replace(NodeInterfaces { held: self.held.clone(), connected: vec![] });
     }
 
     /// Sees to what happens next. Whatever is reported is compared with the kernel.

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::super::{Daemon, IdleTask, NextStep, Observers, Start, Threads};
 use super::kernel::ControlledKernel;
 use crate::daemon::evaluator::Evaluator;
-use crate::kernel::addresses::{Addresses, Known};
+use crate::kernel::addresses::{Addresses, NodeInterfaces};
 use crate::kernel::nft::KernelThread;
 use crate::policies::Loader;
 use crate::source::handover::SnapshotReceiver;
@@ -26,7 +26,7 @@ pub(super) struct ProcessChannels {
     pub(super) kernel: ControlledKernel,
     pub(super) loader: Loader,
     pub(super) receiver: SnapshotReceiver,
-    pub(super) known: watch::Receiver<Known>,
+    pub(super) known: watch::Receiver<NodeInterfaces>,
     pub(super) stopped: oneshot::Receiver<()>,
     pub(super) planted: mpsc::UnboundedReceiver<Defect>,
 }

@@ -26,9 +26,9 @@ const MAX_MESSAGES: usize = 1024;
 
 /// What is known of the interfaces that matter.
 #[derive(Debug)]
-pub(super) struct Routes {
+pub(super) struct GatewayRoutes {
     socket: Socket,
-    known: BTreeMap<u32, Known>,
+    known: BTreeMap<u32, GatewayState>,
     /// Until when nothing is heard, nor looked for.
     pause: Option<Instant>,
     trouble: Trouble,
@@ -36,18 +36,18 @@ pub(super) struct Routes {
 
 /// What is known of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Known {
-    leads: Leads,
+struct GatewayState {
+    reach: Reach,
     freshness: Freshness,
 }
 
 /// Where an interface leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Leads {
+enum Reach {
     /// A route with a gateway leaves by it.
-    ToAGateway,
+    Gateway,
     /// None does.
-    ToItsNetworks,
+    OwnNetworks,
 }
 
 /// Whether something was heard since.
@@ -65,7 +65,7 @@ enum Trouble {
     Reported,
 }
 
-impl Routes {
+impl GatewayRoutes {
     /// Listens; nothing is known yet.
     ///
     /// # Errors
@@ -77,71 +77,71 @@ impl Routes {
 
     /// Where to hear from next, if now is the time.
     pub(super) fn socket(&self) -> Option<&Socket> {
-        self.rest().is_none().then_some(&self.socket)
+        self.pause_left().is_none().then_some(&self.socket)
     }
 
     /// How long nothing is heard yet.
-    pub(super) fn rest(&self) -> Option<Duration> {
+    pub(super) fn pause_left(&self) -> Option<Duration> {
         self.pause.map(|until| until.saturating_duration_since(clock::now())).filter(|rest| !rest.is_zero())
     }
 
     /// What is known of an interface may not hold any more.
-    pub(super) fn doubt(&mut self, index: u32) {
+    pub(super) fn mark_stale(&mut self, index: u32) {
         if let Some(known) = self.known.get_mut(&index) {
             known.freshness = Freshness::Stale;
         }
     }
 
     /// The same of all of them.
-    pub(super) fn doubt_all(&mut self) {
+    pub(super) fn mark_all_stale(&mut self) {
         self.known.values_mut().for_each(|known| known.freshness = Freshness::Stale);
     }
 
     /// Whether it is known that an interface leads to no gateway.
-    pub(super) fn lead_to_none(&self, index: u32) -> bool {
-        self.known.get(&index).is_some_and(|known| known.leads == Leads::ToItsNetworks)
+    pub(super) fn reaches_no_gateway(&self, index: u32) -> bool {
+        self.known.get(&index).is_some_and(|known| known.reach == Reach::OwnNetworks)
     }
 
     /// Takes in the news, and looks for what is not known of these interfaces, which are all that matter.
-    pub(super) fn attend(&mut self, candidates: &BTreeSet<u32>) {
-        if self.rest().is_some() {
+    pub(super) fn refresh(&mut self, candidates: &BTreeSet<u32>) {
+        if self.pause_left().is_some() {
             return;
         }
         let begun = clock::now();
-        let heard = self.hear();
+        let activity = self.receive_changes();
         self.known.retain(|index, _| candidates.contains(index));
         let is_fresh = |index: &u32| self.known.get(index).is_some_and(|known| known.freshness == Freshness::Fresh);
         let asked: BTreeSet<u32> = candidates.iter().copied().filter(|index| !is_fresh(index)).collect();
         if !asked.is_empty() {
-            self.look(&asked);
+            self.query(&asked);
         }
-        let is_quiet = heard == Heard::Nothing && asked.is_empty();
+        let is_quiet = activity == Activity::None && asked.is_empty();
         self.pause = (!is_quiet).then(|| clock::now() + MIN_PAUSE.max(clock::since(begun) * PAUSE_FACTOR));
     }
 
     /// Takes in what there is.
-    fn hear(&mut self) -> Heard {
-        let mut heard = Heard::Nothing;
+    fn receive_changes(&mut self) -> Activity {
+        let mut activity = Activity::None;
         // What waits beyond that is heard after the next pause.
         for _ in 0..MAX_MESSAGES {
-            match news(&mut self.socket) {
-                News::None => return heard,
-                News::Of(interfaces) => interfaces.into_iter().for_each(|index| self.doubt(index)),
-                News::OfAny => self.doubt_all(),
+            match route_changes(&mut self.socket) {
+                RouteChanges::None => return activity,
+                RouteChanges::Of(interfaces) => interfaces.into_iter().for_each(|index| self.mark_stale(index)),
+                RouteChanges::Any => self.mark_all_stale(),
             }
-            heard = Heard::Something;
+            activity = Activity::Some;
         }
-        heard
+        activity
     }
 
     /// Where it fails, what was known before goes on to count, and an interface of which nothing was is not known to lead to
     /// none.
-    fn look(&mut self, asked: &BTreeSet<u32>) {
+    fn query(&mut self, asked: &BTreeSet<u32>) {
         let before = mem::replace(&mut self.trouble, Trouble::None);
         for index in asked {
-            match leads(*index) {
-                Ok(Some(leads)) => {
-                    self.known.insert(*index, Known { leads, freshness: Freshness::Fresh });
+            match query_reach(*index) {
+                Ok(Some(reach)) => {
+                    self.known.insert(*index, GatewayState { reach, freshness: Freshness::Fresh });
                 }
                 Ok(None) => {}
                 Err(error) if before == Trouble::None && self.trouble == Trouble::None => {
@@ -157,32 +157,32 @@ impl Routes {
 
 /// Whether there was any news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Heard {
-    Nothing,
-    Something,
+enum Activity {
+    None,
+    Some,
 }
 
 /// What is heard about routes.
-enum News {
+enum RouteChanges {
     /// Nothing now.
     None,
     /// By these interfaces one leads to a gateway, or did.
     Of(Vec<u32>),
     /// It could be about any: some of it is lost, or cannot be understood.
-    OfAny,
+    Any,
 }
 
-fn news(socket: &mut Socket) -> News {
+fn route_changes(socket: &mut Socket) -> RouteChanges {
     let bytes = match socket.receive_if_any() {
-        Ok(Received::Nothing) => return News::None,
-        Ok(Received::Gap) | Err(_) => return News::OfAny,
+        Ok(Received::Nothing) => return RouteChanges::None,
+        Ok(Received::Gap) | Err(_) => return RouteChanges::Any,
         Ok(Received::Bytes(bytes)) => bytes,
     };
     let mut concerned = Vec::new();
     for message in messages(bytes) {
         match message.map(|message| message.event) {
             Ok(Event::Route(Gateways::By(interfaces))) => concerned.extend(interfaces),
-            Ok(Event::Route(Gateways::Somewhere)) | Err(_) => return News::OfAny,
+            Ok(Event::Route(Gateways::Somewhere)) | Err(_) => return RouteChanges::Any,
             Ok(
                 Event::Link { .. }
                 | Event::LinkGone { .. }
@@ -194,17 +194,17 @@ fn news(socket: &mut Socket) -> News {
             ) => {}
         }
     }
-    News::Of(concerned)
+    RouteChanges::Of(concerned)
 }
 
 /// Where an interface leads. None when the routes changed while they were read, so that one may have been missed, and when it
 /// is gone.
-fn leads(index: u32) -> Result<Option<Leads>, Error> {
+fn query_reach(index: u32) -> Result<Option<Reach>, Error> {
     let mut consistency = Consistency::Whole;
     for question in [Question::RoutesV4(index), Question::RoutesV6(index)] {
         // One for each: when it is dropped, the kernel goes on no further.
         let mut socket = open(Groups::None)?;
-        match each_answer(&mut socket, question, |route| leads_to_one(index, route)) {
+        match each_answer(&mut socket, question, |route| find_gateway(index, route)) {
             Ok(ControlFlow::Continue(())) => {}
             Ok(ControlFlow::Break(found)) => return found.map(Some),
             Err(netlink::Error::Interrupted) => consistency = Consistency::Interrupted,
@@ -213,7 +213,7 @@ fn leads(index: u32) -> Result<Option<Leads>, Error> {
             Err(error) => return Err(error.into()),
         }
     }
-    Ok((consistency == Consistency::Whole).then_some(Leads::ToItsNetworks))
+    Ok((consistency == Consistency::Whole).then_some(Reach::OwnNetworks))
 }
 
 /// Whether all routes that were read are of one moment.
@@ -224,10 +224,10 @@ enum Consistency {
 }
 
 /// Breaks off at a route that leads to a gateway by this interface. Kernels before 4.20 answer with the routes of all of them.
-fn leads_to_one(index: u32, route: &netlink::Message<'_>) -> ControlFlow<Result<Leads, Error>> {
+fn find_gateway(index: u32, route: &netlink::Message<'_>) -> ControlFlow<Result<Reach, Error>> {
     match parsed(route) {
         Ok(Event::Route(Gateways::By(interfaces))) if !interfaces.contains(&index) => ControlFlow::Continue(()),
-        Ok(Event::Route(Gateways::By(_) | Gateways::Somewhere)) => ControlFlow::Break(Ok(Leads::ToAGateway)),
+        Ok(Event::Route(Gateways::By(_) | Gateways::Somewhere)) => ControlFlow::Break(Ok(Reach::Gateway)),
         Ok(
             Event::Link { .. }
             | Event::LinkGone { .. }

@@ -7,7 +7,7 @@ use egressd_core::model::Connected;
 use egressd_core::owner::{AddressState, LocalAddresses};
 use ipnet::IpNet;
 
-use super::message::{Event, LinkState, Place};
+use super::message::{AddressId, Event, LinkState};
 
 /// kube-proxy's interface in its mode `ipvs` (`DefaultDummyDevice` in Kubernetes' `pkg/proxy/ipvs/proxier.go`). It
 /// has the addresses of all Services on every node, so it says nothing about who holds one.
@@ -22,7 +22,7 @@ const WIDEST_V6: u8 = 16;
 #[derive(Debug, Default)]
 pub(super) struct Interfaces {
     links: BTreeMap<u32, (String, LinkState)>,
-    addresses: BTreeMap<Place, Address>,
+    addresses: BTreeMap<AddressId, Address>,
 }
 
 /// What is known of an address.
@@ -35,7 +35,7 @@ struct Address {
 
 impl Interfaces {
     /// Takes in what is reported; which interface may have lost routes by it, which the kernel does not report.
-    pub(super) fn take(&mut self, event: Event) -> Option<u32> {
+    pub(super) fn apply(&mut self, event: Event) -> Option<u32> {
         match event {
             Event::Link { index, name, state } => {
                 let before = self.links.insert(index, (name, state));
@@ -43,16 +43,16 @@ impl Interfaces {
             }
             Event::LinkGone { index } => {
                 self.links.remove(&index);
-                self.addresses.retain(|place, _| place.index != index);
+                self.addresses.retain(|id, _| id.index != index);
                 Some(index)
             }
-            Event::Address(place, standing, network) => {
-                self.addresses.insert(place, Address { standing, network: network.filter(is_of_a_link) });
+            Event::Address(id, standing, network) => {
+                self.addresses.insert(id, Address { standing, network: network.filter(is_of_a_link) });
                 None
             }
-            Event::AddressGone(place) => {
-                self.addresses.remove(&place);
-                Some(place.index)
+            Event::AddressGone(id) => {
+                self.addresses.remove(&id);
+                Some(id.index)
             }
             Event::Route(_) | Event::End | Event::Refused(_) | Event::Other => None,
         }
@@ -60,10 +60,8 @@ impl Interfaces {
 
     /// The networks that are reached by interfaces which are up, by interface.
     fn networks(&self) -> impl Iterator<Item = (u32, Connected)> {
-        self.addresses.iter().filter_map(|(place, address)| match self.links.get(&place.index)? {
-            (name, LinkState::Up) => {
-                Some((place.index, Connected { interface: name.clone(), network: address.network? }))
-            }
+        self.addresses.iter().filter_map(|(id, address)| match self.links.get(&id.index)? {
+            (name, LinkState::Up) => Some((id.index, Connected { interface: name.clone(), network: address.network? })),
             (_, LinkState::Nowhere) => None,
         })
     }
@@ -83,10 +81,10 @@ impl Interfaces {
     /// What this node holds. An interface without a name counts as little as [`IPVS`]: it might be that one.
     pub(super) fn held(&self) -> LocalAddresses {
         let mut held = LocalAddresses::new();
-        for (place, Address { standing, network: _ }) in &self.addresses {
-            let counts = self.links.get(&place.index).is_some_and(|(name, _)| name != IPVS);
-            if counts && is_of_one_node(place.local) {
-                let best = held.entry(place.local).or_insert(*standing);
+        for (id, Address { standing, network: _ }) in &self.addresses {
+            let counts = self.links.get(&id.index).is_some_and(|(name, _)| name != IPVS);
+            if counts && is_of_one_node(id.local) {
+                let best = held.entry(id.local).or_insert(*standing);
                 *best = (*best).max(*standing);
             }
         }
@@ -122,28 +120,28 @@ mod tests {
         Event::Link { index, name: name.to_owned(), state: LinkState::Up }
     }
 
-    fn v4(index: u32, prefix: u8) -> Place {
+    fn v4(index: u32, prefix: u8) -> AddressId {
         let local = IpAddr::from([11, 0, 0, 2]);
-        Place { index, local, network: Some((prefix, local)) }
+        AddressId { index, local, network: Some((prefix, local)) }
     }
 
     fn held(events: impl IntoIterator<Item = Event>) -> Vec<AddressState> {
         let mut interfaces = Interfaces::default();
         for event in events {
-            interfaces.take(event);
+            interfaces.apply(event);
         }
         interfaces.held().into_values().collect()
     }
 
-    fn usable(place: Place) -> Event {
-        Event::Address(place, AddressState::Usable, None)
+    fn usable(id: AddressId) -> Event {
+        Event::Address(id, AddressState::Usable, None)
     }
 
     /// The networks of interfaces that lead to no gateway, of which the second is one that does.
     fn connected(events: impl IntoIterator<Item = Event>) -> Vec<String> {
         let mut interfaces = Interfaces::default();
         for event in events {
-            interfaces.take(event);
+            interfaces.apply(event);
         }
         let connected = interfaces.connected(|index| index != 2);
         connected.iter().map(|Connected { interface, network }| format!("{interface} {network}")).collect()
@@ -152,8 +150,8 @@ mod tests {
     /// An address on the interface, in this network.
     fn within(index: u32, network: &str) -> Event {
         let network: IpNet = network.parse().unwrap();
-        let place = Place { index, local: network.addr(), network: None };
-        Event::Address(place, AddressState::Usable, Some(network))
+        let id = AddressId { index, local: network.addr(), network: None };
+        Event::Address(id, AddressState::Usable, Some(network))
     }
 
     #[test]
@@ -179,8 +177,8 @@ mod tests {
         assert_eq!(connected([link(1, "br0"), within(1, "10.1.0.0/24"), down()]), [""; 0]);
         let mut interfaces = Interfaces::default();
         let took = [link(1, "br0"), within(1, "10.1.0.0/24"), link(1, "br0"), down(), link(1, "br1")];
-        assert_eq!(took.map(|event| interfaces.take(event)), [None, None, None, Some(1), Some(1)]);
-        assert_eq!(interfaces.take(Event::AddressGone(v4(1, 24))), Some(1));
+        assert_eq!(took.map(|event| interfaces.apply(event)), [None, None, None, Some(1), Some(1)]);
+        assert_eq!(interfaces.apply(Event::AddressGone(v4(1, 24))), Some(1));
     }
 
     #[test]
@@ -211,8 +209,8 @@ mod tests {
 
     #[test]
     fn addresses_that_every_node_has_are_left_out() {
-        let place = |local: IpAddr| Place { index: 1, local, network: None };
-        let local = ["127.0.0.1", "169.254.1.1", "::1", "fe80::1"].map(|text| text.parse().map(place).map(usable));
+        let id = |local: IpAddr| AddressId { index: 1, local, network: None };
+        let local = ["127.0.0.1", "169.254.1.1", "::1", "fe80::1"].map(|text| text.parse().map(id).map(usable));
         assert_eq!(held([link(1, "lo")].into_iter().chain(local.into_iter().flatten())), []);
     }
 }

@@ -39,9 +39,9 @@ pub(super) enum Event {
     /// An interface is gone, with all that was on it.
     LinkGone { index: u32 },
     /// An address is on an interface, with the network that is reached by it.
-    Address(Place, AddressState, Option<IpNet>),
+    Address(AddressId, AddressState, Option<IpNet>),
     /// It is not any more.
-    AddressGone(Place),
+    AddressGone(AddressId),
     /// There is a route, or there is none any more, that leads to gateways like this.
     Route(Gateways),
     /// The answers to a question end.
@@ -63,7 +63,7 @@ pub(super) enum LinkState {
 
 /// What makes one address of an interface another than the next: IPv4 can have the same one with several networks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct AddressId {
     pub(super) index: u32,
     pub(super) local: IpAddr,
     /// The prefix length and the other end's address; none for IPv6, which has an address once at most and can
@@ -102,11 +102,11 @@ pub(super) fn parsed(message: &netlink::Message<'_>) -> Result<Event, Error> {
 fn event(kind: u16, payload: &[u8]) -> Option<Event> {
     match kind {
         libc::RTM_NEWLINK | libc::RTM_DELLINK => link(kind, payload),
-        libc::RTM_NEWADDR => match place(payload)? {
-            Some((place, network)) => Some(Event::Address(place, standing(payload)?, network)),
+        libc::RTM_NEWADDR => match id(payload)? {
+            Some((id, network)) => Some(Event::Address(id, standing(payload)?, network)),
             None => Some(Event::Other),
         },
-        libc::RTM_DELADDR => Some(place(payload)?.map_or(Event::Other, |(place, _)| Event::AddressGone(place))),
+        libc::RTM_DELADDR => Some(id(payload)?.map_or(Event::Other, |(id, _)| Event::AddressGone(id))),
         libc::RTM_NEWROUTE | libc::RTM_DELROUTE => gateways(payload).map(Event::Route),
         RTM_NEWNEXTHOP | RTM_DELNEXTHOP => Some(Event::Route(Gateways::Somewhere)),
         _ => Some(Event::Other),
@@ -131,7 +131,7 @@ fn link(kind: u16, payload: &[u8]) -> Option<Event> {
 }
 
 /// An address, and the network that is reached by it. The inner none: an address of a family that is none of ours.
-fn place(payload: &[u8]) -> Option<Option<(Place, Option<IpNet>)>> {
+fn id(payload: &[u8]) -> Option<Option<(AddressId, Option<IpNet>)>> {
     let (family, prefix) = (i32::from(*payload.first()?), *payload.get(1)?);
     let index = u32::from_ne_bytes(array(payload, 4)?);
     let attributes = Attributes(payload.get(ADDRESS_HEADER..)?);
@@ -145,7 +145,7 @@ fn place(payload: &[u8]) -> Option<Option<(Place, Option<IpNet>)>> {
     let far = other_end.unwrap_or(local);
     let network = local.is_ipv4().then_some((prefix, far));
     let reached = IpNet::new(far, prefix).ok().map(|network| network.trunc());
-    Some(Some((Place { index, local, network }, reached)))
+    Some(Some((AddressId { index, local, network }, reached)))
 }
 
 fn standing(payload: &[u8]) -> Option<AddressState> {
@@ -250,8 +250,8 @@ mod tests {
 
     #[test]
     fn an_address_that_is_looked_for_elsewhere_is_not_usable_yet() {
-        let place = Place { index: 7, local: IpAddr::from([1; 16]), network: None };
-        let expected = |standing| Event::Address(place.clone(), standing, Some(IpNet::from(place.local)));
+        let id = AddressId { index: 7, local: IpAddr::from([1; 16]), network: None };
+        let expected = |standing| Event::Address(id.clone(), standing, Some(IpNet::from(id.local)));
         assert_eq!(ipv6(libc::IFA_F_TENTATIVE), expected(AddressState::Tentative));
         let failed = libc::IFA_F_TENTATIVE | libc::IFA_F_DADFAILED;
         assert_eq!(ipv6(failed), expected(AddressState::Duplicate));
@@ -263,8 +263,8 @@ mod tests {
         let attributes = [(libc::IFA_ADDRESS, &[10, 0, 0, 2][..]), (libc::IFA_LOCAL, &[10, 0, 0, 1])];
         let header = [libc::AF_INET as u8, 32, 0, 0, 7, 0, 0, 0];
         let network = Some((32, IpAddr::from([10, 0, 0, 2])));
-        let place = Place { index: 7, local: IpAddr::from([10, 0, 0, 1]), network };
-        assert_eq!(parsed(&message(libc::RTM_DELADDR, &header, &attributes)), Event::AddressGone(place));
+        let id = AddressId { index: 7, local: IpAddr::from([10, 0, 0, 1]), network };
+        assert_eq!(parsed(&message(libc::RTM_DELADDR, &header, &attributes)), Event::AddressGone(id));
     }
 
     #[test]

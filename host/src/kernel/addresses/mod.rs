@@ -18,7 +18,7 @@ use egressd_core::owner::LocalAddresses;
 use tokio::sync::watch;
 use tracing::warn;
 
-use gateways::Routes;
+use gateways::GatewayRoutes;
 use interfaces::Interfaces;
 use message::{Event, messages};
 use socket::{Groups, Question, Received, Socket, ask, open, wait};
@@ -75,7 +75,7 @@ impl From<netlink::Error> for Error {
 
 /// What is known of this node's interfaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct NodeInterfaces {
     /// The addresses that they have.
     pub held: LocalAddresses,
     /// The networks that they are connected to, where no gateway is reached by the same interface: sorted, each once. One of
@@ -87,7 +87,7 @@ pub struct Known {
 ///
 /// # Errors
 /// When the kernel does not report.
-pub fn read() -> Result<Known, Error> {
+pub fn read() -> Result<NodeInterfaces, Error> {
     Ok(Listener::begin()?.known())
 }
 
@@ -96,20 +96,20 @@ pub fn read() -> Result<Known, Error> {
 /// # Errors
 /// At the first message that makes no sense.
 #[cfg(feature = "testkit")]
-pub fn known_after(datagram: &[u8]) -> Result<Known, Error> {
+pub fn interfaces_after(datagram: &[u8]) -> Result<NodeInterfaces, Error> {
     let mut interfaces = Interfaces::default();
     for message in messages(datagram) {
-        interfaces.take(message?.event);
+        interfaces.apply(message?.event);
     }
-    let lead_to_one = gateways::reported_gateway_interfaces(datagram)?;
-    let leads_to_none = |index| lead_to_one.as_ref().is_some_and(|interfaces| !interfaces.contains(&index));
-    Ok(Known { held: interfaces.held(), connected: interfaces.connected(leads_to_none) })
+    let with_gateway = gateways::reported_gateway_interfaces(datagram)?;
+    let leads_to_none = |index| with_gateway.as_ref().is_some_and(|interfaces| !interfaces.contains(&index));
+    Ok(NodeInterfaces { held: interfaces.held(), connected: interfaces.connected(leads_to_none) })
 }
 
 /// What is known of this node's interfaces, always the newest.
 #[derive(Debug)]
 pub struct Addresses {
-    newest: watch::Receiver<Known>,
+    newest: watch::Receiver<NodeInterfaces>,
 }
 
 impl Addresses {
@@ -126,7 +126,7 @@ impl Addresses {
     }
 
     /// What is known now.
-    pub fn now(&mut self) -> Known {
+    pub fn now(&mut self) -> NodeInterfaces {
         self.newest.borrow_and_update().clone()
     }
 
@@ -134,35 +134,35 @@ impl Addresses {
     ///
     /// # Errors
     /// When the thread is gone.
-    pub async fn changed(&mut self) -> Result<Known, Error> {
+    pub async fn changed(&mut self) -> Result<NodeInterfaces, Error> {
         self.newest.changed().await.map_err(|_| Error::ThreadGone)?;
         Ok(self.now())
     }
 }
 
 /// Hands over what is new until nothing takes it any more.
-fn listen(mut listener: Listener, sender: &watch::Sender<Known>) {
+fn listen(mut listener: Listener, sender: &watch::Sender<NodeInterfaces>) {
     while !sender.is_closed() {
-        let heard = match listener.wait() {
-            Ok(Heard::Everything) => Ok(()),
-            Ok(Heard::Gaps) => listener.begin_again(),
+        let result = match listener.wait() {
+            Ok(Coverage::Complete) => Ok(()),
+            Ok(Coverage::Gaps) => listener.resubscribe(),
             Err(error) => Err(error),
         };
-        match heard {
+        match result {
             Ok(()) => {
-                listener.attend();
-                give(sender, listener.known());
+                listener.refresh_routes();
+                send_if_changed(sender, listener.known());
             }
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "what this node holds stays as it was known last");
                 thread::sleep(RETRY_INTERVAL);
-                listener.hearing.heard = Heard::Gaps;
+                listener.subscription.coverage = Coverage::Gaps;
             }
         }
     }
 }
 
-fn give(sender: &watch::Sender<Known>, newest: Known) {
+fn send_if_changed(sender: &watch::Sender<NodeInterfaces>, newest: NodeInterfaces) {
     sender.send_if_modified(|known| {
         let changed = *known != newest;
         *known = newest;
@@ -172,74 +172,74 @@ fn give(sender: &watch::Sender<Known>, newest: Known) {
 
 /// Whether the kernel reported all that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Heard {
-    Everything,
+enum Coverage {
+    Complete,
     Gaps,
 }
 
 struct Listener {
-    hearing: Hearing,
-    routes: Routes,
+    subscription: Subscription,
+    routes: GatewayRoutes,
 }
 
 impl Listener {
     fn begin() -> Result<Self, Error> {
         // What changes while everything is read is heard.
-        let mut listener = Self { routes: Routes::open()?, hearing: Hearing::begin()? };
-        listener.attend();
+        let mut listener = Self { routes: GatewayRoutes::open()?, subscription: Subscription::begin()? };
+        listener.refresh_routes();
         Ok(listener)
     }
 
-    fn begin_again(&mut self) -> Result<(), Error> {
-        self.hearing = Hearing::begin()?;
-        self.routes.doubt_all();
+    fn resubscribe(&mut self) -> Result<(), Error> {
+        self.subscription = Subscription::begin()?;
+        self.routes.mark_all_stale();
         Ok(())
     }
 
     /// Waits for news, and takes in all that there are of interfaces and addresses.
-    fn wait(&mut self) -> Result<Heard, Error> {
-        let Self { hearing, routes } = self;
-        if hearing.heard == Heard::Gaps {
-            return Ok(Heard::Gaps);
+    fn wait(&mut self) -> Result<Coverage, Error> {
+        let Self { subscription, routes } = self;
+        if subscription.coverage == Coverage::Gaps {
+            return Ok(Coverage::Gaps);
         }
-        wait([Some(&hearing.socket), routes.socket()].into_iter().flatten(), routes.rest())?;
-        hearing.take_news(routes)
+        wait([Some(&subscription.socket), routes.socket()].into_iter().flatten(), routes.pause_left())?;
+        subscription.receive_changes(routes)
     }
 
     /// Sees to what is known of gateways.
-    fn attend(&mut self) {
-        self.routes.attend(&self.hearing.interfaces.candidates());
+    fn refresh_routes(&mut self) {
+        self.routes.refresh(&self.subscription.interfaces.candidates());
     }
 
-    fn known(&self) -> Known {
-        let Hearing { interfaces, .. } = &self.hearing;
-        let connected = interfaces.connected(|index| self.routes.lead_to_none(index));
-        Known { held: interfaces.held(), connected }
+    fn known(&self) -> NodeInterfaces {
+        let Subscription { interfaces, .. } = &self.subscription;
+        let connected = interfaces.connected(|index| self.routes.reaches_no_gateway(index));
+        NodeInterfaces { held: interfaces.held(), connected }
     }
 }
 
 /// What is heard of interfaces and their addresses.
-struct Hearing {
+struct Subscription {
     socket: Socket,
     interfaces: Interfaces,
-    heard: Heard,
+    coverage: Coverage,
 }
 
-impl Hearing {
+impl Subscription {
     /// Listens, and then reads everything. Both come over one socket in the order in which they happened, so whoever
     /// takes in message after message ends with what is.
     fn begin() -> Result<Self, Error> {
         for _ in 0..MAX_ATTEMPTS {
             // A new one each time: in an old one there may be news from before the gap, and its end is lost.
             let socket = open(Groups::Interfaces)?;
-            let mut hearing = Self { socket, interfaces: Interfaces::default(), heard: Heard::Everything };
+            let mut subscription = Self { socket, interfaces: Interfaces::default(), coverage: Coverage::Complete };
             for question in [Question::Links, Question::Addresses] {
-                if hearing.heard == Heard::Everything {
-                    hearing.ask(question)?;
+                if subscription.coverage == Coverage::Complete {
+                    subscription.ask(question)?;
                 }
             }
-            if hearing.heard == Heard::Everything {
-                return Ok(hearing);
+            if subscription.coverage == Coverage::Complete {
+                return Ok(subscription);
             }
         }
         Err(Error::Unsettled)
@@ -251,7 +251,7 @@ impl Hearing {
         let mut interrupted = false;
         loop {
             let Received::Bytes(bytes) = self.socket.receive()? else {
-                self.heard = Heard::Gaps;
+                self.coverage = Coverage::Gaps;
                 return Ok(());
             };
             for message in messages(bytes) {
@@ -260,7 +260,7 @@ impl Hearing {
                 interrupted |= is_answer && message.interrupted;
                 match message.event {
                     Event::End if is_answer => {
-                        self.heard = if interrupted { Heard::Gaps } else { Heard::Everything };
+                        self.coverage = if interrupted { Coverage::Gaps } else { Coverage::Complete };
                         return Ok(());
                     }
                     Event::Refused(refusal) if is_answer => return Err(Error::Refused(refusal)),
@@ -272,7 +272,7 @@ impl Hearing {
                     | Event::End
                     | Event::Refused(_)
                     | Event::Other) => {
-                        self.interfaces.take(event);
+                        self.interfaces.apply(event);
                     }
                 }
             }
@@ -280,18 +280,18 @@ impl Hearing {
     }
 
     /// Takes in all that there is; routes that may be gone with it are in doubt.
-    fn take_news(&mut self, routes: &mut Routes) -> Result<Heard, Error> {
+    fn receive_changes(&mut self, routes: &mut GatewayRoutes) -> Result<Coverage, Error> {
         loop {
             match self.socket.receive_if_any()? {
                 Received::Bytes(bytes) => {
                     for message in messages(bytes) {
-                        if let Some(index) = self.interfaces.take(message?.event) {
-                            routes.doubt(index);
+                        if let Some(index) = self.interfaces.apply(message?.event) {
+                            routes.mark_stale(index);
                         }
                     }
                 }
-                Received::Nothing => return Ok(Heard::Everything),
-                Received::Gap => return Ok(Heard::Gaps),
+                Received::Nothing => return Ok(Coverage::Complete),
+                Received::Gap => return Ok(Coverage::Gaps),
             }
         }
     }
@@ -300,7 +300,7 @@ impl Hearing {
 #[cfg(test)]
 impl Addresses {
     /// What a test says is known, without a kernel.
-    pub(crate) fn from(newest: watch::Receiver<Known>) -> Self {
+    pub(crate) fn from(newest: watch::Receiver<NodeInterfaces>) -> Self {
         Self { newest }
     }
 }

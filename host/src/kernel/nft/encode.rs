@@ -8,7 +8,7 @@ use rustables::{Chain, MsgType, Table};
 
 use super::{
     describe::Origin,
-    elements::{self, Place, keys, userdata},
+    elements::{self, ChangeOrigin, keys, userdata},
     error::Error,
     expression::{Encoded, Expression, protocol_family},
     objects, rule,
@@ -48,7 +48,7 @@ impl Ownership {
 pub(super) fn encode(batch: &Batch, ownership: Ownership) -> Result<Sealed, Error> {
     let mut transaction = Transaction::new();
     for (index, change) in batch.changes.iter().enumerate() {
-        encode_change(&mut transaction, Place { change, index }, ownership)?;
+        encode_change(&mut transaction, ChangeOrigin { change, index }, ownership)?;
     }
     transaction.seal()
 }
@@ -59,11 +59,11 @@ pub(super) fn encode(batch: &Batch, ownership: Ownership) -> Result<Sealed, Erro
 /// Never for a table with a name of ours.
 pub(super) fn encode_adoption(change: &Change, layout: Layout) -> Result<Sealed, Error> {
     let mut transaction = Transaction::new();
-    add_table(&mut transaction, Place { change, index: 0 }, layout, Flags::UPDATE, Ownership::Exclusive);
+    add_table(&mut transaction, ChangeOrigin { change, index: 0 }, layout, Flags::UPDATE, Ownership::Exclusive);
     transaction.seal()
 }
 
-fn encode_change(t: &mut Transaction, place: Place<'_>, ownership: Ownership) -> Result<(), Error> {
+fn encode_change(t: &mut Transaction, place: ChangeOrigin<'_>, ownership: Ownership) -> Result<(), Error> {
     match &place.change.verb {
         Verb::AddTable(layout) => add_table(t, place, *layout, Flags::CREATE, ownership),
         Verb::DeleteTable => delete_table(t, place),
@@ -99,7 +99,7 @@ fn chain(change: &Change, name: &Name) -> Chain {
     Chain::new(&table(change)).with_name(name.as_str())
 }
 
-fn add_table(t: &mut Transaction, place: Place<'_>, layout: Layout, flags: Flags, ownership: Ownership) {
+fn add_table(t: &mut Transaction, place: ChangeOrigin<'_>, layout: Layout, flags: Flags, ownership: Ownership) {
     let marker = userdata::comment(&layout.comment());
     let marked = table(place.change).with_flags(ownership.flags()).with_userdata(marker);
     let mut theirs = rustables::Batch::new();
@@ -108,25 +108,25 @@ fn add_table(t: &mut Transaction, place: Place<'_>, layout: Layout, flags: Flags
 }
 
 /// Without flags. A table that has an owner cannot be asleep: the kernel refuses every change of its flags.
-fn wake_table(t: &mut Transaction, place: Place<'_>) {
+fn wake_table(t: &mut Transaction, place: ChangeOrigin<'_>) {
     let mut theirs = rustables::Batch::new();
     theirs.add(&table(place.change).with_flags(0u32), MsgType::Add);
     t.splice(Flags::UPDATE, theirs, Origin::whole(place.index));
 }
 
-fn delete_table(t: &mut Transaction, place: Place<'_>) {
+fn delete_table(t: &mut Transaction, place: ChangeOrigin<'_>) {
     let mut theirs = rustables::Batch::new();
     theirs.add(&table(place.change), MsgType::Del);
     t.splice(Flags::REQUEST, theirs, Origin::whole(place.index));
 }
 
-fn delete_chain(t: &mut Transaction, place: Place<'_>, name: &Name) {
+fn delete_chain(t: &mut Transaction, place: ChangeOrigin<'_>, name: &Name) {
     let mut theirs = rustables::Batch::new();
     theirs.add(&chain(place.change, name), MsgType::Del);
     t.splice(Flags::REQUEST, theirs, Origin::whole(place.index));
 }
 
-fn add_rules(t: &mut Transaction, place: Place<'_>, name: &Name, rules: &[Rule]) -> Result<(), Error> {
+fn add_rules(t: &mut Transaction, place: ChangeOrigin<'_>, name: &Name, rules: &[Rule]) -> Result<(), Error> {
     let chain = chain(place.change, name);
     let mut theirs = rustables::Batch::new();
     let mut encoded = Vec::with_capacity(rules.len());
@@ -150,7 +150,7 @@ fn add_rules(t: &mut Transaction, place: Place<'_>, name: &Name, rules: &[Rule])
 }
 
 /// Without a handle it means all rules of the chain.
-fn flush_rules(t: &mut Transaction, place: Place<'_>, name: &Name) -> Result<(), Error> {
+fn flush_rules(t: &mut Transaction, place: ChangeOrigin<'_>, name: &Name) -> Result<(), Error> {
     let mut theirs = rustables::Batch::new();
     theirs.add(&rule_of(&chain(place.change, name))?, MsgType::Del);
     t.splice(Flags::REQUEST, theirs, Origin::whole(place.index));

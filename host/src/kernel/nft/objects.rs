@@ -5,7 +5,7 @@ use rustables::sys;
 
 use super::{
     describe::Origin,
-    elements::Place,
+    elements::ChangeOrigin,
     transaction::Transaction,
     wire::{Flags, Writer},
 };
@@ -36,7 +36,7 @@ pub(super) fn hook_number(family: TableFamily, point: Point) -> Option<u32> {
 }
 
 /// Creates an empty chain.
-pub(super) fn add_chain(t: &mut Transaction, place: Place<'_>, name: &Name, hook: Option<&Hook>) {
+pub(super) fn add_chain(t: &mut Transaction, place: ChangeOrigin<'_>, name: &Name, hook: Option<&Hook>) {
     t.message(place.header(sys::NFT_MSG_NEWCHAIN, Flags::CREATE), |w| {
         w.text(sys::NFTA_CHAIN_TABLE, place.change.table.as_str());
         w.text(sys::NFTA_CHAIN_NAME, name.as_str());
@@ -84,7 +84,7 @@ pub(super) fn chain_kind(keyword: &str) -> Option<ChainKind> {
 }
 
 /// Creates a counter.
-pub(super) fn add_counter(t: &mut Transaction, place: Place<'_>, name: &Name) {
+pub(super) fn add_counter(t: &mut Transaction, place: ChangeOrigin<'_>, name: &Name) {
     t.message(place.header(sys::NFT_MSG_NEWOBJ, Flags::CREATE), |w| {
         write_counter(w, place, name);
         w.nest(sys::NFTA_OBJ_DATA, |_| {});
@@ -93,14 +93,14 @@ pub(super) fn add_counter(t: &mut Transaction, place: Place<'_>, name: &Name) {
 }
 
 /// Deletes a counter.
-pub(super) fn delete_counter(t: &mut Transaction, place: Place<'_>, name: &Name) {
+pub(super) fn delete_counter(t: &mut Transaction, place: ChangeOrigin<'_>, name: &Name) {
     t.message(place.header(sys::NFT_MSG_DELOBJ, Flags::REQUEST), |w| {
         write_counter(w, place, name);
         Origin::whole(place.index)
     });
 }
 
-fn write_counter(w: &mut Writer, place: Place<'_>, name: &Name) {
+fn write_counter(w: &mut Writer, place: ChangeOrigin<'_>, name: &Name) {
     w.text(sys::NFTA_OBJ_TABLE, place.change.table.as_str());
     w.text(sys::NFTA_OBJ_NAME, name.as_str());
     w.number(sys::NFTA_OBJ_TYPE, sys::NFT_OBJECT_COUNTER);

@@ -30,7 +30,7 @@ const SETUP: Setup =
 pub(super) struct Socket(netlink::Socket);
 
 /// How sending a batch ended.
-pub(super) type Outcome = Result<(), Refused>;
+pub(super) type SendOutcome = Result<(), Refused>;
 
 impl Socket {
     /// Opens it in the calling thread's network namespace.
@@ -56,7 +56,7 @@ impl Socket {
     ///
     /// # Errors
     /// When the batch could not be sent at all.
-    pub(super) fn commit(&mut self, transaction: &Sealed) -> Result<Outcome, Error> {
+    pub(super) fn commit(&mut self, transaction: &Sealed) -> Result<SendOutcome, Error> {
         match self.0.send(&transaction.bytes) {
             Ok(()) => self.drain(),
             Err(Errno::MSGSIZE) => Err(Error::BatchTooLarge { bytes: transaction.bytes.len() }),
@@ -126,8 +126,8 @@ impl Socket {
     }
 
     /// Reads all that is there. The first refusal is the cause; later ones often follow from it.
-    fn drain(&mut self) -> Result<Outcome, Error> {
-        let mut outcome: Outcome = Ok(());
+    fn drain(&mut self) -> Result<SendOutcome, Error> {
+        let mut outcome: SendOutcome = Ok(());
         loop {
             let bytes = match self.0.receive_if_any().map_err(|error| DumpError::from(error).into_final())? {
                 Received::Bytes(bytes) => bytes,

@@ -25,6 +25,6 @@ impl host::Host for Call {
             host::Level::Warn => Level::Warn,
             host::Level::Error => Level::Error,
         };
-        self.take(level, &message)
+        self.record_line(level, &message)
     }
 }

@@ -10,7 +10,7 @@ use egressd_core::model::{Context, SubjectView};
 pub(super) use bindings::Policy as Imports;
 use bindings::types;
 
-use super::ask::{Form, Sent};
+use super::ask::{ContractTypes, SentInput};
 use super::configured::Configured;
 use super::description::Description;
 use super::invalid_answer::InvalidAnswer;
@@ -19,7 +19,7 @@ use super::limits::Size;
 /// The types of this version.
 pub(super) enum V0_1 {}
 
-impl Form for V0_1 {
+impl ContractTypes for V0_1 {
     type Context = types::Context;
     type Subject = types::Service;
     type Draft = types::Draft;
@@ -51,7 +51,7 @@ impl Form for V0_1 {
         Ok(convert::description(description))
     }
 
-    fn outcome(answer: types::Outcome, sent: &Sent<'_, types::Service>) -> Result<Outcome, InvalidAnswer> {
+    fn outcome(answer: types::Outcome, sent: &SentInput<'_, types::Service>) -> Result<Outcome, InvalidAnswer> {
         convert::outcome(answer, sent.subject, sent.draft)
     }
 

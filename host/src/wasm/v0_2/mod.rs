@@ -13,7 +13,7 @@ use egressd_core::model::{Context, SubjectView};
 pub(super) use bindings::Policy as Imports;
 use bindings::types;
 
-use super::ask::{Form, Sent};
+use super::ask::{ContractTypes, SentInput};
 use super::configured::Configured;
 use super::description::Description;
 use super::invalid_answer::InvalidAnswer;
@@ -22,7 +22,7 @@ use super::limits::Size;
 /// The types of this version.
 pub(super) enum V0_2 {}
 
-impl Form for V0_2 {
+impl ContractTypes for V0_2 {
     type Context = types::Context;
     type Subject = types::Subject;
     type Draft = types::Draft;
@@ -55,7 +55,7 @@ impl Form for V0_2 {
         answers::description(description)
     }
 
-    fn outcome(answer: types::Outcome, sent: &Sent<'_, types::Subject>) -> Result<Outcome, InvalidAnswer> {
+    fn outcome(answer: types::Outcome, sent: &SentInput<'_, types::Subject>) -> Result<Outcome, InvalidAnswer> {
         answers::outcome(answer, sent.subject)
     }
 

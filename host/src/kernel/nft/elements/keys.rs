@@ -7,7 +7,7 @@ use egressd_core::{
 use rustables::sys;
 
 use super::{
-    Head, List, Place, datatype,
+    ChangeOrigin, List, SetHeader, datatype,
     userdata::{self, Order},
     write_key, write_set,
 };
@@ -25,7 +25,12 @@ pub(in crate::kernel::nft) const MARK_LENGTH: u32 = 4;
 pub(in crate::kernel::nft) const TIMED: u32 = sys::NFT_SET_EVAL | sys::NFT_SET_TIMEOUT;
 
 /// Creates a set.
-pub(in crate::kernel::nft) fn add_set(transaction: &mut Transaction, place: Place<'_>, set: &Name, kind: SetKind) {
+pub(in crate::kernel::nft) fn add_set(
+    transaction: &mut Transaction,
+    place: ChangeOrigin<'_>,
+    set: &Name,
+    kind: SetKind,
+) {
     transaction.message(place.header(sys::NFT_MSG_NEWSET, Flags::CREATE), |w| {
         let key = of_set(kind);
         let order = if key == SetKeyKind::Mark { Order::Machine } else { Order::Network };
@@ -34,7 +39,7 @@ pub(in crate::kernel::nft) fn add_set(transaction: &mut Transaction, place: Plac
             userdata.extend(userdata::type_of_neighbour_target());
         }
         let (key_type, key_length) = (datatype::set_key(key), length(key));
-        write_set(w, place, set, Head { flags: flags(kind), key_type, key_length, userdata });
+        write_set(w, place, set, SetHeader { flags: flags(kind), key_type, key_length, userdata });
         Origin::whole(place.index)
     });
 }
@@ -76,12 +81,17 @@ fn bytes(key: SetKey) -> Vec<u8> {
 }
 
 /// Adds keys to a set.
-pub(in crate::kernel::nft) fn add_keys(transaction: &mut Transaction, place: Place<'_>, set: &Name, keys: &[SetKey]) {
+pub(in crate::kernel::nft) fn add_keys(
+    transaction: &mut Transaction,
+    place: ChangeOrigin<'_>,
+    set: &Name,
+    keys: &[SetKey],
+) {
     List::added(place, set).write(transaction, keys, write_member);
 }
 
 /// Deletes keys from a set.
-pub(in crate::kernel::nft) fn delete_keys(t: &mut Transaction, place: Place<'_>, set: &Name, keys: &[SetKey]) {
+pub(in crate::kernel::nft) fn delete_keys(t: &mut Transaction, place: ChangeOrigin<'_>, set: &Name, keys: &[SetKey]) {
     List::deleted(place, set).write(t, keys, write_member);
 }
 
@@ -90,7 +100,7 @@ fn write_member(w: &mut Writer, key: &SetKey) {
 }
 
 /// Adds keys that pass by themselves. One may be there still, so this is not exclusive.
-pub(in crate::kernel::nft) fn add_timed(t: &mut Transaction, place: Place<'_>, set: &Name, all: &[TimedKey]) {
+pub(in crate::kernel::nft) fn add_timed(t: &mut Transaction, place: ChangeOrigin<'_>, set: &Name, all: &[TimedKey]) {
     List::kept(place, set).write(t, all, |w, timed| {
         w.nest(sys::NFTA_LIST_ELEM, |w| {
             write_key(w, &bytes(timed.key));

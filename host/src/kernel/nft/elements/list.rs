@@ -5,7 +5,7 @@ use std::iter::Peekable;
 use egressd_core::ruleset::Name;
 use rustables::sys;
 
-use super::Place;
+use super::ChangeOrigin;
 use crate::kernel::nft::{
     describe::Origin,
     transaction::Transaction,
@@ -19,7 +19,7 @@ const MAX_LIST: usize = 48 * 1024;
 /// What is done with the elements of a set.
 #[derive(Clone, Copy)]
 pub(super) struct List<'a> {
-    place: Place<'a>,
+    place: ChangeOrigin<'a>,
     header: Header,
     set: &'a Name,
     entries_per_item: usize,
@@ -27,21 +27,21 @@ pub(super) struct List<'a> {
 
 impl<'a> List<'a> {
     /// They are added; none of them is there.
-    pub(super) fn added(place: Place<'a>, set: &'a Name) -> Self {
+    pub(super) fn added(place: ChangeOrigin<'a>, set: &'a Name) -> Self {
         Self::new(place, place.header(sys::NFT_MSG_NEWSETELEM, Flags::CREATE), set)
     }
 
     /// They are added where they are not there.
-    pub(super) fn kept(place: Place<'a>, set: &'a Name) -> Self {
+    pub(super) fn kept(place: ChangeOrigin<'a>, set: &'a Name) -> Self {
         Self::new(place, place.header(sys::NFT_MSG_NEWSETELEM, Flags::UPDATE), set)
     }
 
     /// They are deleted; all of them are there.
-    pub(super) fn deleted(place: Place<'a>, set: &'a Name) -> Self {
+    pub(super) fn deleted(place: ChangeOrigin<'a>, set: &'a Name) -> Self {
         Self::new(place, place.header(sys::NFT_MSG_DELSETELEM, Flags::REQUEST), set)
     }
 
-    fn new(place: Place<'a>, header: Header, set: &'a Name) -> Self {
+    fn new(place: ChangeOrigin<'a>, header: Header, set: &'a Name) -> Self {
         Self { place, header, set, entries_per_item: 1 }
     }
 
@@ -78,7 +78,7 @@ fn write_some<'a, T: 'a>(
     }
 }
 
-pub(super) fn write_list_head(w: &mut Writer, place: Place<'_>, set: &Name) {
+pub(super) fn write_list_head(w: &mut Writer, place: ChangeOrigin<'_>, set: &Name) {
     w.text(sys::NFTA_SET_ELEM_LIST_TABLE, place.change.table.as_str());
     w.text(sys::NFTA_SET_ELEM_LIST_SET, set.as_str());
 }

@@ -26,14 +26,14 @@ use super::{
 
 /// Where a change happens: it names the message's table, and where in the batch the message comes from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct ChangeOrigin<'a> {
     /// The change.
     pub(super) change: &'a Change,
     /// Its number in the batch.
     pub(super) index: usize,
 }
 
-impl Place<'_> {
+impl ChangeOrigin<'_> {
     pub(super) fn header(&self, message: u32, flags: Flags) -> Header {
         Header::nftables(message, flags, Some(self.change.family))
     }
@@ -41,12 +41,12 @@ impl Place<'_> {
 
 /// Creates a map. Its elements get a counter each, because the map has one (Linux 5.7); what leads to nothing counts
 /// nothing.
-pub(super) fn add_map(transaction: &mut Transaction, place: Place<'_>, map: &Name, kind: MapKind) {
+pub(super) fn add_map(transaction: &mut Transaction, place: ChangeOrigin<'_>, map: &Name, kind: MapKind) {
     transaction.message(place.header(sys::NFT_MSG_NEWSET, Flags::CREATE), |w| {
         let (key_type, key_length) = (datatype::key(kind), key_length(kind));
         let data = if kind.data == DataKind::Mark { Order::Machine } else { Order::Network };
         let userdata = userdata::of_set(Order::Network, data, kind.comment().as_deref());
-        write_set(w, place, map, Head { flags: map_flags(kind), key_type, key_length, userdata });
+        write_set(w, place, map, SetHeader { flags: map_flags(kind), key_type, key_length, userdata });
         match kind.data {
             DataKind::Nothing => {}
             DataKind::Address | DataKind::Verdict => {
@@ -96,7 +96,7 @@ pub(super) fn data_type(kind: MapKind) -> u32 {
 }
 
 /// Deletes a set or map.
-pub(super) fn delete_set(transaction: &mut Transaction, place: Place<'_>, set: &Name) {
+pub(super) fn delete_set(transaction: &mut Transaction, place: ChangeOrigin<'_>, set: &Name) {
     transaction.message(place.header(sys::NFT_MSG_DELSET, Flags::REQUEST), |w| {
         w.text(sys::NFTA_SET_TABLE, place.change.table.as_str());
         w.text(sys::NFTA_SET_NAME, set.as_str());
@@ -105,7 +105,7 @@ pub(super) fn delete_set(transaction: &mut Transaction, place: Place<'_>, set: &
 }
 
 /// Empties an interval set and fills it.
-pub(super) fn refill_set(transaction: &mut Transaction, place: Place<'_>, set: &Name, ranges: &[AddressRange]) {
+pub(super) fn refill_set(transaction: &mut Transaction, place: ChangeOrigin<'_>, set: &Name, ranges: &[AddressRange]) {
     // Without a list of elements it means all of them.
     transaction.message(place.header(sys::NFT_MSG_DELSETELEM, Flags::REQUEST), |w| {
         write_list_head(w, place, set);
@@ -115,22 +115,27 @@ pub(super) fn refill_set(transaction: &mut Transaction, place: Place<'_>, set: &
 }
 
 /// Adds ranges to an interval set.
-pub(super) fn add_ranges(transaction: &mut Transaction, place: Place<'_>, set: &Name, ranges: &[AddressRange]) {
+pub(super) fn add_ranges(transaction: &mut Transaction, place: ChangeOrigin<'_>, set: &Name, ranges: &[AddressRange]) {
     List::added(place, set).of_ranges().write(transaction, ranges, |w, range| write_range(w, *range));
 }
 
 /// Deletes ranges from an interval set. The kernel finds both ends of each.
-pub(super) fn delete_ranges(transaction: &mut Transaction, place: Place<'_>, set: &Name, ranges: &[AddressRange]) {
+pub(super) fn delete_ranges(
+    transaction: &mut Transaction,
+    place: ChangeOrigin<'_>,
+    set: &Name,
+    ranges: &[AddressRange],
+) {
     List::deleted(place, set).of_ranges().write(transaction, ranges, |w, range| write_range(w, *range));
 }
 
 /// Adds addresses to a set of addresses.
-pub(super) fn add_members(transaction: &mut Transaction, place: Place<'_>, set: &Name, members: &[IpAddr]) {
+pub(super) fn add_members(transaction: &mut Transaction, place: ChangeOrigin<'_>, set: &Name, members: &[IpAddr]) {
     List::added(place, set).write(transaction, members, write_member);
 }
 
 /// Deletes addresses from a set of addresses.
-pub(super) fn delete_members(transaction: &mut Transaction, place: Place<'_>, set: &Name, members: &[IpAddr]) {
+pub(super) fn delete_members(transaction: &mut Transaction, place: ChangeOrigin<'_>, set: &Name, members: &[IpAddr]) {
     List::deleted(place, set).write(transaction, members, write_member);
 }
 
@@ -139,12 +144,17 @@ fn write_member(w: &mut Writer, member: &IpAddr) {
 }
 
 /// Adds elements to a map.
-pub(super) fn add_elements(transaction: &mut Transaction, place: Place<'_>, map: &Name, all: &[(MapKey, Element)]) {
+pub(super) fn add_elements(
+    transaction: &mut Transaction,
+    place: ChangeOrigin<'_>,
+    map: &Name,
+    all: &[(MapKey, Element)],
+) {
     List::added(place, map).write(transaction, all, |w, (key, element)| write_element(w, *key, element));
 }
 
 /// Deletes elements from a map.
-pub(super) fn delete_elements(transaction: &mut Transaction, place: Place<'_>, map: &Name, keys: &[MapKey]) {
+pub(super) fn delete_elements(transaction: &mut Transaction, place: ChangeOrigin<'_>, map: &Name, keys: &[MapKey]) {
     List::deleted(place, map).write(transaction, keys, |w, key| {
         w.nest(sys::NFTA_LIST_ELEM, |w| write_key(w, &key_bytes(*key)));
     });
@@ -179,15 +189,15 @@ fn port_bytes(protocol: Protocol, port: u16) -> Vec<u8> {
 }
 
 /// What is written about a set whatever it leads to.
-struct Head {
+struct SetHeader {
     flags: u32,
     key_type: u32,
     key_length: u32,
     userdata: Vec<u8>,
 }
 
-fn write_set(w: &mut Writer, place: Place<'_>, set: &Name, head: Head) {
-    let Head { flags, key_type, key_length, userdata } = head;
+fn write_set(w: &mut Writer, place: ChangeOrigin<'_>, set: &Name, head: SetHeader) {
+    let SetHeader { flags, key_type, key_length, userdata } = head;
     w.text(sys::NFTA_SET_TABLE, place.change.table.as_str());
     w.text(sys::NFTA_SET_NAME, set.as_str());
     w.number(sys::NFTA_SET_FLAGS, flags);

@@ -10,7 +10,7 @@ use rustables::{
     sys,
 };
 
-use super::{Comparison, Expression, Field, Outcome, Ports, Slot, Source, direction_byte, tuple_key};
+use super::{Comparison, Expression, Field, LookupResult, Ports, Slot, Source, direction_byte, tuple_key};
 use crate::kernel::nft::{error::Error, wire::Writer};
 
 /// An expression ready for the wire.
@@ -127,13 +127,13 @@ fn payload(field: Field) -> Payload {
         .with_len(field.length)
 }
 
-fn lookup(set: &Name, outcome: Outcome) -> Result<Encoded, Error> {
+fn lookup(set: &Name, outcome: LookupResult) -> Result<Encoded, Error> {
     let lookup = Lookup::default().with_set(set.as_str()).with_sreg(Register::Reg1);
     match outcome {
-        Outcome::Member => theirs(lookup),
-        Outcome::Data => theirs(lookup.with_dreg(Register::Reg1)),
-        Outcome::Verdict => theirs(lookup.with_dreg(Register::Verdict)),
-        Outcome::Absent => ours("lookup", |w| {
+        LookupResult::Member => theirs(lookup),
+        LookupResult::Data => theirs(lookup.with_dreg(Register::Reg1)),
+        LookupResult::Verdict => theirs(lookup.with_dreg(Register::Verdict)),
+        LookupResult::Absent => ours("lookup", |w| {
             w.text(sys::NFTA_LOOKUP_SET, set.as_str());
             w.number(sys::NFTA_LOOKUP_SREG, Slot::FIRST.number());
             w.number(sys::NFTA_LOOKUP_FLAGS, sys::NFT_LOOKUP_F_INV);

@@ -12,7 +12,7 @@ use egressd_core::{
 };
 
 pub(super) use encode::{Encoded, SEGMENT_SIZE, SEGMENT_SIZE_LENGTH, SEGMENT_SIZE_OFFSET, WITH_PORTS, protocol_family};
-pub(super) use source::{Base, ConnectionKey, End, Field, MetaKey, Source, direction_byte, tuple_key};
+pub(super) use source::{Base, ConnectionKey, Field, MetaKey, Source, TupleEnd, direction_byte, tuple_key};
 
 /// One instruction. All but loads and constants work on the first register.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) enum Expression {
     /// Go on if the value is in a range, both ends included.
     Range(Vec<u8>, Vec<u8>),
     /// Look the value up.
-    Lookup(Name, Outcome),
+    Lookup(Name, LookupResult),
     /// Load a constant.
     Constant(Vec<u8>, Slot),
     /// Go back to the calling chain.
@@ -87,7 +87,7 @@ pub(super) enum Comparison {
 
 /// What a look-up leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum LookupResult {
     /// Go on if the key is there.
     Member,
     /// Go on if the key is not there.

@@ -16,7 +16,7 @@ pub(in crate::kernel::nft) enum Source {
     /// What it knows about its connection.
     Connection(ConnectionKey),
     /// An address of its connection.
-    Tuple(Direction, End, Family),
+    Tuple(Direction, TupleEnd, Family),
     /// Of what kind the destination is, as the node's routes say.
     DestinationKind,
     /// The largest segment that the route takes.
@@ -75,7 +75,7 @@ pub(in crate::kernel::nft) enum ConnectionKey {
 
 /// An end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::kernel::nft) enum End {
+pub(in crate::kernel::nft) enum TupleEnd {
     /// Who sends in this direction.
     Source,
     /// Whom it is sent to.
@@ -150,11 +150,11 @@ pub(in crate::kernel::nft) fn direction_byte(direction: Direction) -> u8 {
 
 /// These keys are of one family each. The older `NFT_CT_DST` is of the family of the packet, and nft prints it
 /// without `ip` or `ip6`.
-pub(in crate::kernel::nft) fn tuple_key(end: End, family: Family) -> u32 {
+pub(in crate::kernel::nft) fn tuple_key(end: TupleEnd, family: Family) -> u32 {
     match (end, family) {
-        (End::Source, Family::Ipv4) => sys::NFT_CT_SRC_IP,
-        (End::Source, Family::Ipv6) => sys::NFT_CT_SRC_IP6,
-        (End::Destination, Family::Ipv4) => sys::NFT_CT_DST_IP,
-        (End::Destination, Family::Ipv6) => sys::NFT_CT_DST_IP6,
+        (TupleEnd::Source, Family::Ipv4) => sys::NFT_CT_SRC_IP,
+        (TupleEnd::Source, Family::Ipv6) => sys::NFT_CT_SRC_IP6,
+        (TupleEnd::Destination, Family::Ipv4) => sys::NFT_CT_DST_IP,
+        (TupleEnd::Destination, Family::Ipv6) => sys::NFT_CT_DST_IP6,
     }
 }

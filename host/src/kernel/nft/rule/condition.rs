@@ -10,7 +10,7 @@ use super::{
     SOURCE_TRANSLATED, TCP, TCP_FLAGS, address_bytes, destination_address,
 };
 use crate::kernel::nft::expression::{
-    Comparison, ConnectionKey, Expression, Field, MetaKey, Outcome, Source, direction_byte,
+    Comparison, ConnectionKey, Expression, Field, LookupResult, MetaKey, Source, direction_byte,
 };
 
 /// `IFNAMSIZ`: nft compares all of it.
@@ -19,8 +19,8 @@ const INTERFACE_LENGTH: usize = 16;
 impl Program {
     pub(super) fn condition(&mut self, condition: &Match) {
         match condition {
-            Match::In(key, set) => self.look_up(key, set, Outcome::Member),
-            Match::NotIn(key, set) => self.look_up(key, set, Outcome::Absent),
+            Match::In(key, set) => self.look_up(key, set, LookupResult::Member),
+            Match::NotIn(key, set) => self.look_up(key, set, LookupResult::Absent),
             Match::Destination(range) => self.destination(*range),
             Match::SourcePort(ports) => self.port(SOURCE_PORT, *ports),
             Match::DestinationPort(ports) => self.port(DESTINATION_PORT, *ports),

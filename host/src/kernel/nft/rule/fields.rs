@@ -7,7 +7,7 @@ use egressd_core::{
     ruleset::{self, Direction, Mark, TableFamily},
 };
 
-use crate::kernel::nft::expression::{Base, End, Field, Source};
+use crate::kernel::nft::expression::{Base, Field, Source, TupleEnd};
 
 /// The bytes of an address.
 pub(in crate::kernel::nft) fn address_bytes(address: IpAddr) -> Vec<u8> {
@@ -140,10 +140,10 @@ pub(in crate::kernel::nft) fn source(field: ruleset::Field) -> Source {
     match field {
         F::Source(family) => Source::Packet(source_address(family)),
         F::Destination(family) | F::DestinationPrefix(family, _) => Source::Packet(destination_address(family)),
-        F::OriginalSource(family) => Source::Tuple(Direction::Original, End::Source, family),
-        F::OriginalDestination(family) => Source::Tuple(Direction::Original, End::Destination, family),
-        F::ReplySource(family) => Source::Tuple(Direction::Reply, End::Source, family),
-        F::ReplyDestination(family) => Source::Tuple(Direction::Reply, End::Destination, family),
+        F::OriginalSource(family) => Source::Tuple(Direction::Original, TupleEnd::Source, family),
+        F::OriginalDestination(family) => Source::Tuple(Direction::Original, TupleEnd::Destination, family),
+        F::ReplySource(family) => Source::Tuple(Direction::Reply, TupleEnd::Source, family),
+        F::ReplyDestination(family) => Source::Tuple(Direction::Reply, TupleEnd::Destination, family),
         F::Protocol => Source::Meta(crate::kernel::nft::expression::MetaKey::TransportProtocol),
         F::DestinationPort => Source::Packet(DESTINATION_PORT),
         F::Mark => Source::from(Mark::Packet),

@@ -12,7 +12,7 @@ pub(super) use fields::{
     prefix_mask, source, source_address,
 };
 
-use super::expression::{Comparison, Expression, MetaKey, Outcome, Slot, Source};
+use super::expression::{Comparison, Expression, LookupResult, MetaKey, Slot, Source};
 
 /// The instructions of a rule in a table of this family.
 pub(super) fn expressions(table: TableFamily, rule: &Rule) -> Vec<Expression> {
@@ -78,7 +78,7 @@ impl Program {
         }
     }
 
-    fn look_up(&mut self, key: &Key, set: &Name, outcome: Outcome) {
+    fn look_up(&mut self, key: &Key, set: &Name, outcome: LookupResult) {
         self.key(key);
         self.push(Expression::Lookup(set.clone(), outcome));
     }

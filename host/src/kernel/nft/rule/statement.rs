@@ -8,7 +8,7 @@ use egressd_core::{
 };
 
 use super::{Program, address_bytes};
-use crate::kernel::nft::expression::{Expression, Outcome, Ports, Slot, Source};
+use crate::kernel::nft::expression::{Expression, LookupResult, Ports, Slot, Source};
 
 impl Program {
     pub(super) fn statement(&mut self, statement: &Statement) {
@@ -27,13 +27,13 @@ impl Program {
                 self.expressions.extend(field.family().map(|family| Expression::SourceNat(family, Ports::Any)));
             }
             Statement::SnatBy(key, map) => {
-                self.look_up(key, map, Outcome::Data);
+                self.look_up(key, map, LookupResult::Data);
                 self.expressions.extend(key.family().map(|family| Expression::SourceNat(family, Ports::Any)));
             }
-            Statement::VerdictBy(key, map) => self.look_up(key, map, Outcome::Verdict),
+            Statement::VerdictBy(key, map) => self.look_up(key, map, LookupResult::Verdict),
             Statement::SetMark(mark, change) => self.set_mark(*mark, *change),
             Statement::SetMarkBy(key, map) => {
-                self.look_up(key, map, Outcome::Data);
+                self.look_up(key, map, LookupResult::Data);
                 self.push(Expression::Store(Mark::Packet));
             }
             Statement::Update(set, key, timeout) => {

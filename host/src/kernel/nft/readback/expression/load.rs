@@ -6,7 +6,7 @@ use rustables::sys;
 use super::slot;
 use crate::kernel::nft::{
     attributes::Attributes,
-    expression::{Base, ConnectionKey, End, Expression, Field, MetaKey, Source, direction_byte, tuple_key},
+    expression::{Base, ConnectionKey, Expression, Field, MetaKey, Source, TupleEnd, direction_byte, tuple_key},
 };
 
 /// Without a destination register it writes something instead.
@@ -37,7 +37,9 @@ pub(super) fn connection(operands: Attributes<'_>) -> Option<Expression> {
         Some(byte) => {
             let directions = [Direction::Original, Direction::Reply];
             let direction = directions.into_iter().find(|direction| [direction_byte(*direction)] == byte)?;
-            let ends = Family::ALL.into_iter().flat_map(|family| [(End::Source, family), (End::Destination, family)]);
+            let ends = Family::ALL
+                .into_iter()
+                .flat_map(|family| [(TupleEnd::Source, family), (TupleEnd::Destination, family)]);
             let (end, family) = ends.into_iter().find(|(end, family)| tuple_key(*end, *family) == number)?;
             Source::Tuple(direction, end, family)
         }

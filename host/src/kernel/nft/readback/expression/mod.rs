@@ -11,7 +11,7 @@ use rustables::sys;
 use crate::kernel::nft::{
     attributes::{Attributes, array},
     expression::{
-        Comparison, Expression, Outcome, Ports, SEGMENT_SIZE, SEGMENT_SIZE_LENGTH, SEGMENT_SIZE_OFFSET, Slot,
+        Comparison, Expression, LookupResult, Ports, SEGMENT_SIZE, SEGMENT_SIZE_LENGTH, SEGMENT_SIZE_OFFSET, Slot,
         WITH_PORTS,
     },
     wire::protocol,
@@ -113,10 +113,10 @@ fn lookup(operands: Attributes<'_>) -> Option<Expression> {
     first(operands, sys::NFTA_LOOKUP_SREG)?;
     let flags = operands.number(sys::NFTA_LOOKUP_FLAGS).unwrap_or_default();
     let outcome = match (operands.number(sys::NFTA_LOOKUP_DREG), flags) {
-        (None, 0) => Outcome::Member,
-        (None, sys::NFT_LOOKUP_F_INV) => Outcome::Absent,
-        (Some(sys::NFT_REG_VERDICT), 0) => Outcome::Verdict,
-        (Some(number), 0) if slot(number)? == Slot::FIRST => Outcome::Data,
+        (None, 0) => LookupResult::Member,
+        (None, sys::NFT_LOOKUP_F_INV) => LookupResult::Absent,
+        (Some(sys::NFT_REG_VERDICT), 0) => LookupResult::Verdict,
+        (Some(number), 0) if slot(number)? == Slot::FIRST => LookupResult::Data,
         (None | Some(_), _) => return None,
     };
     // A set that stands in a rule (`ip saddr { 10.0.0.1 }`) is called so; ours have names.

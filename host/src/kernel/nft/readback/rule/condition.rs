@@ -16,7 +16,7 @@ use crate::kernel::nft::{
         Comparison::{AtLeast, AtMost, Equal, NotEqual},
         ConnectionKey,
         Expression::{self, Compare, Load, Lookup, Mask, Range},
-        Field, MetaKey, Outcome, Slot, Source, direction_byte,
+        Field, LookupResult, MetaKey, Slot, Source, direction_byte,
     },
     rule::{
         DESTINATION_PORT, ICMP_TYPE, ICMPV6, LOCAL, NEIGHBOUR_ADVERTISEMENT, Network, SOURCE_PORT, SOURCE_TRANSLATED,
@@ -44,9 +44,9 @@ impl<'a> Decoder<'a> {
         if let Some((key, [Lookup(set, outcome), rest @ ..])) = self.key() {
             self.need_key(&key)?;
             return match outcome {
-                Outcome::Member => self.found(Match::In(key, set.clone()), rest),
-                Outcome::Absent => self.found(Match::NotIn(key, set.clone()), rest),
-                Outcome::Data | Outcome::Verdict => None,
+                LookupResult::Member => self.found(Match::In(key, set.clone()), rest),
+                LookupResult::Absent => self.found(Match::NotIn(key, set.clone()), rest),
+                LookupResult::Data | LookupResult::Verdict => None,
             };
         }
         match self.rest {

@@ -8,9 +8,8 @@ use egressd_core::{
 use super::Decoder;
 use crate::kernel::nft::{
     expression::{
-        End,
         Expression::{self, Load, Mask},
-        MetaKey, Slot, Source,
+        MetaKey, Slot, Source, TupleEnd,
     },
     rule::{
         ARP_SENDER, DESTINATION_PORT, NEIGHBOUR_TARGET, Network, destination_address, length, prefix_mask,
@@ -55,10 +54,10 @@ impl<'a> Decoder<'a> {
         match source {
             Source::Packet(field) => self.of_packet(field),
             Source::Meta(MetaKey::TransportProtocol) => Some(ruleset::Field::Protocol),
-            Source::Tuple(Direction::Original, End::Source, family) => Some(OriginalSource(family)),
-            Source::Tuple(Direction::Original, End::Destination, family) => Some(OriginalDestination(family)),
-            Source::Tuple(Direction::Reply, End::Source, family) => Some(ReplySource(family)),
-            Source::Tuple(Direction::Reply, End::Destination, family) => Some(ReplyDestination(family)),
+            Source::Tuple(Direction::Original, TupleEnd::Source, family) => Some(OriginalSource(family)),
+            Source::Tuple(Direction::Original, TupleEnd::Destination, family) => Some(OriginalDestination(family)),
+            Source::Tuple(Direction::Reply, TupleEnd::Source, family) => Some(ReplySource(family)),
+            Source::Tuple(Direction::Reply, TupleEnd::Destination, family) => Some(ReplyDestination(family)),
             Source::Meta(MetaKey::Mark) => Some(ruleset::Field::Mark),
             Source::Meta(MetaKey::EtherType | MetaKey::NetworkProtocol | MetaKey::Interface(_))
             | Source::Connection(_)

@@ -8,7 +8,7 @@ use egressd_core::{
 use super::{Decoder, address};
 use crate::kernel::nft::expression::{
     Expression::{self, Constant, Load, Lookup, Mask, SourceNat, Store, Update},
-    Outcome, Ports, Slot, Source,
+    LookupResult, Ports, Slot, Source,
 };
 
 impl<'a> Decoder<'a> {
@@ -50,12 +50,14 @@ impl<'a> Decoder<'a> {
     /// What begins with the fields of a key.
     fn by_key(&self, key: &Key, rest: &'a [Expression]) -> Option<(Statement, &'a [Expression])> {
         match rest {
-            [Lookup(map, Outcome::Verdict), rest @ ..] => Some((Statement::VerdictBy(key.clone(), map.clone()), rest)),
-            [Lookup(map, Outcome::Data), SourceNat(family, Ports::Any), rest @ ..] => {
+            [Lookup(map, LookupResult::Verdict), rest @ ..] => {
+                Some((Statement::VerdictBy(key.clone(), map.clone()), rest))
+            }
+            [Lookup(map, LookupResult::Data), SourceNat(family, Ports::Any), rest @ ..] => {
                 let ours = key.family() == self.translated(*family);
                 ours.then(|| (Statement::SnatBy(key.clone(), map.clone()), rest))
             }
-            [Lookup(map, Outcome::Data), Store(Mark::Packet), rest @ ..] => {
+            [Lookup(map, LookupResult::Data), Store(Mark::Packet), rest @ ..] => {
                 Some((Statement::SetMarkBy(key.clone(), map.clone()), rest))
             }
             [SourceNat(family, Ports::Any), rest @ ..] => match key.0.as_slice() {

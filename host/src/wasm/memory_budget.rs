@@ -21,11 +21,11 @@ pub(super) struct Level {
 const RESERVE: u64 = 96 << 20;
 
 /// A policy in Rust of a usual size takes 10 MiB beside the program itself, which has 60.
-const LEAST: u64 = 96 << 20;
+const MIN_MEMORY: u64 = 96 << 20;
 
 /// What a compiler may have, and the limit that allows no more; none where its own limit is less than what is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
+pub(super) struct MemoryBudget {
     /// Bytes of address space.
     pub(super) bytes: u64,
     /// The container's limit.
@@ -35,13 +35,13 @@ pub(super) struct Room {
 /// Why nothing can be compiled, or not this. No numbers that change from one try to the next: each new sentence is
 /// written into the cluster.
 #[derive(Debug, thiserror::Error)]
-pub enum NoRoom {
+pub enum InsufficientMemory {
     /// Not even the smallest policy.
     #[error(
         "the memory limit of egressd's container, {} MiB, leaves less than the {} MiB beside egressd that a compiler needs: \
          raise it (resources.limits.memory)",
         .limit >> 20,
-        (LEAST + RESERVE) >> 20
+        (MIN_MEMORY + RESERVE) >> 20
     )]
     Nothing {
         /// The limit in bytes.
@@ -63,15 +63,15 @@ pub enum NoRoom {
 ///
 /// # Errors
 /// When that is too little to begin.
-pub(super) fn room(levels: &[Level]) -> Result<Room, NoRoom> {
+pub(super) fn memory_budget(levels: &[Level]) -> Result<MemoryBudget, InsufficientMemory> {
     let left = |level: &Level| level.limit.saturating_sub(level.used).saturating_sub(RESERVE);
     let Some((bytes, limit)) = levels.iter().map(|level| (left(level), level.limit)).min() else {
-        return Ok(Room { bytes: MEMORY, limit: None });
+        return Ok(MemoryBudget { bytes: MEMORY, limit: None });
     };
     match bytes {
-        ..LEAST => Err(NoRoom::Nothing { limit }),
-        LEAST..MEMORY => Ok(Room { bytes, limit: Some(limit) }),
-        MEMORY.. => Ok(Room { bytes: MEMORY, limit: None }),
+        ..MIN_MEMORY => Err(InsufficientMemory::Nothing { limit }),
+        MIN_MEMORY..MEMORY => Ok(MemoryBudget { bytes, limit: Some(limit) }),
+        MEMORY.. => Ok(MemoryBudget { bytes: MEMORY, limit: None }),
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn without_a_limit_a_compiler_has_what_it_may_have_at_most() {
         for levels in [vec![], vec![level(1024, 60)], vec![level(100_000, 500)]] {
-            assert_eq!(room(&levels).unwrap(), Room { bytes: MEMORY, limit: None });
+            assert_eq!(memory_budget(&levels).unwrap(), MemoryBudget { bytes: MEMORY, limit: None });
         }
     }
 
@@ -98,9 +98,9 @@ mod tests {
     fn parent_and_child_together_stay_below_every_limit() {
         for limit in (0..2048).step_by(7) {
             for used in (0..1024).step_by(13) {
-                let Ok(room) = room(&[level(limit, used)]) else { continue };
+                let Ok(room) = memory_budget(&[level(limit, used)]) else { continue };
                 assert!(room.bytes + used * MIB + RESERVE <= limit * MIB, "{limit} MiB, {used} MiB used");
-                assert!((LEAST..=MEMORY).contains(&room.bytes));
+                assert!((MIN_MEMORY..=MEMORY).contains(&room.bytes));
             }
         }
     }
@@ -108,20 +108,20 @@ mod tests {
     #[test]
     fn the_tightest_level_counts_and_is_named() {
         let levels = [level(900, 100), level(600, 100), level(2000, 1000)];
-        assert_eq!(room(&levels).unwrap(), Room { bytes: 404 * MIB, limit: Some(600 * MIB) });
+        assert_eq!(memory_budget(&levels).unwrap(), MemoryBudget { bytes: 404 * MIB, limit: Some(600 * MIB) });
     }
 
     #[test]
     fn a_limit_that_leaves_too_little_is_named_with_the_remedy() {
         for used in [0, 100, 5000] {
-            let sentence = room(&[level(191, used)]).unwrap_err().to_string();
+            let sentence = memory_budget(&[level(191, used)]).unwrap_err().to_string();
             assert_eq!(
                 sentence,
                 "the memory limit of egressd's container, 191 MiB, leaves less than the 192 MiB beside egressd that a \
                  compiler needs: raise it (resources.limits.memory)"
             );
         }
-        assert!(room(&[level(192, 0)]).is_ok());
-        assert!(room(&[level(192, 1)]).is_err());
+        assert!(memory_budget(&[level(192, 0)]).is_ok());
+        assert!(memory_budget(&[level(192, 1)]).is_err());
     }
 }

@@ -29,7 +29,7 @@ fn is_expected(found: Encoding, expected: Encoding) -> Result<(), InvalidCompone
 
 /// What was seen so far.
 #[derive(Default)]
-pub(super) struct Walk {
+pub(super) struct ComponentScan {
     /// How many modules and components are open: imports and exports count in the outermost.
     depth: usize,
     pub(super) imports: Vec<String>,
@@ -42,20 +42,20 @@ pub(super) struct Walk {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "a part of the format that costs nothing here is the validator's")]
-impl Walk {
+impl ComponentScan {
     /// All of it, in the order of the bytes.
     pub(super) fn over(bytes: &[u8], expected: Encoding) -> Result<Self, InvalidComponent> {
-        let mut walk = Self::default();
+        let mut scan = Self::default();
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload?;
-            if let (Payload::Version { encoding, .. }, 0) = (&payload, walk.depth) {
+            if let (Payload::Version { encoding, .. }, 0) = (&payload, scan.depth) {
                 is_expected(*encoding, expected)?;
             }
-            walk.count(&payload)?;
-            walk.enter(&payload)?;
-            walk.look(payload)?;
+            scan.count(&payload)?;
+            scan.enter(&payload)?;
+            scan.read(payload)?;
         }
-        Ok(walk)
+        Ok(scan)
     }
 
     fn enter(&mut self, payload: &Payload<'_>) -> Result<(), InvalidComponent> {
@@ -106,7 +106,7 @@ impl Walk {
         Ok(())
     }
 
-    fn look(&mut self, payload: Payload<'_>) -> Result<(), InvalidComponent> {
+    fn read(&mut self, payload: Payload<'_>) -> Result<(), InvalidComponent> {
         match payload {
             Payload::CodeSectionEntry(body) => self.function(&body)?,
             Payload::MemorySection(section) => self.memories(section)?,
