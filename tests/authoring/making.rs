@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::tool::{POLICY, VALIDATOR, binary, component, native_tests, policy, policy_in};
 
 #[test]
-fn what_is_made_passes_its_own_tests_natively_and_as_a_component() {
+fn a_new_policy_passes_its_own_tests_natively_and_as_a_component() {
     for root in [&*POLICY, &*VALIDATOR] {
         let natively = native_tests(root);
         // Cargo repeats those of earlier runs.
@@ -20,7 +20,7 @@ fn what_is_made_passes_its_own_tests_natively_and_as_a_component() {
 }
 
 #[test]
-fn a_name_that_cannot_be_is_refused() {
+fn an_invalid_name_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let refused = |name: &str| policy_in(directory.path(), &["new", "--", name]).error_line(1);
     assert_eq!(
@@ -34,7 +34,7 @@ fn a_name_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn what_is_there_is_not_overwritten() {
+fn existing_files_are_not_overwritten() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("mine")).unwrap();
     let sentence = policy_in(directory.path(), &["new", "mine"]).error_line(1);
@@ -49,7 +49,7 @@ fn a_directory_without_a_crate_is_not_built() {
 }
 
 #[test]
-fn what_is_missing_for_building_is_named() {
+fn a_missing_build_prerequisite_is_named() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("Cargo.toml"), "").unwrap();
     let rustc = directory.path().join("rustc");
@@ -65,7 +65,7 @@ fn what_is_missing_for_building_is_named() {
 }
 
 #[test]
-fn a_library_that_is_no_component_is_named() {
+fn a_crate_that_is_not_a_component_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let manifest = "[package]\nname = \"a\"\nedition = \"2024\"\n[profile.policy]\ninherits = \"release\"\n";
     fs::write(directory.path().join("Cargo.toml"), manifest).unwrap();
@@ -138,7 +138,7 @@ fn mistakes_in_a_case_are_reported_with_its_file() {
 }
 
 #[test]
-fn nothing_to_test_is_trouble_and_no_failure() {
+fn nothing_to_test_is_an_error_and_not_a_failed_case() {
     let directory = tempfile::tempdir().unwrap();
     let sentence = policy_in(directory.path(), &["test"]).error_line(2);
     assert!(sentence.contains("there are 0 files *.wasm; run `egressd policy build` there"), "{sentence}");

@@ -21,7 +21,7 @@ fn read(yaml: &str) -> (String, Arc<PolicyObject>) {
 }
 
 #[test]
-fn what_is_packed_is_read_back() {
+fn a_packed_policy_is_read_back() {
     let directory = tempfile::tempdir().unwrap();
     let settings = directory.path().join("settings.json");
     fs::write(&settings, "{\n  \"port\": \"tcp:80\"\n}\n").unwrap();
@@ -50,7 +50,7 @@ fn what_is_packed_is_read_back() {
 
 /// A guard that is silently away is none; a policy is a guard where its author says so.
 #[test]
-fn a_validator_is_packed_as_required_and_a_policy_where_it_is_to_be() {
+fn a_validator_is_packed_as_required_and_a_policy_on_request() {
     let packed = |file, arguments: &[&str]| {
         let (_, object) = read(&policy(&[&["pack", file], arguments].concat()).success());
         let spec = PolicySpec::read(&object, "annotations").unwrap();
@@ -68,7 +68,7 @@ fn a_validator_is_packed_as_required_and_a_policy_where_it_is_to_be() {
 }
 
 #[test]
-fn what_is_packed_is_in_force() {
+fn a_packed_policy_is_in_force() {
     let directory = manifests("");
     let yaml = policy(&["pack", &component(&POLICY)]).success();
     fs::write(directory.path().join("policy.yaml"), yaml).unwrap();
@@ -79,7 +79,7 @@ fn what_is_packed_is_in_force() {
 }
 
 #[test]
-fn what_a_node_would_refuse_is_not_packed() {
+fn a_component_that_a_node_would_refuse_is_not_packed() {
     for (arguments, part) in [
         (["--name", "My"], "metadata.name \"My\" is no DNS name in lower case; write one like my-policy"),
         (["--name", "annotations"], "the built-in policy has this name; take another one with --name"),

@@ -44,7 +44,7 @@ fn expect_quiet(arguments: &[&str]) {
 }
 
 #[test]
-fn a_reader_that_stops_is_no_error_of_any_command() {
+fn a_reader_that_stops_is_not_an_error_of_any_command() {
     let directory = manifests("");
     let path = directory.path().to_string_lossy();
     let on = |arguments: &[&'static str]| {
@@ -62,7 +62,7 @@ fn a_reader_that_stops_is_no_error_of_any_command() {
 
 /// Also when there is more than fits into a pipe.
 #[test]
-fn a_plan_with_an_error_ends_with_1_whoever_reads_it() {
+fn a_plan_with_an_error_exits_with_1_also_when_its_reader_stops() {
     let directory = manifests("");
     fs::write(directory.path().join("bad.yaml"), "a: [").unwrap();
     let path = directory.path().to_string_lossy();
@@ -72,7 +72,7 @@ fn a_plan_with_an_error_ends_with_1_whoever_reads_it() {
 }
 
 #[test]
-fn a_reader_that_stops_is_no_error_of_the_tools_for_policies() {
+fn a_reader_that_stops_is_not_an_error_of_the_policy_tools() {
     let component = component(&POLICY);
     for tool in ["check", "pack"] {
         expect_quiet(&["policy", tool, &component]);
@@ -80,7 +80,7 @@ fn a_reader_that_stops_is_no_error_of_the_tools_for_policies() {
 }
 
 #[test]
-fn a_reader_that_stops_is_no_error_of_status() {
+fn a_reader_that_stops_is_not_an_error_of_status() {
     let directory = tempfile::tempdir().unwrap();
     let socket = serve(&directory, &document());
     for output in ["table", "wide", "json", "yaml"] {

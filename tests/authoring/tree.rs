@@ -12,7 +12,7 @@ mod guest;
 const POLICIES: [&str; 4] = ["address-pool", "namespace-defaults", "port-allowlist", "private-guard"];
 
 #[test]
-fn cases_come_out_of_components_as_out_of_native_code() {
+fn cases_give_the_same_results_with_components_and_native_code() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target_directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
     let directory = tempfile::tempdir().unwrap();

@@ -92,7 +92,7 @@ fn refused_settings_are_reported_with_the_reason() {
 }
 
 #[test]
-fn run_shows_what_comes_out_of_the_whole_chain() {
+fn run_shows_the_result_of_the_whole_chain() {
     let printed = on(&manifests(""), &["run", &component(&POLICY)]).success();
     assert_eq!(
         printed,

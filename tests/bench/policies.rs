@@ -100,7 +100,7 @@ pub(crate) fn misbehaviour() {
         row(&[name, &ms(timed(load).1)]);
     }
     println!("\nWhat is within all bounds and still too much for the compiler is ended after 10 s of processor");
-    println!("(`many_functions_just_within_the_bounds_run_out_of_processor_time`).");
+    println!("(`many_functions_just_within_the_limits_run_out_of_processor_time`).");
 }
 
 fn child() -> Compiler {

@@ -14,17 +14,17 @@ use serde_json::{Value, json};
 use crate::fixture::WEB;
 use stolen_token::{BINDING, OWN, StolenToken, WEB_PATH, apply_active, expect_refused};
 
-pub(crate) use events::events_are_egressds_own_and_about_what_it_is_there_for;
+pub(crate) use events::only_egressds_own_events_about_its_own_objects_may_be_written;
 pub(crate) use nodes::a_token_writes_the_egress_node_of_its_node_and_no_other;
 pub(crate) use objects::{
-    a_policys_config_map_takes_its_status_and_nothing_else, a_service_takes_what_is_published_and_nothing_else,
-    the_largest_objects_take_what_is_published_as_well,
+    only_the_published_annotations_of_a_service_may_be_written, only_the_status_of_a_policys_config_map_may_be_written,
+    publishing_works_on_the_largest_objects_as_well,
 };
 
 const PAGE: &str = include_str!("../../docs/security.md");
 
 /// Tokens of servers before 1.30, and those in Secrets.
-pub(crate) fn a_token_that_names_no_node_writes_as_some_node_and_nothing_more() -> Result<()> {
+pub(crate) fn a_token_without_a_node_can_write_only_what_a_node_publishes() -> Result<()> {
     let StolenToken { cluster, .. } = StolenToken::build()?;
     let unbound = cluster.as_egressd()?;
     apply_active(&unbound, "egressd-node-2", "kube-vip.io/active-endpoint", "10.0.1.1")?;
@@ -38,7 +38,7 @@ pub(crate) fn a_token_that_names_no_node_writes_as_some_node_and_nothing_more() 
 }
 
 /// The account's namesakes in other namespaces are others.
-pub(crate) fn whoever_is_not_bound_to_the_cluster_role_is_not_looked_at() -> Result<()> {
+pub(crate) fn accounts_without_the_cluster_role_are_not_matched() -> Result<()> {
     let StolenToken { cluster, stolen } = StolenToken::build()?;
     cluster.api.create("/api/v1/namespaces/default/serviceaccounts", &json!({"metadata": {"name": "egressd"}}))?;
     let subject = json!({"kind": "ServiceAccount", "name": "egressd", "namespace": "default"});
@@ -72,7 +72,7 @@ pub(crate) fn the_annotations_that_may_be_published_follow_the_prefix() -> Resul
 }
 
 /// As the page on security has it; and the server's own look at the expressions, which it compares with the kinds.
-pub(crate) fn the_policies_are_there_and_the_api_server_has_nothing_against_their_expressions() -> Result<()> {
+pub(crate) fn the_admission_policies_exist_and_their_expressions_type_check() -> Result<()> {
     let cluster = Cluster::builder().build()?;
     let commands: Vec<&str> = PAGE.lines().filter(|line| line.starts_with("kubectl ")).collect();
     let shown = |part: &str| {
@@ -104,7 +104,7 @@ pub(crate) fn the_policies_are_there_and_the_api_server_has_nothing_against_thei
 }
 
 /// An overlay's namespace and prefix are those of the policies, too.
-pub(crate) fn an_overlay_elsewhere_is_bound_as_well() -> Result<()> {
+pub(crate) fn an_overlay_in_another_namespace_is_bound_as_well() -> Result<()> {
     let cluster = Cluster::builder().build()?;
     cluster.api.create("/api/v1/namespaces", &json!({"metadata": {"name": "networking"}}))?;
     let overlay = lab::cluster::Overlay::default().components(&["admission"]).field("namespace", json!("networking"));

@@ -90,7 +90,7 @@ pub(crate) fn without_metallb_or_the_right_to_read_it_nothing_changes() -> Resul
 
 /// A ServiceL2Status names the node that answers; without the component only the annotation is read, and only with the
 /// option.
-pub(crate) fn what_metallb_writes_is_not_read_without_the_component_and_a_vip_host_is() -> Result<()> {
+pub(crate) fn without_the_component_metallbs_status_is_not_read_and_a_vip_host_is() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;
     let nodes = cluster.lab.nodes();
     cluster.create_service(&service("web", &EGRESS), &MOVING)?;
@@ -120,7 +120,7 @@ pub(crate) fn what_metallb_writes_is_not_read_without_the_component_and_a_vip_ho
 }
 
 /// flannel's annotations of Nodes, its tunnel and its rules.
-pub(crate) fn what_flannel_writes_changes_nothing() -> Result<()> {
+pub(crate) fn flannels_annotations_tunnel_and_rules_change_nothing() -> Result<()> {
     let cluster = with_web(Cluster::builder().two_nodes().build()?)?;
     Flannel::connect(&cluster.lab)?;
     Flannel::write_rules(&cluster.lab, Firewall::Iptables)?;

@@ -33,7 +33,7 @@ fn hostile(number: usize) -> NewObject {
     NewObject { collection: SERVICES, object, status: None }
 }
 
-pub(crate) fn a_thousand_services_with_256_kib_of_annotations_each_are_no_burden_for_others() -> Result<()> {
+pub(crate) fn a_thousand_services_with_256_kib_of_annotations_each_do_not_affect_others() -> Result<()> {
     let cluster = with_web(Cluster::builder().build()?)?;
     let pod = cluster.lab.pod(1);
     cluster.create_pod("web-1", "web", pod)?;
@@ -50,7 +50,7 @@ pub(crate) fn a_thousand_services_with_256_kib_of_annotations_each_are_no_burden
 
 /// What nothing read is not there when a policy comes that does, and is read before that policy is asked: a Service
 /// that says no in an annotation of its own never gets what others get by default.
-pub(crate) fn a_policy_that_comes_later_sees_what_nothing_read_before() -> Result<()> {
+pub(crate) fn a_policy_that_is_added_later_sees_annotations_that_were_not_read_before() -> Result<()> {
     let cluster = Cluster::builder().build()?;
     let [says_no, silent] = [1, 2].map(|number| cluster.lab.pod(number));
     let mut web = service("web", &[]);

@@ -22,7 +22,7 @@ pub(crate) fn the_deployment_puts_one_pod_on_every_node() -> Result<()> {
 }
 
 /// So the label in `deploy/components/namespace` is needed, and this API server does look at pods.
-pub(crate) fn a_stricter_namespace_would_refuse_the_pod() -> Result<()> {
+pub(crate) fn a_namespace_with_a_stricter_pod_security_level_would_refuse_the_pod() -> Result<()> {
     let cluster = Cluster::builder().build()?;
     let pod = cluster.deployed_pods()?.pop().context("there is no pod")?;
     let labels = json!({"pod-security.kubernetes.io/enforce": "baseline"});
@@ -99,7 +99,7 @@ pub(crate) fn wait_for_pod(cluster: &Cluster, like: impl Fn(&Value) -> bool) -> 
 }
 
 /// As the page about installing has it: a patch, and then nothing is left on the node, which a probe shows.
-pub(crate) fn the_patch_that_removes_leaves_nothing_on_the_node() -> Result<()> {
+pub(crate) fn the_removal_patch_leaves_nothing_on_the_node() -> Result<()> {
     let cluster = with_web(Cluster::builder().build()?)?;
     let (node, pod) = (cluster.lab.node(), cluster.lab.pod(1));
     cluster.create_pod("web-1", "web", pod)?;
@@ -115,7 +115,7 @@ pub(crate) fn the_patch_that_removes_leaves_nothing_on_the_node() -> Result<()> 
     remover.stop()
 }
 
-pub(crate) fn the_examples_translate_as_they_say() -> Result<()> {
+pub(crate) fn the_examples_translate_as_documented() -> Result<()> {
     let cluster = Cluster::builder().build()?;
     apply_examples(&cluster)?;
     for (name, addresses) in [("web", WEB), ("partner", OTHER)] {

@@ -78,7 +78,7 @@ pub(crate) fn each_node_publishes_itself_and_writes_nothing_at_rest() -> Result<
 }
 
 /// D10: an address that no Node object lists.
-pub(crate) fn a_further_address_of_another_node_is_inside_while_it_has_it() -> Result<()> {
+pub(crate) fn a_further_address_of_another_node_is_inside_while_that_node_has_it() -> Result<()> {
     let cluster = cluster()?;
     let (egressd, _) = run_with_pod(&cluster)?;
     let [first, second] = [0, 1].map(|index| &cluster.lab.nodes()[index]);
@@ -112,11 +112,11 @@ pub(crate) fn without_the_definition_nothing_is_published_and_all_else_works() -
 }
 
 /// What a node may claim has bounds that the server knows.
-pub(crate) fn the_definition_takes_what_a_node_says_and_nothing_without_bounds() -> Result<()> {
+pub(crate) fn the_definition_accepts_what_a_node_publishes_within_bounds() -> Result<()> {
     expect_bounds(&Cluster::builder().build()?).context("the newest server")
 }
 
-pub(crate) fn the_oldest_server_takes_the_definition_as_well() -> Result<()> {
+pub(crate) fn the_oldest_server_accepts_the_definition_as_well() -> Result<()> {
     let cluster = Cluster::builder().oldest().build()?;
     let version = cluster.api.get("/version")?;
     ensure!(version["emulationMinor"].as_str() < version["minor"].as_str(), "it is as new as the newest: {version:#}");

@@ -29,7 +29,7 @@ fn wait_until_excluded(egressd: &Egressd<'_>, cluster: &Cluster, expected: &BTre
 }
 
 /// Its address is not one while egressd is away, twice; and when it is another one, the old one is outside.
-pub(crate) fn a_nodes_address_that_cannot_be_read_at_the_start_stays_inside() -> Result<()> {
+pub(crate) fn a_nodes_unreadable_address_stays_inside_after_a_start() -> Result<()> {
     let cluster = cluster()?;
     let pod = cluster.lab.pod(1);
     cluster.create_pod("web-1", "web", pod)?;

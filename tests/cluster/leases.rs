@@ -62,7 +62,7 @@ fn expect_no_effect_of_renewals(cluster: &Cluster, lease: &CiliumLease, egressds
     Ok(())
 }
 
-pub(crate) fn a_lease_that_is_not_renewed_ends_and_one_that_is_deleted_is_as_none() -> Result<()> {
+pub(crate) fn a_lease_that_is_not_renewed_expires_and_a_deleted_one_does_not_count() -> Result<()> {
     let cluster = fixture(Cluster::builder().two_nodes().build()?)?;
     let (nodes, lease) = (cluster.lab.nodes(), CiliumLease::of("web"));
     let _speaker = Speaker::start(&cluster.lab, &nodes[0], &MOVING)?;
@@ -120,7 +120,7 @@ pub(crate) fn a_lease_is_held_while_the_api_server_is_away_and_moves_are_followe
     expect_moved(&cluster.lab, &mut egressds, [1, 0])
 }
 
-pub(crate) fn where_the_right_to_leases_is_withdrawn_what_was_read_counts_and_that_is_reported_once() -> Result<()> {
+pub(crate) fn after_the_right_to_leases_is_withdrawn_the_last_ones_count_and_that_is_reported_once() -> Result<()> {
     let cluster = fixture(Cluster::builder().two_nodes().build()?)?;
     let (nodes, lease) = (cluster.lab.nodes(), CiliumLease::of("web"));
     let mut egressds = run_on_all(&cluster, &watching())?;

@@ -30,7 +30,7 @@ pub(crate) fn an_annotated_service_is_translated() -> Result<()> {
 }
 
 /// One, three, none, one.
-pub(crate) fn a_scaled_service_translates_the_pods_that_there_are() -> Result<()> {
+pub(crate) fn a_scaled_service_translates_its_current_pods() -> Result<()> {
     let cluster = cluster()?;
     let pods = [1, 2, 3].map(|number| cluster.lab.pod(number));
     let names = ["web-1", "web-2", "web-3"];
@@ -138,7 +138,7 @@ pub(crate) fn a_slice_with_a_thousand_endpoints_is_in_force() -> Result<()> {
 }
 
 /// An API without ServiceCIDRs and without streaming lists: every ClusterIP is known without them.
-pub(crate) fn an_older_api_is_good_enough() -> Result<()> {
+pub(crate) fn an_older_api_is_supported() -> Result<()> {
     let cluster = with_web(Cluster::builder().older().build()?)?;
     let pods = [1, 2].map(|number| cluster.lab.pod(number));
     cluster.create_pod("web-1", "web", pods[0])?;

@@ -18,7 +18,7 @@ const MOVING: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
 const MOVES: usize = 20;
 const MOVE_INTERVAL: Duration = Duration::from_millis(50);
 
-pub(crate) fn an_address_that_moves_amid_full_puts_is_translated_to_where_it_is() -> Result<()> {
+pub(crate) fn an_address_that_moves_during_full_puts_is_translated_to_where_it_is() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;
     cluster.create_service(&service("web", &EGRESS), &MOVING)?;
     for (name, node) in ["web-1", "web-2"].into_iter().zip(cluster.lab.nodes()) {

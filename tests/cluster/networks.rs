@@ -82,7 +82,7 @@ enum Expected {
     NotExcluded,
 }
 
-pub(crate) fn what_network_plugins_and_installers_say_comes_and_goes() -> Result<()> {
+pub(crate) fn networks_of_plugins_and_installers_are_added_and_removed() -> Result<()> {
     let cluster = with_web(Cluster::builder().without_streaming_lists().build()?)?;
     Plugins::define_kinds(&cluster.api)?;
     cluster.api.create(NAMESPACES, &json!({"metadata": {"name": "kube-flannel"}}))?;
@@ -119,7 +119,7 @@ fn expect_used(cluster: &Cluster) -> Result<()> {
 }
 
 /// First the kinds are missing, as in most clusters, and then the rights too, as with the roles of an earlier release.
-pub(crate) fn kinds_and_rights_that_are_missing_are_no_trouble() -> Result<()> {
+pub(crate) fn missing_kinds_and_rights_are_not_errors() -> Result<()> {
     let cluster = with_web(Cluster::builder().build()?)?;
     let pod = cluster.lab.pod(1);
     cluster.create_pod("web-1", "web", pod)?;
@@ -141,7 +141,7 @@ pub(crate) fn kinds_and_rights_that_are_missing_are_no_trouble() -> Result<()> {
 }
 
 /// A right that is withdrawn takes nothing away of what is known to be inside the cluster.
-pub(crate) fn what_was_read_before_a_right_was_withdrawn_stays_inside() -> Result<()> {
+pub(crate) fn networks_read_before_a_right_was_withdrawn_stay_inside() -> Result<()> {
     let cluster = with_web(Cluster::builder().build()?)?;
     Plugins::define_kinds(&cluster.api)?;
     let Some(NetworkSource { collection, object, networks }) = network_sources().into_iter().next() else {

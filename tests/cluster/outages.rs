@@ -22,7 +22,7 @@ const CHURN_TIME: Duration = Duration::from_secs(3);
 const CHURN_INTERVAL: Duration = Duration::from_millis(50);
 
 /// SIGSTOP; scale, delete, a name with another UID, an address at another Service, etcd compacted; SIGCONT.
-pub(crate) fn what_happens_while_egressd_is_stopped_is_exact_when_it_goes_on() -> Result<()> {
+pub(crate) fn changes_while_egressd_is_paused_are_applied_exactly_when_it_continues() -> Result<()> {
     let cluster = cluster()?;
     let [first, second, third] = [1, 2, 3].map(|number| cluster.lab.pod(number));
     cluster.create_service(&service("goes", &EGRESS), &OTHER)?;

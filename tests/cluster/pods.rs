@@ -83,7 +83,7 @@ fn expect_used(cluster: &Cluster) -> Result<()> {
 
 /// Missing at first, as with an old role; then granted; then withdrawn while egressd runs, over a restart; and granted
 /// again.
-pub(crate) fn a_missing_right_to_pods_costs_that_alone_and_a_withdrawn_one_takes_nothing_away() -> Result<()> {
+pub(crate) fn a_missing_right_to_pods_disables_only_their_use_and_a_withdrawn_one_removes_nothing() -> Result<()> {
     let cluster = with_web(Cluster::builder().build()?)?;
     let [first, second, third] = [1, 2, 3].map(|number| cluster.lab.pod(number));
     cluster.create_pod("web-1", "web", first)?;

@@ -40,7 +40,7 @@ pub(crate) fn a_policy_is_in_force_as_its_config_map_says() -> Result<()> {
 }
 
 /// It never ends, so it is asked for a Service and ended; what was good stays, and both say so.
-pub(crate) fn a_policy_that_fails_says_so_and_so_does_the_service() -> Result<()> {
+pub(crate) fn a_failing_policy_is_reported_on_its_config_map_and_on_the_service() -> Result<()> {
     let cluster = cluster()?;
     let (_egressd, pod) = run_with_pod(&cluster)?;
     cluster.api.create(POLICIES, &json_of(&endless()?))?;

@@ -160,7 +160,7 @@ fn moments_of_kube_vip(events: &[(String, String)]) -> BTreeSet<&str> {
 }
 
 /// What it wrote is left alone, or the two would take turns; without it egressd's own value stands again.
-pub(crate) fn kube_vips_own_egress_is_reported_on_the_service_whoever_came_first() -> Result<()> {
+pub(crate) fn kube_vips_own_egress_is_reported_on_the_service_in_any_order_of_start() -> Result<()> {
     let cluster = cluster()?;
     let [first, second] = [1, 2].map(|number| cluster.lab.pod(number));
     cluster.create_pod("web-1", "web", first)?;

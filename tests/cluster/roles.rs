@@ -15,7 +15,7 @@ use crate::reporting::{Regarding, events, wait_for_event};
 use crate::rights::{Access, allowed, grant, wait_until_reviewed};
 
 /// As the page about installing has it: the component sets the variable, and the roles fit.
-pub(crate) fn who_publishes_less_asks_for_less_and_misses_nothing() -> Result<()> {
+pub(crate) fn publishing_less_needs_fewer_requests_and_works() -> Result<()> {
     for publish in [Publish::Events, Publish::Nothing] {
         let cluster = cluster()?;
         cluster.apply(&Overlay::default().components(&["namespace", &format!("publish-{publish}")]))?;
@@ -94,7 +94,7 @@ fn expect_complaints(egressd: &Egressd<'_>, about: impl Fn(&Right) -> bool) -> R
 }
 
 /// The program publishes all, and its roles are those of `publish-none`.
-pub(crate) fn a_role_without_what_is_written_costs_that_and_nothing_else() -> Result<()> {
+pub(crate) fn a_role_without_the_right_to_write_disables_only_publishing() -> Result<()> {
     let cluster = cluster()?;
     grant(&cluster, |right| Publish::Nothing.rights().any(|one| one == right))?;
     let egressd = run(&cluster)?;
@@ -105,7 +105,7 @@ pub(crate) fn a_role_without_what_is_written_costs_that_and_nothing_else() -> Re
 }
 
 /// Each is a file of its own. What it lacks is new, and named in the log where it is missed.
-pub(crate) fn the_role_of_an_earlier_release_costs_what_is_new_and_nothing_else() -> Result<()> {
+pub(crate) fn the_role_of_an_earlier_release_disables_only_new_features() -> Result<()> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cluster/roles");
     let files =
         fs::read_dir(&directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;

@@ -104,7 +104,7 @@ pub(crate) fn an_overlay_replaces_the_image_by_its_documented_name() -> Result<(
 }
 
 /// Probes, environment, volumes and capabilities are those of what runs.
-pub(crate) fn what_removes_differs_in_its_arguments_and_its_pace() -> Result<()> {
+pub(crate) fn the_component_remove_differs_in_arguments_and_rollout() -> Result<()> {
     let removing = render_overlay(&Overlay::default().components(&["remove"]))?;
     let mut expected = render(&deploy().join("base"))?;
     let set = expected.0.iter_mut().find(|object| object["kind"] == "DaemonSet").context("a DaemonSet")?;
@@ -117,7 +117,7 @@ pub(crate) fn what_removes_differs_in_its_arguments_and_its_pace() -> Result<()>
 }
 
 /// Whatever an overlay has set, adding the component to it is enough, and so is its place in the list.
-pub(crate) fn what_removes_runs_with_every_other_component() -> Result<()> {
+pub(crate) fn the_component_remove_works_with_every_other_component() -> Result<()> {
     for alternative in ALTERNATIVES {
         let mut names = others()?;
         names.retain(|name| !ALTERNATIVES.contains(&name.as_str()) || name == alternative);
@@ -161,7 +161,7 @@ pub(crate) fn selinux_changes_the_label_of_the_process_alone() -> Result<()> {
 }
 
 /// The setting and the rights come together: neither is of use alone.
-pub(crate) fn what_is_watched_where_it_is_wanted_comes_with_its_component_alone() -> Result<()> {
+pub(crate) fn optional_watches_come_only_with_their_component() -> Result<()> {
     let base = render(&deploy().join("base"))?;
     let components = [
         ("pods", "EGRESSD_PODS", "watch"),
@@ -184,7 +184,7 @@ pub(crate) fn what_is_watched_where_it_is_wanted_comes_with_its_component_alone(
 }
 
 /// The program and the admission policies have to agree about it, and kube-vip must not know it.
-pub(crate) fn beside_kube_vip_there_is_another_prefix_everywhere() -> Result<()> {
+pub(crate) fn beside_kube_vip_every_object_has_another_prefix() -> Result<()> {
     let objects = render(&deploy().join("examples/beside-kube-vip"))?;
     // Components have others of their own.
     let mut bindings = objects.of_kind("ClusterRoleBinding");

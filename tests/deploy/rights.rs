@@ -80,7 +80,7 @@ fn expect_granted(manifest: &str, needed: &Granted) -> Result<()> {
 }
 
 /// The component sets the variable, and nothing else but the roles.
-pub(crate) fn who_publishes_less_has_the_rights_for_that_alone() -> Result<()> {
+pub(crate) fn publishing_less_grants_only_the_rights_for_that() -> Result<()> {
     let base = render(&deploy().join("base"))?;
     for (typed, publish) in [(cli::Publish::Events, Publish::Events), (cli::Publish::None, Publish::Nothing)] {
         ensure!(config::publish(typed) == publish, "{typed:?} is not {publish}");
@@ -134,7 +134,7 @@ fn ensure_fails_closed(policy: &Value) {
 }
 
 /// Kinds that a server before 1.30 does not know would fail the whole command.
-pub(crate) fn what_is_for_older_servers_has_no_admission_policy() -> Result<()> {
+pub(crate) fn the_overlay_for_older_servers_has_no_admission_policy() -> Result<()> {
     let older = render(&deploy().join("examples/before-1.30"))?;
     ensure!(older.0.iter().all(|object| object["apiVersion"] != "admissionregistration.k8s.io/v1"), "{older:?}");
     let needed = &needed(Publish::Events) | &of_networks();

@@ -47,7 +47,7 @@ fn the_page_on_findings_is_the_list() {
 }
 
 #[test]
-fn a_code_is_explained_on_the_command_line_and_an_unknown_one_is_one_sentence() {
+fn a_code_is_explained_on_the_command_line_and_an_unknown_one_is_an_error_of_one_line() {
     let known = explain(&["held-elsewhere"]);
     let text = String::from_utf8(known.stdout).unwrap();
     assert!(

@@ -12,7 +12,7 @@ use crate::walls::ROOMS;
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
-fn rooms_do_not_import_each_other_in_a_circle() {
+fn rooms_do_not_import_each_other_in_a_cycle() {
     for (crate_name, table) in [("core", &ROOMS[..]), ("shell", &SHELL[..])] {
         let row = |(room, allowed): &(&str, &[&str])| ((*room).to_owned(), owned(allowed));
         assert_eq!(circle(table.iter().map(row).collect()), BTreeSet::new(), "rooms of the {crate_name}");
@@ -21,7 +21,7 @@ fn rooms_do_not_import_each_other_in_a_circle() {
 
 /// Where a file is imported by what it defines, and not by what `mod.rs` passes on, its place among the others shows.
 #[test]
-fn files_of_the_wasm_room_do_not_import_each_other_in_a_circle() {
+fn files_of_the_wasm_room_do_not_import_each_other_in_a_cycle() {
     let imports = imports_of_files("host/src/wasm");
     let through_mod: BTreeSet<_> = imports.iter().filter(|(_, to)| to.contains("mod")).map(|(from, _)| from).collect();
     assert_eq!(through_mod, BTreeSet::new(), "they import what mod.rs passes on: name the file that defines it");
@@ -29,7 +29,7 @@ fn files_of_the_wasm_room_do_not_import_each_other_in_a_circle() {
 }
 
 #[test]
-fn a_circle_is_found_and_what_only_leads_to_it_is_not() {
+fn a_cycle_is_found_without_the_modules_that_only_lead_to_it() {
     let imports = [("a", &["b"][..]), ("b", &["c"]), ("c", &["b", "d"]), ("d", &["e"]), ("e", &[])];
     let imports: Imports = imports.iter().map(|(from, to)| ((*from).to_owned(), owned(to))).collect();
     assert_eq!(circle(imports), owned(&["b", "c"]));

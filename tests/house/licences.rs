@@ -32,7 +32,7 @@ const DOUBLED: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn every_dependency_has_a_licence_that_we_can_live_with() {
+fn every_dependency_has_an_allowed_licence() {
     let graph = Graph::read();
     let allowed: Vec<&str> = PERMISSIVE.into_iter().chain([COPYLEFT]).collect();
     for start in ["egressd", "egressd-tests", "egressd-fuzz"] {
@@ -41,7 +41,7 @@ fn every_dependency_has_a_licence_that_we_can_live_with() {
 }
 
 #[test]
-fn the_core_the_sdk_and_the_policies_owe_nothing_to_copyleft() {
+fn the_core_the_sdk_and_the_policies_depend_on_no_copyleft() {
     let graph = Graph::read();
     for start in FREE {
         assert_eq!(violations(&graph, start, &PERMISSIVE), Vec::<String>::new(), "below {start}");

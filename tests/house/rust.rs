@@ -171,7 +171,7 @@ pub(crate) fn tokens(code: &str) -> Vec<&str> {
 }
 
 #[test]
-fn comments_and_texts_are_no_code() {
+fn comments_and_texts_are_not_code() {
     let source = "let a = \"x // {\"; // y {\nlet b = '{'; let c = '\\''; /* { /* } */ { */ r#\"\"{\"# 'a fn";
     let clean = blank(source);
     assert!(!clean.contains(['{', '}', 'x', 'y']), "{clean}");
@@ -179,7 +179,7 @@ fn comments_and_texts_are_no_code() {
 }
 
 #[test]
-fn trees_of_paths_are_written_out() {
+fn use_trees_are_expanded() {
     let mentioned = paths("use a::{b, c::{d, e as f}};\nfn g() { h::i(); crate::j::K::new() }");
     for path in ["a::b", "a::c::d", "a::c::e", "h::i", "crate::j::K::new"] {
         assert!(mentioned.contains(&path.to_owned()), "{path} in {mentioned:?}");

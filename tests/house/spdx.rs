@@ -42,7 +42,7 @@ fn one(tokens: &[&str], allowed: &[&str]) -> (bool, usize) {
 }
 
 #[test]
-fn an_expression_needs_one_way_through() {
+fn an_expression_needs_one_allowed_alternative() {
     let allowed = ["MIT", "Apache-2.0", "BSD-3-Clause"];
     for fine in ["MIT", "MIT/Apache-2.0", "GPL-3.0 OR MIT", "(MIT OR GPL-3.0) AND BSD-3-Clause", "MIT AND Apache-2.0"] {
         assert!(is_allowed(fine, &allowed), "{fine}");

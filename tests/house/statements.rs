@@ -31,7 +31,7 @@ fn no_line_is_packed() {
 }
 
 #[test]
-fn tuples_are_seen_as_patterns_and_as_types_and_what_holds_tuples_is_none() {
+fn tuples_are_found_as_patterns_and_as_types_and_containers_of_tuples_are_not() {
     let code = "fn a((b, c): (u8, &str), d: u8) {} fn e<T: Fn() -> u8>(f: &'a mut (u8, T)) {} \
                 fn g(h: (), i: Vec<(u8, u8)>, j: impl Fn((u8, u8)) -> u8, k: fn(u8, u8), K { l, m }: K) {}";
     let tuples = parameters(&blank(code)).into_iter().filter(|(_, parameter)| is_tuple(parameter));
@@ -39,7 +39,7 @@ fn tuples_are_seen_as_patterns_and_as_types_and_what_holds_tuples_is_none() {
 }
 
 #[test]
-fn a_line_is_packed_that_gives_three_values_three_names_or_any_number_nothing() {
+fn a_line_that_assigns_three_values_or_defaults_at_once_is_packed() {
     let code = "let (a, b, c) = (f(1, 2), 2, 3); let (a, b) = (1, 2); let (a, b, c) = f(1); let (d, e) = Default::default();\
                 let (a, (b, c)) = (1, 2); let (a, b, c) = match d { _ => (1, 2, 3) };";
     assert_eq!(packed(code), ["let (a, b, c)", "let (d, e)"]);

@@ -136,7 +136,7 @@ fn only_tests_ask_for_a_testkit() {
 }
 
 #[test]
-fn the_sdk_depends_on_what_every_author_has_to_compile_anyway() {
+fn the_sdk_depends_only_on_packages_that_every_author_compiles_anyway() {
     let direct = Graph::read().direct("egressd-policy-sdk");
     let unexpected: Vec<_> = direct.iter().filter(|name| !SDK.contains(&name.as_str())).collect();
     assert!(unexpected.is_empty(), "policy-sdk depends on {unexpected:?}");
@@ -175,7 +175,7 @@ fn output_leaves_by_one_way() {
 }
 
 #[test]
-fn adapters_do_not_know_each_other() {
+fn adapters_do_not_import_each_other() {
     let source = root().join("host/src");
     for file in files("host/src") {
         if ADAPTERS.contains(&room(&file, &source).as_str()) {

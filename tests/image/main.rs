@@ -118,7 +118,7 @@ fn the_dockerfile_has_the_same_labels() {
 }
 
 #[test]
-fn what_the_dockerfile_begins_with_is_named_by_its_digest_and_has_the_compiler_of_the_workspace() {
+fn the_dockerfiles_base_is_named_by_its_digest_and_has_the_compiler_of_the_workspace() {
     let dockerfile = fs::read_to_string(deploy().join("Dockerfile")).expect("Dockerfile");
     let bases = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")).filter(|base| *base != "scratch");
     let bases: Vec<&str> = bases.collect();
@@ -214,7 +214,7 @@ fn files_with(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn whoever_builds_the_static_binary_takes_its_flags_from_one_place() {
+fn all_builds_of_the_static_binary_take_their_flags_from_one_place() {
     assert_eq!(files_with("crt-static"), ["static-binary"]);
     assert_eq!(files_with("\"$(deploy/static-binary image)\""), ["Dockerfile"]);
     assert_eq!(files_with("binary=$(deploy/static-binary"), ["image", "test-static"]);

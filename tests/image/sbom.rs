@@ -92,7 +92,7 @@ fn every_package_has_its_licence_and_what_comes_from_a_registry_its_checksum() {
 }
 
 #[test]
-fn what_is_needed_is_listed_and_what_is_listed_is_needed() {
+fn needed_resources_are_listed_and_listed_ones_are_needed() {
     let document = document();
     let program = text(&document["metadata"]["component"], "bom-ref");
     let all = list(&document, "components").iter().map(|component| text(component, "bom-ref")).chain([program]);

@@ -45,7 +45,7 @@ fn slice(number: usize) -> Value {
 }
 
 #[test]
-fn of_five_thousand_services_a_hundred_odd_ones_cost_themselves_alone() {
+fn of_five_thousand_services_a_hundred_invalid_ones_affect_only_themselves() {
     let dir = tempfile::tempdir().unwrap();
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-a"}, "spec": {"podCIDRs": ["10.0.0.0/16"]}});
     let items: Vec<Value> = [node].into_iter().chain((0..SERVICES).flat_map(|n| [service(n), slice(n)])).collect();

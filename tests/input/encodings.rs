@@ -3,7 +3,7 @@
 use crate::app::{APP, app, plan};
 
 #[test]
-fn a_mark_of_utf_8_and_other_ends_of_lines_are_no_matter() {
+fn a_byte_order_mark_and_other_line_ends_are_accepted() {
     plan(format!("\u{feff}{}", APP.replace('\n', "\r\n"))).expect("default/app", "11.0.0.2");
 }
 

@@ -3,7 +3,7 @@
 use crate::app::{APP, annotated, app, plan};
 
 #[test]
-fn a_slice_without_its_label_is_another_programs_and_says_nothing() {
+fn a_slice_without_its_label_is_ignored() {
     let other = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: west, namespace: demo}\naddressType: IPv4\nendpoints: [{addresses: [10.1.0.6]}]\n";
     let planned = plan(format!("{APP}---\n{other}"));
     planned.expect("default/app", "11.0.0.2");
@@ -11,14 +11,14 @@ fn a_slice_without_its_label_is_another_programs_and_says_nothing() {
 }
 
 #[test]
-fn a_condition_without_its_time_on_any_service_is_no_matter() {
+fn a_condition_without_a_time_is_accepted_on_any_service() {
     let conditions =
         "status:\n  conditions: [{type: P, status: 'True', reason: r, message: '', lastTransitionTime: null}]\n";
     plan(app("status:\n", conditions)).expect("default/app", "11.0.0.2");
 }
 
 #[test]
-fn what_charts_print_as_null_or_empty_is_absent() {
+fn null_and_empty_values_of_charts_are_absent() {
     plan(app("  selector: {app: app}", "  selector: null\n  clusterIPs: null")).expect("default/app", "11.0.0.2");
     let idle = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: idle, labels: {kubernetes.io/service-name: idle}}\naddressType: IPv4\nendpoints: null\n";
     plan(format!("{APP}---\n{idle}")).expect("default/app", "11.0.0.2");
@@ -31,7 +31,7 @@ fn what_charts_print_as_null_or_empty_is_absent() {
 }
 
 #[test]
-fn an_address_that_is_none_costs_itself_and_is_named_with_its_path() {
+fn an_invalid_address_is_left_out_and_named_with_its_path() {
     let mapped = plan(app("11.0.0.2", "\"::ffff:11.0.0.2\""));
     mapped.expect_error("document 1 (Service app): status.loadBalancer.ingress[0].ip \"::ffff:11.0.0.2\" is not an address that a packet can carry; write it as IPv4, like 192.0.2.10; it is left out");
     let zeros = plan(app("  selector:", "  clusterIPs: [010.096.000.011]\n  selector:"));
@@ -64,7 +64,7 @@ fn conventions_of_kube_vip_are_kept() {
 }
 
 #[test]
-fn a_host_name_is_no_node() {
+fn a_host_name_of_an_endpoint_is_not_its_node() {
     let planned = plan(app("nodeName: node-a", "hostname: node-a\n  nodeName: node-b"));
     assert!(planned.text.contains("no IPv4 endpoint of the Service runs on node-a"), "{}", planned.text);
 }

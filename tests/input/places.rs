@@ -33,7 +33,7 @@ fn write(dir: &Path, name: &str, text: &str) {
 }
 
 #[test]
-fn what_kubectl_prints_is_planned_from_standard_input() {
+fn the_output_of_kubectl_is_planned_from_standard_input() {
     let dir = tempfile::tempdir().unwrap();
     let documents = format!("{APP}---\n{CLUSTER}");
     let items: String =
@@ -49,7 +49,7 @@ fn what_kubectl_prints_is_planned_from_standard_input() {
 }
 
 #[test]
-fn standard_input_that_says_nothing_is_a_finding_about_it() {
+fn empty_standard_input_is_a_finding() {
     let dir = tempfile::tempdir().unwrap();
     let (text, code) = planned(dir.path(), &["--manifests", "-"], "");
     let sentence = "error: standard input: it is empty; look at what the command before it printed";
@@ -88,7 +88,7 @@ fn a_file_for_kustomize_and_other_kinds_are_no_error() {
 }
 
 #[test]
-fn run_refuses_standard_input_in_one_sentence() {
+fn run_refuses_standard_input_with_one_line() {
     let output = egressd(Path::new("/"), &["run", "--node", "node-a", "--manifests", "-"], "");
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");

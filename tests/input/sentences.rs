@@ -33,7 +33,7 @@ fn a_value_of_another_type_is_named_with_its_path() {
 }
 
 #[test]
-fn what_is_no_yaml_is_named_with_line_and_column_and_a_remedy() {
+fn invalid_yaml_is_reported_with_line_and_column_and_a_remedy() {
     let name = "    kube-vip.io/egress: \"true\"\n";
     for (text, sentence) in [
         (
@@ -56,7 +56,7 @@ fn what_is_no_yaml_is_named_with_line_and_column_and_a_remedy() {
 }
 
 #[test]
-fn what_is_no_object_is_shown_with_its_place() {
+fn a_document_that_is_not_an_object_is_reported_with_its_position() {
     let planned = plan(format!("hello world\n---\n{APP}"));
     planned.expect_translated("default/app", "11.0.0.2");
     planned.expect_error(
@@ -69,7 +69,7 @@ fn what_is_no_object_is_shown_with_its_place() {
 }
 
 #[test]
-fn a_list_that_is_cut_off_or_misspelled_is_no_list_of_fewer() {
+fn a_truncated_or_misspelled_list_is_refused() {
     let indented: String =
         APP.split("---\n").map(|object| format!("- {}\n", object.trim_end().replace('\n', "\n  "))).collect();
     let list = format!("apiVersion: v1\nkind: List\nitems:\n{indented}");

@@ -13,9 +13,9 @@ use crate::trials::trials;
 pub(crate) const ALL: &[lab::Test] = trials![
     a_bridge_is_connected_to_the_networks_of_its_addresses,
     a_route_with_a_gateway_in_any_table_and_of_any_kind_leads_further,
-    a_route_that_comes_and_goes_is_noticed,
-    a_route_that_goes_with_its_interface_without_a_sound_is_noticed,
-    many_changes_of_routes_are_few_changes_of_what_is_known,
+    an_added_and_a_deleted_route_are_detected,
+    a_route_that_is_deleted_with_its_interface_without_a_message_is_detected,
+    many_route_changes_are_few_changes_of_the_known_networks,
     many_routes_by_another_interface_change_nothing,
 ];
 
@@ -110,7 +110,7 @@ fn expect_soon(addresses: &mut Addresses, expected: &[&str]) {
     assert!(waited.is_ok(), "{:?}, not {expected:?}", texts(&addresses.now()));
 }
 
-fn a_route_that_comes_and_goes_is_noticed() {
+fn an_added_and_a_deleted_route_are_detected() {
     bridges();
     let mut addresses = Addresses::follow().unwrap();
     expect_soon(&mut addresses, &BOTH);
@@ -136,7 +136,7 @@ fn a_route_that_comes_and_goes_is_noticed() {
 }
 
 /// The kernel sends no message about IPv4 routes that go with an interface or an address.
-fn a_route_that_goes_with_its_interface_without_a_sound_is_noticed() {
+fn a_route_that_is_deleted_with_its_interface_without_a_message_is_detected() {
     bridges();
     ip("address add 10.8.0.1/24 dev br0
         route add 10.20.0.0/16 via 10.5.0.2 src 10.8.0.1");
@@ -153,7 +153,7 @@ fn a_route_that_goes_with_its_interface_without_a_sound_is_noticed() {
 }
 
 /// While routes come and go, what was known of an interface counts until it was looked for again.
-fn many_changes_of_routes_are_few_changes_of_what_is_known() {
+fn many_route_changes_are_few_changes_of_the_known_networks() {
     bridges();
     let mut addresses = Addresses::follow().unwrap();
     expect_soon(&mut addresses, &BOTH);

@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(crate) const ALL: &[lab::Test] =
-    trials![a_set_of_ranges_changes_by_what_differs, ranges_that_others_divided_are_written_anew];
+    trials![a_set_of_ranges_changes_by_what_differs, ranges_that_were_split_by_others_are_written_again];
 
 /// In the gaps, at both ends of all addresses, and by ranges that grow, shrink, meet and part.
 fn a_set_of_ranges_changes_by_what_differs() {
@@ -54,7 +54,7 @@ fn a_set_of_ranges_changes_by_what_differs() {
 }
 
 /// Their halves are what the kernel has, and could not be deleted as a whole.
-fn ranges_that_others_divided_are_written_anew() {
+fn ranges_that_were_split_by_others_are_written_again() {
     let ruleset = full_ruleset();
     let mut kernel = with(&ruleset);
     let set = name("egress_excluded");

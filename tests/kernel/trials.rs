@@ -23,13 +23,13 @@ macro_rules! trials {
 pub(crate) use trials;
 
 pub(crate) const ALL: &[lab::Test] = trials![
-    what_is_committed_reads_back_equal,
+    a_committed_ruleset_reads_back_equal,
     five_thousand_elements_read_back_equal,
     nft_lists_the_table_readably,
     an_element_is_replaced_in_one_batch,
     a_chain_is_refilled_in_one_batch,
     a_set_is_refilled_in_one_batch,
-    a_set_of_addresses_changes_by_what_comes_and_goes,
+    a_set_of_addresses_changes_by_its_added_and_deleted_elements,
     a_batch_is_all_or_nothing,
     a_refused_element_is_named_with_the_kernels_message,
     a_refused_range_is_named,
@@ -43,8 +43,8 @@ pub(crate) const ALL: &[lab::Test] = trials![
     a_missing_capability_is_reported,
     the_kernel_thread_works_in_the_namespace_it_was_started_in,
     an_unowned_table_stays_usable,
-    what_others_put_into_our_table_is_found_and_removed,
-    what_nft_lists_loads_and_reads_back_equal,
+    foreign_objects_in_our_table_are_found_and_removed,
+    the_output_of_nft_list_loads_and_reads_back_equal,
     the_printed_ruleset_loads_with_nft_and_reads_back_equal,
     everything_is_deleted_with_the_table,
 ];
@@ -79,7 +79,7 @@ fn leads_to(target: &str) -> Element {
     element(Target::Address(address(target)), "")
 }
 
-fn what_is_committed_reads_back_equal() {
+fn a_committed_ruleset_reads_back_equal() {
     let ruleset = full_ruleset();
     assert_eq!(read(&mut with(&ruleset)), ruleset);
 }
@@ -121,7 +121,7 @@ fn a_chain_is_refilled_in_one_batch() {
     assert_eq!(read(&mut kernel), ruleset);
 }
 
-fn a_set_of_addresses_changes_by_what_comes_and_goes() {
+fn a_set_of_addresses_changes_by_its_added_and_deleted_elements() {
     let mut ruleset = full_ruleset();
     let mut kernel = with(&ruleset);
     let set = name("egress_inside");
@@ -301,7 +301,7 @@ fn an_unowned_table_stays_usable() {
     assert_eq!(read(&mut kernel), Ruleset::default());
 }
 
-fn what_others_put_into_our_table_is_found_and_removed() {
+fn foreign_objects_in_our_table_are_found_and_removed() {
     nft::script(
         "table ip kube_vip_v4 {
            comment \"managed by egressd\"
@@ -332,7 +332,7 @@ fn what_others_put_into_our_table_is_found_and_removed() {
     assert_eq!(read(&mut kernel), Ruleset::default());
 }
 
-fn what_nft_lists_loads_and_reads_back_equal() {
+fn the_output_of_nft_list_loads_and_reads_back_equal() {
     let mut ruleset = full_ruleset();
     ruleset.tables.remove(&Family::Ipv6.into());
     nft::script(include_str!("listing.nft"));

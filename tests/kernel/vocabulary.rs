@@ -28,12 +28,12 @@ pub(crate) const ALL: &[lab::Test] = trials![
     every_translation_is_taken_and_reads_back_equal,
     the_tables_of_a_gateway_are_the_golden_file_and_read_back_equal,
     the_fence_is_the_golden_file_and_reads_back_equal,
-    a_tunnel_is_asked_for_by_our_own_encoding,
-    a_key_that_passes_by_itself_is_no_difference,
+    a_tunnel_match_is_written_and_read_back,
+    an_expiring_key_is_not_a_difference,
     the_fence_does_to_packets_what_the_tracer_says,
-    a_dormant_table_is_found_and_woken,
-    a_counter_of_the_table_comes_and_goes,
-    what_looks_into_a_foreign_set_is_foreign_too,
+    a_dormant_table_is_found_and_activated,
+    a_counter_of_the_table_is_added_and_removed,
+    a_rule_that_uses_a_foreign_set_is_foreign_too,
     a_chain_at_another_hook_is_made_anew,
 ];
 
@@ -147,7 +147,7 @@ fn golden(ruleset: &Ruleset, text: &str) {
 }
 
 /// nft 1.0.6 has no name for it, and the kernel has it in tables of devices only.
-fn a_tunnel_is_asked_for_by_our_own_encoding() {
+fn a_tunnel_match_is_written_and_read_back() {
     add_device("eth0");
     let mut ruleset = terms::ruleset(TableFamily::Netdev);
     for table in ruleset.tables.values_mut() {
@@ -157,7 +157,7 @@ fn a_tunnel_is_asked_for_by_our_own_encoding() {
     same(&read(&mut with(&ruleset), &ruleset), &ruleset);
 }
 
-fn a_key_that_passes_by_itself_is_no_difference() {
+fn an_expiring_key_is_not_a_difference() {
     add_device("eth0");
     let ruleset = fence();
     let mut kernel = with(&ruleset);
@@ -230,7 +230,7 @@ fn the_fence_does_to_packets_what_the_tracer_says() {
     assert_eq!(is_dropped("192.0.2.50", &nothing), (true, true), "its time is over");
 }
 
-fn a_dormant_table_is_found_and_woken() {
+fn a_dormant_table_is_found_and_activated() {
     nft::script("add table ip kube_vip_v4 { comment \"managed by egressd\"; flags dormant; }");
     let mut kernel = open();
     let ruleset = Ruleset { tables: [(TableFamily::Ip, Table::of(names().ipv4, Layout::FIRST))].into() };
@@ -241,7 +241,7 @@ fn a_dormant_table_is_found_and_woken() {
     assert_eq!(read(&mut kernel, &ruleset), ruleset);
 }
 
-fn a_counter_of_the_table_comes_and_goes() {
+fn a_counter_of_the_table_is_added_and_removed() {
     let counter = name("dropped");
     let mut kernel = open();
     kernel.commit(&batch([Verb::AddTable(Layout::OURS), Verb::AddCounter(counter.clone())])).unwrap();
@@ -250,7 +250,7 @@ fn a_counter_of_the_table_comes_and_goes() {
     assert!(!nft::list().contains("counter dropped"));
 }
 
-fn what_looks_into_a_foreign_set_is_foreign_too() {
+fn a_rule_that_uses_a_foreign_set_is_foreign_too() {
     nft::script(
         "table ip kube_vip_v4 {
            comment \"managed by egressd\"

@@ -20,11 +20,11 @@ lab::tests![
     a_cluster_ip_leads_to_its_endpoint,
     a_dropped_call_does_not_arrive,
     a_lost_answer_is_distinguished_from_a_lost_call,
-    a_connection_keeps_the_source_that_it_began_with,
+    a_connection_keeps_its_source_address,
     calls_go_on_while_rules_change,
     labs_do_not_see_each_other,
-    a_thread_comes_home_from_a_namespace,
-    the_demo_comes_out_as_it_says,
+    a_thread_returns_from_a_namespace,
+    the_demo_prints_the_expected_results,
 ];
 
 /// Pod 1 to a load-balancer address, both families.
@@ -113,7 +113,7 @@ fn a_lost_answer_is_distinguished_from_a_lost_call() -> Result<()> {
     Ok(())
 }
 
-fn a_connection_keeps_the_source_that_it_began_with() -> Result<()> {
+fn a_connection_keeps_its_source_address() -> Result<()> {
     let lab = Lab::builder().pods(1).build()?;
     // As on every real node, conntrack is at work already; without it, the first packet after the new rule would
     // look like the first of a new connection.
@@ -149,7 +149,7 @@ fn labs_do_not_see_each_other() -> Result<()> {
     Ok(())
 }
 
-fn a_thread_comes_home_from_a_namespace() -> Result<()> {
+fn a_thread_returns_from_a_namespace() -> Result<()> {
     let lab = Lab::builder().pods(1).build()?;
     let here = || std::fs::read_link("/proc/thread-self/ns/net");
     let before = here()?;
@@ -159,7 +159,7 @@ fn a_thread_comes_home_from_a_namespace() -> Result<()> {
 }
 
 /// What `make demo` runs: a user's first look at the product, which no other test takes.
-fn the_demo_comes_out_as_it_says() -> Result<()> {
+fn the_demo_prints_the_expected_results() -> Result<()> {
     let output = Command::new(env!("CARGO_BIN_EXE_egressd-demo")).output()?;
     let printed = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "expected the demo to end well, {}:\n{printed}", output.status);

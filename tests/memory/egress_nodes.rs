@@ -47,7 +47,7 @@ fn with_nodes(count: u32) -> Snapshot {
 }
 
 #[test]
-fn what_a_node_publishes_takes_few_bytes_on_the_wire_and_fewer_in_memory() {
+fn an_egress_node_takes_few_bytes_on_the_wire_and_fewer_in_memory() {
     let (Snapshot { nodes, .. }, texts) = (with_nodes(NODES), (0..NODES).map(text).collect::<Vec<_>>());
     let wire = texts.iter().map(String::len).sum::<usize>() / texts.len();
     assert!(wire <= 900, "{wire} bytes are sent for each");

@@ -85,7 +85,7 @@ fn assert_at_most(what: &str, cost: MemoryCost, most: MemoryCost) {
 }
 
 #[test]
-fn a_file_that_was_read_leaves_what_its_services_are_and_is_never_in_memory_as_a_whole_beside_its_text() {
+fn reading_a_file_keeps_its_services_only_and_never_a_whole_copy_of_its_text() {
     let machine = StateDirectories::new();
     let mut places = machine.places();
     let (update, first) = cost(SERVICES, || read(&mut places));
@@ -94,7 +94,7 @@ fn a_file_that_was_read_leaves_what_its_services_are_and_is_never_in_memory_as_a
 }
 
 #[test]
-fn a_file_that_is_read_again_shares_what_did_not_change_with_what_others_still_hold() {
+fn a_file_that_is_read_again_shares_its_unchanged_objects() {
     let machine = StateDirectories::new();
     let mut places = machine.places();
     let before = read(&mut places);
@@ -107,7 +107,7 @@ fn a_file_that_is_read_again_shares_what_did_not_change_with_what_others_still_h
 }
 
 #[test]
-fn a_look_at_files_that_did_not_change_takes_nothing() {
+fn checking_unchanged_files_allocates_nothing() {
     let machine = StateDirectories::new();
     let mut places = machine.places();
     let _held = read(&mut places);

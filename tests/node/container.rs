@@ -47,7 +47,7 @@ pub(crate) fn the_component_for_metrics_lets_others_read_them() -> Result<()> {
 }
 
 /// A table of its name that it did not make: it does not start there, and `describe` has the reason.
-pub(crate) fn what_keeps_it_from_starting_is_in_describe() -> Result<()> {
+pub(crate) fn the_reason_of_a_failed_start_is_in_describe() -> Result<()> {
     with_egressd(|cluster| {
         cluster.nodes().iter().try_for_each(|node| node.shell(TAKEN).map(drop))?;
         set_environment(cluster, "instance_name=taken")?;

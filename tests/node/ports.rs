@@ -129,7 +129,7 @@ pub(crate) fn a_pod_with_a_host_port_is_translated_and_answers_there() -> Result
 }
 
 /// What is on the node's network is the node, and is never translated; the Service says that.
-pub(crate) fn a_pod_on_the_hosts_network_stays_the_node_and_is_warned_of() -> Result<()> {
+pub(crate) fn a_pod_on_the_host_network_is_not_translated_and_reported() -> Result<()> {
     EgressService::play("hostnet", 5, |cluster, fixture| {
         let mut object = fixture.app().on("node-1").on_host_network().object();
         // Its port is the node's, too.

@@ -38,7 +38,7 @@ fn the_page_removes_it(cluster: &Cluster) -> Result<()> {
 }
 
 /// The page's kustomization stays applied until every node is done; then it goes. Before, egressd is installed anew.
-pub(crate) fn the_component_that_removes_leaves_nothing() -> Result<()> {
+pub(crate) fn the_component_remove_leaves_nothing() -> Result<()> {
     with_egressd(|cluster| {
         let overlay = beside_a_clone(&page::kustomization("Remove")?)?;
         let kustomize = |verb: &str| cluster.shell(&format!("kubectl {verb} --kustomize ."), overlay.path());

@@ -16,7 +16,7 @@ const CONCURRENT_PODS: u32 = 16;
 const SINGLE_PODS: u32 = 4;
 
 /// One after the other, on the node that has the address.
-pub(crate) fn a_pod_that_begins_alone_is_translated() -> Result<()> {
+pub(crate) fn a_single_new_pod_is_translated() -> Result<()> {
     EgressService::play("first", 7, |cluster, fixture| {
         // What begins with the first instruction keeps the source that it began with.
         let first = [format!("hold={OUTSIDE_V4}:{PORT}"), format!("send={OUTSIDE_V4}:{PORT}")];
@@ -38,7 +38,7 @@ pub(crate) fn a_pod_that_begins_alone_is_translated() -> Result<()> {
 }
 
 /// All pods start together.
-pub(crate) fn pods_that_begin_in_numbers_are_all_translated() -> Result<()> {
+pub(crate) fn many_new_pods_are_all_translated() -> Result<()> {
     EgressService::play("many", 2, |cluster, fixture| {
         let pods =
             fixture.run(cluster, &fixture.app().on("node-1").replicas(CONCURRENT_PODS), CONCURRENT_PODS as usize)?;

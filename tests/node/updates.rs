@@ -78,7 +78,7 @@ fn drain(cluster: &Cluster, fixture: &EgressService) -> Result<()> {
 }
 
 /// One after the other, each in the way that hurts most.
-pub(crate) fn the_parts_of_a_node_that_go_and_come_change_no_source() -> Result<()> {
+pub(crate) fn restarts_of_a_nodes_components_change_no_source() -> Result<()> {
     EgressService::play("parts", 5, |cluster, fixture| {
         let pods = fixture.run(cluster, &fixture.app().on("node-1").replicas(2), 2)?;
         let expected = fixture.translated(&pods);

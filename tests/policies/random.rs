@@ -75,34 +75,34 @@ impl<V: Validator> Pair for ValidatorPair<V> {
 }
 
 #[test]
-fn both_say_the_same_about_random_annotations() {
+fn both_answer_equally_for_random_annotations() {
     let pairs = PolicyPair::<Annotations>::load(wasm::built_in(), &["{}"]);
     assert_often(compare(&pairs, annotated), [true, true, true, true, false]);
 }
 
 #[test]
-fn both_say_the_same_about_random_namespaces() {
+fn both_answer_equally_for_random_namespaces() {
     let component = component("egressd-policy-namespace-defaults");
     let pairs = PolicyPair::<NamespaceDefaults>::load(&component, &questions::NAMESPACE_DEFAULTS);
     assert_often(compare(&pairs, labelled), [true, true, true, false, false]);
 }
 
 #[test]
-fn both_say_the_same_about_random_drafts_that_are_guarded() {
+fn both_answer_equally_for_random_drafts_that_are_guarded() {
     let component = component("egressd-policy-private-guard");
     let pairs = PolicyPair::<PrivateGuard>::load(&component, &questions::PRIVATE_GUARD);
     assert_often(compare(&pairs, transformed), [true, true, false, false, false]);
 }
 
 #[test]
-fn both_say_the_same_about_random_drafts_that_are_spread() {
+fn both_answer_equally_for_random_drafts_that_are_spread() {
     let component = component("egressd-policy-address-pool");
     let pairs = PolicyPair::<AddressPool>::load(&component, &questions::ADDRESS_POOL);
     assert_often(compare(&pairs, transformed), [true, true, false, false, false]);
 }
 
 #[test]
-fn both_say_the_same_about_random_drafts_that_are_validated() {
+fn both_answer_equally_for_random_drafts_that_are_validated() {
     let bytes = component("egressd-policy-port-allowlist");
     let pair = |settings: &'static str| {
         let Asked::Validator(component) = load(&bytes, settings) else { panic!("not a validator") };

@@ -134,7 +134,7 @@ fn anonymous(finding: Finding) -> Finding {
 }
 
 #[test]
-fn a_released_component_and_todays_in_one_chain_answer_the_same_about_random_annotations() {
+fn a_released_component_and_todays_in_one_chain_answer_equally_for_random_annotations() {
     let decided = compare(&[ShadowPair::load("annotations", "{}")], annotated);
     assert_often(decided, [false, true, true, true, false]);
 }

@@ -60,7 +60,7 @@ fn expect_that_the_accepted_is_in_force(fixture: &Fixture, egressd: &Egressd<'_>
 }
 
 /// P4.
-pub(crate) fn every_bad_form_is_named_and_what_was_accepted_last_stays() -> Result<()> {
+pub(crate) fn every_bad_form_is_reported_and_the_last_accepted_configuration_stays() -> Result<()> {
     let fixture = Fixture::new()?;
     let mut egressd = run(&fixture)?;
     for (name, value, item, sentence) in BAD {
@@ -108,7 +108,7 @@ pub(crate) fn bad_input_from_the_beginning_translates_nothing() -> Result<()> {
 }
 
 /// P4: the input stays, not what followed from it: endpoints and addresses are today's.
-pub(crate) fn what_was_accepted_last_follows_todays_endpoints() -> Result<()> {
+pub(crate) fn the_last_accepted_configuration_follows_current_endpoints() -> Result<()> {
     let fixture = Fixture::new()?;
     let mut egressd = run(&fixture)?;
     egressd.turn_page();

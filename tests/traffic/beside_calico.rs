@@ -20,7 +20,7 @@ fn program() -> Program {
 }
 
 /// P1, P4, P10.
-pub(crate) fn calicos_rules_that_were_there_first_go_on_for_others() -> Result<()> {
+pub(crate) fn calicos_rules_that_existed_first_keep_working_for_others() -> Result<()> {
     let fixture = connected()?;
     Calico::write_rules(&fixture.lab)?;
     let tables = Tables::of(fixture.lab.node())?;
@@ -30,7 +30,7 @@ pub(crate) fn calicos_rules_that_were_there_first_go_on_for_others() -> Result<(
 }
 
 /// P1, P4, P10.
-pub(crate) fn calicos_rules_that_come_later_change_nothing_of_ours() -> Result<()> {
+pub(crate) fn calicos_rules_that_are_added_later_do_not_change_ours() -> Result<()> {
     let fixture = connected()?;
     let egressd = run(&fixture, &program())?;
     let before = Tables::of(fixture.lab.node())?;
@@ -42,7 +42,7 @@ pub(crate) fn calicos_rules_that_come_later_change_nothing_of_ours() -> Result<(
 }
 
 /// P4.
-pub(crate) fn pods_of_calicos_pools_reach_each_other_untranslated_at_every_moment() -> Result<()> {
+pub(crate) fn pods_of_calicos_pools_always_reach_each_other_untranslated() -> Result<()> {
     let fixture = connected()?;
     Calico::write_rules(&fixture.lab)?;
     let (near, far) = (fixture.selected(), far(&fixture));

@@ -16,7 +16,7 @@ fn connected() -> Result<Fixture> {
 }
 
 /// P1, P4, P10.
-pub(crate) fn flannels_rules_that_were_there_first_go_on_for_others() -> Result<()> {
+pub(crate) fn flannels_rules_that_existed_first_keep_working_for_others() -> Result<()> {
     for firewall in Firewall::ALL {
         let fixture = connected()?;
         Flannel::write_rules(&fixture.lab, firewall)?;
@@ -29,7 +29,7 @@ pub(crate) fn flannels_rules_that_were_there_first_go_on_for_others() -> Result<
 }
 
 /// P1, P4, P10.
-pub(crate) fn flannels_rules_that_come_later_change_nothing_of_ours() -> Result<()> {
+pub(crate) fn flannels_rules_that_are_added_later_do_not_change_ours() -> Result<()> {
     for firewall in Firewall::ALL {
         let fixture = connected()?;
         let egressd = run(&fixture, &program())?;
@@ -44,7 +44,7 @@ pub(crate) fn flannels_rules_that_come_later_change_nothing_of_ours() -> Result<
 }
 
 /// P3: flannel that is restarted empties its chains and fills them again.
-pub(crate) fn flannel_that_writes_its_rules_anew_changes_no_packet() -> Result<()> {
+pub(crate) fn flannel_that_rewrites_its_rules_changes_no_packet() -> Result<()> {
     for firewall in Firewall::ALL {
         let fixture = connected()?;
         let egressd = run(&fixture, &program())?;
@@ -59,7 +59,7 @@ pub(crate) fn flannel_that_writes_its_rules_anew_changes_no_packet() -> Result<(
 }
 
 /// P4: before the first round, between two lives, after the last.
-pub(crate) fn pods_reach_each_other_through_flannels_tunnel_untranslated_at_every_moment() -> Result<()> {
+pub(crate) fn pods_always_reach_each_other_untranslated_through_flannels_tunnel() -> Result<()> {
     let fixture = connected()?;
     Flannel::write_rules(&fixture.lab, Firewall::Nftables)?;
     let (near, far) = (fixture.selected(), far(&fixture));

@@ -76,7 +76,7 @@ pub(crate) fn its_own_egress_and_ours_agree_about_one_service() -> Result<()> {
 }
 
 /// P10: with the same names and kube-vip first, egressd does not start, and kube-vip's egress goes on.
-pub(crate) fn its_own_tables_are_refused_and_go_on() -> Result<()> {
+pub(crate) fn its_own_tables_are_refused_and_keep_working() -> Result<()> {
     let fixture = with_kube_vips_service(&crate::fixture::web())?;
     translate_theirs(&fixture)?;
     let tables = Tables::of(fixture.lab.node())?;

@@ -61,7 +61,7 @@ pub(crate) fn a_service_that_turns_into_a_cluster_ip_loses_its_snat() -> Result<
 }
 
 /// P5 and P6: one Service goes, one changes, one comes, without a restart.
-pub(crate) fn what_happens_while_egressd_is_down_is_exact_after_the_start() -> Result<()> {
+pub(crate) fn changes_while_egressd_is_down_are_applied_exactly_after_the_start() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let asking = |name: &str, address: IpAddr| -> Service { manifest::service(name).addresses([address]).egress() };
     fixture.manifests.write(&asking("goes", OTHER_V4))?;
@@ -84,7 +84,7 @@ pub(crate) fn what_happens_while_egressd_is_down_is_exact_after_the_start() -> R
 }
 
 /// P4 over a restart: what was accepted last is remembered in the state directory, and only there.
-pub(crate) fn what_was_accepted_last_survives_a_restart_with_its_state_directory() -> Result<()> {
+pub(crate) fn the_last_accepted_configuration_survives_a_restart_with_the_state_directory() -> Result<()> {
     let fixture = Fixture::with_web()?;
     fixture.run_until_translated()?.stop()?;
     let misspelled = manifest::service("web").addresses([WEB_V4]).annotation("egress", "ture");

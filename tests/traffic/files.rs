@@ -22,7 +22,7 @@ pub(crate) fn an_edited_annotation_takes_effect_at_once() -> Result<()> {
 }
 
 /// P3.
-pub(crate) fn a_new_address_never_shows_the_pod_in_between() -> Result<()> {
+pub(crate) fn during_a_change_of_address_the_pods_own_address_is_never_seen() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let pod = fixture.selected();
     let mut egressd = fixture.run_until_translated()?;

@@ -111,7 +111,7 @@ fn evil(annotation: Option<Annotation>) -> Service {
     annotation.into_iter().fold(plain, |service, (name, value)| service.annotation(name, value))
 }
 
-pub(crate) fn what_a_slice_takes_of_other_tenants_without_and_with_the_pods_of_the_node() -> Result<()> {
+pub(crate) fn pods_that_a_slice_takes_over_without_and_with_the_pods_of_the_node() -> Result<()> {
     for (annotation, ports) in KINDS {
         let tenants = ForeignPodClaim::new()?;
         let fixture = &tenants.fixture;

@@ -36,7 +36,8 @@ fn expect(fixture: &Fixture, program: &Program, expected: [IpAddr; 2], code: &st
 }
 
 /// P2.
-pub(crate) fn where_no_node_says_where_pods_live_nothing_private_is_translated_to_until_a_setting_does() -> Result<()> {
+pub(crate) fn without_known_pod_networks_there_is_no_snat_to_private_destinations_until_a_setting_names_them()
+-> Result<()> {
     let fixture = fixture(&[])?;
     let pods = [1, 2].map(|number| fixture.lab.pod(number).v4());
     expect(&fixture, &program(), pods, "networks-assumed")?;
@@ -57,7 +58,7 @@ pub(crate) fn a_pod_outside_of_all_known_networks_is_not_translated_to_private_d
 
 /// P2 is no tenant's to widen: a slice that lists an address outside, and a Service that leads to it, close it for no
 /// other pod.
-pub(crate) fn a_tenant_who_lists_an_address_outside_changes_nothing_for_others() -> Result<()> {
+pub(crate) fn a_tenant_who_lists_an_outside_address_does_not_affect_others() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let mut egressd = fixture.run_until_translated()?;
     fixture.manifests.write(&manifest::service("mine").namespace("evil"))?;

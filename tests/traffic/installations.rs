@@ -17,7 +17,7 @@ const SUBNETS: &str = "192.168.0.0/19,192.168.32.0/19";
 /// What is in the log while an object is as it was last.
 const STAYS: &str = "its last good state stays in force";
 
-pub(crate) fn the_objects_of_usual_installations_say_where_their_pods_are() -> Result<()> {
+pub(crate) fn the_objects_of_common_installations_name_their_pod_networks() -> Result<()> {
     for installation in Installation::ALL {
         let read = objects(installation.manifests(), "node-1").with_context(|| format!("{installation:?}"))?;
         let known = snapshot(&read);
@@ -34,14 +34,14 @@ pub(crate) fn the_objects_of_usual_installations_say_where_their_pods_are() -> R
 }
 
 /// P2, for every pod of the other node: those of `web` and others.
-pub(crate) fn pods_of_usual_installations_reach_each_other_untranslated_whatever_breaks() -> Result<()> {
+pub(crate) fn pods_of_common_installations_reach_each_other_untranslated_whatever_fails() -> Result<()> {
     let mut lab = Lab::builder().two_nodes().pods(2).build()?;
     for installation in Installation::ALL {
         installation.connect(&mut lab)?;
         let fixture = InstallationFixture::of(installation, &lab)?;
         let trial = match installation.knowledge() {
-            Knowledge::FromObjects => InstallationFixture::its_objects_say_where_pods_are,
-            Knowledge::Unknown => InstallationFixture::a_setting_says_where_pods_are,
+            Knowledge::FromObjects => InstallationFixture::its_objects_name_the_pod_networks,
+            Knowledge::Unknown => InstallationFixture::a_setting_names_the_pod_networks,
         };
         let far = installation.pods()?[1].clone();
         fixture.untranslated_during(&far, &mut || trial(&fixture)).with_context(|| format!("{installation:?}"))?;
@@ -65,7 +65,7 @@ impl<'a> InstallationFixture<'a> {
     }
 
     /// What is broken from the start was never known, so nothing private is translated to; once it was, it stays so.
-    fn its_objects_say_where_pods_are(&self) -> Result<()> {
+    fn its_objects_name_the_pod_networks(&self) -> Result<()> {
         self.write(&self.broken())?;
         let mut egressd = self.run(&program())?;
         egressd.wait_until_log_has("networks-assumed")?;
@@ -75,7 +75,7 @@ impl<'a> InstallationFixture<'a> {
     }
 
     /// The same of what nothing says until a setting does.
-    fn a_setting_says_where_pods_are(&self) -> Result<()> {
+    fn a_setting_names_the_pod_networks(&self) -> Result<()> {
         self.write(&self.whole)?;
         let mut egressd = self.run(&program())?;
         egressd.wait_until_log_has("networks-assumed")?;

@@ -26,7 +26,7 @@ fn restart(fixture: &Fixture, ready: impl Fn() -> Result<bool>) -> Result<()> {
 }
 
 /// P6, P7: forty Services with 12 kB of bad ports each are invalid, and that is all.
-pub(crate) fn a_tenants_bad_text_takes_no_policy_and_no_rule_from_another() -> Result<()> {
+pub(crate) fn invalid_input_of_a_tenant_costs_another_no_policy_and_no_rule() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let mut egressd = fixture.run_until_translated()?;
     let bad = vec!["x"; 6_000].join(",");
@@ -78,7 +78,8 @@ fn edit_dear_services(fixture: &Fixture, over: &AtomicBool) -> Result<()> {
 
 /// P1, P3: the pod is seen as what the old or the new state says, and what changes comes into force while the edits go
 /// on.
-pub(crate) fn while_others_edit_dear_services_all_the_time_a_new_address_and_a_new_pod_come_into_force() -> Result<()> {
+pub(crate) fn a_new_address_and_a_new_pod_take_effect_while_others_edit_expensive_services_continuously() -> Result<()>
+{
     let fixture = Fixture::with_web()?;
     let (pod, over) = (fixture.selected(), AtomicBool::new(false));
     let mut egressd = fixture.run_until_translated()?;

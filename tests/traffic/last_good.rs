@@ -64,7 +64,7 @@ fn far_node() -> manifest::Node {
 }
 
 /// What becomes of a file while egressd is away, and a restart after it, and another one.
-pub(crate) fn a_file_that_is_bad_at_the_start_stops_nothing_and_widens_nothing() -> Result<()> {
+pub(crate) fn an_invalid_file_at_the_start_neither_stops_nor_widens_translation() -> Result<()> {
     let dump = Dump::new()?;
     let whole = [far_node().yaml(), web().yaml(), dump.0.web_endpoints().yaml()].map(|yaml| yaml.to_string());
     let [node, service, slice] = &whole;

@@ -7,7 +7,7 @@ use lab::addresses::OUTSIDE_V4;
 use crate::fixture::{Fixture, WEB_V4, expect_only, program, web};
 
 /// P6.
-pub(crate) fn ending_changes_no_packet() -> Result<()> {
+pub(crate) fn stopping_egressd_changes_no_packet() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let egressd = fixture.run_until_translated()?;
     let tally = fixture.lab.seen_during(fixture.selected(), OUTSIDE_V4, Protocol::Udp, || egressd.stop())?;

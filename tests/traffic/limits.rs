@@ -37,7 +37,7 @@ fn expect_accepted(fixture: &Fixture, egressd: &mut Egressd<'_>) -> Result<()> {
 }
 
 /// P4: what was accepted stays in force, over a restart too, and other tenants' changes are followed.
-pub(crate) fn what_exceeds_a_tenants_limit_is_not_in_force_and_others_follow() -> Result<()> {
+pub(crate) fn a_change_beyond_a_tenants_limit_is_not_in_force_and_others_are() -> Result<()> {
     let fixture = Fixture::with_web()?;
     write_tenants(&fixture, ACCEPTED)?;
     let mut egressd = run_limited(&fixture)?;

@@ -12,7 +12,7 @@ use lab::manifest::Manifest;
 use crate::fixture::{Fixture, OTHER_V4, WEB_V4, web};
 
 /// P3: as git-sync does with its link, the old revision staying where it was.
-pub(crate) fn a_swapped_link_is_followed_and_no_packet_shows_the_pod_in_between() -> Result<()> {
+pub(crate) fn a_swapped_link_is_followed_and_the_pods_own_address_is_never_seen() -> Result<()> {
     let fixture = Fixture::with_web()?;
     fs::rename(fixture.manifests.path(), beside(&fixture, "rev1"))?;
     symlink("rev1", fixture.manifests.path())?;
@@ -61,7 +61,7 @@ pub(crate) fn a_file_behind_a_link_is_followed_and_stays_in_force_while_it_is_aw
 
 /// P4: what was edited meanwhile counts when it is back; a directory that is made again with nothing in it says
 /// nothing.
-pub(crate) fn a_directory_that_was_away_is_followed_again_and_an_empty_one_in_its_place_takes_nothing() -> Result<()> {
+pub(crate) fn a_directory_that_returns_is_followed_again_and_an_empty_one_in_its_place_removes_nothing() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let mut egressd = fixture.run_until_translated()?;
     let pod = fixture.selected();

@@ -106,7 +106,7 @@ pub(crate) fn a_socket_that_is_taken_is_reported_and_served_once_it_is_free() ->
 }
 
 /// H7.
-pub(crate) fn silent_connections_lock_no_scraper_and_no_probe_out() -> Result<()> {
+pub(crate) fn silent_connections_do_not_block_scrapers_and_probes() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let mut egressd = watched(&fixture)?;
     egressd.wait_until("metrics are served", || Ok(get(&fixture.lab, "/metrics").is_ok()))?;
@@ -164,7 +164,7 @@ pub(crate) fn a_file_that_becomes_special_keeps_its_last_good_content() -> Resul
 }
 
 /// H17.
-pub(crate) fn what_egressd_keeps_is_closed_to_other_users_also_after_an_earlier_release() -> Result<()> {
+pub(crate) fn egressds_state_is_private_also_after_an_earlier_release() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let state = fixture.manifests.state();
     let kept = [state.join("accepted"), state.join("drafts"), state.clone()];

@@ -16,7 +16,7 @@ pub(crate) fn egressd_wins_against_a_masquerade_that_was_there_before() -> Resul
 }
 
 /// P1.
-pub(crate) fn egressd_wins_against_a_masquerade_that_comes_later() -> Result<()> {
+pub(crate) fn egressd_wins_against_a_masquerade_that_is_added_later() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let egressd = fixture.run_until_translated()?;
     fixture.lab.node().masquerade_like_a_cni()?;

@@ -48,7 +48,7 @@ pub(crate) fn denied_networks_are_not_translated() -> Result<()> {
 }
 
 /// P1: denied wins, wherever and however exactly it is allowed.
-pub(crate) fn what_is_denied_inside_an_allowed_network_is_not_translated() -> Result<()> {
+pub(crate) fn a_denied_network_inside_an_allowed_one_is_not_translated() -> Result<()> {
     let calls = [
         over_all(|protocol| to(80, protocol).translated()),
         over_all(|protocol| to(80, protocol).at(OTHER).untouched()),
@@ -84,7 +84,7 @@ pub(crate) fn allowed_and_denied_networks_and_ports_have_to_match_all() -> Resul
 }
 
 /// P2: no annotation can allow what stays in the cluster.
-pub(crate) fn everything_allowed_is_everything_outside_the_cluster() -> Result<()> {
+pub(crate) fn allowing_everything_allows_everything_outside_the_cluster() -> Result<()> {
     let fixture = Fixture::new()?;
     let egressd = run(&fixture, &[("egress-allowed-networks", "0.0.0.0/0,::/0")])?;
     let (pod, other) = (fixture.selected(), fixture.unselected());
@@ -97,7 +97,7 @@ pub(crate) fn everything_allowed_is_everything_outside_the_cluster() -> Result<(
 }
 
 /// P1: nothing of IPv6 is left, and IPv4 is not meant.
-pub(crate) fn everything_denied_is_nothing_translated() -> Result<()> {
+pub(crate) fn denying_everything_translates_nothing() -> Result<()> {
     let fixture = Fixture::with_web()?;
     fixture.manifests.write(&lab::manifest::endpoints("web", [fixture.selected().v6()]))?;
     fixture.manifests.write(&web().egress_ipv6().annotation("egress-denied-networks", "::/0"))?;

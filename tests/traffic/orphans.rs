@@ -142,7 +142,7 @@ pub(crate) fn the_command_that_a_finding_names_removes_the_orphan_and_two_that_l
     egressd.stop()
 }
 
-pub(crate) fn clean_takes_no_table_of_an_egressd_that_runs() -> Result<()> {
+pub(crate) fn clean_keeps_the_tables_of_a_running_egressd() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let egressd = fixture.run_until_translated()?;
     ended(&fixture, "old")?;
@@ -186,7 +186,7 @@ pub(crate) fn without_owners_a_table_is_orphaned_when_its_lock_is_free_and_unkno
     egressd.stop()
 }
 
-pub(crate) fn without_owners_clean_takes_what_is_known_to_have_ended_and_what_is_named() -> Result<()> {
+pub(crate) fn without_table_owners_clean_removes_tables_of_ended_and_named_instances() -> Result<()> {
     let (fixture, held) = without_owners()?;
     let node = fixture.lab.node();
     let unreadable = fixture.manifests.path().join("file");
@@ -241,7 +241,7 @@ pub(crate) fn where_no_lock_can_be_made_egressd_logs_it_and_translates() -> Resu
 }
 
 /// As the DaemonSet of the component `remove`.
-pub(crate) fn what_cleans_and_stays_is_ready_when_nothing_is_left() -> Result<()> {
+pub(crate) fn clean_stay_is_ready_when_nothing_is_left() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let egressd = fixture.run_until_translated()?;
     let stay = ["clean", "--all", "--stay", "--http", &HTTP.to_string()];
@@ -264,7 +264,7 @@ pub(crate) fn what_cleans_and_stays_is_ready_when_nothing_is_left() -> Result<()
 }
 
 /// Nor does it take the other one's tables while that one is updated.
-pub(crate) fn what_cleans_and_stays_waits_for_no_other_instance_and_leaves_its_tables() -> Result<()> {
+pub(crate) fn clean_stay_does_not_wait_for_another_instance_and_keeps_its_tables() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let (egressd, mut other) = (fixture.run_until_translated()?, instance(&fixture, "other", &[])?);
     other.wait_until_log_has("state=translating")?;
@@ -283,7 +283,7 @@ pub(crate) fn what_cleans_and_stays_waits_for_no_other_instance_and_leaves_its_t
     remover.stop()
 }
 
-pub(crate) fn what_cleans_and_is_ended_too_early_names_what_is_left() -> Result<()> {
+pub(crate) fn clean_that_is_stopped_early_names_the_remaining_tables() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let egressd = fixture.run_until_translated()?;
     let mut remover = program().begin(&fixture.lab, &["clean", "--stay"])?;

@@ -34,7 +34,7 @@ pub(crate) fn an_address_is_translated_to_while_an_interface_has_it() -> Result<
     egressd.stop()
 }
 
-pub(crate) fn one_familys_address_may_go_while_the_other_stays() -> Result<()> {
+pub(crate) fn one_familys_address_may_be_removed_while_the_other_stays() -> Result<()> {
     let fixture = Fixture::new()?;
     let pod = fixture.selected();
     for endpoints in [endpoints("web", [pod.v4()]), endpoints("web", [pod.v6()])] {
@@ -65,7 +65,7 @@ pub(crate) fn a_restart_while_the_address_is_held_changes_no_packet() -> Result<
     crate::fixture::expect_only(&tally, WEB_V4)
 }
 
-pub(crate) fn what_only_the_interface_of_ipvs_has_does_not_count() -> Result<()> {
+pub(crate) fn addresses_on_the_ipvs_interface_alone_do_not_count() -> Result<()> {
     let fixture = with_moving(moving())?;
     let (pod, node) = (fixture.selected(), fixture.lab.node());
     // Really a dummy interface, which not every kernel has; the name is what counts.
@@ -84,7 +84,7 @@ pub(crate) fn what_only_the_interface_of_ipvs_has_does_not_count() -> Result<()>
 }
 
 /// The default: the interface has it, and no source says that another node does.
-pub(crate) fn a_vip_host_that_is_another_node_is_believed() -> Result<()> {
+pub(crate) fn a_vip_host_that_names_another_node_is_accepted() -> Result<()> {
     let fixture = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
     let pod = fixture.selected();
     fixture.lab.node().hold(MOVING_V4, "up0")?;
@@ -120,7 +120,7 @@ pub(crate) fn by_vip_host_the_named_node_translates_without_an_interface_that_ha
     egressd.stop()
 }
 
-pub(crate) fn any_node_translates_whoever_holds_it() -> Result<()> {
+pub(crate) fn with_any_every_node_translates() -> Result<()> {
     let fixture = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
     let mut egressd = program().environment("EGRESSD_OWNER", "any").run(&fixture.lab, &fixture.manifests)?;
     egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, MOVING_V4.into())?;
@@ -128,7 +128,7 @@ pub(crate) fn any_node_translates_whoever_holds_it() -> Result<()> {
 }
 
 /// The kernel drops what does not fit into a socket; whoever listens learns only that something is missing.
-pub(crate) fn news_that_were_lost_are_made_up_for() -> Result<()> {
+pub(crate) fn lost_notifications_are_recovered() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let (pod, node) = (fixture.selected(), fixture.lab.node());
     let egressd = fixture.run_until_translated()?;

@@ -88,7 +88,7 @@ fn bad_modules() -> Result<Vec<(Policy, &'static str)>> {
 
 /// P7: load, change the settings, replace by every kind of bad module, by one that reaches for what is not the
 /// Service's own, roll back, delete.
-pub(crate) fn a_policy_comes_changes_goes_wrong_and_goes_and_no_packet_is_wrong() -> Result<()> {
+pub(crate) fn adding_changing_breaking_and_deleting_a_policy_never_leaves_a_wrong_packet() -> Result<()> {
     let fixture = fixture()?;
     let mut egressd = fixture.run_until_translated()?;
     let mut load = ParallelCalls::begin(&fixture, &mut egressd)?;
@@ -127,7 +127,7 @@ pub(crate) fn wait_until_failed(fixture: &Fixture, name: &str) -> Result<()> {
 }
 
 /// P7: what a policy does to one Service is not felt by another, whatever it costs.
-pub(crate) fn a_live_edit_lands_while_another_services_policy_loops() -> Result<()> {
+pub(crate) fn a_live_edit_takes_effect_while_a_policy_loops_for_another_service() -> Result<()> {
     let fixture = fixture()?;
     for number in 0..40 {
         let name = format!("noisy-{number}");
@@ -159,7 +159,7 @@ pub(crate) fn a_live_edit_lands_while_another_services_policy_loops() -> Result<
 
 /// The built-in policy by a ConfigMap of its name. The prefix is no setting of its own: whoever sets it there is
 /// refused, and nothing changes (P6, P7).
-pub(crate) fn the_built_in_policy_has_the_hosts_prefix_and_can_be_switched_off() -> Result<()> {
+pub(crate) fn the_built_in_policy_has_the_hosts_prefix_and_can_be_disabled() -> Result<()> {
     let fixture = fixture()?;
     let mut egressd = fixture.run_until_translated()?;
     let moved = policy("annotations").settings(r#"{"prefix": "egress.example.com"}"#);
@@ -195,7 +195,7 @@ pub(crate) fn the_last_good_policy_is_in_force_after_a_restart_with_a_bad_one() 
 }
 
 /// P7: what is in force has its place before what is new, over a restart too, and whatever the new one is called.
-pub(crate) fn a_policy_beyond_the_limit_takes_no_place_of_one_in_force() -> Result<()> {
+pub(crate) fn a_policy_beyond_the_limit_does_not_displace_one_in_force() -> Result<()> {
     let fixture = fixture()?;
     let limited = || program().environment("EGRESSD_POLICIES_MOST", "1").run(&fixture.lab, &fixture.manifests);
     let mut egressd = limited()?;

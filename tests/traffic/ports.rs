@@ -32,7 +32,7 @@ pub(crate) fn named_destination_ports_are_translated_and_no_others() -> Result<(
 }
 
 /// P1.
-pub(crate) fn a_range_of_ports_holds_its_ends_and_nothing_beyond() -> Result<()> {
+pub(crate) fn a_range_of_ports_includes_its_ends_and_nothing_beyond() -> Result<()> {
     let calls = [
         to(80, Tcp).translated(),
         to(5060, Tcp).translated(),
@@ -61,7 +61,7 @@ pub(crate) fn ranges_and_single_ports_of_several_protocols_go_together() -> Resu
 }
 
 /// P1.
-pub(crate) fn all_ports_of_a_protocol_are_not_all_protocols() -> Result<()> {
+pub(crate) fn all_ports_of_one_protocol_do_not_include_other_protocols() -> Result<()> {
     let calls =
         [to(53, Tcp).translated(), to(8080, Tcp).translated(), to(53, Udp).untouched(), to(0, Icmp).untouched()];
     expect_with(&[("egress-destination-ports", "tcp:1-65535")], 53, &calls)

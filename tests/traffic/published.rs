@@ -28,7 +28,7 @@ fn lists(spec: &Value, member: &str, address: &str) -> bool {
 }
 
 /// P2, with two egressds that know each other by a directory alone. A node that ended leaves its file, which counts.
-pub(crate) fn what_another_egressd_of_this_machine_publishes_in_a_directory_stays_inside() -> Result<()> {
+pub(crate) fn addresses_that_another_egressd_of_this_machine_publishes_in_a_directory_stay_inside() -> Result<()> {
     let fixture = Fixture::on_two_nodes("web", &web())?;
     let [first, second] = [0, 1].map(|at| &fixture.lab.nodes()[at]);
     let directory = tempfile::tempdir()?;

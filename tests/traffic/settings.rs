@@ -13,7 +13,7 @@ use crate::fixture::{Fixture, OTHER_V4, WEB_V4, WEB_V6, program, web};
 const OURS: &str = "example.org";
 
 /// P1: beside a kube-vip that acts on its own annotations. `loadbalancerIPs` is one of them.
-pub(crate) fn a_prefix_of_ones_own_leaves_kube_vips_annotations_without_effect() -> Result<()> {
+pub(crate) fn a_custom_prefix_leaves_kube_vips_annotations_without_effect() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let (kube_vips, ours) = (fixture.selected(), fixture.lab.pod(2));
     let service = manifest::service("ours")
@@ -53,7 +53,7 @@ fn expect_that_plan_takes_the_option(fixture: &Fixture) -> Result<()> {
 }
 
 /// P2, P10: kube-vip's names, and kube-vip's form of values.
-pub(crate) fn what_kube_vips_users_have_in_their_environment_is_understood() -> Result<()> {
+pub(crate) fn kube_vips_environment_variables_are_understood() -> Result<()> {
     let lab = Lab::builder().pods(2).build()?;
     let (pod, other) = (lab.pod(1), lab.pod(2));
     let manifests =

@@ -40,7 +40,7 @@ fn expect_unharmed(fixture: &Fixture, egressd: &mut Egressd<'_>) -> Result<()> {
 }
 
 /// P13: whatever the other Service asks for, before and after a restart.
-pub(crate) fn a_slice_that_lists_another_tenants_pod_takes_no_packet_of_it() -> Result<()> {
+pub(crate) fn a_slice_that_lists_another_tenants_pod_does_not_take_it_over() -> Result<()> {
     let fixture = with_victim(&[])?;
     let slice = endpoints("x", [fixture.selected().v4(), fixture.lab.pod(2).v4()]).namespace("evil");
     fixture.manifests.write(&slice)?;
@@ -89,7 +89,7 @@ pub(crate) fn a_node_that_claims_what_is_not_its_own_changes_no_packet() -> Resu
 
 /// P2: what another node publishes about itself is inside, and as long as it does. P1: it can claim no more than a
 /// destination.
-pub(crate) fn what_another_node_publishes_stays_inside_and_switches_off_no_translation() -> Result<()> {
+pub(crate) fn addresses_that_another_node_publishes_stay_inside_and_disable_no_translation() -> Result<()> {
     let second = second_node();
     let claims = [NEIGHBOUR_V4, stage_pod(), WEB_V4];
     let fixture = with_victim(&[&second, &egress_node("node-without-node", [OUTSIDE_V4])])?;
@@ -115,7 +115,7 @@ fn stage_pod() -> IpAddr {
 }
 
 /// Reported on both, or left to the older.
-pub(crate) fn an_address_of_two_tenants_is_shared_or_the_oldests() -> Result<()> {
+pub(crate) fn an_address_of_two_tenants_is_shared_or_belongs_to_the_oldest() -> Result<()> {
     let fixture = with_victim(&[&evil().addresses([WEB_V4])])?;
     let other = fixture.lab.pod(2);
     fixture.manifests.write(&endpoints("x", [other.v4()]).namespace("evil"))?;

@@ -62,7 +62,7 @@ pub(crate) fn networks_go_before_ports_and_ports_before_everything() -> Result<(
 }
 
 /// P13: a Service speaks for its own address only, so denying is not forbidding others.
-pub(crate) fn what_a_service_denies_falls_to_the_next() -> Result<()> {
+pub(crate) fn a_packet_that_a_service_denies_is_matched_against_the_next() -> Result<()> {
     let fixture = Fixture::new()?;
     let first = service("a", A).created(OLD).annotation("egress-denied-networks", "172.19.0.0/16");
     let second = service("b", B)
@@ -122,7 +122,7 @@ pub(crate) fn source_ports_and_ranges_rank_like_single_ports() -> Result<()> {
 }
 
 /// P13, P5.
-pub(crate) fn the_next_service_takes_over_when_the_first_goes() -> Result<()> {
+pub(crate) fn the_next_service_takes_over_when_the_first_is_deleted() -> Result<()> {
     let fixture = Fixture::new()?;
     let first = service("a", A).annotation("egress-allowed-networks", "0.0.0.0/0");
     put(&fixture, &[("a", first.clone()), ("b", service("b", B))])?;

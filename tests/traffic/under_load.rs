@@ -41,7 +41,7 @@ fn wait_until_seen(egressd: &mut Egressd<'_>, pod: &Pod, address: IpAddr) -> Res
 }
 
 /// P3.
-pub(crate) fn a_hundred_thousand_connections_see_only_what_was_right_at_the_time() -> Result<()> {
+pub(crate) fn a_hundred_thousand_connections_have_a_source_that_was_valid_at_the_time() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let mut egressd = fixture.run_until_translated()?;
     let flood = fixture.lab.flood(fixture.selected(), OUTSIDE_V4)?;
@@ -89,7 +89,7 @@ fn restarted(fixture: &Fixture, turn: usize) -> Result<Egressd<'_>> {
 }
 
 /// A pod's address goes over to another Service's pod, and back.
-pub(crate) fn an_address_that_changes_hands_is_never_seen_with_the_old_service() -> Result<()> {
+pub(crate) fn an_address_that_moves_to_another_service_is_never_seen_with_the_old_one() -> Result<()> {
     let fixture = Fixture::new()?;
     let pod = fixture.selected().v4();
     // In one file, so that there is no moment in which the pod belongs to no Service.

@@ -81,7 +81,7 @@ fn guard() -> Policy {
 }
 
 /// P7: a policy was in force, what it was is unknown, and today's is bad. What Services have stays; nothing new passes.
-pub(crate) fn a_policy_of_which_only_a_newer_egressd_knows_what_was_in_force_lets_nothing_new_pass() -> Result<()> {
+pub(crate) fn a_policy_whose_state_only_a_newer_egressd_can_read_adds_no_translation() -> Result<()> {
     let fixture = Fixture::new()?;
     fixture.started(&program(), ADDRESS)?.stop()?;
     fs::write(file(&fixture, "policies/guard.policy"), NEWER)?;

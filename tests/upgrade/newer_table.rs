@@ -81,7 +81,7 @@ pub(crate) fn a_table_of_a_newer_layout_is_kept_and_reported_and_taken_over_once
     egressd.stop()
 }
 
-pub(crate) fn what_would_replace_or_remove_a_table_keeps_one_of_a_newer_layout() -> Result<()> {
+pub(crate) fn egress_clean_and_clean_keep_a_table_of_a_newer_layout() -> Result<()> {
     let fixture = Fixture::new()?;
     newer(&fixture)?;
     let before = rules(&fixture)?;

@@ -22,7 +22,7 @@ enum Shutdown {
 
 /// P6, over the border between two releases: up and down again, for every kind of Service. What is in force is the same
 /// table, and what is remembered the same state directory.
-pub(crate) fn an_update_and_its_undoing_change_no_packet() -> Result<()> {
+pub(crate) fn an_update_and_its_rollback_change_no_packet() -> Result<()> {
     for release in releases()? {
         up_and_down(release).with_context(|| format!("beside {}", release.name))?;
     }
@@ -53,12 +53,12 @@ fn first_layout() -> Program {
 }
 
 /// Where a process ends in the middle of it, whatever it came to, the next one goes on.
-pub(crate) fn the_second_layout_is_made_over_ends_in_the_middle_without_a_packet_noticing() -> Result<()> {
+pub(crate) fn the_second_layout_is_replaced_also_after_a_kill_halfway_and_no_packet_changes() -> Result<()> {
     over_ends_in_the_middle("1", "2")
 }
 
 /// The same for a rollback.
-pub(crate) fn the_first_layout_is_made_over_ends_in_the_middle_without_a_packet_noticing() -> Result<()> {
+pub(crate) fn the_first_layout_is_replaced_also_after_a_kill_halfway_and_no_packet_changes() -> Result<()> {
     over_ends_in_the_middle("2", "1")
 }
 
@@ -92,7 +92,7 @@ fn all_in_force<'s>(fixture: &'s Fixture, program: &Program) -> Result<Egressd<'
 
 /// An update that is undone before all of it is in force: the copy has what the new tables do not have yet. The process
 /// ends as soon as it has carried out the first slice.
-pub(crate) fn a_layout_that_is_taken_back_in_the_middle_changes_no_packet() -> Result<()> {
+pub(crate) fn a_layout_change_that_is_reverted_halfway_changes_no_packet() -> Result<()> {
     let fixture = Fixture::new()?;
     fixture.write_many()?;
     let [first, second] = ["1", "2"].map(|layout| program().environment("EGRESSD_TABLE_LAYOUT", layout));
@@ -109,7 +109,7 @@ pub(crate) fn a_layout_that_is_taken_back_in_the_middle_changes_no_packet() -> R
 }
 
 /// P10, where no layout changes.
-pub(crate) fn another_programs_table_with_the_name_of_the_copy_stays_and_hinders_nothing() -> Result<()> {
+pub(crate) fn another_programs_table_with_the_name_of_the_copy_stays_and_blocks_nothing() -> Result<()> {
     let fixture = Fixture::new()?;
     fixture.lab.node().nft("add table ip egressd_bridge_v4\nadd chain ip egressd_bridge_v4 theirs")?;
     let egressd = fixture.started(&program(), ADDRESS)?;
@@ -142,7 +142,7 @@ fn gone_over<'s>(
 
 /// P6 where P2 became stricter: what an earlier release translated, though it could not know whether that was a pod,
 /// goes on over an update and restarts, is reported, and ends with the setting that answers the question.
-pub(crate) fn what_was_translated_in_doubt_goes_on_and_is_reported_until_the_setting_is_made() -> Result<()> {
+pub(crate) fn doubtful_translation_continues_and_is_reported_until_the_setting_is_made() -> Result<()> {
     for release in releases()? {
         in_doubt(&release.program()?).with_context(|| format!("beside {}", release.name))?;
     }

@@ -36,7 +36,7 @@ fn state(loaded: &Loaded) -> (PolicyState, String) {
 }
 
 #[test]
-fn a_policy_whose_compiler_was_killed_or_gave_up_or_starved_is_compiled_again_later() {
+fn a_policy_whose_compiler_was_killed_or_aborted_or_timed_out_is_compiled_again_later() {
     for (first, reason) in [
         ("kill -KILL $$", "ended by the kernel with signal 9"),
         ("kill -ABRT $$", "the compiler gave up on it"),
@@ -66,7 +66,7 @@ fn killed_at_first(directory: &Path) -> Library {
 }
 
 #[test]
-fn what_was_in_force_before_the_start_is_not_forgotten_when_its_compiler_is_killed() {
+fn a_policy_in_force_before_the_start_is_kept_when_its_compiler_is_killed() {
     let directory = tempfile::tempdir().unwrap();
     let mut library = killed_at_first(directory.path());
     // The newest is bad, so the remembered one is all there is.

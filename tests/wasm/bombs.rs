@@ -83,7 +83,7 @@ fn too_many_functions_are_not_compiled() {
 
 /// Each within the bounds, and two seconds for the compiler.
 #[test]
-fn many_functions_just_within_the_bounds_run_out_of_processor_time() {
+fn many_functions_just_within_the_limits_run_out_of_processor_time() {
     let guest = Guest { functions: vec![live(8000); 20], ..Guest::new() };
     let sentence = refused(&guest.component());
     // On a machine that has more to do, the child does not come to ten seconds of processor time in a minute.
@@ -92,7 +92,7 @@ fn many_functions_just_within_the_bounds_run_out_of_processor_time() {
 }
 
 #[test]
-fn instances_that_double_are_not_compiled() {
+fn exponentially_nested_instances_are_not_compiled() {
     let sentence = refused(&guests::around(&guests::doubling(28)));
     assert_eq!(sentence, "components are nested more than 4 deep in it: compose it of fewer");
 }
@@ -123,7 +123,7 @@ fn largest_child() -> u64 {
 }
 
 #[test]
-fn what_is_just_within_the_bounds_is_compiled() {
+fn a_component_just_within_the_limits_is_compiled() {
     for body in [live(2000), looping(500, 2000), jumping(65_000)] {
         wasm::load(&ENGINE, &CHILD, &Guest::with(body).component(), "mine", "{}").unwrap();
     }

@@ -105,7 +105,7 @@ fn two() -> Limits {
 }
 
 #[test]
-fn of_more_policies_than_there_may_be_none_is_compiled_and_the_first_that_leaves_makes_room() {
+fn policies_beyond_the_limit_are_not_compiled_until_one_is_removed() {
     let compiler = CountingCompiler::new();
     let mut library = compiler.library(Objects::new(), two());
     let all = || ["a", "b", "c", "d"].into_iter().zip(1..).map(|(name, number)| policy(name, number));
@@ -124,7 +124,7 @@ fn of_more_policies_than_there_may_be_none_is_compiled_and_the_first_that_leaves
 }
 
 #[test]
-fn a_new_policy_never_takes_the_place_of_one_in_force() {
+fn a_new_policy_never_displaces_one_in_force() {
     let compiler = CountingCompiler::new();
     let mut library = compiler.library(Objects::new(), two());
     library.update([policy("y", 1), object("z", component(2), &[("mode", "shadow")])]);
@@ -163,7 +163,7 @@ fn native_code_and_time_have_limits_for_all_policies_together() {
 }
 
 #[test]
-fn what_an_earlier_process_had_in_force_has_its_place_whatever_the_limits_are_now() {
+fn policies_in_force_before_a_restart_stay_despite_lower_limits() {
     let compiler = CountingCompiler::new();
     let remembered = objects([policy("y", 1), policy("z", 2)]);
     let limits = Limits { policies: 1, native: 1, ..Limits::default() };

@@ -78,7 +78,7 @@ fn egress_becomes_a_rule() {
 }
 
 #[test]
-fn a_draft_goes_in_and_comes_back() {
+fn a_draft_is_passed_in_and_returned() {
     let rule = RuleParts {
         sources: vec![ip("fd00:244:1::7")],
         include: vec!["2001:db8::/32".parse().unwrap()],
@@ -104,7 +104,7 @@ fn the_prefix_is_a_setting_that_decides_what_is_sent() {
 }
 
 #[test]
-fn the_host_hands_the_prefix_to_it() {
+fn the_host_passes_the_prefix_to_it() {
     let prefix = AnnotationPrefix::new("example.org").unwrap();
     let mut library = Library::new(Sandbox::new().unwrap(), prefix, Metrics::default(), Objects::new());
     let chain = library.update([]).chain.unwrap();
@@ -118,7 +118,7 @@ fn the_host_hands_the_prefix_to_it() {
 
 /// The prefix has one owner. What an earlier process had in force by the other goes on, and is reported.
 #[test]
-fn another_prefix_in_its_settings_is_refused_and_stays_where_it_was_in_force() {
+fn another_prefix_in_its_settings_is_refused_unless_it_was_in_force() {
     let object = |prefix: &str| {
         let settings = Some(format!(r#"{{"prefix": "{prefix}"}}"#));
         Arc::new(PolicyObject { name: "annotations".to_owned(), settings, ..PolicyObject::default() })

@@ -62,7 +62,7 @@ fn wait_until(mut done: impl FnMut() -> bool) {
 }
 
 #[test]
-fn a_child_has_given_up_all_it_can_before_it_reads_a_component() {
+fn a_child_drops_all_its_privileges_before_it_reads_a_component() {
     let child = WaitingChild::start();
     let limits = child.file("limits");
     let limits: Vec<String> =
@@ -123,7 +123,7 @@ fn end(deed: fn()) -> ExitStatus {
 }
 
 #[test]
-fn a_confined_process_that_does_nothing_ends_well() {
+fn a_confined_process_that_does_nothing_exits_with_success() {
     assert!(end(|| ()).success());
     assert!(end(|| drop(std::hint::black_box(vec![1_u8; 16 << 20]))).success());
 }
@@ -137,7 +137,7 @@ fn call(number: libc::c_long, first: libc::c_long) {
 }
 
 #[test]
-fn a_confined_process_that_reaches_for_anything_is_ended() {
+fn a_confined_process_that_makes_a_forbidden_call_is_killed() {
     let deeds: [(&str, fn()); 9] = [
         ("open", || ignore(fs::File::open("/proc/self/status"))),
         ("create", || ignore(fs::File::create("/tmp/egressd"))),
@@ -159,7 +159,7 @@ fn a_confined_process_that_reaches_for_anything_is_ended() {
 }
 
 #[test]
-fn what_a_child_cannot_give_up_is_reported_once_and_does_not_stop_it() {
+fn missing_confinement_is_reported_once_and_does_not_stop_compilation() {
     let compiler = CountingCompiler::new();
     compiler.first("echo egressd-lacks landlock >&2; echo egressd-lacks filter 1 >&2; echo egressd-lacks all >&2");
     let mut library = compiler.library(Objects::new(), Limits::default());
@@ -175,7 +175,7 @@ fn what_a_child_cannot_give_up_is_reported_once_and_does_not_stop_it() {
 }
 
 #[test]
-fn a_compiler_that_was_ended_by_its_filter_is_a_refusal_that_says_so() {
+fn a_compiler_killed_by_its_seccomp_filter_is_reported_as_such() {
     let compiler = CountingCompiler::new();
     compiler.first("kill -SYS $$");
     let mut library = compiler.library(Objects::new(), Limits::default());

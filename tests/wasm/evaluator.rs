@@ -40,7 +40,7 @@ fn try_asking(
 }
 
 #[test]
-fn verdicts_come_in_the_order_of_the_services() {
+fn verdicts_are_in_the_order_of_the_services() {
     let evaluator = Evaluator::start(Chain::new([member(wasm::built_in(), "annotations")])).unwrap();
     let services = [("a", "true"), ("b", "false"), ("c", "maybe"), ("d", "true")];
     let services = services.map(|(name, value)| view(name, &[("kube-vip.io/egress", value)]));
@@ -57,7 +57,7 @@ fn verdicts_come_in_the_order_of_the_services() {
 }
 
 #[test]
-fn a_policy_that_fails_harms_no_other_service() {
+fn a_failing_policy_does_not_affect_other_services() {
     let members = [member(wasm::built_in(), "annotations"), member(hostile::component(), "hostile")];
     let evaluator = Evaluator::start(Chain::new(members)).unwrap();
     // The address that the policy's only good answer translates to.
@@ -97,7 +97,7 @@ impl Policy for SlowPolicy {
 }
 
 #[test]
-fn it_answers_as_much_as_its_time_allows_and_one_question_at_least() {
+fn it_evaluates_as_many_as_its_time_allows_and_at_least_one() {
     let evaluator = Evaluator::start((Box::new(SlowPolicy) as Box<dyn Policy>).into()).unwrap();
     let services = || (0..50).map(|number| view(&format!("web-{number}"), &[]));
     let answered = |most| asked(&evaluator, services(), most).len();
@@ -152,7 +152,7 @@ fn answered(count: usize) -> (Vec<String>, usize) {
 }
 
 #[test]
-fn many_questions_are_asked_on_two_threads_and_answered_in_the_order_of_their_turns() {
+fn many_evaluations_run_on_two_threads_and_return_in_order() {
     let processors = thread::available_parallelism().unwrap().get();
     for (count, threads) in [(256, 1), (257, processors.min(2)), (600, processors.min(2))] {
         let expected: Vec<String> = (0..count).map(|number| format!("number-{number}")).collect();
@@ -162,7 +162,7 @@ fn many_questions_are_asked_on_two_threads_and_answered_in_the_order_of_their_tu
 
 /// The component instances of the two threads share nothing.
 #[test]
-fn two_threads_come_to_the_same_verdicts_as_one() {
+fn two_threads_give_the_same_verdicts_as_one() {
     let chain = || Chain::new([member(wasm::built_in(), "annotations")]);
     let (evaluator, alone) = (Evaluator::start(chain()).unwrap(), chain());
     let values = ["true", "maybe", "false"];

@@ -42,14 +42,14 @@ fn an_endless_loop_runs_out_of_fuel() {
 }
 
 #[test]
-fn what_is_deterministic_fails_promptly() {
+fn deterministic_failures_are_prompt() {
     for behaviour in ["loop", "memory", "recursion", "panic", "prefix"] {
         assert_eq!(evaluate(behaviour).err().unwrap().kind, FailureKind::Prompt, "{behaviour}");
     }
 }
 
 #[test]
-fn what_burns_no_fuel_runs_out_of_time() {
+fn a_call_that_uses_no_fuel_runs_out_of_time() {
     let engine = Engine::new(Limits { fuel: u64::MAX, time: Duration::from_millis(250), ..Limits::default() }).unwrap();
     let policy = load(&engine);
     let start = Instant::now();
@@ -60,14 +60,14 @@ fn what_burns_no_fuel_runs_out_of_time() {
 }
 
 #[test]
-fn a_hoarder_runs_out_of_memory() {
+fn a_policy_that_allocates_endlessly_runs_out_of_memory() {
     let reason = reason("memory");
     assert!(reason.starts_with("it asked for "), "{reason}");
     assert!(reason.ends_with(" bytes of memory, and 16777216 are the limit"), "{reason}");
 }
 
 #[test]
-fn a_recursion_without_an_end_runs_out_of_stack() {
+fn endless_recursion_runs_out_of_stack() {
     assert_eq!(reason("recursion"), "its calls are nested too deep (a recursion without an end?)");
 }
 
@@ -100,7 +100,7 @@ fn an_answer_that_names_one_string_many_times_is_not_read() {
 }
 
 #[test]
-fn filling_memory_over_and_over_runs_out_of_fuel() {
+fn filling_memory_repeatedly_runs_out_of_fuel() {
     assert_eq!(reason("fill"), "it used up its 10000000 units of fuel (an endless loop?)");
 }
 
@@ -115,7 +115,7 @@ fn a_storm_of_log_lines_ends_at_the_same_place_every_time() {
 }
 
 #[test]
-fn nonsense_is_refused_and_the_item_named() {
+fn invalid_answers_are_refused_and_the_item_named() {
     for (behaviour, what) in [
         ("prefix", "rule \"one\": network 192.0.2.1/33 has a prefix that is too long; write at most 32"),
         ("prefix-ipv6", "rule \"one\": network 2001:db8::1/129 has a prefix that is too long; write at most 128"),
@@ -159,7 +159,7 @@ fn of_many_diagnostics_a_few_are_kept_and_the_rest_is_counted() {
 }
 
 #[test]
-fn a_code_that_is_too_long_for_a_label_is_refused_in_a_short_sentence() {
+fn a_code_that_is_too_long_for_a_label_is_refused_with_a_short_message() {
     let quoted = format!("{:?}...", "x".repeat(64));
     let sentence = format!(
         "its answer is invalid: diagnostic code {quoted} is not kebab-case of at most 64 bytes, like bad-address"
@@ -168,7 +168,7 @@ fn a_code_that_is_too_long_for_a_label_is_refused_in_a_short_sentence() {
 }
 
 #[test]
-fn a_failure_leaves_nothing_behind() {
+fn a_failure_leaves_no_state_behind() {
     for behaviour in ["panic", "loop", "memory", "recursion", "prefix"] {
         assert!(evaluate(behaviour).is_err());
         assert!(matches!(evaluate("fine").unwrap().decision, Decision::Plan(_)), "after {behaviour}");

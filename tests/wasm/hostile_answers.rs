@@ -60,7 +60,7 @@ fn a_policy_that_misbehaves_fails_with_the_same_reasons() {
 }
 
 #[test]
-fn a_validator_that_misbehaves_costs_its_own_subject_alone() {
+fn a_validator_that_misbehaves_affects_its_own_subject_only() {
     let built_in = policy(&ENGINE, wasm::built_in(), "annotations", "{}");
     let chain = Chain::new([Member::new(Asked::Policy(built_in)), Member::new(Asked::Validator(Arc::clone(&GUARD)))]);
     let decision = |name| chain.evaluate(&context(), &view(name, &[("kube-vip.io/egress", "true")])).decision;
@@ -78,7 +78,7 @@ fn a_validator_that_misbehaves_costs_its_own_subject_alone() {
 }
 
 #[test]
-fn what_a_validator_reports_is_short_plain_and_little() {
+fn a_validators_reports_are_few_short_and_plain() {
     let findings = |behaviour| at_most(validate(behaviour).unwrap().into_iter().map(Finding::from));
     assert_eq!(findings("escape")[0].message, "a [2Jb c");
     assert_eq!(findings("many").len(), 17);
@@ -105,7 +105,7 @@ fn fields_that_0_2_0_is_the_first_to_have_are_refused_by_name() {
 }
 
 #[test]
-fn a_rule_of_many_foreign_addresses_or_a_long_id_is_refused_in_a_short_sentence() {
+fn a_rule_of_many_foreign_addresses_or_a_long_id_is_refused_with_a_short_message() {
     let policy = policy(&ENGINE, hostile::component(), "hostile", "{}");
     let chain = Chain::new([Member::new(Asked::Policy(policy))]);
     for (behaviour, part) in [
@@ -125,7 +125,7 @@ fn describe(behaviour: &str) -> Result<Loaded, Error> {
 }
 
 #[test]
-fn a_description_that_fails_or_means_nothing_refuses_its_policy_with_the_reason() {
+fn a_policy_whose_description_fails_or_is_invalid_is_refused_with_the_reason() {
     for (behaviour, begin) in [
         ("loop", "it used up its 10000000 units of fuel (an endless loop?)"),
         ("memory", "it asked for "),
@@ -142,7 +142,7 @@ fn a_description_that_fails_or_means_nothing_refuses_its_policy_with_the_reason(
 }
 
 #[test]
-fn a_description_that_is_taken_is_short_and_plain() {
+fn an_accepted_description_is_short_and_plain() {
     let wide = describe("wide").unwrap().description;
     assert!(wide.summary.len() <= text::LONGEST && !wide.summary.contains('\n'), "{} bytes", wide.summary.len());
     assert_eq!(describe("escape").unwrap().description.name, "a [2Jb c");

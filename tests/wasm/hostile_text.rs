@@ -133,7 +133,7 @@ fn five_thousand_bad_items_are_invalid_and_counted() {
 }
 
 #[test]
-fn good_items_by_the_thousand_are_taken_up_to_what_the_guard_takes_and_are_invalid_beyond() {
+fn thousands_of_valid_items_are_accepted_up_to_the_guards_limit_and_invalid_beyond() {
     let list = |count: usize| (0..count).map(|n| format!("10.{}.{}.1", n >> 8, n & 255)).collect::<Vec<_>>().join(",");
     let ask = |allowed: usize, denied: usize| {
         let networks = [("egress-allowed-networks", list(allowed)), ("egress-denied-networks", list(denied))];

@@ -91,7 +91,7 @@ fn an_old_guard_in_shadow_mode_reports_it_in_its_shadow_and_changes_nothing() {
 
 /// The chain does not ask; the room would not invent a Service either.
 #[test]
-fn an_old_component_that_is_asked_all_the_same_fails() {
+fn an_old_component_fails_when_it_is_evaluated_for_a_kind_that_it_does_not_handle() {
     for (component, settings) in old_guards() {
         let (view, context, draft) = (of_another_kind(), testkit::context(), Default::default());
         let failure = match deployed(component, settings, "enforce").asked {

@@ -39,7 +39,7 @@ fn unfit(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn what_is_no_component_is_refused_for_what_it_is() {
+fn a_file_that_is_not_a_component_is_refused_with_its_kind() {
     let native = {
         let mut config = wasmtime::Config::new();
         config.wasm_component_model(true);
@@ -124,7 +124,7 @@ fn a_component_that_imports_more_than_the_log_is_refused() {
 }
 
 #[test]
-fn a_component_of_0_2_0_says_which_kinds_of_subjects_it_handles() {
+fn a_component_of_0_2_0_lists_the_kinds_of_subjects_that_it_handles() {
     for world in ["policy", "validator"] {
         let component = Guest { version: "0.2.0", world, ..Guest::new() }.component();
         assert_eq!(wasm::inspect(&component).unwrap().contract, Version::V0_2);
@@ -136,7 +136,7 @@ fn a_component_of_0_2_0_says_which_kinds_of_subjects_it_handles() {
 }
 
 #[test]
-fn what_begins_too_large_is_refused() {
+fn a_component_with_a_too_large_initial_memory_or_table_is_refused() {
     let large = Guest { pages: 65_536, ..Guest::new() };
     let expected = "its memory begins with 4294967296 bytes, and 16777216 are the limit: ";
     assert!(unfit(&large.component()).starts_with(expected));
@@ -156,7 +156,7 @@ fn features_that_the_engine_has_not_are_refused() {
 }
 
 #[test]
-fn what_is_never_instantiated_is_refused_wherever_it_is() {
+fn a_part_that_is_never_instantiated_is_refused_at_any_depth() {
     let module = guests::section(1, b"\0asm\x01\0\0\0");
     let component = guests::section(4, guests::EMPTY);
     let beside = |section: &[u8]| [Guest::new().component(), section.to_vec()].concat();
@@ -210,7 +210,7 @@ fn warnings_about_settings_do_not_refuse_them() {
 }
 
 #[test]
-fn what_a_child_compiles_answers_like_what_this_process_compiles() {
+fn a_component_compiled_by_a_child_answers_as_one_compiled_in_process() {
     let loaded = wasm::load(&ENGINE, &CHILD, &Guest::new().component(), "mine", "{}").unwrap();
     assert!(loaded.meter.last() > 0);
     let here = policy(&ENGINE, &Guest::new().component(), "mine", "{}");
@@ -219,7 +219,7 @@ fn what_a_child_compiles_answers_like_what_this_process_compiles() {
 }
 
 #[test]
-fn a_validator_is_one_and_may_have_nothing_to_say() {
+fn a_validator_may_report_nothing() {
     let component = Guest { world: "validator", ..Guest::new() }.component();
     assert_eq!(wasm::inspect(&component).unwrap().world, World::Validator);
     let validator = validator(&component, "guard");
@@ -240,7 +240,7 @@ fn complaint(severity: u8, code: &str, message: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_validators_error_denies_the_service_and_its_nonsense_is_a_failure() {
+fn a_validators_error_denies_the_service_and_its_invalid_answer_is_a_failure() {
     let guard = |answer| validator(&Guest { world: "validator", answer, ..Guest::new() }.component(), "guard");
     let decision = |answer| {
         let chain = Chain::new([Member::new(Asked::Validator(guard(answer)))]);
@@ -272,7 +272,7 @@ fn a_diagnostic_of_contract_0_1_0_with_an_empty_rule_id_is_about_no_rule() {
 }
 
 #[test]
-fn an_inspection_says_what_is_there() {
+fn an_inspection_lists_the_parts() {
     let inspection = wasm::inspect(wasm::built_in()).unwrap();
     assert_eq!(inspection.world, World::Policy);
     assert_eq!(inspection.contract, Version::V0_2);
@@ -285,7 +285,7 @@ fn an_inspection_says_what_is_there() {
 }
 
 #[test]
-fn a_module_for_wasi_or_without_an_interface_becomes_no_component() {
+fn a_module_for_wasi_or_without_an_interface_does_not_become_a_component() {
     let sentence = |bytes: &[u8]| wasm::encode(bytes).err().unwrap().to_string();
     let import = [guests::sized(b"wasi_snapshot_preview1"), guests::sized(b"fd_write"), vec![0, 0]].concat();
     let kind = guests::section(1, &guests::vector(&[vec![0x60, 0, 0]]));
@@ -298,7 +298,7 @@ fn a_module_for_wasi_or_without_an_interface_becomes_no_component() {
 
 /// Where to cut: all of a small guest, and here and there in a real one.
 #[test]
-fn a_component_that_was_cut_off_is_refused_with_a_sentence() {
+fn a_truncated_component_is_refused_with_a_message() {
     let small = Guest::new().component();
     let real = wasm::built_in();
     let cuts = (0..small.len()).map(|at| &small[..at]).chain((1..100).map(|n| &real[..real.len() * n / 100]));
@@ -312,7 +312,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn bytes_that_were_damaged_are_taken_or_refused_with_a_sentence(
+    fn damaged_bytes_are_accepted_or_refused_with_a_message(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let mut bytes = Guest::new().component();

@@ -56,7 +56,7 @@ fn a_load_balancer_without_an_address_is_reported() {
 }
 
 #[test]
-fn a_hostname_is_no_address() {
+fn a_hostname_is_not_an_address() {
     let mut named = service(&[], &[]);
     named.status_hostnames.push("lb.example.org".to_owned());
     let evaluation = ask(named.clone(), POD);

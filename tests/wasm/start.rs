@@ -26,7 +26,7 @@ async fn until(loader: &mut Loader, done: impl Fn(&Loaded) -> bool) -> Loaded {
 }
 
 #[tokio::test]
-async fn what_was_remembered_is_in_force_before_what_is_new_is_compiled() {
+async fn remembered_policies_are_in_force_before_new_ones_are_compiled() {
     let compiler = CountingCompiler::new();
     let guard = policy("guard", 1);
     let library = compiler.library(objects([guard.clone()]), Limits::default());
@@ -54,7 +54,7 @@ async fn the_remembered_version_is_in_force_until_the_new_one_is_compiled() {
 }
 
 #[tokio::test]
-async fn where_nothing_is_remembered_the_first_result_has_everything() {
+async fn without_remembered_policies_the_first_result_has_all() {
     let compiler = CountingCompiler::new();
     compiler.go_on();
     let wanted = objects([policy("a", 1), object("b", held(), &[])]);
@@ -63,7 +63,7 @@ async fn where_nothing_is_remembered_the_first_result_has_everything() {
 }
 
 #[tokio::test]
-async fn what_takes_longer_than_the_first_services_wait_comes_beside_what_is_in_force() {
+async fn a_policy_that_loads_too_late_for_the_first_services_joins_those_in_force() {
     let compiler = CountingCompiler::new();
     let limits = Limits { wait: Duration::ZERO, ..Limits::default() };
     let guard = object("guard", held(), &[("on-failure", "closed")]);
@@ -81,7 +81,7 @@ async fn what_takes_longer_than_the_first_services_wait_comes_beside_what_is_in_
 }
 
 #[tokio::test]
-async fn what_is_withdrawn_is_not_compiled_any_more() {
+async fn a_deleted_policy_is_not_compiled_any_more() {
     let compiler = CountingCompiler::new();
     let guard = policy("guard", 1);
     let library = compiler.library(objects([guard.clone()]), Limits::default());

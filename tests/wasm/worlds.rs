@@ -18,13 +18,13 @@ fn exports(package: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_policy_exports_an_evaluator_alone() {
+fn a_policy_exports_only_an_evaluator() {
     for policy in ["namespace-defaults", "private-guard", "address-pool"] {
         assert_eq!(exports(&format!("egressd-policy-{policy}")), ["egressd:policy/evaluator@0.2.0"]);
     }
 }
 
 #[test]
-fn a_validator_exports_a_complainer_alone() {
+fn a_validator_exports_only_a_complainer() {
     assert_eq!(exports("egressd-policy-port-allowlist"), ["egressd:policy/checker@0.2.0"]);
 }

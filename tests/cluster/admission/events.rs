@@ -32,7 +32,7 @@ pub(super) fn about(kind: &str, name: &str, namespace: &str) -> Value {
     event
 }
 
-pub(crate) fn events_are_egressds_own_and_about_what_it_is_there_for() -> Result<()> {
+pub(crate) fn only_egressds_own_events_about_its_own_objects_may_be_written() -> Result<()> {
     let StolenToken { cluster, stolen } = StolenToken::build()?;
     let created = stolen.create(EVENTS, &about("Service", "web", "default"))?;
     stolen.create(EVENTS, &event("node-1", "Node", "node-1"))?;

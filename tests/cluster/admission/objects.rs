@@ -44,7 +44,7 @@ fn of_a_service() -> Vec<RefusedPatch> {
     ]
 }
 
-pub(crate) fn a_service_takes_what_is_published_and_nothing_else() -> Result<()> {
+pub(crate) fn only_the_published_annotations_of_a_service_may_be_written() -> Result<()> {
     let StolenToken { cluster, stolen } = StolenToken::build()?;
     // The whole life of what egressd publishes, and what another node published before.
     let other = cluster.as_egressd_on(&cluster.lab.nodes()[1])?;
@@ -85,7 +85,7 @@ fn of_a_policy() -> Vec<RefusedPatch> {
     ]
 }
 
-pub(crate) fn a_policys_config_map_takes_its_status_and_nothing_else() -> Result<()> {
+pub(crate) fn only_the_status_of_a_policys_config_map_may_be_written() -> Result<()> {
     let StolenToken { cluster, stolen } = StolenToken::build()?;
     let other = cluster.as_egressd_on(&cluster.lab.nodes()[1])?;
     let status = |text: &str| json!({STATUS: text});
@@ -128,7 +128,7 @@ fn expect_same(before: &Value, after: &Value) -> Result<()> {
 }
 
 /// Looking at an object has a price, which the API server limits. A large object costs its own writes alone.
-pub(crate) fn the_largest_objects_take_what_is_published_as_well() -> Result<()> {
+pub(crate) fn publishing_works_on_the_largest_objects_as_well() -> Result<()> {
     let StolenToken { cluster, stolen } = StolenToken::build()?;
     let many = |count: usize| -> Map<String, Value> {
         (0..count).map(|n| (format!("example.com/{n}"), json!(n.to_string()))).collect()

@@ -20,7 +20,7 @@ pub(crate) fn laws(bytes: &[u8]) -> InputResult {
     outcome.diagnostics.iter().for_each(|diagnostic| is_fit(diagnostic, &service));
     match &outcome.decision {
         Decision::Plan(draft) => {
-            reads_the_same_when_written_plainly(draft);
+            reads_the_same_in_canonical_form(draft);
             InputResult::Taken
         }
         Decision::Invalid => {
@@ -58,7 +58,7 @@ fn is_fit(diagnostic: &Diagnostic, service: &Subject) {
 }
 
 /// What was understood, in its canonical form, means the same.
-fn reads_the_same_when_written_plainly(draft: &Draft) {
+fn reads_the_same_in_canonical_form(draft: &Draft) {
     let Some(first) = draft.rules().first() else { return };
     let networks =
         |of: fn(&egressd_policy_sdk::Rule) -> &[IpNet]| draft.rules().iter().flat_map(of).collect::<BTreeSet<_>>();

@@ -86,7 +86,7 @@ mod tests {
     use super::base64;
 
     #[test]
-    fn bytes_are_written_as_every_other_program_does() {
+    fn bytes_are_encoded_as_base64() {
         let written = ["", "f", "fo", "foo", "foob"].map(|text| base64(text.as_bytes()));
         assert_eq!(written, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]);
     }

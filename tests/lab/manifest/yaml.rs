@@ -101,7 +101,7 @@ mod tests {
     use super::Yaml;
 
     #[test]
-    fn a_manifest_reads_as_a_person_would_write_it() {
+    fn a_manifest_is_written_in_the_usual_style() {
         let manifest = Yaml::map([
             ("kind", "Service".into()),
             ("labels", Yaml::Map(vec![])),

@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_dead_have_left_is_found() -> std::io::Result<()> {
+    fn only_tables_of_ended_egressds_are_found() -> std::io::Result<()> {
         // No process has a number as large as this.
         let dead = format!("{PREFIX}4294967295");
         let directory = tempfile::tempdir()?;
