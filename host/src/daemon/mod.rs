@@ -249,7 +249,7 @@ impl Daemon {
                     info!("stopping; the rules stay in force");
                     return Ok(());
                 }
-                update = source.take() => self.apply_update(&update, source)?,
+                update = source.next() => self.apply_update(&update, source)?,
                 loaded = self.loader.next() => self.apply_policies(loaded?, source)?,
                 known = addresses.changed() => self.set_interfaces(known?),
                 () = at(self.retry.map(|(at, _)| at)) => {}
@@ -271,7 +271,7 @@ impl Daemon {
         self.loader.want(wanted(&first, self.state.policies()).values())?;
         let loaded = self.loader.next().await?;
         self.apply_policies(loaded, source)?;
-        self.apply_update(&source.take().await, source)?;
+        self.apply_update(&source.next().await, source)?;
         self.ask().await?;
         while !self.turns.is_empty() {
             self.ask().await?;

@@ -43,7 +43,7 @@ impl Coverage {
 }
 
 /// What is read of Services; none until that is known.
-pub type Asked = watch::Receiver<Option<Interest>>;
+pub type InterestReceiver = watch::Receiver<Option<Interest>>;
 
 /// What is wrong with the source, always the newest.
 pub type FindingsReceiver = watch::Receiver<Arc<[Finding]>>;
@@ -53,7 +53,7 @@ pub type FindingsReceiver = watch::Receiver<Arc<[Finding]>>;
 pub struct SnapshotSender {
     shared: Arc<Shared>,
     findings: watch::Sender<Arc<[Finding]>>,
-    asked: Asked,
+    asked: InterestReceiver,
 }
 
 /// The loop's end.
@@ -109,7 +109,7 @@ impl SnapshotSender {
     }
 
     /// What is read of Services.
-    pub fn asked(&self) -> Asked {
+    pub fn asked(&self) -> InterestReceiver {
         self.asked.clone()
     }
 
@@ -133,7 +133,7 @@ impl SnapshotSender {
 
 impl SnapshotReceiver {
     /// The newest state, as soon as there is one that was not taken yet.
-    pub async fn take(&self) -> Update {
+    pub async fn next(&self) -> Update {
         loop {
             if let Some(update) = self.shared.waiting().take() {
                 return update;
@@ -178,7 +178,7 @@ mod tests {
         sender.send(update("a"));
         sender.send(update("b"));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let taken = runtime.block_on(receiver.take());
+        let taken = runtime.block_on(receiver.next());
         assert_eq!(taken.keys.len(), 2);
         assert!(receiver.shared.waiting().is_none(), "what is taken is taken once");
     }
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(runtime.block_on(receiver.policies()), early, "and those that cannot be read");
         sender.send(update("a"));
         assert_eq!(runtime.block_on(receiver.policies()), Snapshot::default());
-        assert_eq!(runtime.block_on(receiver.take()).keys.len(), 1, "the state is still there");
+        assert_eq!(runtime.block_on(receiver.next()).keys.len(), 1, "the state is still there");
     }
 
     #[test]

@@ -4,9 +4,9 @@
 //! looked up in it, and the folder of each file at the end of a link for that file. Beside events everything is
 //! looked at from time to time: file systems of other machines have no events, and watches have a bound.
 
+mod resolve;
 mod wanted;
 mod watches;
-mod way;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use self::wanted::Wanted;
 pub use self::watches::Unwatched;
-use self::watches::{News, Watches};
+use self::watches::{WatchEvents, Watches};
 use super::handover::{SnapshotSender, Update};
 use super::manifests::{Error, FileId, Places};
 use crate::clock;
@@ -43,7 +43,7 @@ const MAX_ATTEMPTS: usize = 3;
 pub fn spawn(places: Places, sender: SnapshotSender) -> Result<(), WatchError> {
     let watches = Watches::new().map_err(WatchError::Watch)?;
     let mut watcher = Watcher { places, sender, watches, pause: SCAN_INTERVAL };
-    watcher.follow();
+    watcher.update_watches();
     let update = watcher.places.read()?;
     watcher.sender.report(watcher.findings(&update));
     watcher.sender.send(update);
@@ -77,9 +77,9 @@ impl Watcher {
     fn run(mut self) {
         loop {
             let more = self.remember();
-            let news = self.wait(if more { Duration::ZERO } else { self.pause });
-            if news.matters || !more {
-                self.look(&news);
+            let changes = self.wait(if more { Duration::ZERO } else { self.pause });
+            if changes.matters || !more {
+                self.scan(&changes);
             }
         }
     }
@@ -97,43 +97,43 @@ impl Watcher {
     }
 
     /// Waits for an event that matters and then for quiet, or until it is time for a look.
-    fn wait(&mut self, pause: Duration) -> News {
-        let mut news = News::default();
+    fn wait(&mut self, pause: Duration) -> WatchEvents {
+        let mut changes = WatchEvents::default();
         let end = clock::now() + pause;
-        self.watches.drain(&mut news);
-        while !news.matters {
+        self.watches.drain(&mut changes);
+        while !changes.matters {
             let left = end.saturating_duration_since(clock::now());
             if left.is_zero() || !self.watches.ready(left) {
-                return news;
+                return changes;
             }
-            self.watches.drain(&mut news);
+            self.watches.drain(&mut changes);
             // A busy directory on the way, such as /tmp, costs so many looks a second and no more.
             thread::sleep(SETTLE_TIME);
         }
         let begun = clock::now();
-        while self.watches.drain(&mut news) && clock::since(begun) < MAX_SETTLE_TIME {
+        while self.watches.drain(&mut changes) && clock::since(begun) < MAX_SETTLE_TIME {
             thread::sleep(SETTLE_TIME);
         }
-        news
+        changes
     }
 
     /// Watches first, so that what changes while it is read is an event.
-    fn look(&mut self, news: &News) {
+    fn scan(&mut self, changes: &WatchEvents) {
         let begun = clock::now();
-        self.follow();
-        let update = self.places.scan(&self.touched(news));
+        self.update_watches();
+        let update = self.places.scan(&self.touched(changes));
         self.sender.report(self.findings(&update));
-        self.give(update);
+        self.send(update);
         let pause = if self.places.is_unsettled() { RESCAN_DELAY } else { SCAN_INTERVAL };
         self.pause = pause.max(clock::since(begun) * SCAN_SHARE);
     }
 
-    fn touched(&self, news: &News) -> BTreeSet<FileId> {
-        if news.lost { self.places.files() } else { news.touched.clone() }
+    fn touched(&self, changes: &WatchEvents) -> BTreeSet<FileId> {
+        if changes.lost { self.places.files() } else { changes.touched.clone() }
     }
 
     /// Links may be swapped while their ways are worked out, and before they are watched.
-    fn follow(&mut self) {
+    fn update_watches(&mut self) {
         for _ in 0..MAX_ATTEMPTS {
             if !self.watches.set(Wanted::by(&self.places)) {
                 return;
@@ -145,7 +145,7 @@ impl Watcher {
         self.watches.finding().into_iter().chain(update.findings.iter().cloned()).collect()
     }
 
-    fn give(&self, update: Update) {
+    fn send(&self, update: Update) {
         if !update.keys.is_empty() {
             self.sender.send(update);
         }

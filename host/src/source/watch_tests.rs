@@ -42,7 +42,7 @@ impl Followed {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let taken = async {
             loop {
-                let update = self.receiver.take().await;
+                let update = self.receiver.next().await;
                 let names: Vec<String> = update.snapshot.services.keys().map(|key| key.name.to_string()).collect();
                 let same = names == services;
                 last = Some(names);
@@ -66,7 +66,7 @@ impl Followed {
 
     fn expect_nothing_new(&self) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let update = runtime.block_on(async { timeout(MAX_SETTLE_TIME * 3, self.receiver.take()).await });
+        let update = runtime.block_on(async { timeout(MAX_SETTLE_TIME * 3, self.receiver.next()).await });
         assert!(update.is_err(), "{:?}", update.unwrap().snapshot.services);
     }
 }
@@ -236,13 +236,13 @@ fn what_is_written_without_an_event_is_seen_all_the_same() {
     revision(dir.path(), "d");
     let places = Places::one(dir.path().join("d"), "node-a");
     let mut watcher = Watcher { places, sender, watches: Watches::new().unwrap(), pause: SCAN_INTERVAL };
-    watcher.look(&News::default());
+    watcher.scan(&WatchEvents::default());
     fs::write(dir.path().join("d/app.yaml"), service("written")).unwrap();
-    watcher.look(&News::default());
+    watcher.scan(&WatchEvents::default());
     assert_eq!(watcher.pause, RESCAN_DELAY, "it may be written still");
-    watcher.look(&News::default());
+    watcher.scan(&WatchEvents::default());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let services = runtime.block_on(receiver.take()).snapshot.services;
+    let services = runtime.block_on(receiver.next()).snapshot.services;
     assert_eq!(services.keys().map(|key| key.name.to_string()).collect::<Vec<_>>(), ["written"]);
 }
 

@@ -30,7 +30,7 @@ fn errors() -> Vec<ApiError> {
     let user = || "the service account system:serviceaccount:egressd:egressd".to_owned();
     let forbidden = |verb, kind| ApiError::Forbidden { verb, kind, user: user() };
     vec![
-        ApiError::late(&server, Duration::from_secs(30)),
+        ApiError::timed_out(&server, Duration::from_secs(30)),
         ApiError::Away { server: Arc::clone(&server), cause: "Connection refused (os error 111)".to_owned() },
         ApiError::Certificate { server: Arc::clone(&server), cause: "certificate has expired".to_owned() },
         ApiError::Unauthorized { server: Arc::clone(&server) },
@@ -61,7 +61,7 @@ fn objects() -> Vec<Finding> {
         let mut state = State::of([kind]);
         let name = ObjectReference::new(namespace, "web");
         let faults = faults.iter().map(|fault| (*fault).to_owned()).collect();
-        state.take(kind, Event::Changed(Reading { name, uid: Some("1-2-3".to_owned()), content, faults }));
+        state.apply(kind, Event::Changed(Reading { name, uid: Some("1-2-3".to_owned()), content, faults }));
         state.findings()
     };
     let unreadable = |kind, namespace| {

@@ -149,10 +149,10 @@ mod tests {
         for (read, expected) in [("a/", &["a/x"][..]), ("", &["a/x", "b/y"])] {
             let before = state.whole().coverage.kept;
             for event in [Event::Begin, Event::Kept(of(read)), listed(&of(read))] {
-                state.take(Kind::Services, event);
+                state.apply(Kind::Services, event);
             }
             assert_eq!(state.whole().coverage.kept, before);
-            state.take(Kind::Services, Event::Complete);
+            state.apply(Kind::Services, Event::Complete);
             let update = state.update().unwrap_or_default();
             assert_eq!(update.coverage.kept, Some(of(read)));
             let names = update.snapshot.services.values().flat_map(|service| service.annotations.keys());
@@ -180,7 +180,7 @@ mod tests {
         let object = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
         let listed = Event::Listed(cut(reading(Kind::Namespaces, &object), Some(&read)));
         for event in [Event::Begin, Event::Kept(read), listed, Event::Complete] {
-            state.take(Kind::Namespaces, event);
+            state.apply(Kind::Namespaces, event);
         }
         state.whole()
     }
@@ -189,7 +189,7 @@ mod tests {
     fn a_namespace_has_the_annotations_that_policies_are_shown_and_what_both_kinds_are_cut_to_is_known() {
         let mut state = State::of([Kind::Services, Kind::Namespaces]);
         for event in [Event::Begin, Event::Kept(of("a/")), listed(&of("a/")), Event::Complete] {
-            state.take(Kind::Services, event);
+            state.apply(Kind::Services, event);
         }
         for (prefix, expected) in [("a/", &["a/x"][..]), ("", &["a/x", "b/y"])] {
             let update = list_of_namespaces(&mut state, prefix);
@@ -204,7 +204,7 @@ mod tests {
         let mut state = State::of([Kind::Services]);
         let events = |prefix: &str| [Event::Begin, Event::Kept(of(prefix)), listed(&of("a/")), Event::Complete];
         let mut after = |prefix: &str| {
-            events(prefix).into_iter().for_each(|event| state.take(Kind::Services, event));
+            events(prefix).into_iter().for_each(|event| state.apply(Kind::Services, event));
             state.update().map(|update| (update.keys.len(), update.snapshot))
         };
         let first = after("a/").map(|(_, snapshot)| snapshot).unwrap_or_default();

@@ -21,12 +21,12 @@ use tracing::{debug, info};
 
 use super::super::handover;
 use super::super::kind::Need;
-use super::asked::{Asked, Begin, version};
 use super::backoff::{Backoff, scatter};
 use super::cut::cut;
 use super::event::{Event, Kind, Reading};
-use super::leases::Report;
+use super::leases::LeaseReport;
 use super::page::Object;
+use super::selector::{ObjectSelector, WatchStart, version};
 use super::server::{INITIAL_EVENTS_END, Lists, Server};
 use super::trouble::{ApiError, Verb};
 use super::watched::{name, reading};
@@ -54,31 +54,31 @@ pub(super) enum FollowerEvent {
     /// It does not.
     ApiError(Kind, ApiError),
     /// A Lease that is followed by its name means something else than before.
-    Lease(ObjectReference, Report),
+    Lease(ObjectReference, LeaseReport),
     /// It does not let them be read, which is no trouble: what was read last counts, if anything was.
     Forgone(Kind),
 }
 
 /// A follower of one kind of objects.
 pub(super) struct Follower {
-    asked: Asked,
+    selector: ObjectSelector,
     client: Client,
     server: Arc<Server>,
     news: Sender<FollowerEvent>,
     /// Up to where everything is known; none before the first list, or when it has to be listed again.
     version: Option<String>,
-    contact: Contact,
+    server_state: ServerState,
     /// What is read of the objects' annotations, where they are cut to that.
-    wanted: Option<handover::Asked>,
+    wanted: Option<handover::InterestReceiver>,
     /// What the last list was cut to.
     read: Option<Interest>,
 }
 
 /// Whether the server answered last time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Contact {
-    Yes,
-    No,
+enum ServerState {
+    Reachable,
+    Unreachable,
 }
 
 /// Why a turn ended before its time.
@@ -99,17 +99,31 @@ enum Stop {
 }
 
 impl Follower {
-    pub(super) fn new(asked: Asked, client: Client, server: Arc<Server>, news: Sender<FollowerEvent>) -> Self {
-        Self { asked, client, server, news, version: None, contact: Contact::Yes, wanted: None, read: None }
+    pub(super) fn new(
+        selector: ObjectSelector,
+        client: Client,
+        server: Arc<Server>,
+        news: Sender<FollowerEvent>,
+    ) -> Self {
+        Self {
+            selector,
+            client,
+            server,
+            news,
+            version: None,
+            server_state: ServerState::Reachable,
+            wanted: None,
+            read: None,
+        }
     }
 
     /// Cuts annotations to what is read of them: begins when that is known, and lists anew when it becomes more.
-    pub(super) fn cutting_to(self, wanted: handover::Asked) -> Self {
+    pub(super) fn cutting_to(self, wanted: handover::InterestReceiver) -> Self {
         Self { wanted: Some(wanted), ..self }
     }
 
     fn kind(&self) -> Kind {
-        self.asked.kind
+        self.selector.kind
     }
 
     /// Follows for the life of the process.
@@ -117,7 +131,7 @@ impl Follower {
         let (mut backoff, mut forbidden) = (Backoff::default(), Backoff::up_to(ABSENT_RETRY_INTERVAL));
         loop {
             let begun = clock::now();
-            let end = self.turn().await;
+            let end = self.list_and_watch_once().await;
             let steady = clock::since(begun) >= STABLE_WATCH;
             if steady {
                 backoff.reset();
@@ -131,7 +145,7 @@ impl Follower {
                 Err(Stop::Cut) => {}
                 Ok(()) | Err(Stop::Gone | Stop::NotStreamed) => sleep(backoff.wait()).await,
                 Err(Stop::Absent) => {
-                    self.nothing().await;
+                    self.report_absent().await;
                     sleep(scatter(ABSENT_RETRY_INTERVAL)).await;
                 }
                 // Rights that are withdrawn take nothing away of what is known to be inside the cluster. A server that has just
@@ -144,7 +158,7 @@ impl Follower {
                 Err(Stop::ApiError(trouble, least)) => {
                     debug!(kind = %self.kind(), %trouble, "will try again");
                     let away = matches!(trouble, ApiError::Away { .. });
-                    self.contact = if away { Contact::No } else { Contact::Yes };
+                    self.server_state = if away { ServerState::Unreachable } else { ServerState::Reachable };
                     self.send(FollowerEvent::ApiError(self.kind(), trouble)).await;
                     self.pause(&mut backoff, least).await;
                 }
@@ -155,26 +169,26 @@ impl Follower {
     /// Waits; not longer than until another follower finds that a server which was away is back.
     async fn pause(&self, backoff: &mut Backoff, least: Duration) {
         let wait = sleep(backoff.wait().max(least));
-        match self.contact {
-            Contact::Yes => wait.await,
-            Contact::No => tokio::select! {
+        match self.server_state {
+            ServerState::Reachable => wait.await,
+            ServerState::Unreachable => tokio::select! {
                 () = wait => {}
-                () = self.server.back() => backoff.reset(),
+                () = self.server.recovered() => backoff.reset(),
             },
         }
     }
 
     /// The server answers as it should.
-    async fn works(&mut self) {
-        if self.contact == Contact::No {
-            self.contact = Contact::Yes;
+    async fn report_healthy(&mut self) {
+        if self.server_state == ServerState::Unreachable {
+            self.server_state = ServerState::Reachable;
             self.server.notify_recovered();
         }
         self.send(FollowerEvent::Works(self.kind())).await;
     }
 
     /// A list if there is none yet, then one watch to its end.
-    async fn turn(&mut self) -> Result<(), Stop> {
+    async fn list_and_watch_once(&mut self) -> Result<(), Stop> {
         let end = self.list_and_watch().await;
         match &end {
             Ok(()) | Err(Stop::ApiError(..) | Stop::Forgone) => {}
@@ -190,14 +204,14 @@ impl Follower {
 
     async fn list_and_watch(&mut self) -> Result<(), Stop> {
         if self.version.is_some() {
-            return self.watch(Begin::WithChanges).await;
+            return self.watch(WatchStart::WithChanges).await;
         }
         self.learn_what_is_read().await;
         match self.server.lists().await.map_err(|error| self.failed(Verb::Watch, &error))? {
-            Lists::Streamed => self.watch(Begin::WithAll).await,
+            Lists::Streamed => self.watch(WatchStart::WithAll).await,
             Lists::Paged => {
                 self.list().await?;
-                self.watch(Begin::WithChanges).await
+                self.watch(WatchStart::WithChanges).await
             }
         }
     }
@@ -222,12 +236,12 @@ impl Follower {
     /// Everything there is, which counts once it is complete.
     async fn list(&mut self) -> Result<(), Stop> {
         self.begin().await;
-        let (asked, client) = (self.asked.clone(), self.client.clone());
-        let mut pages = asked.pages(&client);
+        let (selector, client) = (self.selector.clone(), self.client.clone());
+        let mut pages = selector.pages(&client);
         loop {
             let page = timeout(ANSWER_TIMEOUT, pages.next()).await;
-            let page = page.map_err(|_| self.late())?.map_err(|error| self.failed(Verb::List, &error))?;
-            self.works().await;
+            let page = page.map_err(|_| self.timed_out())?.map_err(|error| self.failed(Verb::List, &error))?;
+            self.report_healthy().await;
             for reading in page.readings {
                 self.send(FollowerEvent::Event(self.kind(), Event::Listed(cut(reading, self.read.as_ref())))).await;
             }
@@ -239,34 +253,34 @@ impl Follower {
         }
     }
 
-    async fn watch(&mut self, mut phase: Begin) -> Result<(), Stop> {
-        let answer = self.asked.watch(&self.client, phase, self.version.as_deref(), scatter(WATCH_TIMEOUT));
-        let answer = timeout(ANSWER_TIMEOUT, answer).await.map_err(|_| self.late())?;
+    async fn watch(&mut self, mut phase: WatchStart) -> Result<(), Stop> {
+        let answer = self.selector.watch(&self.client, phase, self.version.as_deref(), scatter(WATCH_TIMEOUT));
+        let answer = timeout(ANSWER_TIMEOUT, answer).await.map_err(|_| self.timed_out())?;
         let mut events = pin!(answer.map_err(|error| self.not_watched(phase, &error))?);
-        self.works().await;
-        if phase == Begin::WithAll {
+        self.report_healthy().await;
+        if phase == WatchStart::WithAll {
             self.begin().await;
         }
         loop {
             let next = tokio::select! {
                 next = timeout(WATCH_IDLE_TIMEOUT, events.try_next()) => next,
-                () = more_is_read(self.asked.kind, &mut self.wanted, self.read.as_ref()) => return Err(Stop::Cut),
+                () = more_is_read(self.selector.kind, &mut self.wanted, self.read.as_ref()) => return Err(Stop::Cut),
             };
             let event = match next {
                 Ok(Ok(Some(event))) => event,
                 Err(_) | Ok(Ok(None)) => return Ok(()),
                 Ok(Err(error)) => return self.broken(&error),
             };
-            self.take(event, &mut phase).await?;
+            self.apply_event(event, &mut phase).await?;
         }
     }
 
-    async fn take(&mut self, event: WatchEvent<Object>, phase: &mut Begin) -> Result<(), Stop> {
+    async fn apply_event(&mut self, event: WatchEvent<Object>, phase: &mut WatchStart) -> Result<(), Stop> {
         let event = match (event, *phase) {
-            (WatchEvent::Added(object) | WatchEvent::Modified(object), Begin::WithAll) => {
+            (WatchEvent::Added(object) | WatchEvent::Modified(object), WatchStart::WithAll) => {
                 Event::Listed(self.reading(&object))
             }
-            (WatchEvent::Added(object) | WatchEvent::Modified(object), Begin::WithChanges) => {
+            (WatchEvent::Added(object) | WatchEvent::Modified(object), WatchStart::WithChanges) => {
                 self.reached(version(&object.0));
                 Event::Changed(self.reading(&object))
             }
@@ -274,15 +288,15 @@ impl Follower {
                 self.reached(version(&object.0));
                 Event::Gone(name(self.kind(), &object.0))
             }
-            (WatchEvent::Bookmark(Bookmark { metadata, .. }), Begin::WithAll) => {
+            (WatchEvent::Bookmark(Bookmark { metadata, .. }), WatchStart::WithAll) => {
                 if !metadata.annotations.contains_key(INITIAL_EVENTS_END) {
                     return Ok(());
                 }
                 self.version = Some(metadata.resource_version);
-                *phase = Begin::WithChanges;
+                *phase = WatchStart::WithChanges;
                 Event::Complete
             }
-            (WatchEvent::Bookmark(Bookmark { metadata, .. }), Begin::WithChanges) => {
+            (WatchEvent::Bookmark(Bookmark { metadata, .. }), WatchStart::WithChanges) => {
                 self.reached(Some(&metadata.resource_version));
                 return Ok(());
             }
@@ -315,7 +329,7 @@ impl Follower {
     }
 
     /// Nothing of this kind.
-    async fn nothing(&self) {
+    async fn report_absent(&self) {
         self.send(FollowerEvent::Event(self.kind(), Event::Absent)).await;
         self.send(FollowerEvent::Works(self.kind())).await;
     }
@@ -325,10 +339,10 @@ impl Follower {
         let _ = self.news.send(news).await;
     }
 
-    fn not_watched(&self, phase: Begin, error: &kube::Error) -> Stop {
+    fn not_watched(&self, phase: WatchStart, error: &kube::Error) -> Stop {
         match (phase, error) {
-            (Begin::WithAll, kube::Error::Api(status)) if matches!(status.code, 400 | 422) => Stop::NotStreamed,
-            (Begin::WithAll | Begin::WithChanges, error) => self.failed(Verb::Watch, error),
+            (WatchStart::WithAll, kube::Error::Api(status)) if matches!(status.code, 400 | 422) => Stop::NotStreamed,
+            (WatchStart::WithAll | WatchStart::WithChanges, error) => self.failed(Verb::Watch, error),
         }
     }
 
@@ -352,16 +366,20 @@ impl Follower {
         }
     }
 
-    fn late(&self) -> Stop {
-        Stop::ApiError(ApiError::late(self.server.address(), ANSWER_TIMEOUT), Duration::ZERO)
+    fn timed_out(&self) -> Stop {
+        Stop::ApiError(ApiError::timed_out(self.server.address(), ANSWER_TIMEOUT), Duration::ZERO)
     }
 }
 
 /// Everything that is asked for, once; none of a kind that the server does not have, or may do without letting it be read.
-pub(super) async fn everything(asked: &Asked, client: &Client, server: &Arc<str>) -> Result<Vec<Event>, ApiError> {
+pub(super) async fn everything(
+    selector: &ObjectSelector,
+    client: &Client,
+    server: &Arc<str>,
+) -> Result<Vec<Event>, ApiError> {
     let mut events = vec![Event::Begin];
-    let mut pages = asked.pages(client);
-    let done_without: &[u16] = match asked.kind.names().need {
+    let mut pages = selector.pages(client);
+    let done_without: &[u16] = match selector.kind.names().need {
         Need::Required => &[],
         Need::WhereServed => &[404],
         Need::WherePermitted => &[403, 404],
@@ -370,8 +388,8 @@ pub(super) async fn everything(asked: &Asked, client: &Client, server: &Arc<str>
         let page = match timeout(ANSWER_TIMEOUT, pages.next()).await {
             Ok(Ok(page)) => page,
             Ok(Err(kube::Error::Api(status))) if done_without.contains(&status.code) => return Ok(vec![Event::Absent]),
-            Ok(Err(error)) => return Err(ApiError::of(Verb::List, asked.kind, server, &error)),
-            Err(_) => return Err(ApiError::late(server, ANSWER_TIMEOUT)),
+            Ok(Err(error)) => return Err(ApiError::of(Verb::List, selector.kind, server, &error)),
+            Err(_) => return Err(ApiError::timed_out(server, ANSWER_TIMEOUT)),
         };
         events.extend(page.readings.into_iter().map(Event::Listed));
         if page.continued.is_none() {
@@ -384,7 +402,7 @@ pub(super) async fn everything(asked: &Asked, client: &Client, server: &Arc<str>
 
 /// Until more is to be read of the objects than what they are cut to. Less costs nothing until they are listed anew for
 /// another reason.
-async fn more_is_read(kind: Kind, wanted: &mut Option<handover::Asked>, read: Option<&Interest>) {
+async fn more_is_read(kind: Kind, wanted: &mut Option<handover::InterestReceiver>, read: Option<&Interest>) {
     if let (Some(wanted), Some(read)) = (wanted, read) {
         let covers = if kind == Kind::Namespaces { Interest::covers_namespaces } else { Interest::covers_services };
         let more = |wanted: &Option<Interest>| wanted.as_ref().is_some_and(|wanted| !covers(read, wanted));

@@ -38,7 +38,7 @@ pub(super) struct Gathered {
     /// None where they are not followed.
     leases: Option<Leases>,
     errors: ApiErrors,
-    begun: Begun,
+    first_handover: FirstHandover,
 }
 
 /// Takes in what followers report, until there are none.
@@ -49,17 +49,17 @@ pub(super) async fn gather(
     mut memory: Option<Memory>,
 ) {
     let mut reported = Vec::with_capacity(MAX_EVENTS);
-    while gathered.hear(&mut news, &mut reported).await == More::Yes {
+    while gathered.receive(&mut news, &mut reported).await == EventChannel::Open {
         let latest = clock::now() + NAMESPACE_TIMEOUT;
-        gathered.take(reported.drain(..));
+        gathered.apply(reported.drain(..));
         while gathered.lacks_something()
             && clock::now() < latest
             && let Ok(Some(one)) = timeout_at(latest, news.recv()).await
         {
-            gathered.take([one]);
+            gathered.apply([one]);
         }
         gathered.hand_over(&sender);
-        if let (Some(memory), Begun::Yes) = (&mut memory, gathered.begun) {
+        if let (Some(memory), FirstHandover::Yes) = (&mut memory, gathered.first_handover) {
             memory.note(gathered.state.facts());
         }
         sender.report(gathered.findings());
@@ -68,15 +68,15 @@ pub(super) async fn gather(
 
 /// Whether there can be more news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum More {
-    Yes,
+enum EventChannel {
+    Open,
     /// No follower is left.
-    No,
+    Closed,
 }
 
 /// Whether anything was handed over yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Begun {
+enum FirstHandover {
     No,
     /// The policies were, so that it becomes known what they read of Services.
     Policies,
@@ -86,11 +86,11 @@ enum Begun {
 
 impl Gathered {
     pub(super) fn new(state: State, leases: Option<Leases>) -> Self {
-        Self { state, leases, errors: ApiErrors::default(), begun: Begun::No }
+        Self { state, leases, errors: ApiErrors::default(), first_handover: FirstHandover::No }
     }
 
     /// Waits for news, or for other policies, by which Services ask by other names.
-    async fn hear(&mut self, news: &mut Receiver<FollowerEvent>, reported: &mut Vec<FollowerEvent>) -> More {
+    async fn receive(&mut self, news: &mut Receiver<FollowerEvent>, reported: &mut Vec<FollowerEvent>) -> EventChannel {
         let otherwise = async {
             match &mut self.leases {
                 Some(leases) => leases.is_asked_otherwise().await,
@@ -98,12 +98,12 @@ impl Gathered {
             }
         };
         tokio::select! {
-            taken = news.recv_many(reported, MAX_EVENTS) => if taken > 0 { More::Yes } else { More::No },
-            () = otherwise => More::Yes,
+            taken = news.recv_many(reported, MAX_EVENTS) => if taken > 0 { EventChannel::Open } else { EventChannel::Closed },
+            () = otherwise => EventChannel::Open,
         }
     }
 
-    fn take(&mut self, news: impl IntoIterator<Item = FollowerEvent>) {
+    fn apply(&mut self, news: impl IntoIterator<Item = FollowerEvent>) {
         news.into_iter().for_each(|one| self.take_one(one));
         // Before that, Services are missing.
         if let Some(leases) = self.leases.as_mut().filter(|_| self.state.is_complete()) {
@@ -112,14 +112,14 @@ impl Gathered {
     }
 
     fn take_one(&mut self, news: FollowerEvent) {
-        let Self { state, leases, errors, begun: _ } = self;
+        let Self { state, leases, errors, first_handover: _ } = self;
         match news {
             FollowerEvent::Event(Kind::EgressNodes, Event::Absent) if !state.knows_no_egress_nodes() => {
                 info!("{NO_EGRESS_NODES}");
-                state.take(Kind::EgressNodes, Event::Absent);
+                state.apply(Kind::EgressNodes, Event::Absent);
             }
-            FollowerEvent::Event(kind, event) => state.take(kind, event),
-            FollowerEvent::Lease(name, report) => leases.iter_mut().for_each(|all| all.take(&name, &report, state)),
+            FollowerEvent::Event(kind, event) => state.apply(kind, event),
+            FollowerEvent::Lease(name, report) => leases.iter_mut().for_each(|all| all.apply(&name, &report, state)),
             FollowerEvent::Works(kind) => {
                 state.resumed(kind);
                 errors.over(kind);
@@ -144,7 +144,7 @@ impl Gathered {
 
     /// Whether what changed is not to be handed over without something that comes another way, and is not to wait long.
     fn lacks_something(&self) -> bool {
-        self.state.lacks_a_namespace() || self.begun == Begun::Yes && self.lacks_a_lease()
+        self.state.lacks_a_namespace() || self.first_handover == FirstHandover::Yes && self.lacks_a_lease()
     }
 
     fn lacks_a_lease(&self) -> bool {
@@ -152,18 +152,18 @@ impl Gathered {
     }
 
     fn hand_over(&mut self, sender: &SnapshotSender) {
-        if self.begun == Begun::No
+        if self.first_handover == FirstHandover::No
             && let Some(policies) = self.state.policies()
         {
-            self.begun = Begun::Policies;
+            self.first_handover = FirstHandover::Policies;
             sender.send_policies(policies);
         }
-        if self.begun == Begun::Policies && self.state.is_complete() && !self.lacks_a_lease() {
-            self.begun = Begun::Yes;
+        if self.first_handover == FirstHandover::Policies && self.state.is_complete() && !self.lacks_a_lease() {
+            self.first_handover = FirstHandover::Yes;
             info!("the initial sync with the API server is complete");
             let update = self.state.whole();
             sender.send(self.with_followed(update));
-        } else if self.begun == Begun::Yes {
+        } else if self.first_handover == FirstHandover::Yes {
             self.leases.iter_mut().for_each(|leases| leases.give_up(&mut self.state));
             let is_other = self.leases.as_ref().is_some_and(Leases::is_news);
             let update = self.state.update().or_else(|| is_other.then(|| self.state.hand_over()));

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::super::event::{Content, Event, Reading};
 use super::super::handover::{SnapshotReceiver, Update, handover};
-use super::super::leases::{Report, Wanted};
+use super::super::leases::{LeaseReport, Wanted};
 use super::super::state::tests::{namespace, service};
 use super::super::watched::reading;
 use super::*;
@@ -46,7 +46,7 @@ impl Source {
     async fn begun() -> Self {
         let source = Self::listed().await;
         source.report("web", held_by("node-a")).await;
-        source.receiver.take().await;
+        source.receiver.next().await;
         source
     }
 
@@ -60,7 +60,7 @@ impl Source {
         self.news.send(news).await.expect("it is followed");
     }
 
-    async fn report(&self, service: &str, report: Report) {
+    async fn report(&self, service: &str, report: LeaseReport) {
         self.send(FollowerEvent::Lease(lease_of(service), report)).await;
     }
 
@@ -97,9 +97,9 @@ fn choosing_by(label: &str) -> Interest {
     Interest::of_host(&AnnotationPrefix::default()).choosing_by([label])
 }
 
-fn held_by(node: &str) -> Report {
+fn held_by(node: &str) -> LeaseReport {
     let lease = Lease { named: Named::Node(node.into()), since: None, term: Term::Running };
-    Report { lease: Some(Arc::new(lease)), ..Report::default() }
+    LeaseReport { lease: Some(Arc::new(lease)), ..LeaseReport::default() }
 }
 
 fn named(update: &Update, service: &str) -> Option<Named> {
@@ -110,7 +110,7 @@ fn named(update: &Update, service: &str) -> Option<Named> {
 async fn the_first_state_has_the_leases_of_its_services() {
     let source = Source::listed().await;
     sleep(NAMESPACE_TIMEOUT * 100).await;
-    let mut taken = Box::pin(source.receiver.take());
+    let mut taken = Box::pin(source.receiver.next());
     assert!(timeout_at(clock::now(), &mut taken).await.is_err(), "nothing is handed over before");
     source.report("web", held_by("node-a")).await;
     assert_eq!(named(&taken.await, "web"), Some(Named::Node("node-a".into())));
@@ -123,26 +123,26 @@ async fn a_service_waits_for_its_lease_and_not_for_long() {
     source.send(FollowerEvent::Event(Kind::Services, Event::Changed(asking("dns")))).await;
     source.follows("dns").await;
     sleep(NAMESPACE_TIMEOUT / 2).await;
-    source.report("dns", Report::default()).await;
-    let update = source.receiver.take().await;
+    source.report("dns", LeaseReport::default()).await;
+    let update = source.receiver.next().await;
     assert_eq!((clock::since(begun), named(&update, "dns")), (NAMESPACE_TIMEOUT / 2, None), "it is not there");
     source.send(FollowerEvent::Event(Kind::Services, Event::Changed(asking("mail")))).await;
-    let update = source.receiver.take().await;
+    let update = source.receiver.next().await;
     assert_eq!(clock::since(begun), NAMESPACE_TIMEOUT / 2 + NAMESPACE_TIMEOUT);
     assert_eq!(named(&update, "mail"), Some(Named::NotRead), "it may name any node");
     source.report("mail", held_by("node-b")).await;
-    assert_eq!(named(&source.receiver.take().await, "mail"), Some(Named::Node("node-b".into())));
+    assert_eq!(named(&source.receiver.next().await, "mail"), Some(Named::Node("node-b".into())));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_lease_means_concerns_no_service_as_such_and_the_same_again_nothing() {
     let source = Source::begun().await;
     source.report("web", held_by("node-b")).await;
-    assert_eq!(source.receiver.take().await.keys.into_iter().collect::<Vec<_>>(), [Key::Announced]);
+    assert_eq!(source.receiver.next().await.keys.into_iter().collect::<Vec<_>>(), [Key::Announced]);
     source.report("web", held_by("node-b")).await;
     source.report("dns", held_by("node-b")).await;
     source.send(FollowerEvent::Event(Kind::Namespaces, Event::Changed(namespace("other", "l")))).await;
-    let update = source.receiver.take().await;
+    let update = source.receiver.next().await;
     assert_eq!(update.keys.iter().collect::<Vec<_>>(), [&Key::Namespace("other".to_owned())]);
     assert_eq!(named(&update, "dns"), None, "of one that is not followed");
 }
@@ -151,7 +151,7 @@ async fn what_a_lease_means_concerns_no_service_as_such_and_the_same_again_nothi
 async fn with_its_service_a_lease_goes() {
     let source = Source::begun().await;
     source.send(FollowerEvent::Event(Kind::Services, Event::Gone(ObjectReference::new("shop", "web")))).await;
-    let update = source.receiver.take().await;
+    let update = source.receiver.next().await;
     let gone: Vec<Key> = vec![Key::Subject(SubjectKey::service("shop", "web")), Key::Announced];
     assert_eq!(update.keys, gone.into_iter().collect());
     assert!(update.snapshot.announced.is_empty() && source.wanted.borrow().is_empty());
@@ -162,22 +162,22 @@ async fn with_its_service_a_lease_goes() {
 fn claims_whose_right_is_withdrawn_go_on_to_count_and_one_finding_reports_it() {
     let kind = Kind::Claims(ClaimKind::L2Statuses);
     let mut gathered = Gathered::new(State::of([kind]), None);
-    gathered.take([FollowerEvent::Forgone(kind)]);
+    gathered.apply([FollowerEvent::Forgone(kind)]);
     assert!(gathered.findings().is_empty(), "a right that was never there is for a component that is not there");
     let status = json!({
         "metadata": {"namespace": "metallb-system", "name": "l2-x"},
         "status": {"serviceName": "web", "serviceNamespace": "shop", "node": "node-a"},
     });
     let listed = [Event::Begin, Event::Listed(reading(kind, &status)), Event::Complete];
-    gathered.take(listed.map(|event| FollowerEvent::Event(kind, event)));
-    gathered.take([FollowerEvent::Forgone(kind), FollowerEvent::Forgone(kind)]);
+    gathered.apply(listed.map(|event| FollowerEvent::Event(kind, event)));
+    gathered.apply([FollowerEvent::Forgone(kind), FollowerEvent::Forgone(kind)]);
     let findings = gathered.findings();
     let is_it = |finding: &Finding| {
         finding.code == "api-server-forbids" && finding.message.as_str().contains("goes on to count")
     };
     assert!(findings.len() == 1 && findings.iter().all(is_it), "{findings:?}");
     assert!(!gathered.state.snapshot().announced.is_empty());
-    gathered.take([FollowerEvent::Works(kind)]);
+    gathered.apply([FollowerEvent::Works(kind)]);
     assert!(gathered.findings().is_empty());
 }
 
@@ -185,15 +185,15 @@ fn claims_whose_right_is_withdrawn_go_on_to_count_and_one_finding_reports_it() {
 async fn when_policies_read_more_the_leases_of_services_that_ask_by_it_are_followed_before_they_are_asked() {
     let source = Source::begun().await;
     source.send(FollowerEvent::Event(Kind::Services, Event::Changed(labelled("dns")))).await;
-    let before = source.receiver.take().await;
+    let before = source.receiver.next().await;
     assert!(!before.coverage.has(&choosing_by("tier")) && named(&before, "dns").is_none());
     source.receiver.ask(choosing_by("tier"));
     timeout_at(clock::now() + NAMESPACE_TIMEOUT, source.follows("dns")).await.expect("it waits for no other news");
-    let update = source.receiver.take().await;
+    let update = source.receiver.next().await;
     assert!(update.coverage.has(&choosing_by("tier")));
     assert_eq!(named(&update, "dns"), Some(Named::NotRead), "it may name any node");
     source.report("dns", held_by("node-b")).await;
-    assert_eq!(named(&source.receiver.take().await, "dns"), Some(Named::Node("node-b".into())));
+    assert_eq!(named(&source.receiver.next().await, "dns"), Some(Named::Node("node-b".into())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,11 +201,11 @@ async fn policies_by_which_no_other_service_asks_wait_for_nothing() {
     let source = Source::begun().await;
     let begun = clock::now();
     source.receiver.ask(choosing_by("tier"));
-    let update = source.receiver.take().await;
+    let update = source.receiver.next().await;
     assert!(update.coverage.has(&choosing_by("tier")) && update.keys.is_empty());
     assert_eq!(clock::since(begun), std::time::Duration::ZERO);
     for interest in [choosing_by("tier").choosing_by(["stage"]), choosing_by("tier")] {
         source.receiver.ask(interest);
     }
-    assert!(source.receiver.take().await.coverage.has(&choosing_by("tier")), "the same as before, and handed over");
+    assert!(source.receiver.next().await.coverage.has(&choosing_by("tier")), "the same as before, and handed over");
 }

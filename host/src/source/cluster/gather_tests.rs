@@ -26,7 +26,7 @@ async fn source() -> (Sender<FollowerEvent>, SnapshotReceiver) {
         }
         report(&sender, kind, Event::Complete).await;
     }
-    receiver.take().await;
+    receiver.next().await;
     (sender, receiver)
 }
 
@@ -51,9 +51,9 @@ async fn a_change_is_handed_over_without_any_wait() {
     let (sender, receiver) = source().await;
     let begun = clock::now();
     report(&sender, Kind::Services, changed(service("web", "1"))).await;
-    has(&receiver.take().await, &["web"]);
+    has(&receiver.next().await, &["web"]);
     report(&sender, Kind::Slices, changed(slice("s", "web", 1))).await;
-    let update = receiver.take().await;
+    let update = receiver.next().await;
     has(&update, &["web"]);
     assert_eq!(update.snapshot.slices.len(), 1);
     assert_eq!(clock::now(), begun);
@@ -65,7 +65,7 @@ async fn what_comes_together_is_handed_over_together() {
     report(&sender, Kind::Slices, changed(slice("s", "web", 1))).await;
     report(&sender, Kind::Services, changed(service("web", "1"))).await;
     report(&sender, Kind::Services, changed(service("dns", "2"))).await;
-    has(&receiver.take().await, &["dns", "web"]);
+    has(&receiver.next().await, &["dns", "web"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,7 +77,7 @@ async fn what_comes_all_the_time_puts_off_nothing() {
         }
     });
     for _ in 0..10 {
-        has(&receiver.take().await, &["flood"]);
+        has(&receiver.next().await, &["flood"]);
     }
     flood.abort();
 }
@@ -90,7 +90,7 @@ async fn what_comes_while_nothing_is_taken_adds_up() {
         yield_now().await;
         yield_now().await;
     }
-    has(&receiver.take().await, &["dns", "mail", "web"]);
+    has(&receiver.next().await, &["dns", "mail", "web"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,16 +98,16 @@ async fn a_service_waits_for_its_namespace_and_not_for_long() {
     let (sender, receiver) = source().await;
     let begun = clock::now();
     report(&sender, Kind::Namespaces, Event::Gone(namespace("shop", "l").name)).await;
-    receiver.take().await;
+    receiver.next().await;
     report(&sender, Kind::Services, changed(service("web", "1"))).await;
     sleep(Duration::from_millis(50)).await;
     report(&sender, Kind::Namespaces, changed(namespace("shop", "l"))).await;
-    let update = receiver.take().await;
+    let update = receiver.next().await;
     assert!(update.snapshot.namespaces.contains_key("shop") && update.keys.len() == 2, "{:?}", update.keys);
     assert_eq!(clock::since(begun).as_millis(), 50);
     report(&sender, Kind::Namespaces, Event::Gone(namespace("shop", "l").name)).await;
-    receiver.take().await;
+    receiver.next().await;
     report(&sender, Kind::Services, changed(service("web", "2"))).await;
-    has(&receiver.take().await, &["web"]);
+    has(&receiver.next().await, &["web"]);
     assert_eq!(clock::since(begun).as_millis(), 150);
 }

@@ -24,7 +24,6 @@
 //! and installers say, and of what load balancers write, Leases each by its name (`leases`). A verb that is missing is reported by name, and nothing is handed over before every kind was listed: a
 //! guard that was not read could be one that forbids.
 
-mod asked;
 mod backoff;
 mod connect;
 mod cut;
@@ -35,6 +34,7 @@ mod leases;
 pub mod memory;
 mod page;
 mod plugins;
+mod selector;
 mod server;
 pub mod state;
 pub mod trouble;
@@ -51,12 +51,12 @@ use tokio::sync::mpsc::{Sender, channel};
 
 pub use connect::{Access, ConnectError, Connection};
 
-use self::asked::Asked;
 use self::event::Kind;
 use self::follow::{Follower, FollowerEvent, everything};
 use self::gather::Gathered;
 use self::leases::{Leases, Wanted};
 use self::memory::Memory;
+use self::selector::ObjectSelector;
 use self::server::Server;
 use self::state::State;
 use self::trouble::ApiError;
@@ -139,7 +139,7 @@ async fn read_with(client: &Client, server: &Arc<str>, scope: &Scope) -> Result<
     let mut findings = Vec::new();
     for asked in scope.asked() {
         match everything(&asked, client, server).await {
-            Ok(events) => events.into_iter().for_each(|event| state.take(asked.kind, event)),
+            Ok(events) => events.into_iter().for_each(|event| state.apply(asked.kind, event)),
             // As `run` does.
             Err(trouble) if trouble.is_done_without() => {
                 state.forgo(asked.kind);
@@ -161,9 +161,9 @@ fn followers(
     server: &Arc<Server>,
     scope: &Scope,
     news: &Sender<FollowerEvent>,
-    read: &handover::Asked,
+    read: &handover::InterestReceiver,
 ) -> Vec<BoxFuture<'static, ()>> {
-    let follower = |asked: Asked| {
+    let follower = |asked: ObjectSelector| {
         let cuts = matches!(asked.kind, Kind::Services | Kind::Namespaces);
         let follower = Follower::new(asked, client.clone(), Arc::clone(server), news.clone());
         if cuts { follower.cutting_to(read.clone()).run().boxed() } else { follower.run().boxed() }
@@ -200,12 +200,12 @@ impl Scope {
     }
 
     /// What is asked for of each of them.
-    fn asked(&self) -> impl Iterator<Item = Asked> {
+    fn asked(&self) -> impl Iterator<Item = ObjectSelector> {
         self.kinds().map(|kind| match (kind, &self.pods_of) {
-            (Kind::Policies, _) => Asked::all(kind).of_namespace(&self.namespace),
-            (Kind::Pods, Some(node)) => Asked::all(kind).with_fields(format!("spec.nodeName={node}")),
-            (Kind::Networks(_), _) => Asked::one_or_all(kind),
-            (Kind::Claims(_), _) => Asked::all(kind).of_namespace(METALLB),
+            (Kind::Policies, _) => ObjectSelector::all(kind).of_namespace(&self.namespace),
+            (Kind::Pods, Some(node)) => ObjectSelector::all(kind).with_fields(format!("spec.nodeName={node}")),
+            (Kind::Networks(_), _) => ObjectSelector::one_or_all(kind),
+            (Kind::Claims(_), _) => ObjectSelector::all(kind).of_namespace(METALLB),
             (
                 Kind::Services
                 | Kind::Slices
@@ -216,7 +216,7 @@ impl Scope {
                 | Kind::Pods
                 | Kind::Endpoints,
                 _,
-            ) => Asked::all(kind),
+            ) => ObjectSelector::all(kind),
         })
     }
 }

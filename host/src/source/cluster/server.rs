@@ -37,12 +37,12 @@ pub(super) struct Server {
     client: Client,
     known: OnceCell<Lists>,
     refused: AtomicBool,
-    back: Notify,
+    recovery: Notify,
 }
 
 impl Server {
     pub(super) fn new(address: Arc<str>, client: Client) -> Self {
-        Self { address, client, known: OnceCell::new(), refused: AtomicBool::new(false), back: Notify::new() }
+        Self { address, client, known: OnceCell::new(), refused: AtomicBool::new(false), recovery: Notify::new() }
     }
 
     /// Where it is, as people know it.
@@ -59,13 +59,13 @@ impl Server {
     }
 
     /// Ends when another follower gets an answer from a server that was away.
-    pub(super) async fn back(&self) {
-        self.back.notified().await;
+    pub(super) async fn recovered(&self) {
+        self.recovery.notified().await;
     }
 
     /// A server that was away answers.
     pub(super) fn notify_recovered(&self) {
-        self.back.notify_waiters();
+        self.recovery.notify_waiters();
     }
 
     /// Another server, behind the same address, does not stream them.

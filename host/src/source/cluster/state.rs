@@ -41,7 +41,7 @@ pub struct State {
     awaited: BTreeSet<Kind>,
     /// The pods that are known, however much that is.
     pods: Pods,
-    watch: Watch,
+    watch: PodWatch,
     /// Why an object is not taken as it is.
     unreadable: BTreeMap<(Kind, ObjectReference), String>,
     /// What of an object is left out.
@@ -58,7 +58,7 @@ pub struct State {
 
 /// How much is known of pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Watch {
+enum PodWatch {
     /// They were never listed.
     Never,
     /// They were not by this process, which may not read them, but by an earlier one.
@@ -79,7 +79,7 @@ impl State {
             lists: BTreeMap::new(),
             awaited: kinds.into_iter().collect(),
             pods: Pods::default(),
-            watch: Watch::Never,
+            watch: PodWatch::Never,
             unreadable: BTreeMap::new(),
             faults: BTreeMap::new(),
             recalled: BTreeMap::new(),
@@ -92,7 +92,7 @@ impl State {
     }
 
     /// Takes in what happened.
-    pub fn take(&mut self, kind: Kind, event: Event) {
+    pub fn apply(&mut self, kind: Kind, event: Event) {
         match event {
             Event::Begin => {
                 self.lists.insert(kind, BTreeMap::new());
@@ -115,7 +115,7 @@ impl State {
             }
             Event::Changed(reading) => {
                 let reading = compacted(reading, &mut self.texts);
-                self.put(kind, reading);
+                self.store_reading(kind, reading);
             }
             Event::Gone(name) => self.remove(kind, &name),
         }
@@ -132,8 +132,8 @@ impl State {
             let recalled = self.recalled.extract_if(.., |(of, _), _| *of == kind).collect::<Vec<_>>();
             recalled.into_iter().for_each(|((_, name), object)| self.store(name, object));
         }
-        if kind == Kind::Pods && self.watch == Watch::Never && self.pods_were == PodsWere::Read {
-            self.watch = Watch::Earlier;
+        if kind == Kind::Pods && self.watch == PodWatch::Never && self.pods_were == PodsWere::Read {
+            self.watch = PodWatch::Earlier;
             self.show_pods();
         }
     }
@@ -196,20 +196,20 @@ impl State {
         for name in self.names(kind).into_iter().filter(|name| !list.contains_key(name)) {
             self.remove(kind, &name);
         }
-        list.into_values().for_each(|reading| self.put(kind, reading));
+        list.into_values().for_each(|reading| self.store_reading(kind, reading));
         self.recalled.retain(|(of, _), _| *of != kind);
         self.awaited.remove(&kind);
         if kind == Kind::Pods {
-            self.watch = Watch::Follows;
+            self.watch = PodWatch::Follows;
         }
     }
 
     fn show_pods(&mut self) {
         let pods = self.pods.clone();
         let known = match self.watch {
-            Watch::Never => KnownPods::NotWatched,
-            Watch::Follows => KnownPods::Complete(pods),
-            Watch::Earlier | Watch::Interrupted => KnownPods::LastKnown(pods),
+            PodWatch::Never => KnownPods::NotWatched,
+            PodWatch::Follows => KnownPods::Complete(pods),
+            PodWatch::Earlier | PodWatch::Interrupted => KnownPods::LastKnown(pods),
         };
         let before = mem::replace(&mut self.snapshot.pods, known);
         if mem::discriminant(&before) != mem::discriminant(&self.snapshot.pods) {
@@ -217,7 +217,7 @@ impl State {
         }
     }
 
-    fn put(&mut self, kind: Kind, reading: Reading) {
+    fn store_reading(&mut self, kind: Kind, reading: Reading) {
         let Reading { name, uid, content, faults } = reading;
         let of = (kind, name.clone());
         self.unreadable.remove(&of);

@@ -40,7 +40,7 @@ fn known(state: &State) -> Vec<String> {
 }
 
 fn changed(state: &mut State, status: Reading) -> Vec<String> {
-    state.take(STATUSES, Event::Changed(status));
+    state.apply(STATUSES, Event::Changed(status));
     known(state)
 }
 
@@ -51,7 +51,7 @@ fn a_status_comes_names_another_service_and_goes() {
     assert_eq!(known(&state), ["web l2-a: node-a", "web l2-b: node-b"]);
     assert!(keys(&mut state).contains(&"announced".to_owned()));
     assert_eq!(changed(&mut state, status("l2-a", "dns", json!("node-a"))), ["dns l2-a: node-a", "web l2-b: node-b"]);
-    state.take(STATUSES, Event::Gone(name("metallb-system", "l2-b")));
+    state.apply(STATUSES, Event::Gone(name("metallb-system", "l2-b")));
     assert_eq!(known(&state), ["dns l2-a: node-a"]);
     list(&mut state, STATUSES, &[]);
     assert!(state.snapshot.announced.is_empty(), "{:?}", state.snapshot.announced);
@@ -89,7 +89,7 @@ fn a_node_that_cannot_be_read_where_none_was_named_before_may_be_any() {
 fn who_writes_in_another_namespace_is_not_metallb() {
     let mut state = State::of(Kind::FOLLOWED);
     let status = json!({"node": "node-a", "serviceName": "web", "serviceNamespace": "shop"});
-    state.take(STATUSES, Event::Changed(in_namespace("shop", "l2-a", status)));
+    state.apply(STATUSES, Event::Changed(in_namespace("shop", "l2-a", status)));
     assert!(known(&state).is_empty());
 }
 
@@ -104,7 +104,7 @@ fn labels_say_which_service_a_status_is_about_that_cannot_be_read() {
             ["web l2-a: node-b"],
             "{status}: as it was read before"
         );
-        state.take(STATUSES, Event::Gone(name("metallb-system", "l2-a")));
+        state.apply(STATUSES, Event::Gone(name("metallb-system", "l2-a")));
         assert!(state.snapshot.announced.is_empty());
     }
 }
@@ -119,6 +119,6 @@ fn a_status_of_a_service_that_cannot_be_read_may_be_about_any_until_it_is_gone()
     assert_eq!(changed(&mut state, bad()), ["web l2-a: node-b"], "as it was read before");
     list(&mut state, STATUSES, &[]);
     assert_eq!(changed(&mut state, bad()), ["ServiceL2Status metallb-system/l2-a"]);
-    state.take(STATUSES, Event::Gone(name("metallb-system", "l2-a")));
+    state.apply(STATUSES, Event::Gone(name("metallb-system", "l2-a")));
     assert!(state.snapshot.announced.is_empty());
 }

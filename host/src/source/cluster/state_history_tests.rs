@@ -89,9 +89,9 @@ impl World {
             Step::Refuse(kind) => self.state.interrupted(kind),
             Step::Admit(kind) => self.state.resumed(kind),
             Step::List(kind, broken_off) => {
-                self.state.take(kind, Event::Begin);
+                self.state.apply(kind, Event::Begin);
                 let listed = self.of(kind);
-                listed.iter().take(broken_off).for_each(|one| self.state.take(kind, Event::Listed(one.clone())));
+                listed.iter().take(broken_off).for_each(|one| self.state.apply(kind, Event::Listed(one.clone())));
                 list(&mut self.state, kind, &listed);
                 self.lost.remove(&kind);
             }
@@ -100,7 +100,7 @@ impl World {
 
     fn send(&mut self, kind: Kind, event: Event) {
         if !self.lost.contains(&kind) {
-            self.state.take(kind, event);
+            self.state.apply(kind, event);
         }
     }
 

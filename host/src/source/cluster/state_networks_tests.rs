@@ -44,9 +44,9 @@ fn a_pool_comes_and_goes_and_one_that_stays_is_no_news() {
     take(&mut state, POOLS, &[pool("a", "10.1.0.0/16"), pool("b", "10.2.0.0/16")]);
     assert_eq!(networks(&state), ["IPPool a: 10.1.0.0/16 /", "IPPool b: 10.2.0.0/16 /"]);
     assert_eq!(keys(&mut state), ["cluster"]);
-    state.take(POOLS, Event::Changed(reading(POOLS, &pool("a", "10.1.0.0/16"))));
+    state.apply(POOLS, Event::Changed(reading(POOLS, &pool("a", "10.1.0.0/16"))));
     assert_eq!(keys(&mut state), [""; 0]);
-    state.take(POOLS, Event::Gone(name("", "a")));
+    state.apply(POOLS, Event::Gone(name("", "a")));
     assert_eq!((networks(&state), keys(&mut state)), (vec!["IPPool b: 10.2.0.0/16 /".into()], vec!["cluster".into()]));
     take(&mut state, POOLS, &[]);
     assert_eq!((networks(&state), keys(&mut state)), (vec![], vec!["cluster".into()]));
@@ -97,12 +97,12 @@ fn the_arguments_of_a_node_come_and_go_with_it() {
     take(&mut state, Kind::Nodes, &[argued("server-1", arguments), argued("agent-1", r#"["agent"]"#)]);
     let server = "Node server-1 (k3s.io/node-args): 10.42.0.0/16 / 10.43.0.0/16";
     assert_eq!((networks(&state), keys(&mut state)), (vec![server.to_owned()], vec!["cluster".to_owned()]));
-    state.take(Kind::Nodes, Event::Changed(reading(Kind::Nodes, &argued("server-1", "["))));
+    state.apply(Kind::Nodes, Event::Changed(reading(Kind::Nodes, &argued("server-1", "["))));
     assert_eq!((networks(&state), keys(&mut state)), (vec![server.to_owned()], vec![]));
-    state.take(Kind::Nodes, Event::Changed(reading(Kind::Nodes, &argued("server-1", "[]"))));
+    state.apply(Kind::Nodes, Event::Changed(reading(Kind::Nodes, &argued("server-1", "[]"))));
     assert_eq!((networks(&state), keys(&mut state)), (vec![], vec!["cluster".to_owned()]));
-    state.take(Kind::Nodes, Event::Changed(reading(Kind::Nodes, &argued("server-1", arguments))));
-    state.take(Kind::Nodes, Event::Gone(name("", "server-1")));
+    state.apply(Kind::Nodes, Event::Changed(reading(Kind::Nodes, &argued("server-1", arguments))));
+    state.apply(Kind::Nodes, Event::Gone(name("", "server-1")));
     assert_eq!(networks(&state), [""; 0]);
 }
 

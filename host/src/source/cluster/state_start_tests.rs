@@ -98,12 +98,12 @@ fn a_node_that_cannot_be_read_at_the_start_keeps_what_was_inside_and_says_so() {
     assert_eq!(keys(&mut next), ["cluster"]);
     // What was recalled was for the start: the Node of that name that comes later is another one.
     list(&mut next, Kind::Nodes, &[]);
-    state.take(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "c", 1, &[]), "1")));
-    next.take(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "b", 2, &[]), "1")));
+    state.apply(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "c", 1, &[]), "1")));
+    next.apply(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "b", 2, &[]), "1")));
     assert_eq!(inside_of(&next), [("node b".to_owned(), ["unread".to_owned()].into())].into());
     let message = |state: &State| state.findings()[0].message.clone();
     assert!(message(&next).ends_with("nothing of it is in force"), "{}", message(&next));
-    next.take(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "b", 2, &[]), "1")));
+    next.apply(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "b", 2, &[]), "1")));
     assert!(message(&next).ends_with("nothing of it is in force"), "{}", message(&next));
 }
 
@@ -153,7 +153,7 @@ fn what_nodes_published_stays_inside_where_it_cannot_be_read_at_the_start() {
     forbidden.forgo(kind);
     assert_eq!(inside_of(&forbidden), inside_of(&state));
     let mut absent = restarted(&state);
-    absent.take(kind, Event::Absent);
+    absent.apply(kind, Event::Absent);
     assert_eq!(inside_of(&absent), Inside::new(), "the server answers that there are none");
 }
 
@@ -210,11 +210,11 @@ proptest! {
             match step {
                 Step::Put(kind, reading) => {
                     objects.insert((kind, reading.name.name.to_string()), reading.clone());
-                    [&mut lasting, &mut other].into_iter().for_each(|state| state.take(kind, Event::Changed(reading.clone())));
+                    [&mut lasting, &mut other].into_iter().for_each(|state| state.apply(kind, Event::Changed(reading.clone())));
                 }
                 Step::Delete(kind, of) => {
                     objects.remove(&(kind, of.to_owned()));
-                    [&mut lasting, &mut other].into_iter().for_each(|state| state.take(kind, Event::Gone(name("", of))));
+                    [&mut lasting, &mut other].into_iter().for_each(|state| state.apply(kind, Event::Gone(name("", of))));
                 }
                 Step::Restart => {
                     other = restarted(&other);
@@ -245,8 +245,8 @@ fn a_service_and_a_guard_that_cannot_be_read_from_the_start_are_there_all_the_sa
     list(&mut state, Kind::Policies, &[]);
     assert_eq!(keys(&mut state), ["shop/web", "policy guard"]);
     assert_eq!(state.snapshot.unreadable, Unreadable::default());
-    state.take(Kind::Services, Event::Changed(unreadable(&service("web", "1"), "1")));
+    state.apply(Kind::Services, Event::Changed(unreadable(&service("web", "1"), "1")));
     assert_eq!(state.snapshot.unreadable, Unreadable::default(), "its last good state is known");
-    state.take(Kind::Services, Event::Changed(unreadable(&service("web", "2"), "2")));
+    state.apply(Kind::Services, Event::Changed(unreadable(&service("web", "2"), "2")));
     assert_eq!(state.snapshot.unreadable.services[&key].uid.as_str(), "2");
 }

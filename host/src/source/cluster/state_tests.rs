@@ -106,9 +106,9 @@ fn unreadable(reading: &Reading, uid: &str) -> Reading {
 }
 
 fn list(state: &mut State, kind: Kind, readings: &[Reading]) {
-    state.take(kind, Event::Begin);
-    readings.iter().for_each(|reading| state.take(kind, Event::Listed(reading.clone())));
-    state.take(kind, Event::Complete);
+    state.apply(kind, Event::Begin);
+    readings.iter().for_each(|reading| state.apply(kind, Event::Listed(reading.clone())));
+    state.apply(kind, Event::Complete);
 }
 
 /// The keys of everything that changed, as text.
@@ -142,10 +142,10 @@ fn a_slice_that_moves_to_another_service_gives_both_keys() {
     let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Slices, &[slice("s-1", "web", 1), slice("s-2", "web", 2)]);
     assert_eq!(keys(&mut state), ["shop/web"]);
-    state.take(Kind::Slices, Event::Changed(slice("s-1", "dns", 1)));
+    state.apply(Kind::Slices, Event::Changed(slice("s-1", "dns", 1)));
     assert_eq!(keys(&mut state), ["shop/dns", "shop/web"]);
     assert_eq!(state.snapshot.slices[&SubjectKey::service("shop", "web")].len(), 1);
-    state.take(Kind::Slices, Event::Gone(name("shop", "s-1")));
+    state.apply(Kind::Slices, Event::Gone(name("shop", "s-1")));
     assert_eq!(keys(&mut state), ["shop/dns"]);
     assert_eq!(state.snapshot.slices.len(), 1);
 }
@@ -155,8 +155,8 @@ fn a_slice_that_loses_its_label_belongs_to_no_service() {
     let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Slices, &[slice("s-1", "web", 1)]);
     keys(&mut state);
-    let nobodys = Reading { content: Content::Nothing, ..slice("s-1", "web", 1) };
-    state.take(Kind::Slices, Event::Changed(nobodys));
+    let unlabelled = Reading { content: Content::Nothing, ..slice("s-1", "web", 1) };
+    state.apply(Kind::Slices, Event::Changed(unlabelled));
     assert_eq!(keys(&mut state), ["shop/web"]);
     assert!(state.snapshot.slices.is_empty());
 }
@@ -166,13 +166,13 @@ fn while_a_list_runs_the_old_state_stays_and_its_end_removes_what_is_gone() {
     let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Services, &[service("web", "1"), service("dns", "2")]);
     keys(&mut state);
-    state.take(Kind::Services, Event::Begin);
-    state.take(Kind::Services, Event::Listed(service("dns", "2")));
+    state.apply(Kind::Services, Event::Begin);
+    state.apply(Kind::Services, Event::Listed(service("dns", "2")));
     assert_eq!(keys(&mut state), Vec::<String>::new());
     // It breaks off, and begins again.
-    state.take(Kind::Services, Event::Begin);
-    state.take(Kind::Services, Event::Listed(service("mail", "3")));
-    state.take(Kind::Services, Event::Complete);
+    state.apply(Kind::Services, Event::Begin);
+    state.apply(Kind::Services, Event::Listed(service("mail", "3")));
+    state.apply(Kind::Services, Event::Complete);
     assert_eq!(keys(&mut state), ["shop/dns", "shop/mail", "shop/web"]);
     assert_eq!(state.snapshot.services.len(), 1);
 }
@@ -184,7 +184,7 @@ fn what_did_not_change_gives_no_key() {
     list(&mut state, Kind::Nodes, &objects);
     assert_eq!(keys(&mut state), ["cluster"]);
     list(&mut state, Kind::Nodes, &objects);
-    state.take(Kind::Nodes, Event::Changed(node("a", "x")));
+    state.apply(Kind::Nodes, Event::Changed(node("a", "x")));
     assert_eq!(state.update().map(|update| update.keys), None);
 }
 
@@ -194,16 +194,16 @@ fn whether_egress_nodes_are_read_is_known_from_the_end_of_a_list_to_the_next_ref
     let kind = Kind::EgressNodes;
     let followed = |state: &State| state.snapshot.egress_nodes.followed;
     state.resumed(kind);
-    state.take(kind, Event::Begin);
+    state.apply(kind, Event::Begin);
     state.resumed(kind);
     assert_eq!(followed(&state), Followed::No);
-    state.take(kind, Event::Complete);
+    state.apply(kind, Event::Complete);
     assert_eq!(followed(&state), Followed::Yes);
     state.interrupted(kind);
     assert_eq!(followed(&state), Followed::No);
     state.resumed(kind);
     assert_eq!(followed(&state), Followed::Yes);
-    state.take(kind, Event::Absent);
+    state.apply(kind, Event::Absent);
     state.resumed(kind);
     assert_eq!(followed(&state), Followed::Absent, "an answer that there are none");
     list(&mut state, kind, &[]);
@@ -216,7 +216,7 @@ fn namespaces_and_policies_come_and_go_by_their_own_keys() {
     list(&mut state, Kind::Namespaces, &[namespace("shop", "x")]);
     list(&mut state, Kind::Policies, &[policy("guard", "{}")]);
     assert_eq!(keys(&mut state), ["namespace shop", "policy guard"]);
-    state.take(Kind::Namespaces, Event::Gone(name("", "shop")));
+    state.apply(Kind::Namespaces, Event::Gone(name("", "shop")));
     list(&mut state, Kind::Policies, &[]);
     assert_eq!(keys(&mut state), ["namespace shop", "policy guard"]);
     assert_eq!(state.snapshot, Snapshot::default());
@@ -227,14 +227,14 @@ fn what_cannot_be_read_keeps_its_last_valid_state_and_is_reported() {
     let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Services, &[service("web", "1")]);
     keys(&mut state);
-    state.take(Kind::Services, Event::Changed(unreadable(&service("web", "1"), "1")));
+    state.apply(Kind::Services, Event::Changed(unreadable(&service("web", "1"), "1")));
     list(&mut state, Kind::Services, &[unreadable(&service("web", "1"), "1")]);
     assert_eq!(keys(&mut state), Vec::<String>::new());
     assert_eq!(
         state.findings()[0].message,
         "services: shop/web cannot be read: spec.type \"Loud\" is not ClusterIP; its last good state stays in force"
     );
-    state.take(Kind::Services, Event::Gone(name("shop", "web")));
+    state.apply(Kind::Services, Event::Gone(name("shop", "web")));
     assert!(state.findings().is_empty());
     assert_eq!(keys(&mut state), ["shop/web"]);
 }
@@ -255,8 +255,8 @@ fn the_last_good_state_of_an_earlier_life_is_nobodys() {
 fn pods_are_known_once_they_were_listed_and_last_known_while_they_cannot_be_read() {
     let mut state = State::of(Kind::FOLLOWED);
     let known = |state: &State| whose_is(&state.snapshot, [10, 0, 0, 1].into());
-    state.take(Kind::Pods, Event::Begin);
-    state.take(Kind::Pods, Event::Listed(pod("hr", "x", 1)));
+    state.apply(Kind::Pods, Event::Begin);
+    state.apply(Kind::Pods, Event::Listed(pod("hr", "x", 1)));
     state.interrupted(Kind::Pods);
     assert_eq!((known(&state), keys(&mut state)), ("not watched".to_owned(), vec![]));
     list(&mut state, Kind::Pods, &[pod("hr", "x", 1)]);
@@ -268,10 +268,10 @@ fn pods_are_known_once_they_were_listed_and_last_known_while_they_cannot_be_read
     state.interrupted(Kind::Pods);
     assert_eq!((known(&state).as_str(), keys(&mut state)), ("last Foreign(\"hr\")", vec!["pods".into()]));
     // Of a list that has begun the end counts.
-    state.take(Kind::Pods, Event::Begin);
+    state.apply(Kind::Pods, Event::Begin);
     state.resumed(Kind::Pods);
     assert_eq!((known(&state).as_str(), keys(&mut state)), ("last Foreign(\"hr\")", vec![]));
-    state.take(Kind::Pods, Event::Complete);
+    state.apply(Kind::Pods, Event::Complete);
     assert_eq!((known(&state).as_str(), keys(&mut state)), ("Unknown", vec!["pod 10.0.0.1".into(), "pods".into()]));
 }
 
@@ -291,8 +291,8 @@ fn pods_that_may_not_be_read_are_not_waited_for() {
 fn an_unreadable_pod_does_not_keep_the_state_of_an_earlier_one_of_its_name() {
     let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Pods, &[pod("shop", "x", 1)]);
-    state.take(Kind::Pods, Event::Changed(unreadable(&pod("shop", "x", 1), "1")));
+    state.apply(Kind::Pods, Event::Changed(unreadable(&pod("shop", "x", 1), "1")));
     assert_eq!(state.pods.names().count(), 1);
-    state.take(Kind::Pods, Event::Changed(unreadable(&pod("shop", "x", 1), "2")));
+    state.apply(Kind::Pods, Event::Changed(unreadable(&pod("shop", "x", 1), "2")));
     assert_eq!(state.pods.names().count(), 0);
 }

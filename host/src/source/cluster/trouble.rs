@@ -133,7 +133,7 @@ impl ApiError {
     }
 
     /// The server took too long.
-    pub fn late(server: &Arc<str>, limit: Duration) -> Self {
+    pub fn timed_out(server: &Arc<str>, limit: Duration) -> Self {
         Self::Away { server: Arc::clone(server), cause: format!("no answer within {} s", limit.as_secs()) }
     }
 
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn an_unreachable_server_is_reported_with_the_time_and_what_stays() {
-        let trouble = ApiError::late(&"https://192.0.2.1:6443".into(), Duration::from_secs(30));
+        let trouble = ApiError::timed_out(&"https://192.0.2.1:6443".into(), Duration::from_secs(30));
         let since = Moment::now();
         assert_eq!(
             trouble.finding(since).to_string(),

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::way::{self, End, Step, Way};
+use super::resolve::{self, PathTarget, ResolvedPath, Step};
 use crate::source::manifests::{FileId, Holds, Places, is_manifest};
 
 /// So many directories are watched at most: the kernel has 8,192 watches for all programs of a user on small machines.
@@ -14,7 +14,7 @@ pub(super) const MAX_DIRECTORIES: usize = 256;
 
 /// What of a directory counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Interest {
+pub(super) struct DirectoryInterest {
     /// The places that it is: every manifest in it.
     pub(super) places: BTreeSet<usize>,
     /// Names on the way to somewhere else: that they come to mean something else.
@@ -26,12 +26,12 @@ pub(super) struct Interest {
 /// The directories to watch, by their paths without links.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
-    pub(super) directories: BTreeMap<PathBuf, Interest>,
+    pub(super) directories: BTreeMap<PathBuf, DirectoryInterest>,
     /// How many files have a part of their way in a directory beyond [`MAX_DIRECTORIES`].
     pub(super) beyond: usize,
 }
 
-impl Interest {
+impl DirectoryInterest {
     /// Whether the content of something in it counts.
     pub(super) fn is_of_content(&self) -> bool {
         !self.places.is_empty() || !self.ends.is_empty()
@@ -44,35 +44,37 @@ impl Wanted {
         let mut wanted = Self::default();
         let mut directories = Vec::new();
         for (at, place) in places.each() {
-            let Ok(way) = way::to(place.path()) else { continue };
-            match (place.holds(), &way.end) {
+            let Ok(resolved) = resolve::resolve(place.path()) else { continue };
+            match (place.holds(), &resolved.end) {
                 (Holds::StandardInput, _) => {}
-                (Holds::Directory | Holds::Published, End::Directory(path)) => {
+                (Holds::Directory | Holds::Published, PathTarget::Directory(path)) => {
                     let path = path.clone();
-                    wanted.pass(&way);
+                    wanted.pass(&resolved);
                     wanted.beyond += usize::from(wanted.directory(&path).map(|i| i.places.insert(at)).is_none());
                     directories.push((at, path));
                 }
-                (Holds::Directory | Holds::Published, End::File(_) | End::Nothing) => wanted.pass(&way),
-                (Holds::File, _) => wanted.follow(&way, &Places::only_file(at, place)),
+                (Holds::Directory | Holds::Published, PathTarget::File(_) | PathTarget::Nothing) => {
+                    wanted.pass(&resolved)
+                }
+                (Holds::File, _) => wanted.follow(&resolved, &Places::only_file(at, place)),
             }
         }
         for (at, path) in directories {
             for name in links(&path) {
                 let file = FileId { place: at, name: name.to_string_lossy().into_owned() };
-                wanted.follow(&way::within(&path, name), &file);
+                wanted.follow(&resolve::resolve_in(&path, name), &file);
             }
         }
         wanted
     }
 
-    fn directory(&mut self, path: &Path) -> Option<&mut Interest> {
+    fn directory(&mut self, path: &Path) -> Option<&mut DirectoryInterest> {
         let has_room = self.directories.len() < MAX_DIRECTORIES || self.directories.contains_key(path);
         has_room.then(|| self.directories.entry(path.to_owned()).or_default())
     }
 
-    fn pass(&mut self, way: &Way) {
-        let missing = way.steps.iter().filter(|step| self.add(step).is_none()).count();
+    fn pass(&mut self, resolved: &ResolvedPath) {
+        let missing = resolved.steps.iter().filter(|step| self.add(step).is_none()).count();
         self.beyond += usize::from(missing > 0);
     }
 
@@ -81,9 +83,9 @@ impl Wanted {
         Some(())
     }
 
-    fn follow(&mut self, way: &Way, file: &FileId) {
-        self.pass(way);
-        if let End::File(Step { directory, name }) = &way.end
+    fn follow(&mut self, resolved: &ResolvedPath, file: &FileId) {
+        self.pass(resolved);
+        if let PathTarget::File(Step { directory, name }) = &resolved.end
             && let Some(interest) = self.directory(directory)
         {
             interest.ends.entry(name.clone()).or_default().insert(file.clone());

@@ -10,13 +10,13 @@ use inotify::{Event, EventMask, Inotify, WatchDescriptor, WatchMask};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::SCAN_INTERVAL;
-use super::wanted::{Interest, MAX_DIRECTORIES, Wanted, is_manifest_name};
+use super::wanted::{DirectoryInterest, MAX_DIRECTORIES, Wanted, is_manifest_name};
 use crate::source::manifests::FileId;
 
 /// All watches.
 pub(super) struct Watches {
     inotify: Inotify,
-    watched: BTreeMap<i32, (WatchDescriptor, Interest)>,
+    watched: BTreeMap<i32, (WatchDescriptor, DirectoryInterest)>,
     /// What they are for.
     wanted: Wanted,
     /// Why some are missing.
@@ -25,7 +25,7 @@ pub(super) struct Watches {
 
 /// What events say.
 #[derive(Debug, Default)]
-pub(super) struct News {
+pub(super) struct WatchEvents {
     /// Files whose content may be new.
     pub(super) touched: BTreeSet<FileId>,
     /// Whether there is anything to look at.
@@ -66,9 +66,9 @@ impl Watches {
     }
 
     /// Two paths of one directory, as bind mounts have, share a watch.
-    fn merge(&mut self, descriptor: WatchDescriptor, interest: &Interest) {
+    fn merge(&mut self, descriptor: WatchDescriptor, interest: &DirectoryInterest) {
         let id = descriptor.get_watch_descriptor_id();
-        let (_, known) = self.watched.entry(id).or_insert_with(|| (descriptor, Interest::default()));
+        let (_, known) = self.watched.entry(id).or_insert_with(|| (descriptor, DirectoryInterest::default()));
         known.places.extend(&interest.places);
         known.passes.extend(interest.passes.iter().cloned());
         for (name, files) in &interest.ends {
@@ -84,15 +84,15 @@ impl Watches {
     }
 
     /// All events that wait; returns whether one of them matters.
-    pub(super) fn drain(&mut self, news: &mut News) -> bool {
+    pub(super) fn drain(&mut self, changes: &mut WatchEvents) -> bool {
         let mut buffer = [0; 16 << 10];
         let mut matters = false;
         while let Ok(events) = self.inotify.read_events(&mut buffer) {
             for event in events {
-                matters |= understand(&self.watched, &event, news);
+                matters |= interpret(&self.watched, &event, changes);
             }
         }
-        news.matters |= matters;
+        changes.matters |= matters;
         matters
     }
 
@@ -131,13 +131,13 @@ impl Unwatched<'_> {
     }
 }
 
-fn understand(
-    watched: &BTreeMap<i32, (WatchDescriptor, Interest)>,
+fn interpret(
+    watched: &BTreeMap<i32, (WatchDescriptor, DirectoryInterest)>,
     event: &Event<&std::ffi::OsStr>,
-    news: &mut News,
+    changes: &mut WatchEvents,
 ) -> bool {
     if event.mask.contains(EventMask::Q_OVERFLOW) {
-        news.lost = true;
+        changes.lost = true;
         return true;
     }
     let Some((_, interest)) = watched.get(&event.wd.get_watch_descriptor_id()) else { return false };
@@ -148,13 +148,13 @@ fn understand(
     let here: Vec<FileId> =
         here.map(|place| FileId { place: *place, name: name.to_string_lossy().into_owned() }).collect();
     let matters = passes || ends.is_some() || !here.is_empty();
-    news.touched.extend(here.into_iter().chain(ends.into_iter().flatten().cloned()));
+    changes.touched.extend(here.into_iter().chain(ends.into_iter().flatten().cloned()));
     matters
 }
 
 /// Finished writes only where content counts: a file that is being written is not read halfway. Names come and go
 /// everywhere.
-fn mask(interest: &Interest) -> WatchMask {
+fn mask(interest: &DirectoryInterest) -> WatchMask {
     let names = WatchMask::CREATE | WatchMask::DELETE | WatchMask::MOVED_FROM | WatchMask::MOVED_TO;
     let itself = WatchMask::DELETE_SELF | WatchMask::MOVE_SELF | WatchMask::ONLYDIR | WatchMask::DONT_FOLLOW;
     // A file that could not be read may be readable now.

@@ -19,20 +19,20 @@ const VIP_HOST: &str = "vipHost";
 
 /// The Services that ask, and the names of their Leases.
 #[derive(Debug, Default)]
-pub(super) struct Asking {
-    all: BTreeMap<SubjectKey, Wants>,
+pub(super) struct RequestingServices {
+    all: BTreeMap<SubjectKey, WantedLeases>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Wants {
-    how: How,
+struct WantedLeases {
+    how: RequestKind,
     created: i64,
     names: Vec<ObjectReference>,
 }
 
 /// How surely a Service asks for egress, the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum How {
+enum RequestKind {
     /// By an annotation that says so.
     Annotated,
     /// By a name that a policy reads.
@@ -41,16 +41,16 @@ enum How {
 
 /// Which Leases are followed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Choice {
+pub(super) struct LeaseChoice {
     pub(super) followed: BTreeSet<ObjectReference>,
     /// Those that would be, were there fewer.
     pub(super) beyond: BTreeSet<ObjectReference>,
 }
 
-impl Asking {
+impl RequestingServices {
     /// Takes in what became of a Service; whether that is something else here.
     pub(super) fn look_at(&mut self, snapshot: &Snapshot, key: &SubjectKey, interest: &Interest) -> bool {
-        let wants = snapshot.services.get(key).and_then(|service| Wants::of(service, interest));
+        let wants = snapshot.services.get(key).and_then(|service| WantedLeases::of(service, interest));
         let is_other = wants.as_ref() != self.all.get(key);
         match wants {
             Some(wants) => drop(self.all.insert(key.clone(), wants)),
@@ -69,8 +69,8 @@ impl Asking {
 
     /// Of each namespace in turn the oldest Service: one with many of them takes nothing from others. In a namespace a new one
     /// takes nothing from an older one.
-    pub(super) fn choose(&self) -> Choice {
-        let mut choice = Choice::default();
+    pub(super) fn choose(&self) -> LeaseChoice {
+        let mut choice = LeaseChoice::default();
         for wants in self.in_order() {
             let new = wants.names.iter().filter(|name| !choice.followed.contains(*name)).cloned();
             let new: Vec<ObjectReference> = new.collect();
@@ -80,12 +80,12 @@ impl Asking {
                 choice.beyond.extend(new);
             }
         }
-        let Choice { followed, beyond } = &mut choice;
+        let LeaseChoice { followed, beyond } = &mut choice;
         beyond.retain(|name| !followed.contains(name));
         choice
     }
 
-    fn in_order(&self) -> Vec<&Wants> {
+    fn in_order(&self) -> Vec<&WantedLeases> {
         let mut by_namespace: BTreeMap<&str, Vec<_>> = BTreeMap::new();
         for (key, wants) in &self.all {
             by_namespace.entry(&key.namespace).or_default().push((wants.how, wants.created, key, wants));
@@ -101,7 +101,7 @@ impl Asking {
     }
 }
 
-impl Wants {
+impl WantedLeases {
     fn of(service: &Service, interest: &Interest) -> Option<Self> {
         let how = asks(service, interest).filter(|_| service.kind == ServiceType::LoadBalancer)?;
         let mut names: Vec<_> = cilium_lease(service).into_iter().collect();
@@ -113,15 +113,15 @@ impl Wants {
     }
 }
 
-fn asks(service: &Service, interest: &Interest) -> Option<How> {
+fn asks(service: &Service, interest: &Interest) -> Option<RequestKind> {
     let says_so = |name: &&str| behind_prefix(name).starts_with(EGRESS);
     if service.annotations.keys().filter(|name| interest.shows_annotation(name)).any(|name| says_so(&name)) {
-        return Some(How::Annotated);
+        return Some(RequestKind::Annotated);
     }
     let by_annotation = |name: &str| interest.shows_annotation(name) && !is_a_load_balancers(name, interest);
     let is_read = service.annotations.keys().any(by_annotation)
         || service.labels.keys().any(|name| interest.depends_on_label(name));
-    is_read.then_some(How::Read)
+    is_read.then_some(RequestKind::Read)
 }
 
 /// Whether an annotation is about the load balancer alone: the host reads those too.

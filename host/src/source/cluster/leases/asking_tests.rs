@@ -16,10 +16,10 @@ fn of(namespace: &str, name: &str, created: i64, annotation: &str) -> Arc<Servic
     Arc::new(one)
 }
 
-fn asking(services: impl IntoIterator<Item = Arc<Service>>) -> Asking {
+fn asking(services: impl IntoIterator<Item = Arc<Service>>) -> RequestingServices {
     let services = services.into_iter().map(|service| (service.key.clone(), service)).collect();
     let snapshot = Snapshot { services, ..Snapshot::default() };
-    let mut asking = Asking::default();
+    let mut asking = RequestingServices::default();
     asking.look_at_all(&snapshot, &host());
     asking
 }
@@ -28,7 +28,7 @@ fn host() -> Interest {
     Interest::of_host(&AnnotationPrefix::default()).and(&Interest::new([&"team/".to_owned()], []))
 }
 
-fn followed(asking: &Asking) -> Vec<String> {
+fn followed(asking: &RequestingServices) -> Vec<String> {
     asking.choose().followed.iter().map(|name| format!("{}/{}", name.namespace, name.name)).collect()
 }
 
@@ -73,7 +73,7 @@ fn beyond_the_bound_the_newest_services_of_the_largest_namespaces_are_not_follow
     let of_one = (0..300).map(|number| of("many", &format!("web-{number:03}"), number, "kube-vip.io/egress"));
     let of_others = ["few-a", "few-b"].map(|namespace| of(namespace, "web", 1000, "kube-vip.io/egress"));
     let asking = asking(of_one.chain(of_others));
-    let Choice { followed, beyond } = asking.choose();
+    let LeaseChoice { followed, beyond } = asking.choose();
     assert_eq!((followed.len(), beyond.len()), (MAX_FOLLOWED, 302 - MAX_FOLLOWED));
     let is_followed = |name: &str| followed.iter().any(|one| one.name.ends_with(name));
     assert!(is_followed("few-a-web") && is_followed("few-b-web") && is_followed("many-web-253"));
@@ -91,7 +91,7 @@ fn one_that_says_that_it_asks_comes_before_those_of_which_a_policy_reads_somethi
 fn only_another_choice_of_leases_is_news() {
     let mut snapshot = Snapshot::default();
     let key = SubjectKey::service("shop", "web");
-    let mut asking = Asking::default();
+    let mut asking = RequestingServices::default();
     let mut look = |service: Option<Arc<Service>>| {
         snapshot.services.remove(&key);
         snapshot.services.extend(service.map(|service| (key.clone(), service)));

@@ -6,21 +6,21 @@ use egressd_core::model::ObjectReference;
 use kube::Client;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::super::asked::Asked;
 use super::super::event::{Content, Event, Reading};
 use super::super::follow::{Follower, FollowerEvent, everything};
+use super::super::selector::ObjectSelector;
 use super::super::server::Server;
 use super::super::trouble::ApiError;
 use super::KIND;
-use super::table::Heard;
+use super::table::LeaseEvent;
 use crate::source::claims::Claim;
 use crate::source::documents::Object;
 
 /// What a follower reports.
 #[derive(Debug)]
-pub(super) enum What {
+pub(super) enum FollowerReport {
     /// Something about the Lease.
-    Heard(Heard),
+    LeaseEvent(LeaseEvent),
     /// What keeps it from that.
     ApiError(ApiError),
 }
@@ -30,10 +30,10 @@ pub(super) async fn follow(
     name: ObjectReference,
     client: Client,
     server: Arc<Server>,
-    reports: Sender<(ObjectReference, What)>,
+    reports: Sender<(ObjectReference, FollowerReport)>,
 ) {
     let (sender, news) = channel(1);
-    let follower = Follower::new(asked(&name), client, server, sender);
+    let follower = Follower::new(selector(&name), client, server, sender);
     tokio::join!(follower.run(), pass_on(news, name, reports));
 }
 
@@ -41,25 +41,29 @@ pub(super) async fn follow(
 ///
 /// # Errors
 /// When the server does not answer as it should.
-pub(super) async fn once(name: &ObjectReference, client: &Client, server: &Arc<str>) -> Result<Heard, ApiError> {
-    let events = everything(&asked(name), client, server).await?;
-    let mut listing = Listing::default();
-    let heard = events.into_iter().filter_map(|event| listing.take(event)).last();
-    Ok(heard.unwrap_or(Heard::Absent))
+pub(super) async fn once(name: &ObjectReference, client: &Client, server: &Arc<str>) -> Result<LeaseEvent, ApiError> {
+    let events = everything(&selector(name), client, server).await?;
+    let mut list = SingleObjectList::default();
+    let event = events.into_iter().filter_map(|event| list.apply(event)).last();
+    Ok(event.unwrap_or(LeaseEvent::Absent))
 }
 
-fn asked(name: &ObjectReference) -> Asked {
-    Asked::all(KIND).of_namespace(&name.namespace).with_fields(format!("metadata.name={}", name.name))
+fn selector(name: &ObjectReference) -> ObjectSelector {
+    ObjectSelector::all(KIND).of_namespace(&name.namespace).with_fields(format!("metadata.name={}", name.name))
 }
 
-async fn pass_on(mut news: Receiver<FollowerEvent>, name: ObjectReference, reports: Sender<(ObjectReference, What)>) {
-    let mut listing = Listing::default();
+async fn pass_on(
+    mut news: Receiver<FollowerEvent>,
+    name: ObjectReference,
+    reports: Sender<(ObjectReference, FollowerReport)>,
+) {
+    let mut list = SingleObjectList::default();
     while let Some(news) = news.recv().await {
         let what = match news {
-            FollowerEvent::Event(_, event) => listing.take(event).map(What::Heard),
-            FollowerEvent::Works(_) => Some(What::Heard(Heard::Answers)),
-            FollowerEvent::ApiError(_, trouble) => Some(What::ApiError(trouble)),
-            FollowerEvent::Forgone(_) => Some(What::Heard(Heard::Forgone)),
+            FollowerEvent::Event(_, event) => list.apply(event).map(FollowerReport::LeaseEvent),
+            FollowerEvent::Works(_) => Some(FollowerReport::LeaseEvent(LeaseEvent::Answers)),
+            FollowerEvent::ApiError(_, trouble) => Some(FollowerReport::ApiError(trouble)),
+            FollowerEvent::Forgone(_) => Some(FollowerReport::LeaseEvent(LeaseEvent::Forgone)),
             // Of this room alone.
             FollowerEvent::Lease(..) => None,
         };
@@ -72,12 +76,12 @@ async fn pass_on(mut news: Receiver<FollowerEvent>, name: ObjectReference, repor
 
 /// A list of one, which is there or not when the list is complete.
 #[derive(Debug, Default)]
-struct Listing {
-    listed: Option<Heard>,
+struct SingleObjectList {
+    listed: Option<LeaseEvent>,
 }
 
-impl Listing {
-    fn take(&mut self, event: Event) -> Option<Heard> {
+impl SingleObjectList {
+    fn apply(&mut self, event: Event) -> Option<LeaseEvent> {
         match event {
             Event::Begin => {
                 self.listed = None;
@@ -85,24 +89,24 @@ impl Listing {
             }
             Event::Kept(_) => None,
             Event::Listed(reading) => {
-                self.listed = Some(heard(reading));
+                self.listed = Some(lease_event(reading));
                 None
             }
-            Event::Complete => Some(self.listed.take().unwrap_or(Heard::Absent)),
-            Event::Changed(reading) => Some(heard(reading)),
-            Event::Gone(_) | Event::Absent => Some(Heard::Absent),
+            Event::Complete => Some(self.listed.take().unwrap_or(LeaseEvent::Absent)),
+            Event::Changed(reading) => Some(lease_event(reading)),
+            Event::Gone(_) | Event::Absent => Some(LeaseEvent::Absent),
         }
     }
 }
 
-fn heard(Reading { content, faults, name: _, uid: _ }: Reading) -> Heard {
+fn lease_event(Reading { content, faults, name: _, uid: _ }: Reading) -> LeaseEvent {
     match content {
         Content::Object(Object::Claim(_, claim)) => match *claim {
-            Claim::Lease(record) => Heard::Says(record, faults),
-            Claim::L2Status(..) | Claim::OfAnyService(_) => Heard::Absent,
+            Claim::Lease(record) => LeaseEvent::Says(record, faults),
+            Claim::L2Status(..) | Claim::OfAnyService(_) => LeaseEvent::Absent,
         },
-        Content::Unreadable(why) => Heard::Unreadable(why),
-        Content::Object(_) | Content::Nothing => Heard::Absent,
+        Content::Unreadable(why) => LeaseEvent::Unreadable(why),
+        Content::Object(_) | Content::Nothing => LeaseEvent::Absent,
     }
 }
 
@@ -118,36 +122,39 @@ mod tests {
         reading(KIND, &json!({"metadata": metadata, "spec": {"holderIdentity": holder}}))
     }
 
-    fn is_absent(heard: Option<&Heard>) -> bool {
-        heard == Some(&Heard::Absent)
+    fn is_absent(event: Option<&LeaseEvent>) -> bool {
+        event == Some(&LeaseEvent::Absent)
     }
 
     #[test]
     fn a_lease_is_absent_where_its_list_is_complete_without_it_and_not_before() {
-        let mut listing = Listing::default();
-        assert_eq!(listing.take(Event::Begin), None);
-        assert!(is_absent(listing.take(Event::Complete).as_ref()));
-        assert!(matches!(listing.take(Event::Changed(lease("a"))), Some(Heard::Says(..))));
+        let mut list = SingleObjectList::default();
+        assert_eq!(list.apply(Event::Begin), None);
+        assert!(is_absent(list.apply(Event::Complete).as_ref()));
+        assert!(matches!(list.apply(Event::Changed(lease("a"))), Some(LeaseEvent::Says(..))));
         for event in [Event::Begin, Event::Listed(lease("b"))] {
-            assert_eq!(listing.take(event), None);
+            assert_eq!(list.apply(event), None);
         }
-        assert!(matches!(listing.take(Event::Complete), Some(Heard::Says(..))));
-        assert!(is_absent(listing.take(Event::Gone(ObjectReference::new("shop", "kubevip-web"))).as_ref()));
+        assert!(matches!(list.apply(Event::Complete), Some(LeaseEvent::Says(..))));
+        assert!(is_absent(list.apply(Event::Gone(ObjectReference::new("shop", "kubevip-web"))).as_ref()));
     }
 
     #[test]
     fn a_list_that_breaks_off_says_nothing_of_the_next_one() {
-        let mut listing = Listing::default();
+        let mut list = SingleObjectList::default();
         for event in [Event::Begin, Event::Listed(lease("a")), Event::Begin] {
-            assert_eq!(listing.take(event), None);
+            assert_eq!(list.apply(event), None);
         }
-        assert!(is_absent(listing.take(Event::Complete).as_ref()));
+        assert!(is_absent(list.apply(Event::Complete).as_ref()));
     }
 
     #[test]
     fn what_cannot_be_read_is_not_absent() {
         let metadata = json!({"namespace": "shop", "name": "kubevip-web"});
         let unreadable = reading(KIND, &json!({"metadata": metadata, "spec": 5}));
-        assert!(matches!(Listing::default().take(Event::Changed(unreadable)), Some(Heard::Unreadable(_))));
+        assert!(matches!(
+            SingleObjectList::default().apply(Event::Changed(unreadable)),
+            Some(LeaseEvent::Unreadable(_))
+        ));
     }
 }

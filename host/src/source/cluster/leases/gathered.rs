@@ -11,9 +11,9 @@ use kube::Client;
 use tokio::sync::watch;
 
 use super::Wanted;
-use super::asking::{Asking, Choice};
+use super::asking::{LeaseChoice, RequestingServices};
 use super::follower::once;
-use super::table::{Names, Report, Table, unknown};
+use super::table::{LeaseReport, LeaseTable, Names, unknown};
 use crate::clock;
 use crate::source::cluster::state::State;
 use crate::source::cluster::trouble::ApiError;
@@ -25,12 +25,12 @@ const MAX_CONCURRENT: usize = 16;
 /// What of the Leases concerns the state.
 #[derive(Debug)]
 pub(in crate::source::cluster) struct Leases {
-    asking: Asking,
-    asked: handover::Asked,
+    asking: RequestingServices,
+    asked: handover::InterestReceiver,
     interest: Option<Interest>,
     /// The one that was in the last hand-over.
     handed: Option<Interest>,
-    choice: Choice,
+    choice: LeaseChoice,
     /// Those that are followed since the last hand-over, without an answer.
     waiting: BTreeSet<ObjectReference>,
     /// The number of the choice.
@@ -40,9 +40,9 @@ pub(in crate::source::cluster) struct Leases {
 
 impl Leases {
     /// Of no Services so far, and what is to be followed from now on.
-    pub(in crate::source::cluster) fn new(asked: handover::Asked) -> (Self, Wanted) {
+    pub(in crate::source::cluster) fn new(asked: handover::InterestReceiver) -> (Self, Wanted) {
         let (wanted, follow) = watch::channel(Arc::default());
-        let (asking, choice) = (Asking::default(), Choice::default());
+        let (asking, choice) = (RequestingServices::default(), LeaseChoice::default());
         (
             Self { asking, asked, interest: None, handed: None, choice, waiting: BTreeSet::new(), number: 0, wanted },
             follow,
@@ -90,7 +90,12 @@ impl Leases {
     }
 
     /// Takes in what is reported of one.
-    pub(in crate::source::cluster) fn take(&mut self, name: &ObjectReference, report: &Report, state: &mut State) {
+    pub(in crate::source::cluster) fn apply(
+        &mut self,
+        name: &ObjectReference,
+        report: &LeaseReport,
+        state: &mut State,
+    ) {
         self.waiting.remove(name);
         if self.choice.followed.contains(name) {
             state.take_lease(name, report);
@@ -104,16 +109,16 @@ impl Leases {
 
     /// Waits no longer: those that were not answered may name any node.
     pub(in crate::source::cluster) fn give_up(&mut self, state: &mut State) {
-        let not_read = Report::of(unknown(Named::NotRead));
+        let not_read = LeaseReport::of(unknown(Named::NotRead));
         mem::take(&mut self.waiting).iter().for_each(|name| state.take_lease(name, &not_read));
     }
 
-    fn choose(&mut self, choice: Choice, state: &mut State) {
+    fn choose(&mut self, choice: LeaseChoice, state: &mut State) {
         let before = mem::replace(&mut self.choice, choice);
-        let Choice { followed, beyond } = &self.choice;
+        let LeaseChoice { followed, beyond } = &self.choice;
         let gone = before.followed.difference(followed).chain(before.beyond.difference(beyond));
-        gone.for_each(|name| state.take_lease(name, &Report::default()));
-        let not_followed = Report::of(unknown(Named::NotFollowed));
+        gone.for_each(|name| state.take_lease(name, &LeaseReport::default()));
+        let not_followed = LeaseReport::of(unknown(Named::NotFollowed));
         beyond.difference(&before.beyond).for_each(|name| state.take_lease(name, &not_followed));
         self.waiting.retain(|name| followed.contains(name));
         self.waiting.extend(followed.difference(&before.followed).cloned());
@@ -133,18 +138,18 @@ pub(in crate::source::cluster) async fn read(
     client: &Client,
     server: &Arc<str>,
 ) -> Result<(), ApiError> {
-    let (mut asking, mut table) = (Asking::default(), Table::default());
+    let (mut asking, mut table) = (RequestingServices::default(), LeaseTable::default());
     // What policies read becomes known later, and nothing is cut to it here.
     asking.look_at_all(state.snapshot(), &Interest::everything());
-    let Choice { followed, beyond } = asking.choose();
+    let LeaseChoice { followed, beyond } = asking.choose();
     table.follow(&followed.iter().map(|name| (name.clone(), 0)).collect());
-    let ask = |name: ObjectReference| async move { once(&name, client, server).await.map(|heard| (name, heard)) };
+    let ask = |name: ObjectReference| async move { once(&name, client, server).await.map(|event| (name, event)) };
     let mut answers = stream::iter(followed).map(ask).buffered(MAX_CONCURRENT);
-    while let Some((name, heard)) = answers.try_next().await? {
+    while let Some((name, event)) = answers.try_next().await? {
         let now = Moment { steady: Default::default(), wall: clock::Moment::now().into() };
-        table.hear(&name, heard, now).into_iter().for_each(|report| state.take_lease(&name, &report));
+        table.record(&name, event, now).into_iter().for_each(|report| state.take_lease(&name, &report));
     }
-    let not_followed = Report::of(unknown(Named::NotFollowed));
+    let not_followed = LeaseReport::of(unknown(Named::NotFollowed));
     beyond.iter().for_each(|name| state.take_lease(name, &not_followed));
     Ok(())
 }

@@ -21,10 +21,10 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep_until;
 
 pub(super) use self::gathered::{Leases, read};
-pub(super) use self::table::Report;
+pub(super) use self::table::LeaseReport;
 
-use self::follower::{What, follow};
-use self::table::{Heard, Names, Table};
+use self::follower::{FollowerReport, follow};
+use self::table::{LeaseEvent, LeaseTable, Names};
 use super::event::Kind;
 use super::follow::FollowerEvent;
 use super::server::Server;
@@ -41,12 +41,12 @@ const QUEUE_LENGTH: usize = 64;
 pub(super) type Wanted = watch::Receiver<Arc<Names>>;
 
 /// What follows them.
-pub(super) struct Following {
+pub(super) struct LeaseFollowers {
     client: Client,
     server: Arc<Server>,
     news: Sender<FollowerEvent>,
-    reports: Sender<(ObjectReference, What)>,
-    table: Table,
+    reports: Sender<(ObjectReference, FollowerReport)>,
+    table: LeaseTable,
     followers: JoinSet<()>,
     running: BTreeMap<ObjectReference, AbortHandle>,
     /// Those of which the server says something else than it should.
@@ -56,16 +56,16 @@ pub(super) struct Following {
 
 /// Follows what is wanted, for the life of the process.
 pub(super) async fn run(client: Client, server: Arc<Server>, news: Sender<FollowerEvent>, wanted: Wanted) {
-    let (reports, heard) = channel(QUEUE_LENGTH);
-    let (table, followers) = (Table::default(), JoinSet::new());
+    let (reports, incoming) = channel(QUEUE_LENGTH);
+    let (table, followers) = (LeaseTable::default(), JoinSet::new());
     let (running, troubled) = (BTreeMap::new(), BTreeSet::new());
     let since = clock::now();
-    let following = Following { client, server, news, reports, table, followers, running, troubled, since };
-    following.run(heard, wanted).await;
+    let leases = LeaseFollowers { client, server, news, reports, table, followers, running, troubled, since };
+    leases.run(incoming, wanted).await;
 }
 
-impl Following {
-    async fn run(mut self, mut heard: Receiver<(ObjectReference, What)>, mut wanted: Wanted) {
+impl LeaseFollowers {
+    async fn run(mut self, mut incoming: Receiver<(ObjectReference, FollowerReport)>, mut wanted: Wanted) {
         loop {
             let next = self.table.next().map(|end| self.since + end);
             tokio::select! {
@@ -77,7 +77,7 @@ impl Following {
                     // The process ends.
                     Err(_) => return,
                 },
-                Some((name, what)) = heard.recv() => self.hear(name, what).await,
+                Some((name, what)) = incoming.recv() => self.record(name, what).await,
                 () = at(next) => self.ask_whether_ended(),
             }
         }
@@ -106,25 +106,29 @@ impl Following {
         self.table.due(now).into_iter().for_each(|name| self.follow(name));
     }
 
-    async fn hear(&mut self, name: ObjectReference, what: What) {
-        let heard = match what {
-            What::Heard(heard) => heard,
-            What::ApiError(trouble) => {
+    async fn record(&mut self, name: ObjectReference, what: FollowerReport) {
+        let event = match what {
+            FollowerReport::LeaseEvent(event) => event,
+            FollowerReport::ApiError(trouble) => {
                 self.is_troubled(&name, trouble).await;
-                Heard::Away
+                LeaseEvent::Away
             }
         };
-        match heard {
-            Heard::Away => {}
-            Heard::Forgone if self.table.has_read(&name) => {
+        match event {
+            LeaseEvent::Away => {}
+            LeaseEvent::Forgone if self.table.has_read(&name) => {
                 self.is_troubled(&name, ApiError::Withdrawn { kind: KIND }).await;
             }
-            Heard::Says(..) | Heard::Absent | Heard::Unreadable(_) | Heard::Answers | Heard::Forgone => {
+            LeaseEvent::Says(..)
+            | LeaseEvent::Absent
+            | LeaseEvent::Unreadable(_)
+            | LeaseEvent::Answers
+            | LeaseEvent::Forgone => {
                 self.is_well(&name).await;
             }
         }
         let now = self.now();
-        if let Some(report) = self.table.hear(&name, heard, now) {
+        if let Some(report) = self.table.record(&name, event, now) {
             self.send(FollowerEvent::Lease(name, report)).await;
         }
     }

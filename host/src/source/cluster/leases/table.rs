@@ -12,7 +12,7 @@ use egressd_core::placement::{Moment, Observed, Record};
 
 /// What is heard of a Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum LeaseEvent {
     /// It says this; some of it may be left out.
     Says(Record, Vec<String>),
     /// It is not there.
@@ -29,7 +29,7 @@ pub(super) enum Heard {
 
 /// What is reported of a Lease.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::source::cluster) struct Report {
+pub(in crate::source::cluster) struct LeaseReport {
     /// What it means now; none where it is not there.
     pub(in crate::source::cluster) lease: Option<Arc<Lease>>,
     /// Why it is not taken as it is.
@@ -38,7 +38,7 @@ pub(in crate::source::cluster) struct Report {
     pub(in crate::source::cluster) faults: Vec<String>,
 }
 
-impl Report {
+impl LeaseReport {
     /// Of a Lease all of which is taken.
     pub(super) fn of(lease: Lease) -> Self {
         Self { lease: Some(Arc::new(lease)), ..Self::default() }
@@ -51,7 +51,7 @@ pub(super) type Names = BTreeMap<ObjectReference, u64>;
 
 /// The Leases that are followed.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct LeaseTable {
     all: BTreeMap<ObjectReference, Entry>,
 }
 
@@ -61,24 +61,24 @@ struct Entry {
     choice: u64,
     observed: Option<Observed>,
     /// None until there was an answer.
-    reported: Option<Report>,
-    contact: Contact,
+    reported: Option<LeaseReport>,
+    contact: RenewalView,
     /// When the server was heard last about it.
-    heard: Duration,
+    last_contact: Duration,
 }
 
 /// Whether renewals are seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Contact {
+enum RenewalView {
     #[default]
-    Yes,
+    Seen,
     /// The server was asked whether it has ended.
     Asked,
     /// The server is away, or the object cannot be read: it may be renewed all the time.
-    No,
+    Unseen,
 }
 
-impl Table {
+impl LeaseTable {
     /// Follows these and no others; returns those that are new, and those that were followed.
     pub(super) fn follow(&mut self, names: &Names) -> (Vec<ObjectReference>, Vec<ObjectReference>) {
         let is_wanted = |(name, entry): &(&ObjectReference, &Entry)| names.get(*name) == Some(&entry.choice);
@@ -91,9 +91,9 @@ impl Table {
     }
 
     /// Takes in what is heard of one; what is reported of it, where that is other than before.
-    pub(super) fn hear(&mut self, name: &ObjectReference, heard: Heard, now: Moment) -> Option<Report> {
+    pub(super) fn record(&mut self, name: &ObjectReference, event: LeaseEvent, now: Moment) -> Option<LeaseReport> {
         let entry = self.all.get_mut(name)?;
-        let report = entry.hear(heard, now)?;
+        let report = entry.record(event, now)?;
         (entry.reported.as_ref() != Some(&report)).then(|| entry.reported.insert(report).clone())
     }
 
@@ -106,7 +106,7 @@ impl Table {
     pub(super) fn due(&mut self, now: Duration) -> Vec<ObjectReference> {
         let due = self.all.iter_mut().filter(|(_, entry)| entry.end().is_some_and(|end| end <= now));
         due.map(|(name, entry)| {
-            entry.contact = Contact::Asked;
+            entry.contact = RenewalView::Asked;
             name.clone()
         })
         .collect()
@@ -119,32 +119,32 @@ impl Table {
 }
 
 impl Entry {
-    fn hear(&mut self, heard: Heard, now: Moment) -> Option<Report> {
-        if heard != Heard::Away && heard != Heard::Forgone {
+    fn record(&mut self, event: LeaseEvent, now: Moment) -> Option<LeaseReport> {
+        if event != LeaseEvent::Away && event != LeaseEvent::Forgone {
             self.is_heard(now.steady);
         }
-        match heard {
-            Heard::Says(record, faults) => {
+        match event {
+            LeaseEvent::Says(record, faults) => {
                 let lease = self.observe(record, now);
-                Some(Report { lease: Some(lease), unreadable: None, faults })
+                Some(LeaseReport { lease: Some(lease), unreadable: None, faults })
             }
-            Heard::Absent => {
+            LeaseEvent::Absent => {
                 self.observed = None;
-                Some(Report::default())
+                Some(LeaseReport::default())
             }
-            Heard::Unreadable(why) => {
-                self.contact = Contact::No;
+            LeaseEvent::Unreadable(why) => {
+                self.contact = RenewalView::Unseen;
                 let lease = self.known().filter(|known| is_held(known));
                 let lease = lease.unwrap_or_else(|| Arc::new(unknown(Named::Unreadable)));
-                Some(Report { lease: Some(lease), unreadable: Some(why), faults: Vec::new() })
+                Some(LeaseReport { lease: Some(lease), unreadable: Some(why), faults: Vec::new() })
             }
-            Heard::Answers => None,
-            Heard::Away => {
-                self.contact = Contact::No;
+            LeaseEvent::Answers => None,
+            LeaseEvent::Away => {
+                self.contact = RenewalView::Unseen;
                 None
             }
-            Heard::Forgone => {
-                self.contact = Contact::No;
+            LeaseEvent::Forgone => {
+                self.contact = RenewalView::Unseen;
                 Some(self.reported.clone().unwrap_or_default())
             }
         }
@@ -152,15 +152,15 @@ impl Entry {
 
     /// What could not be seen meanwhile may have been renewed.
     fn is_heard(&mut self, now: Duration) {
-        if self.contact == Contact::No {
-            self.observed = self.observed.take().map(|observed| observed.unseen(self.heard, now));
-            self.contact = Contact::Yes;
+        if self.contact == RenewalView::Unseen {
+            self.observed = self.observed.take().map(|observed| observed.unseen(self.last_contact, now));
+            self.contact = RenewalView::Seen;
         }
-        self.heard = now;
+        self.last_contact = now;
     }
 
     fn observe(&mut self, record: Record, now: Moment) -> Arc<Lease> {
-        self.contact = Contact::Yes;
+        self.contact = RenewalView::Seen;
         let record = match self.known() {
             Some(known) if record.named == Named::Unreadable && is_held(&known) => {
                 Record { named: known.named.clone(), ..record }
@@ -188,7 +188,7 @@ impl Entry {
     /// When it ends; none where it has ended, names no node, or its renewals cannot be seen.
     fn end(&self) -> Option<Duration> {
         let is_running = self.known().is_some_and(|lease| lease.term == Term::Running);
-        let is_seen = self.contact == Contact::Yes && is_running;
+        let is_seen = self.contact == RenewalView::Seen && is_running;
         self.observed.as_ref().filter(|_| is_seen)?.ends_after(Duration::ZERO)
     }
 }

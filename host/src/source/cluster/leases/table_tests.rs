@@ -21,11 +21,11 @@ fn held_by(node: &str, renewed: u64) -> Record {
 }
 
 /// A table that follows one Lease.
-struct Followed(Table);
+struct Followed(LeaseTable);
 
 impl Followed {
     fn new() -> Self {
-        let mut table = Table::default();
+        let mut table = LeaseTable::default();
         table.follow(&Names::from([(name(), 1)]));
         Self(table)
     }
@@ -37,12 +37,12 @@ impl Followed {
         followed
     }
 
-    fn hears(&mut self, heard: Heard, now: u64) -> String {
-        summary(self.0.hear(&name(), heard, at(now)))
+    fn hears(&mut self, event: LeaseEvent, now: u64) -> String {
+        summary(self.0.record(&name(), event, at(now)))
     }
 
     fn says(&mut self, node: &str, renewed: u64, now: u64) -> String {
-        self.hears(Heard::Says(held_by(node, renewed), vec![]), now)
+        self.hears(LeaseEvent::Says(held_by(node, renewed), vec![]), now)
     }
 
     fn is_due(&mut self, now: u64) -> bool {
@@ -50,8 +50,8 @@ impl Followed {
     }
 }
 
-fn summary(report: Option<Report>) -> String {
-    let Some(Report { lease, unreadable, faults: _ }) = report else { return "nothing new".to_owned() };
+fn summary(report: Option<LeaseReport>) -> String {
+    let Some(LeaseReport { lease, unreadable, faults: _ }) = report else { return "nothing new".to_owned() };
     let Some(lease) = lease else { return "absent".to_owned() };
     let node = match &lease.named {
         Named::Node(node) => node.to_string(),
@@ -83,7 +83,7 @@ fn a_lease_ends_when_the_server_says_that_it_was_not_renewed_and_not_by_silence(
     assert!(!followed.is_due(end(0) - 1) && followed.is_due(end(0)));
     assert!(!followed.is_due(end(0) + 1), "the server is asked once");
     assert_eq!(followed.0.next(), None);
-    assert_eq!(followed.hears(Heard::Answers, 21), "nothing new");
+    assert_eq!(followed.hears(LeaseEvent::Answers, 21), "nothing new");
     assert_eq!(followed.says("a", 0, 21), "a, ended");
     assert_eq!(followed.0.next(), None, "it ends once");
     assert_eq!(followed.says("a", 30, 30), "a", "and runs again when it is renewed");
@@ -100,10 +100,10 @@ fn renewals_that_were_not_seen_are_found_by_asking() {
 #[test]
 fn nothing_ends_while_the_server_is_away_nor_before_its_holder_could_renew_it() {
     let mut followed = Followed::held();
-    assert_eq!(followed.hears(Heard::Away, 10), "nothing new");
+    assert_eq!(followed.hears(LeaseEvent::Away, 10), "nothing new");
     assert_eq!(followed.0.next(), None);
     assert!(!followed.is_due(600));
-    assert_eq!(followed.hears(Heard::Answers, 600), "nothing new");
+    assert_eq!(followed.hears(LeaseEvent::Answers, 600), "nothing new");
     assert_eq!(followed.says("a", 0, 600), "nothing new");
     assert!(followed.is_due(end(600)));
     assert_eq!(followed.says("a", 0, end(600)), "a, ended");
@@ -113,7 +113,7 @@ fn nothing_ends_while_the_server_is_away_nor_before_its_holder_could_renew_it() 
 fn a_connection_that_died_in_silence_ends_nothing_either() {
     let mut followed = Followed::held();
     assert!(followed.is_due(end(0)));
-    assert_eq!(followed.hears(Heard::Away, 50), "nothing new");
+    assert_eq!(followed.hears(LeaseEvent::Away, 50), "nothing new");
     assert_eq!(followed.says("a", 0, 100), "nothing new");
     assert_eq!(followed.0.next(), Some(at(end(100)).steady));
 }
@@ -121,10 +121,10 @@ fn a_connection_that_died_in_silence_ends_nothing_either() {
 #[test]
 fn one_that_is_gone_is_absent_and_one_that_comes_is_seen_for_the_first_time() {
     let mut followed = Followed::new();
-    assert_eq!(followed.hears(Heard::Absent, 0), "absent");
-    assert_eq!(followed.hears(Heard::Absent, 1), "nothing new");
+    assert_eq!(followed.hears(LeaseEvent::Absent, 0), "absent");
+    assert_eq!(followed.hears(LeaseEvent::Absent, 1), "nothing new");
     assert_eq!(followed.says("a", 0, 2), "a");
-    assert_eq!(followed.hears(Heard::Absent, 3), "absent");
+    assert_eq!(followed.hears(LeaseEvent::Absent, 3), "absent");
     let late = 3 + (TERM + CLOCKS_DIFFER).as_secs();
     assert_eq!(followed.says("a", 0, late), "a, ended", "the clocks are compared");
 }
@@ -139,12 +139,12 @@ fn one_that_was_released_names_no_node_and_has_no_end() {
 
 #[test]
 fn one_that_cannot_be_read_goes_on_with_the_node_that_was_named_before_else_any() {
-    let bad = || Heard::Unreadable("spec: this is not a map".to_owned());
+    let bad = || LeaseEvent::Unreadable("spec: this is not a map".to_owned());
     assert_eq!(Followed::new().hears(bad(), 0), "Unreadable, in doubt");
     let mut followed = Followed::held();
     assert_eq!(followed.hears(bad(), 1), "a, in doubt");
     assert!(!followed.is_due(600), "it may be renewed all the time");
-    let nameless = || Heard::Says(Record { named: Named::Unreadable, ..held_by("a", 2) }, vec!["why".to_owned()]);
+    let nameless = || LeaseEvent::Says(Record { named: Named::Unreadable, ..held_by("a", 2) }, vec!["why".to_owned()]);
     assert_eq!(followed.hears(nameless(), 2), "a");
     assert_eq!(Followed::new().hears(nameless(), 2), "Unreadable");
 }
@@ -152,10 +152,10 @@ fn one_that_cannot_be_read_goes_on_with_the_node_that_was_named_before_else_any(
 #[test]
 fn without_the_right_to_read_it_what_was_read_last_counts() {
     let mut never = Followed::new();
-    assert_eq!(never.hears(Heard::Forgone, 0), "absent");
+    assert_eq!(never.hears(LeaseEvent::Forgone, 0), "absent");
     assert!(!never.0.has_read(&name()));
     let mut followed = Followed::held();
-    assert_eq!(followed.hears(Heard::Forgone, 1), "nothing new");
+    assert_eq!(followed.hears(LeaseEvent::Forgone, 1), "nothing new");
     assert!(followed.0.has_read(&name()));
     assert!(!followed.is_due(600));
 }

@@ -6,7 +6,7 @@ use egressd_core::model::{Announced, Key, ObjectReference, Slice, Snapshot, Subj
 
 use super::State;
 use crate::source::claims::{self, Claim};
-use crate::source::cluster::leases::{KIND, Report};
+use crate::source::cluster::leases::{KIND, LeaseReport};
 use crate::source::kind::{ClaimKind, Kind};
 
 impl State {
@@ -49,8 +49,8 @@ impl State {
     }
 
     /// Takes in what a Lease means now. It is followed by its name, so that no list of all says whether it is there.
-    pub(in crate::source::cluster) fn take_lease(&mut self, name: &ObjectReference, report: &Report) {
-        let (of, Report { lease, unreadable, faults }) = ((KIND, name.clone()), report);
+    pub(in crate::source::cluster) fn take_lease(&mut self, name: &ObjectReference, report: &LeaseReport) {
+        let (of, LeaseReport { lease, unreadable, faults }) = ((KIND, name.clone()), report);
         self.unreadable.remove(&of);
         self.faults.remove(&of);
         if !faults.is_empty() {

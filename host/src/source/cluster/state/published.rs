@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egressd_core::model::{EgressNode, Followed, Key};
 
-use super::{State, Watch};
+use super::{PodWatch, State};
 use crate::source::kind::Kind;
 
 impl State {
@@ -12,8 +12,8 @@ impl State {
     /// what this node publishes it is unknown whether it is there.
     pub fn interrupted(&mut self, kind: Kind) {
         self.follow_kind(kind, Followed::No);
-        if kind == Kind::Pods && self.watch == Watch::Follows {
-            self.watch = Watch::Interrupted;
+        if kind == Kind::Pods && self.watch == PodWatch::Follows {
+            self.watch = PodWatch::Interrupted;
             self.show_pods();
         }
     }
@@ -23,8 +23,8 @@ impl State {
         if !self.knows_no_egress_nodes() && !self.awaited.contains(&kind) && !self.lists.contains_key(&kind) {
             self.follow_kind(kind, Followed::Yes);
         }
-        if kind == Kind::Pods && self.watch == Watch::Interrupted && !self.lists.contains_key(&kind) {
-            self.watch = Watch::Follows;
+        if kind == Kind::Pods && self.watch == PodWatch::Interrupted && !self.lists.contains_key(&kind) {
+            self.watch = PodWatch::Follows;
             self.show_pods();
         }
     }

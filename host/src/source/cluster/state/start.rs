@@ -3,7 +3,7 @@
 use egressd_core::model::Snapshot;
 
 use super::super::memory::{Facts, PodsWere, Recollection};
-use super::{State, Watch};
+use super::{PodWatch, State};
 use crate::source::kind::Kind;
 
 impl State {
@@ -19,8 +19,8 @@ impl State {
     /// What the next process has to know.
     pub(in crate::source::cluster) fn facts(&self) -> Facts {
         let pods = match self.watch {
-            Watch::Never => self.pods_were,
-            Watch::Earlier | Watch::Follows | Watch::Interrupted => PodsWere::Read,
+            PodWatch::Never => self.pods_were,
+            PodWatch::Earlier | PodWatch::Follows | PodWatch::Interrupted => PodsWere::Read,
         };
         // Nothing else: they are kept until the next news of them, and of all Services that would be an older state.
         let Snapshot { nodes, egress_nodes, service_networks, cluster_networks, .. } = self.snapshot.clone();

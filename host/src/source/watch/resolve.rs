@@ -1,4 +1,4 @@
-//! The way to a path: every directory that is passed, and the name that is looked up in it. Where one of these names comes to
+//! Resolves a path: every directory that is passed, and the name that is looked up in it. Where one of these names comes to
 //! mean something else, the path does.
 
 use std::collections::VecDeque;
@@ -17,9 +17,9 @@ pub(super) struct Step {
     pub(super) name: OsString,
 }
 
-/// What is at the end of a way.
+/// What a path leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum PathTarget {
     /// A directory, by its path without links.
     Directory(PathBuf),
     /// Something else, which is the last step.
@@ -28,54 +28,54 @@ pub(super) enum End {
     Nothing,
 }
 
-/// A way, and where it ends.
+/// The look-ups of a path, and what they lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Way {
+pub(super) struct ResolvedPath {
     pub(super) steps: Vec<Step>,
-    pub(super) end: End,
+    pub(super) end: PathTarget,
 }
 
-/// The way to a path from the root.
+/// Resolves a path from the root.
 ///
 /// # Errors
 /// When the path is relative and there is no current directory.
-pub(super) fn to(path: &Path) -> io::Result<Way> {
-    let mut walk = Walk { at: PathBuf::from("/"), rest: VecDeque::new(), steps: Vec::new() };
-    walk.put_before(&path::absolute(path)?);
-    Ok(walk.go())
+pub(super) fn resolve(path: &Path) -> io::Result<ResolvedPath> {
+    let mut resolver = Resolver { at: PathBuf::from("/"), rest: VecDeque::new(), steps: Vec::new() };
+    resolver.put_before(&path::absolute(path)?);
+    Ok(resolver.run())
 }
 
-/// The way to a name in a directory, whose path has no links.
-pub(super) fn within(directory: &Path, name: OsString) -> Way {
-    Walk { at: directory.to_owned(), rest: [Part::Name(name)].into(), steps: Vec::new() }.go()
+/// Resolves a name in a directory, whose path has no links.
+pub(super) fn resolve_in(directory: &Path, name: OsString) -> ResolvedPath {
+    Resolver { at: directory.to_owned(), rest: [PathPart::Name(name)].into(), steps: Vec::new() }.run()
 }
 
-struct Walk {
+struct Resolver {
     at: PathBuf,
-    rest: VecDeque<Part>,
+    rest: VecDeque<PathPart>,
     steps: Vec<Step>,
 }
 
-enum Part {
+enum PathPart {
     Root,
     Up,
     Name(OsString),
 }
 
-impl Walk {
-    fn go(mut self) -> Way {
+impl Resolver {
+    fn run(mut self) -> ResolvedPath {
         let mut links = 0;
         while let Some(part) = self.rest.pop_front() {
             let name = match part {
-                Part::Root => {
+                PathPart::Root => {
                     self.at = PathBuf::from("/");
                     continue;
                 }
-                Part::Up => {
+                PathPart::Up => {
                     self.at.pop();
                     continue;
                 }
-                Part::Name(name) => name,
+                PathPart::Name(name) => name,
             };
             let step = Step { directory: self.at.clone(), name };
             self.steps.push(step.clone());
@@ -86,14 +86,14 @@ impl Walk {
                     links += 1;
                     match fs::read_link(&path) {
                         Ok(target) => self.put_before(&target),
-                        Err(_) => return self.ending(End::Nothing),
+                        Err(_) => return self.ending(PathTarget::Nothing),
                     }
                 }
-                Ok(kind) if !kind.is_symlink() && self.rest.is_empty() => return self.ending(End::File(step)),
-                Ok(_) | Err(_) => return self.ending(End::Nothing),
+                Ok(kind) if !kind.is_symlink() && self.rest.is_empty() => return self.ending(PathTarget::File(step)),
+                Ok(_) | Err(_) => return self.ending(PathTarget::Nothing),
             }
         }
-        let end = End::Directory(self.at.clone());
+        let end = PathTarget::Directory(self.at.clone());
         self.ending(end)
     }
 
@@ -101,16 +101,16 @@ impl Walk {
     fn put_before(&mut self, path: &Path) {
         for component in path.components().rev() {
             match component {
-                Component::RootDir => self.rest.push_front(Part::Root),
-                Component::ParentDir => self.rest.push_front(Part::Up),
-                Component::Normal(name) => self.rest.push_front(Part::Name(name.to_owned())),
+                Component::RootDir => self.rest.push_front(PathPart::Root),
+                Component::ParentDir => self.rest.push_front(PathPart::Up),
+                Component::Normal(name) => self.rest.push_front(PathPart::Name(name.to_owned())),
                 Component::CurDir | Component::Prefix(_) => {}
             }
         }
     }
 
-    fn ending(self, end: End) -> Way {
-        Way { steps: self.steps, end }
+    fn ending(self, end: PathTarget) -> ResolvedPath {
+        ResolvedPath { steps: self.steps, end }
     }
 }
 
@@ -122,8 +122,8 @@ mod tests {
 
     use super::*;
 
-    fn names(way: &Way) -> Vec<String> {
-        way.steps.iter().map(|step| step.name.to_string_lossy().into_owned()).collect()
+    fn names(resolved: &ResolvedPath) -> Vec<String> {
+        resolved.steps.iter().map(|step| step.name.to_string_lossy().into_owned()).collect()
     }
 
     #[test]
@@ -137,27 +137,27 @@ mod tests {
         symlink("deep", at("x/short")).unwrap();
         symlink("../x/short/real.yaml", at("d/second")).unwrap();
         symlink(at("d/second"), at("d/app.yaml")).unwrap();
-        let way = within(&at("d"), "app.yaml".into());
+        let resolved = resolve_in(&at("d"), "app.yaml".into());
         let end = Step { directory: at("x/deep"), name: "real.yaml".into() };
-        assert_eq!(way.end, End::File(end));
-        let links: Vec<String> = names(&way).into_iter().rev().take(6).collect();
+        assert_eq!(resolved.end, PathTarget::File(end));
+        let links: Vec<String> = names(&resolved).into_iter().rev().take(6).collect();
         assert_eq!(links, ["real.yaml", "deep", "short", "x", "second", "d"]);
-        assert_eq!(way.steps[0], Step { directory: at("d"), name: "app.yaml".into() });
+        assert_eq!(resolved.steps[0], Step { directory: at("d"), name: "app.yaml".into() });
     }
 
     #[test]
-    fn a_way_that_goes_in_circles_or_nowhere_ends_where_it_stops() {
+    fn a_path_with_a_loop_or_a_missing_target_ends_where_it_stops() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
         symlink("b", root.join("a")).unwrap();
         symlink("a", root.join("b")).unwrap();
         symlink("gone/app.yaml", root.join("c")).unwrap();
-        let circle = within(&root, "a".into());
-        assert_eq!((circle.end, circle.steps.len()), (End::Nothing, MAX_LINKS + 1));
-        let nowhere = within(&root, "c".into());
-        assert_eq!((names(&nowhere), nowhere.end), (vec!["c".to_owned(), "gone".to_owned()], End::Nothing));
+        let circle = resolve_in(&root, "a".into());
+        assert_eq!((circle.end, circle.steps.len()), (PathTarget::Nothing, MAX_LINKS + 1));
+        let nowhere = resolve_in(&root, "c".into());
+        assert_eq!((names(&nowhere), nowhere.end), (vec!["c".to_owned(), "gone".to_owned()], PathTarget::Nothing));
         fs::write(root.join("file"), "").unwrap();
-        assert_eq!(to(&root.join("file/below")).unwrap().end, End::Nothing);
-        assert_eq!(to(&root.join(".././")).unwrap().end, End::Directory(root.parent().unwrap().to_owned()));
+        assert_eq!(resolve(&root.join("file/below")).unwrap().end, PathTarget::Nothing);
+        assert_eq!(resolve(&root.join(".././")).unwrap().end, PathTarget::Directory(root.parent().unwrap().to_owned()));
     }
 }

@@ -22,7 +22,7 @@ const LARGE_PAGE_BYTES: usize = 32 << 20;
 
 /// Objects of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct ObjectSelector {
     /// Which kind.
     pub(super) kind: Kind,
     /// Of which namespace; of all without it.
@@ -33,14 +33,14 @@ pub(super) struct Asked {
 
 /// How a watch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Begin {
+pub(super) enum WatchStart {
     /// With all there is: a streaming list.
     WithAll,
     /// With what changes.
     WithChanges,
 }
 
-impl Asked {
+impl ObjectSelector {
     /// All of a kind.
     pub(super) fn all(kind: Kind) -> Self {
         Self { kind, namespace: None, fields: None }
@@ -75,12 +75,12 @@ impl Asked {
     pub(super) async fn watch(
         &self,
         client: &Client,
-        begin: Begin,
+        begin: WatchStart,
         version: Option<&str>,
         limit: Duration,
     ) -> Result<impl Stream<Item = Result<WatchEvent<Object>, Error>> + use<>, Error> {
         let watched = WatchParams {
-            send_initial_events: begin == Begin::WithAll,
+            send_initial_events: begin == WatchStart::WithAll,
             timeout: u32::try_from(limit.as_secs()).ok(),
             field_selector: self.fields.clone(),
             ..WatchParams::default()
@@ -101,7 +101,7 @@ impl Asked {
 /// The pages of one list, which are all of one version.
 pub(super) struct Pages<'a> {
     client: &'a Client,
-    asked: &'a Asked,
+    asked: &'a ObjectSelector,
     limit: u32,
     continued: Option<String>,
 }
