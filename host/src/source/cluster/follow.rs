@@ -33,7 +33,7 @@ use super::watched::{name, reading};
 use crate::clock;
 
 /// How long an answer may take, or a page of a list.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a watch may be silent. Servers send a bookmark every minute; without one, beginning again costs little,
 /// and finds out whether anybody is still there.
 const WATCH_IDLE_TIMEOUT: Duration = Duration::from_secs(100);
@@ -369,35 +369,6 @@ impl Follower {
     fn timed_out(&self) -> Stop {
         Stop::ApiError(ApiError::timed_out(self.server.address(), ANSWER_TIMEOUT), Duration::ZERO)
     }
-}
-
-/// Everything that is asked for, once; none of a kind that the server does not have, or may do without letting it be read.
-pub(super) async fn everything(
-    selector: &ObjectSelector,
-    client: &Client,
-    server: &Arc<str>,
-) -> Result<Vec<Event>, ApiError> {
-    let mut events = vec![Event::Begin];
-    let mut pages = selector.pages(client);
-    let done_without: &[u16] = match selector.kind.names().need {
-        Need::Required => &[],
-        Need::WhereServed => &[404],
-        Need::WherePermitted => &[403, 404],
-    };
-    loop {
-        let page = match timeout(ANSWER_TIMEOUT, pages.next()).await {
-            Ok(Ok(page)) => page,
-            Ok(Err(kube::Error::Api(status))) if done_without.contains(&status.code) => return Ok(vec![Event::Absent]),
-            Ok(Err(error)) => return Err(ApiError::of(Verb::List, selector.kind, server, &error)),
-            Err(_) => return Err(ApiError::timed_out(server, ANSWER_TIMEOUT)),
-        };
-        events.extend(page.readings.into_iter().map(Event::Listed));
-        if page.continued.is_none() {
-            break;
-        }
-    }
-    events.push(Event::Complete);
-    Ok(events)
 }
 
 /// Until more is to be read of the objects than what they are cut to. Less costs nothing until they are listed anew for

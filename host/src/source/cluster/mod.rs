@@ -52,11 +52,11 @@ use tokio::sync::mpsc::{Sender, channel};
 pub use connect::{Access, ConnectError, Connection};
 
 use self::event::Kind;
-use self::follow::{Follower, FollowerEvent, everything};
+use self::follow::{Follower, FollowerEvent};
 use self::gather::Gathered;
 use self::leases::{Leases, Wanted};
 use self::memory::Memory;
-use self::selector::ObjectSelector;
+use self::selector::{ObjectSelector, everything};
 use self::server::Server;
 use self::state::State;
 use self::trouble::ApiError;

@@ -1,6 +1,7 @@
 //! What is asked of the server: the objects of one kind, page by page or as they change.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{AsyncReadExt, Stream};
@@ -8,10 +9,13 @@ use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::core::Request;
 use kube::{Client, Error};
 use serde_json::Value;
+use tokio::time::timeout;
 
-use super::super::kind::{Names, One};
-use super::event::Kind;
+use super::super::kind::{Names, Need, One};
+use super::event::{Event, Kind};
+use super::follow::ANSWER_TIMEOUT;
 use super::page::{Object, Page};
+use super::trouble::{ApiError, Verb};
 
 /// Objects in one page of a list: the text of a whole page is in memory, and an object may have a megabyte and a half.
 const PAGE_SIZE: u32 = 50;
@@ -134,4 +138,33 @@ impl Pages<'_> {
 /// The version up to which everything is known with an object.
 pub(super) fn version(object: &Value) -> Option<&str> {
     object["metadata"]["resourceVersion"].as_str()
+}
+
+/// Everything that is asked for, once; none of a kind that the server does not have, or may do without letting it be read.
+pub(super) async fn everything(
+    selector: &ObjectSelector,
+    client: &Client,
+    server: &Arc<str>,
+) -> Result<Vec<Event>, ApiError> {
+    let mut events = vec![Event::Begin];
+    let mut pages = selector.pages(client);
+    let done_without: &[u16] = match selector.kind.names().need {
+        Need::Required => &[],
+        Need::WhereServed => &[404],
+        Need::WherePermitted => &[403, 404],
+    };
+    loop {
+        let page = match timeout(ANSWER_TIMEOUT, pages.next()).await {
+            Ok(Ok(page)) => page,
+            Ok(Err(Error::Api(status))) if done_without.contains(&status.code) => return Ok(vec![Event::Absent]),
+            Ok(Err(error)) => return Err(ApiError::of(Verb::List, selector.kind, server, &error)),
+            Err(_) => return Err(ApiError::timed_out(server, ANSWER_TIMEOUT)),
+        };
+        events.extend(page.readings.into_iter().map(Event::Listed));
+        if page.continued.is_none() {
+            break;
+        }
+    }
+    events.push(Event::Complete);
+    Ok(events)
 }

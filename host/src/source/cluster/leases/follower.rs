@@ -7,8 +7,8 @@ use kube::Client;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::super::event::{Content, Event, Reading};
-use super::super::follow::{Follower, FollowerEvent, everything};
-use super::super::selector::ObjectSelector;
+use super::super::follow::{Follower, FollowerEvent};
+use super::super::selector::{ObjectSelector, everything};
 use super::super::server::Server;
 use super::super::trouble::ApiError;
 use super::KIND;
