@@ -109,7 +109,7 @@ impl Node {
         Ok(())
     }
 
-    /// Sends some packets; each is to be seen as one of these rulesets says.
+    /// Sends some packets; each has to be seen with a source that one of these rulesets gives.
     fn expect(&mut self, rulesets: &[&Ruleset], count: usize) -> Result<()> {
         // Flows are repeated, and conntrack remembers how they were translated.
         self.lab.node().forget_connections()?;

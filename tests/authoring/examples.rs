@@ -102,7 +102,7 @@ fn directory() -> TempDir {
     }
     fs::rename(root.join("all.yaml"), root.join("manifests/all.yaml")).unwrap();
     symlink(env!("CARGO_BIN_EXE_egressd"), root.join("bin/egressd")).unwrap();
-    // It has what `kubectl get` prints, and takes what it is given.
+    // It prints the output of `kubectl get`, and accepts any input.
     let kubectl = root.join("bin/kubectl");
     fs::write(&kubectl, "#!/bin/sh\ncase $1 in get) cat manifests/all.yaml ;; *) cat >/dev/null ;; esac\n").unwrap();
     fs::set_permissions(&kubectl, fs::Permissions::from_mode(0o755)).unwrap();

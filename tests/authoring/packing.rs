@@ -48,7 +48,7 @@ fn a_packed_policy_is_read_back() {
     assert_eq!(spec.digest, Some(digest(&bytes)));
 }
 
-/// A guard that is silently away is none; a policy is a guard where its author says so.
+/// A guard that is silently absent protects nothing; a policy is a guard where its author declares it.
 #[test]
 fn a_validator_is_packed_as_required_and_a_policy_on_request() {
     let packed = |file, arguments: &[&str]| {

@@ -14,7 +14,7 @@ use crate::world::World;
 
 /// Repetitions of each change.
 const TURNS: u32 = 300;
-/// From one Service that changes to the next: what is near in memory is not changed next.
+/// The distance between two Services that change, so that they are not neighbours in memory.
 const STRIDE: u32 = 7_919;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

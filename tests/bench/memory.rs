@@ -20,7 +20,7 @@ const CHANGES: u32 = 1_000;
 const SINGLE_FILES: u32 = 100;
 /// Generous: a loaded machine is slow.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(120);
-/// Without news of the kernel for so long everything is in force.
+/// Time without kernel events after which everything is in force.
 const KERNEL_IDLE_AFTER: Duration = Duration::from_secs(2);
 
 pub(crate) fn memory() {

@@ -86,7 +86,7 @@ pub(crate) fn misbehaviour() {
         let object = object("hostile", "1", &hostile, &format!(r#"{{"do": "{behaviour}"}}"#));
         let chain = chain(&sandbox, &[object]);
         let view = service_view(&[("egress", "true")]);
-        // Once: an input that is known to fail is not asked about again.
+        // Once: an input that is known to fail is not evaluated again.
         let (_, time) = timed(|| drop(chain.evaluate(&context(), &view)));
         row(&[behaviour, &ms(time)]);
     }

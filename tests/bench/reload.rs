@@ -16,7 +16,7 @@ use crate::policies::{SHIPPED, chain, sandbox, shipped};
 use crate::world;
 
 const SERVICES: u32 = 10_000;
-/// As the loop asks: between two rounds for so long.
+/// The time that the loop evaluates between two rounds.
 const EVALUATION_SLICE: Duration = Duration::from_millis(250);
 
 pub(crate) fn reload() {

@@ -16,9 +16,9 @@ use egressd_core::testkit::{RuleParts, SnapshotBuilder, n, service, settings, se
 
 use crate::asks::{EgressRequest, Policy};
 
-/// Endpoints of a Service, where nothing else is asked for.
+/// The default number of endpoints of a Service.
 const ENDPOINTS: u32 = 2;
-/// Addresses of Services: so many that no Service of a measurement gets the one again that it has.
+/// The number of Services' addresses: enough that no Service of a measurement gets its current address again.
 const ADDRESSES: u32 = 499;
 
 /// A node with so many Services of a kind.
@@ -57,7 +57,7 @@ impl World {
         world
     }
 
-    /// So many Services, each with so many endpoints, that nothing was worked out about.
+    /// So many Services, each with so many endpoints, none of them evaluated.
     pub(crate) fn unknown(count: u32, kind: EgressRequest, each: u32) -> Self {
         let mut world = Self { each, ..Self::empty(settings_of_many(Owner::Any).limits, kind.policy()) };
         for number in 0..count {
@@ -123,7 +123,7 @@ impl World {
         self.step()
     }
 
-    /// What follows from the newest answers, beside what the kernel holds.
+    /// The comparison of the newest result with the kernel's state.
     pub(crate) fn step(&mut self) -> Comparison {
         let step = self.pipeline.step();
         drop(self.pipeline.take_news());
@@ -132,7 +132,7 @@ impl World {
         self.applied.compare(self.pipeline.target(self.applied.scope()), |_, _| {})
     }
 
-    /// What leads from what the kernel holds to what it is to hold.
+    /// The changes from the kernel's state to the desired one.
     pub(crate) fn changes(&self, comparison: &Comparison) -> Changes {
         comparison.changes(&self.applied)
     }

@@ -57,7 +57,8 @@ pub(crate) fn accounts_without_the_cluster_role_are_not_matched() -> Result<()> 
     Ok(())
 }
 
-/// As `EGRESSD_ANNOTATION_PREFIX` says it to the program, the ClusterRoleBinding says it to the policies.
+/// `EGRESSD_ANNOTATION_PREFIX` sets the prefix of the program, an annotation of the ClusterRoleBinding that of the
+/// policies.
 pub(crate) fn the_annotations_that_may_be_published_follow_the_prefix() -> Result<()> {
     let StolenToken { cluster, stolen } = StolenToken::build()?;
     let ours = "example.org/active-endpoint";
@@ -71,7 +72,7 @@ pub(crate) fn the_annotations_that_may_be_published_follow_the_prefix() -> Resul
     expect_refused("egressd-services", "example.org/active-endpoint", default)
 }
 
-/// As the page on security has it; and the server's own look at the expressions, which it compares with the kinds.
+/// The commands of docs/security.md; and the server's own type check of the expressions.
 pub(crate) fn the_admission_policies_exist_and_their_expressions_type_check() -> Result<()> {
     let cluster = Cluster::builder().build()?;
     let commands: Vec<&str> = PAGE.lines().filter(|line| line.starts_with("kubectl ")).collect();

@@ -17,8 +17,8 @@ pub(crate) const MOVING: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
 /// The prefix of annotations that kube-vip does not know.
 const PREFIX: &str = "egress.example.com";
 
-/// With a prefix and an instance name, as docs/beside.md asks for: Lease, address, `vipHost` and status go from node to
-/// node and back. No two programs write one field: writing ends, and what kube-vip wrote stays.
+/// With a prefix and an instance name, as docs/beside.md recommends: Lease, address, `vipHost` and status go from node
+/// to node and back. No two programs write one field: writing ends, and what kube-vip wrote stays.
 pub(crate) fn a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;
     let mut service = service("web", &[("loadbalancerIPs", &format!("{MOVING_V4},{MOVING_V6}"))]);
@@ -134,7 +134,7 @@ pub(crate) fn flannels_annotations_tunnel_and_rules_change_nothing() -> Result<(
     expect_still(&cluster)
 }
 
-/// Nodes' `podCIDRs` are none of its pods'. With the setting that the page asks for, pods are recognised as such.
+/// Nodes' `podCIDRs` are not those of its pods. With the setting that the page recommends, pods are recognised as such.
 pub(crate) fn calicos_pools_are_configured_and_not_read() -> Result<()> {
     let mut cluster = with_web(Cluster::builder().two_nodes().build()?)?;
     Calico::connect(&mut cluster.lab)?;
@@ -150,7 +150,7 @@ pub(crate) fn calicos_pools_are_configured_and_not_read() -> Result<()> {
     let pools = format!("{POOL_V4},{POOL_V6}");
     let mut egressds = run_on_all(&cluster, &program().environment("egress_podcidr", &pools))?;
     expect_seen(&mut egressds[0], &cluster.lab.nodes()[0], WEB)?;
-    // Until its first round what was in force before is.
+    // Until its first round the earlier rules are in force.
     let far = cluster.lab.nodes()[1].pod(1);
     egressds[0].wait_until_seen(pod, far.v4(), pod.v4().into())?;
     egressds[0].wait_until_seen(pod, far.v6(), pod.v6().into())?;
@@ -175,8 +175,8 @@ pub(crate) fn run_on_all<'c>(cluster: &'c Cluster, program: &Program) -> Result<
     cluster.lab.nodes().iter().map(|node| cluster.run(program, node)).collect()
 }
 
-/// The pod of one node is seen with the address that moves, and the other node's with its own. The answers find their
-/// way by what was announced.
+/// The pod of one node is seen with the address that moves, and the other node's with its own. The replies are routed
+/// by the announcements.
 pub(crate) fn expect_moved(lab: &Lab, egressds: &mut [Egressd<'_>], [to, from]: [usize; 2]) -> Result<()> {
     let (nodes, pod) = (lab.nodes(), lab.nodes()[from].pod(1));
     expect_seen(&mut egressds[to], &nodes[to], MOVING)?;

@@ -49,7 +49,7 @@ pub(crate) fn a_thousand_services_with_256_kib_of_annotations_each_do_not_affect
 }
 
 /// What nothing read is not there when a policy comes that does, and is read before that policy is asked: a Service
-/// that says no in an annotation of its own never gets what others get by default.
+/// that opts out in an annotation of its own never gets the default of others.
 pub(crate) fn a_policy_that_is_added_later_sees_annotations_that_were_not_read_before() -> Result<()> {
     let cluster = Cluster::builder().build()?;
     let [says_no, silent] = [1, 2].map(|number| cluster.lab.pod(number));

@@ -21,7 +21,7 @@ pub(crate) fn the_deployment_puts_one_pod_on_every_node() -> Result<()> {
     Ok(())
 }
 
-/// So the label in `deploy/components/namespace` is needed, and this API server does look at pods.
+/// So the label in `deploy/components/namespace` is needed, and this API server enforces it.
 pub(crate) fn a_namespace_with_a_stricter_pod_security_level_would_refuse_the_pod() -> Result<()> {
     let cluster = Cluster::builder().build()?;
     let pod = cluster.deployed_pods()?.pop().context("there is no pod")?;
@@ -68,7 +68,7 @@ fn expect_probes(cluster: &Cluster, egressd: &Egressd<'_>, deployed: &DeployedPo
     Ok(())
 }
 
-/// The component is added to what runs already, where the server merges its environment with the one that is there.
+/// The component is added to a running DaemonSet, where the server merges the environments.
 pub(crate) fn metrics_are_reached_from_outside_of_the_node_with_their_component() -> Result<()> {
     let cluster = with_web(Cluster::builder().build()?)?;
     let (node, pod) = (cluster.lab.node(), cluster.lab.pod(1));

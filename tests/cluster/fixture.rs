@@ -30,7 +30,7 @@ const PROGRAM: &str = "EGRESSD_TESTS_PROGRAM";
 /// Loopback, link-local, multicast and broadcast.
 const STAYS: [&str; 6] = ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255", "fe80::/10", "ff00::/8"];
 
-/// How long a whole catch-up may take: a watch that lost its server asks again after a while.
+/// How long a whole catch-up may take: a watch that lost its server retries after a while.
 pub(crate) const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long nothing may be written before it counts as nothing more.
 pub(crate) const QUIET_TIME: Duration = Duration::from_secs(3);
@@ -104,7 +104,7 @@ fn expect_source(cluster: &Cluster, pod: &Pod, expected: Expected<'_>) -> Result
     cluster.lab.expect_seen(pod, OUTSIDE_V6, Protocol::Udp, seen[1])
 }
 
-/// What is part of the cluster as the API reports it, and what stays in a network by itself.
+/// The networks of the cluster as the API reports them, and those that are never routed.
 fn excluded(cluster: &Cluster) -> BTreeSet<String> {
     let (services, server) = ([SERVICE_NETWORK_V4, SERVICE_NETWORK_V6], NEIGHBOUR_V4.to_string());
     // Neighbours are merged: the pods of the two nodes, and their own addresses.

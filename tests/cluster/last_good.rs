@@ -12,7 +12,7 @@ use crate::fixture::{CATCH_UP_TIMEOUT, WEB, cluster, program};
 
 const NODE: &str = "/api/v1/nodes/node-2";
 
-/// The other node has these addresses, or texts that are none: API servers take any.
+/// The other node has these addresses, or invalid texts: API servers accept any.
 fn write_addresses(cluster: &Cluster, addresses: &[&str]) -> Result<()> {
     let one = |address: &&str| json!({"type": "InternalIP", "address": address});
     let addresses: Vec<Value> = addresses.iter().map(one).collect();

@@ -15,7 +15,7 @@ use crate::fixture::{EGRESS, annotate, expect_still, program};
 
 /// The binding that grants the component's right.
 const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/egressd-placement";
-/// As long as a Lease of one second and what is added to it, and longer.
+/// Longer than a Lease of one second and the added tolerance.
 const UNTIL_EXPIRED: Duration = Duration::from_secs(8);
 const MAX_FOLLOWED_LEASES: usize = 256;
 /// More than the number of connections that are not for Leases.
@@ -100,7 +100,7 @@ pub(crate) fn kube_vips_lease_of_a_service_counts_before_a_vip_host_that_was_lef
     expect_still(&cluster)
 }
 
-/// Silence alone ends nothing: the node that translated goes on, and the other one does not begin.
+/// An unreachable server alone ends nothing: the node that translated continues, and the other one does not start.
 pub(crate) fn a_lease_is_held_while_the_api_server_is_away_and_moves_are_followed_when_it_is_back() -> Result<()> {
     let cluster = fixture(Cluster::builder().two_nodes().build()?)?;
     let (nodes, lease) = (cluster.lab.nodes(), CiliumLease::of("web").lasting(1));
@@ -129,7 +129,7 @@ pub(crate) fn after_the_right_to_leases_is_withdrawn_the_last_ones_count_and_tha
     egressds[1].wait_until_log_has(&format!("Cilium announces it from node {}", nodes[0].name()))?;
     expect_moved(&cluster.lab, &mut egressds, [0, 1])?;
     cluster.api.delete(BINDING)?;
-    // A server looks at rights when a watch begins.
+    // A server checks rights when a watch begins.
     cluster.kill_api_server();
     cluster.restart_api_server()?;
     let reported = "leases.coordination.k8s.io may not be read any more";

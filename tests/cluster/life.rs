@@ -111,7 +111,7 @@ pub(crate) fn two_services_with_one_address_translate_their_pods_both() -> Resul
     expect_exact(&cluster, &[(other, OTHER)])
 }
 
-/// One slice of the largest size that the API takes, and none of the controller's.
+/// One slice of the largest size that the API accepts, and no slice of the controller.
 pub(crate) fn a_slice_with_a_thousand_endpoints_is_in_force() -> Result<()> {
     let cluster = cluster()?;
     // They are more than the node's own network has.

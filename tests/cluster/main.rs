@@ -22,7 +22,7 @@ mod shown;
 
 lab::tests![
     if lab::cluster::ready;
-    // The longest first: others run beside them, and none of them alone at the end.
+    // The longest first, so that the others run in parallel with them.
     outages::an_api_server_that_is_away_changes_no_packet_and_the_catch_up_is_exact,
     rights::a_right_that_is_missing_is_named,
     roles::publishing_less_needs_fewer_requests_and_works,

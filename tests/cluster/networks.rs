@@ -140,7 +140,7 @@ pub(crate) fn missing_kinds_and_rights_are_not_errors() -> Result<()> {
     Ok(())
 }
 
-/// A right that is withdrawn takes nothing away of what is known to be inside the cluster.
+/// After a right is withdrawn, the known networks stay inside the cluster.
 pub(crate) fn networks_read_before_a_right_was_withdrawn_stay_inside() -> Result<()> {
     let cluster = with_web(Cluster::builder().build()?)?;
     Plugins::define_kinds(&cluster.api)?;
@@ -154,7 +154,7 @@ pub(crate) fn networks_read_before_a_right_was_withdrawn_stay_inside() -> Result
     egressd.wait_until_seen(pod, lab::addresses::OUTSIDE_V4, WEB[0].into())?;
     wait_until_excluded(&cluster, &egressd, &networks, Expected::Excluded)?;
     cluster.api.delete(BINDING)?;
-    // A server looks at rights when a watch begins.
+    // A server checks rights when a watch begins.
     cluster.kill_api_server();
     cluster.restart_api_server()?;
     let refused = |decision: &Decision| matches!(decision, Decision::Refused(why) if why.contains("ippools"));

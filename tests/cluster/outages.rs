@@ -13,7 +13,7 @@ use lab::{DEADLINE, Protocol, Seen, wait_until};
 
 use crate::fixture::{EGRESS, OTHER, WEB, WEB_V4, cluster, expect_exact, run, run_with_pod};
 
-/// Seconds for which the API server is away, for those who have fewer of them: two minutes by default.
+/// The variable with the duration of the outage in seconds; two minutes by default.
 const OUTAGE: &str = "EGRESSD_TESTS_OUTAGE_SECONDS";
 /// Pods that are created and deleted repeatedly.
 const CHURNED: [&str; 3] = ["churn-0", "churn-1", "churn-2"];
@@ -46,7 +46,7 @@ pub(crate) fn changes_while_egressd_is_paused_are_applied_exactly_when_it_contin
     expect_exact(&cluster, &[(second, OTHER), (third, OTHER)])
 }
 
-/// The peer is gone and no packet reports it: what came after is in force long before a watch counts as silent.
+/// The peer is gone and no packet reports it: later changes are in force long before a watch counts as silent.
 pub(crate) fn connections_that_die_silently_are_detected() -> Result<()> {
     let cluster = cluster()?;
     let (_egressd, first) = run_with_pod(&cluster)?;
@@ -74,7 +74,7 @@ pub(crate) fn an_api_server_that_is_away_changes_no_packet_and_the_catch_up_is_e
     egressd.iter_mut().try_for_each(|one| one.wait_until_log_has("everything is listed again"))?;
     cluster.create_pod("web-2", "web", second)?;
     expect_exact(&cluster, &[(first, WEB), (second, WEB)])?;
-    // And in the other direction, so that it is known that it looks again.
+    // And in the other direction, which shows that egressd reads again.
     cluster.delete_pod("web-1")?;
     expect_exact(&cluster, &[(second, WEB)])
 }
@@ -94,7 +94,7 @@ fn be_away(cluster: &Cluster, seconds: u64) -> Result<()> {
     Ok(())
 }
 
-/// Lets pods that are addresses only come and go behind `web` while something else is done; none is left.
+/// Adds and deletes pods of `web` (addresses only) while something else is done; none is left.
 fn churned_during(cluster: &Cluster, during: impl FnOnce() -> Result<()>) -> Result<()> {
     let over = AtomicBool::new(false);
     let (done, churned) = thread::scope(|scope| {
@@ -114,7 +114,7 @@ fn churned_during(cluster: &Cluster, during: impl FnOnce() -> Result<()>) -> Res
     wait_until("the last of these pods is gone", DEADLINE, gone)
 }
 
-/// How many came into being. While the server is away none does, and none goes.
+/// The number of pods that were created. While the server is away none is created or deleted.
 fn churn_until(cluster: &Cluster, over: &AtomicBool) -> usize {
     let mut churned = 0;
     while !over.load(Ordering::Relaxed) {

@@ -20,7 +20,7 @@ fn apply_component(cluster: &Cluster) -> Result<()> {
     cluster.apply(&Overlay::default().components(&["namespace", "pods"]))
 }
 
-/// The Service `x` of another namespace, whose author lists these as its own.
+/// The Service `x` of another namespace, whose slice lists these addresses.
 fn create_evil(cluster: &Cluster, listed: &[IpAddr]) -> Result<()> {
     cluster.api.create("/api/v1/namespaces", &json!({"metadata": {"name": "evil"}}))?;
     let mut evil = service("x", &EGRESS);
@@ -34,7 +34,7 @@ fn create_evil(cluster: &Cluster, listed: &[IpAddr]) -> Result<()> {
     cluster.api.create(EVIL_SLICES, &forged).map(drop)
 }
 
-/// Pods 1 and 3 are another tenant's, and pod 3 asks for nothing. Nothing of pod 2 is known before it is there.
+/// Pods 1 and 3 are another tenant's, and pod 3 requests no egress. Pod 2 is unknown until it is created.
 pub(crate) fn with_its_component_a_slice_takes_no_pod_of_another_tenant() -> Result<()> {
     let cluster = with_web(Cluster::builder().without_streaming_lists().build()?)?;
     let [first, second, third] = [1, 2, 3].map(|number| cluster.lab.pod(number));
@@ -102,7 +102,7 @@ pub(crate) fn a_missing_right_to_pods_disables_only_their_use_and_a_withdrawn_on
 
     egressd.turn_page();
     cluster.api.delete(BINDING)?;
-    // A server looks at rights when a watch begins.
+    // A server checks rights when a watch begins.
     cluster.kill_api_server();
     cluster.restart_api_server()?;
     egressd.wait_until_log_has("cannot watch pods: ")?;

@@ -39,7 +39,7 @@ pub(crate) fn a_policy_is_in_force_as_its_config_map_says() -> Result<()> {
     expect_exact(&cluster, &[(pod, WEB)])
 }
 
-/// It never ends, so it is asked for a Service and ended; what was good stays, and both say so.
+/// It never returns, so its evaluation is stopped; the last good rules stay, and both objects report it.
 pub(crate) fn a_failing_policy_is_reported_on_its_config_map_and_on_the_service() -> Result<()> {
     let cluster = cluster()?;
     let (_egressd, pod) = run_with_pod(&cluster)?;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::{WEB, annotate, cluster, expect_exact, expect_still, patch, run, run_with_pod};
 
-/// How often a controller writes over what is published, and how long it waits in between: ten seconds in all, in
+/// How often a controller overwrites what is published, and how long it waits in between: ten seconds in all, in
 /// which waits of 5 and then 10 seconds put it right once or twice.
 const STALE_WRITES: usize = 40;
 const STALE_WRITE_INTERVAL: Duration = Duration::from_millis(250);
@@ -100,8 +100,8 @@ pub(crate) fn an_orphaned_table_is_an_event_on_the_node() -> Result<()> {
     egressd.stop()
 }
 
-/// A controller that writes what it read long ago, over whatever is there now, again and again: the kernel's state
-/// does not notice, what is published is put right later each time, and stands in the end.
+/// A controller repeatedly overwrites the Service with a stale version: the kernel's state
+/// does not change, the annotations are restored later each time, and are correct in the end.
 pub(crate) fn a_controller_that_writes_back_a_stale_service_starts_no_write_loop() -> Result<()> {
     let cluster = cluster()?;
     let path = format!("{SERVICES}/web");
@@ -159,7 +159,7 @@ fn moments_of_kube_vip(events: &[(String, String)]) -> BTreeSet<&str> {
     after.filter_map(|(_, after)| after.split_once(": ")).map(|(moment, _)| moment).collect()
 }
 
-/// What it wrote is left alone, or the two would take turns; without it egressd's own value stands again.
+/// kube-vip's value is kept, or the two would overwrite each other; without it egressd's own value is published again.
 pub(crate) fn kube_vips_own_egress_is_reported_on_the_service_in_any_order_of_start() -> Result<()> {
     let cluster = cluster()?;
     let [first, second] = [1, 2].map(|number| cluster.lab.pod(number));

@@ -19,7 +19,7 @@ const ROLES: [(Place, &str); 2] = [
 ];
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 
-/// The same life in a cluster whose lists are streamed, for which `watch` is enough, and in one whose are not.
+/// The same changes in a cluster with streamed lists, for which `watch` is enough, and in one without.
 pub(crate) fn each_right_is_used_and_no_other_is_asked_for() -> Result<()> {
     let mut used = BTreeSet::new();
     for builder in [Cluster::builder(), Cluster::builder().without_streaming_lists()] {
@@ -107,7 +107,7 @@ fn live(cluster: &Cluster) -> Result<()> {
     egressd.into_iter().try_for_each(Egressd::stop)
 }
 
-/// What is in force, something wrong, and what is in force once more: that Event is there already.
+/// A valid state, an invalid one, and the valid one again, whose Event exists already.
 fn say_it_again(cluster: &Cluster) -> Result<()> {
     wait_for_event(cluster, Regarding::Service("web"), "Applied", "translates")?;
     annotate(cluster, "web", "egress-destination-ports", Some("tcp:http"))?;

@@ -41,7 +41,7 @@ pub(crate) fn publishing_less_needs_fewer_requests_and_works() -> Result<()> {
     Ok(())
 }
 
-/// What is well and what is wrong; and nothing of the node that does not translate.
+/// Events for valid and invalid states; and none of the node that does not translate.
 fn expect_reported(cluster: &Cluster) -> Result<()> {
     wait_for_event(cluster, Regarding::Service("web"), "Applied", "node node-1 translates")?;
     annotate(cluster, "web", "egress-destination-ports", Some("tcp:http"))?;
@@ -51,7 +51,7 @@ fn expect_reported(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// Nothing but what is granted, and of what is written all of it that a new Service needs.
+/// egressd sends only granted requests, and makes all the writes that a new Service needs.
 fn expect_asked(cluster: &Cluster, publish: Publish) -> Result<()> {
     let asked: BTreeSet<Request> = cluster.audit()?.into_iter().collect();
     let granted: BTreeSet<Request> = publish.rights().map(allowed).collect();
@@ -81,7 +81,7 @@ fn live(cluster: &Cluster) -> Result<()> {
     expect_still(cluster)
 }
 
-/// What the log says that cannot be done is of these rights.
+/// The log reports only these rights as missing.
 fn expect_complaints(egressd: &Egressd<'_>, about: impl Fn(&Right) -> bool) -> Result<()> {
     let log = egressd.log();
     let known: Vec<String> =
@@ -93,18 +93,18 @@ fn expect_complaints(egressd: &Egressd<'_>, about: impl Fn(&Right) -> bool) -> R
     Ok(())
 }
 
-/// The program publishes all, and its roles are those of `publish-none`.
+/// The program runs with `--publish all` and the roles of `publish-none`.
 pub(crate) fn a_role_without_the_right_to_write_disables_only_publishing() -> Result<()> {
     let cluster = cluster()?;
     grant(&cluster, |right| Publish::Nothing.rights().any(|one| one == right))?;
     let egressd = run(&cluster)?;
     live(&cluster)?;
-    // Without a first Event there is none to count, and there are no policies.
+    // Without a first Event there is no series to update, and there are no policies.
     let tried = ["create events", "patch egressnodes", "patch services"];
     expect_complaints(&egressd[0], |right| tried.contains(&right.to_string().as_str()))
 }
 
-/// Each is a file of its own. What it lacks is new, and named in the log where it is missed.
+/// One file per release. Rights that it lacks are new, and named in the log.
 pub(crate) fn the_role_of_an_earlier_release_disables_only_new_features() -> Result<()> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cluster/roles");
     let files =
@@ -116,7 +116,7 @@ pub(crate) fn the_role_of_an_earlier_release_disables_only_new_features() -> Res
         grant(&cluster, |right| granted.contains(&fields(right)))?;
         let egressd = run(&cluster)?;
         live(&cluster).with_context(|| file.display().to_string())?;
-        // What cannot be read is not written, and what is streamed is not listed.
+        // Kinds that cannot be read are not written, and streamed ones are not listed.
         let is_tried = |right: &Right| right.resource != "egressnodes" || right.verb == "watch";
         expect_complaints(&egressd[0], |right| !granted.contains(&fields(right)) && is_tried(right))?;
     }

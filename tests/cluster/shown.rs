@@ -33,7 +33,7 @@ struct CommandExample {
     lines: Vec<&'static str>,
 }
 
-/// The examples on the page, in their order. What is left out there is a line of three dots.
+/// The examples on the page, in their order. Omitted lines are shown there as three dots.
 fn promised<const COUNT: usize>() -> Result<[CommandExample; COUNT]> {
     let blocks = PAGE.split("```text\n$ kubectl ").skip(1).filter_map(|rest| rest.split_once("\n```"));
     let shown = blocks.filter_map(|(block, _)| block.split_once('\n')).map(|(command, lines)| CommandExample {

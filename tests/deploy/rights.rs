@@ -103,7 +103,7 @@ pub(crate) fn publishing_less_grants_only_the_rights_for_that() -> Result<()> {
     Ok(())
 }
 
-/// Whatever egressd may write is bound by a policy, and each of them looks at its binding.
+/// Every right to write is restricted by an admission policy, and each policy reads its binding.
 pub(crate) fn whatever_may_be_written_is_bound_by_an_admission_policy() -> Result<()> {
     let objects = render(&deploy())?;
     let rules = objects.of_kind("ValidatingAdmissionPolicy").flat_map(|policy| {

@@ -57,7 +57,7 @@ pub(crate) fn every_manifest_is_in_the_kustomization_of_its_directory() -> Resul
     Ok(())
 }
 
-/// So an overlay renames a Namespace only where it asked for one.
+/// So an overlay renames a Namespace only where it includes one.
 pub(crate) fn only_the_component_for_it_has_a_namespace() -> Result<()> {
     for directory in kustomizations()? {
         let kustomization = &Objects::read(&name(&directory.join("kustomization.yaml")))?.0[0];

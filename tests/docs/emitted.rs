@@ -1,4 +1,4 @@
-//! The codes that the sources of host and core emit, and with which severity, as far as the source says it.
+//! The codes that the sources of host and core emit, and their severities, as far as the source shows them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -31,7 +31,7 @@ const CONSTRUCTORS: [(&str, Option<Severity>); 5] = [
 /// The field of a code that appears only in the log.
 const LOGGED: &str = "code = ";
 
-/// The severities of each code; none where a call does not say it.
+/// The severities of each code; none where a call does not show it.
 pub(crate) type Emitted = BTreeMap<String, BTreeSet<Option<Severity>>>;
 
 struct Source {
@@ -61,7 +61,7 @@ pub(crate) fn emitted(root: &Path) -> (Emitted, Vec<String>) {
     (emitted, unclear)
 }
 
-/// The first characters of what stands where a code should, with the severity of the call.
+/// The first characters of the expression in the place of a code, with the severity of the call.
 fn calls(code: &str) -> Vec<(&str, Option<Severity>)> {
     let mut calls = BTreeMap::new();
     for (constructor, severity) in CONSTRUCTORS {
@@ -80,7 +80,7 @@ fn calls(code: &str) -> Vec<(&str, Option<Severity>)> {
     calls.into_values().map(|(argument, severity)| (first_argument(argument), severity)).collect()
 }
 
-/// A text with its quotation marks, or all until a comma.
+/// A string literal with its quotation marks, or everything until a comma.
 fn first_argument(argument: &str) -> &str {
     let end = match argument.strip_prefix('"') {
         Some(text) => text.find('"').map(|at| at + 2),

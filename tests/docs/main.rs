@@ -57,7 +57,7 @@ fn the_page_on_writing_policies_knows_every_tool() {
     let help = Command::new(env!("CARGO_BIN_EXE_egressd")).args(["policy", "--help"]).output().unwrap().stdout;
     let help = String::from_utf8(help).unwrap();
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    // What is indented more is the rest of a description.
+    // Lines that are indented more continue a description.
     let listed = commands.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
     let names: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
     assert!(names.contains(&"pack"), "{help}");
@@ -140,7 +140,7 @@ fn every_file_that_a_page_names_is_there() {
     assert_eq!(named(gone), Vec::<String>::new(), "no file is there");
 }
 
-/// What the pages write as code and this is true of, each with its page.
+/// The code spans of all pages that satisfy a condition, each with its page.
 fn named(is_wrong: impl Fn(&String) -> bool) -> Vec<String> {
     let root = root();
     let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
@@ -179,7 +179,7 @@ fn files(folder: &Path, all: &mut Vec<PathBuf>) {
     }
 }
 
-/// Runs all examples of a page, of which there are at least so many.
+/// Runs all examples of a page, which has at least so many.
 fn check(name: &str, at_least: usize) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
     let text = fs::read_to_string(&file).unwrap();

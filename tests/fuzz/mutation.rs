@@ -45,7 +45,7 @@ fn part(others: &[Vec<u8>], dice: &mut Rng) -> Vec<u8> {
     other[at..end].to_vec()
 }
 
-/// Numbers that look like chance, from the seed alone (splitmix64).
+/// Pseudo-random numbers from the seed alone (splitmix64).
 struct Rng(u64);
 
 impl Rng {

@@ -87,7 +87,7 @@ impl GoldenCase {
 
 /// The settings of the node of all cases.
 pub(crate) fn settings() -> Settings {
-    // Manifests are trusted with addresses, and there is no node here whose interfaces could have one.
+    // Manifests are trusted with addresses, and no node here has interfaces.
     Settings { trust: AddressTrust::Annotation, cluster: ClusterSettings::default(), ..testkit::settings(Owner::Any) }
 }
 

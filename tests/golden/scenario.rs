@@ -31,7 +31,7 @@ addressType: IPv4
 endpoints: [{addresses: [10.244.0.7], nodeName: node-a}]
 ";
 
-/// What is there, and on which node it is looked at.
+/// The manifests, and the node of the report.
 pub(crate) struct Scenario {
     manifests: BTreeMap<&'static str, String>,
     pub(crate) settings: Settings,
@@ -100,7 +100,7 @@ pub(crate) fn service(metadata: &str, spec: &str, ingress: &str) -> String {
     )
 }
 
-/// Compares a page beside the folders with what was found, or writes it anew.
+/// Compares a page beside the folders with the result, or writes it again.
 pub(crate) fn check(name: &str, found: &str, mode: Mode) -> Result<()> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(name);
     match mode {

@@ -19,7 +19,8 @@ fn rooms_do_not_import_each_other_in_a_cycle() {
     }
 }
 
-/// Where a file is imported by what it defines, and not by what `mod.rs` passes on, its place among the others shows.
+/// Where a file is imported by its own items, and not through re-exports of `mod.rs`, its position among the others
+/// shows.
 #[test]
 fn files_of_the_wasm_room_do_not_import_each_other_in_a_cycle() {
     let imports = imports_of_files("host/src/wasm");

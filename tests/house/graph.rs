@@ -9,7 +9,7 @@ use crate::rust::root;
 
 /// What becomes a part of a package's binary on Linux, one `name version` each.
 ///
-/// From `cargo tree`, since `cargo metadata` also lists optional dependencies that no feature asks for.
+/// From `cargo tree`, since `cargo metadata` also lists optional dependencies that no feature enables.
 pub(crate) fn linked_into(package: &str) -> BTreeSet<String> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["tree", "--offline", "--locked", "--prefix=none", "--format={p}", "--edges=normal,no-proc-macro"]);
@@ -24,7 +24,7 @@ fn platform() -> String {
     format!("{}-unknown-linux-gnu", std::env::consts::ARCH)
 }
 
-/// All packages, and who depends on whom.
+/// All packages, and their dependencies.
 pub(crate) struct Graph {
     packages: BTreeMap<PackageId, Package>,
     nodes: BTreeMap<PackageId, Node>,
@@ -44,12 +44,12 @@ pub(crate) enum Follow {
 pub(crate) enum Need {
     /// Whatever features are on.
     Always,
-    /// When a feature asks for it.
+    /// If a feature enables it.
     Optional,
 }
 
 impl Graph {
-    /// Asks cargo, without network: whoever runs tests has what they need.
+    /// Runs cargo without network: the packages of the tests are downloaded already.
     pub(crate) fn read() -> Self {
         let options = ["--offline", "--locked", "--filter-platform", &platform()].map(str::to_owned);
         let metadata: Metadata = MetadataCommand::new()
@@ -76,7 +76,7 @@ impl Graph {
         normal.filter(|d| d.optional == (need == Need::Optional)).map(|d| d.name.clone()).collect()
     }
 
-    /// The packages of the workspace that ask for this feature of a dependency, not for their tests alone.
+    /// The packages of the workspace that enable this feature of a dependency outside their tests.
     pub(crate) fn with_feature_in_the_product(&self, feature: &str) -> BTreeSet<String> {
         let asks = |package: &&Package| {
             let product = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development);

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::graph::{Follow, Graph, linked_into};
 use crate::spdx::is_allowed;
 
-/// Licences that ask for no more than their text. MPL-2.0 asks for changes to its own files only, and we make none.
+/// Licences that require only their text. MPL-2.0 requires changes to its own files only, and we make none.
 const PERMISSIVE: [&str; 8] =
     ["Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0+", "Unicode-3.0", "Zlib"];
 
 /// `rustables` is under it, so the program and its tests are.
 const COPYLEFT: &str = "GPL-3.0-or-later";
 
-/// Packages whose users owe nothing.
+/// Packages that must not impose copyleft on their users.
 const FREE: [&str; 8] = [
     "egressd-vocabulary",
     "egressd-core",

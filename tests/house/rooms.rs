@@ -23,7 +23,7 @@ pub(crate) fn entered(file: &Path, source: &Path) -> BTreeSet<String> {
     rooms
 }
 
-/// Some code without how far its items can be seen, which names rooms and enters none.
+/// Code without visibility modifiers, which name rooms and import none.
 fn without_reach(code: &str) -> String {
     let mut parts = code.split("pub(in ");
     let first = parts.next().unwrap_or_default().to_owned();

@@ -68,7 +68,7 @@ pub(crate) fn blank(source: &str) -> String {
     clean
 }
 
-/// What comes next, and how many characters belong to the step. More than one are never code.
+/// The next state, and the number of characters of the step. Steps of more than one character are never code.
 fn step(inside: &Inside, rest: &[char], previous: Option<&char>) -> (Inside, usize) {
     match *inside {
         Inside::Code => step_in_code(rest, previous),
@@ -102,7 +102,7 @@ fn step_in_code(rest: &[char], previous: Option<&char>) -> (Inside, usize) {
             let hashes = count_hashes(after);
             (Inside::Text(Some(hashes)), 2 + hashes)
         }
-        // An escaped character; then a plain one. What is left of quotes are lifetimes.
+        // An escaped character; then a plain one. Other quotes are lifetimes.
         ['\'', '\\', after @ ..] => (Inside::Code, 4 + after.iter().skip(1).take_while(|c| **c != '\'').count()),
         ['\'', _, '\'', ..] => (Inside::Code, 3),
         _ => (Inside::Code, 1),

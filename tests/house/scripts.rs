@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::rust::{name, root};
 
-/// Readers that end before their input does. Whoever writes to such a reader is then ended by a signal, and with
-/// `pipefail` that counts as a failure of the pipe: a match is taken for none, now and then.
+/// Readers that end before their input does. The writer is then killed by a signal, and with
+/// `pipefail` that counts as a failure of the pipe: a match sporadically counts as no match.
 const EARLY: [&str; 3] = ["grep -q", "grep --quiet", "head "];
 
 fn scripts() -> Vec<PathBuf> {

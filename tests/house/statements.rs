@@ -74,7 +74,7 @@ fn closed(code: &str) -> usize {
     depths(code).find(|(at, depth, _)| *at > 0 && *depth == 0).map_or(0, |(at, ..)| at)
 }
 
-/// What is between the commas outside of all brackets.
+/// The parts between commas outside of all brackets.
 fn parts(code: &str) -> Vec<&str> {
     let mut from = 0;
     let mut parts = Vec::new();

@@ -12,7 +12,7 @@ const CORE: [&str; 5] = ["egressd-vocabulary", "imbl", "ipnet", "sha2", "thiserr
 /// What only its `testkit` leans on, and so nothing that ships.
 const TESTKIT: [&str; 1] = ["proptest"];
 
-/// What an author of policies may be asked to compile.
+/// Packages that an author of policies has to compile.
 const SDK: [&str; 6] = ["egressd-vocabulary", "ipnet", "serde", "serde-saphyr", "serde_json", "wit-bindgen"];
 
 /// One dependency, one room: a crate, and the beginnings of the paths below `host/src` that may name it.
@@ -195,7 +195,7 @@ fn rooms_of_the_core_import_only_what_they_may() {
         assert!(all.contains(room.as_str()), "{} is a new room: give it a line in ROOMS", name(&file));
         let Some((_, allowed)) = ROOMS.iter().find(|(candidate, _)| *candidate == room) else { continue };
         let entered = entered(&file, &source);
-        // Names that are no rooms are re-exports and functions of the root, of which there are none to speak of.
+        // Other names are re-exports and functions of the root.
         let stray: Vec<_> =
             entered.iter().filter(|room| all.contains(room.as_str()) && !allowed.contains(&room.as_str())).collect();
         assert!(stray.is_empty(), "{} imports {stray:?}; {room} may import {allowed:?}", name(&file));

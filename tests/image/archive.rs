@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::deploy;
 
-/// The fields of an ELF header that say for which machine a program is.
+/// The machine types of an ELF header.
 pub(crate) const AMD64: u16 = 62;
 pub(crate) const ARM64: u16 = 183;
 
@@ -53,7 +53,7 @@ impl ArchiveCommand {
     }
 }
 
-/// As much of a program as the script looks at.
+/// The part of a program that the script reads.
 pub(crate) fn program(machine: u16) -> Vec<u8> {
     [b"\x7fELF".as_slice(), &[0; 14], &machine.to_le_bytes(), b"the rest"].concat()
 }

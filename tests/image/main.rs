@@ -44,7 +44,7 @@ fn every_blob_has_the_digest_and_the_size_that_it_is_named_by_and_none_is_left_o
     }
 }
 
-/// What is in a tar file, in columns: mode, owner, size, day, time, name.
+/// The content of a tar file, in columns: mode, owner, size, day, time, name.
 fn listed(file: &Path) -> Vec<Vec<String>> {
     let listed = tar(&["--numeric-owner", "--full-time", "--utc", "-tvf"], file);
     listed.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()

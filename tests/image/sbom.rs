@@ -12,7 +12,7 @@ use super::{deploy, digest};
 /// A stand-in for the binary.
 const BINARY: &[u8] = b"a binary";
 
-/// Some of what is linked into the program, or into the policy in it.
+/// Some packages that are linked into the program, or into the policy in it.
 const LINKED: [&str; 8] =
     ["wasmtime", "ring", "rustables", "egressd-core", "egressd-policy-sdk", "wit-bindgen", "glibc", "rust-std"];
 

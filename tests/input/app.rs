@@ -86,7 +86,7 @@ impl PlanOutput {
     }
 }
 
-/// What is planned of a file `app.yaml` with this content, beside [`CLUSTER`].
+/// The plan for a file `app.yaml` with this content, beside [`CLUSTER`].
 pub(crate) fn plan(content: impl AsRef<[u8]>) -> PlanOutput {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("app.yaml"), content).unwrap();
@@ -94,7 +94,7 @@ pub(crate) fn plan(content: impl AsRef<[u8]>) -> PlanOutput {
     plan_of(&[dir.path()])
 }
 
-/// What is planned of these places, on a node that has every address.
+/// The plan for these paths, on a node that has every address.
 pub(crate) fn plan_of(places: &[&Path]) -> PlanOutput {
     // Compiled once: it takes longer than all the rest.
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
@@ -111,6 +111,6 @@ pub(crate) fn plan_of(places: &[&Path]) -> PlanOutput {
 }
 
 fn settings() -> Settings {
-    // Manifests are trusted with addresses, and there is no node here whose interfaces could have one.
+    // Manifests are trusted with addresses, and no node here has interfaces.
     Settings { trust: AddressTrust::Annotation, cluster: ClusterSettings::default(), ..testkit::settings(Owner::Any) }
 }

@@ -13,7 +13,7 @@ fn egressd(dir: &Path, arguments: &[&str], input: &str) -> Output {
     command.args(arguments).current_dir(dir).env_clear();
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // Who does not read it may be gone by now.
+    // A command that does not read it may have ended.
     drop(stdin.write_all(input.as_bytes()));
     drop(stdin);
     child.wait_with_output().unwrap()

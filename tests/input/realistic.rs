@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::app::plan_of;
 
-/// The Services that ask for egress and have a pod on the node, and the address of each.
+/// The Services that request egress and have a pod on the node, and the address of each.
 const EXPECTED: [(&str, &str); 15] = [
     ("aaa/radius", "11.0.0.4"),
     ("ci/ci-jobs-egress", "11.0.0.8"),

@@ -152,7 +152,7 @@ fn a_route_that_is_deleted_with_its_interface_without_a_message_is_detected() {
     expect_soon(&mut addresses, &BOTH);
 }
 
-/// While routes come and go, what was known of an interface counts until it was looked for again.
+/// While routes change, the known networks of an interface count until they were read again.
 fn many_route_changes_are_few_changes_of_the_known_networks() {
     bridges();
     let mut addresses = Addresses::follow().unwrap();
@@ -166,7 +166,7 @@ fn many_route_changes_are_few_changes_of_the_known_networks() {
     assert!(changed.is_err(), "{changed:?}");
 }
 
-/// Routes of the size of half a table of the internet are passed over, and none is kept.
+/// Routes in the number of half an internet routing table are ignored, and none is kept.
 fn many_routes_by_another_interface_change_nothing() {
     bridges();
     let lines: String = (0..100_000)

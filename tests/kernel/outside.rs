@@ -24,7 +24,7 @@ fn listed(kernel: &mut Netlink, id: &TableId) -> ListedTable {
     kernel.list().unwrap().into_iter().find(|table| table.id == *id).unwrap()
 }
 
-/// Other families have no tables of ours, and `/` is in none of our names.
+/// Other families have no tables of ours, and our names do not contain `/`.
 fn every_table_is_listed_with_its_maker() {
     nft::script(
         "table ip kube_vip_a_v4 { comment \"managed by egressd\"; }

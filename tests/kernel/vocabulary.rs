@@ -201,7 +201,7 @@ fn fenced() -> u64 {
     count.parse().unwrap()
 }
 
-/// Whether a packet with this source is dropped by the fence, and whether the tracer says so.
+/// Whether a packet with this source is dropped by the fence, and whether the tracer agrees.
 fn is_dropped(source: &str, passing: &BTreeSet<(Name, SetKey)>) -> (bool, bool) {
     let (source, destination) = (address(source), address("198.51.100.7"));
     let before = fenced();

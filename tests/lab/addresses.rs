@@ -11,7 +11,7 @@
 //! The outside host knows the way back to the load-balancer addresses and to the pod networks, so a packet that
 //! without SNAT is answered too, and is seen with the pod's own address.
 //!
-//! A second node, where a test asks for one, is the same once more: `up0` 192.168.0.201, pods 10.0.1.`<i>`. It holds no
+//! A second node, where a test needs one, is equal: `up0` 192.168.0.201, pods 10.0.1.`<i>`. It holds no
 //! load-balancer address until it is added.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -45,7 +45,7 @@ pub const NODE_V6: IpAddr = v6([0xfd00, 0x192, 0, 0, 0, 0, 0, 0x200]);
 pub const NEIGHBOUR_V4: IpAddr = v4(192, 168, 0, 250);
 /// The same, IPv6.
 pub const NEIGHBOUR_V6: IpAddr = v6([0xfd00, 0x192, 0, 0, 0, 0, 0, 0x250]);
-/// The outside host behind a router, so to say: where most tests call.
+/// The outside host in a network behind a router: the usual destination of calls.
 pub const OUTSIDE_V4: IpAddr = v4(172, 18, 0, 1);
 /// The same, IPv6.
 pub const OUTSIDE_V6: IpAddr = v6([0xfd00, 0x172, 0x18, 0, 0, 0, 0, 1]);
@@ -71,7 +71,7 @@ pub const PORTS: [u16; 5] = [53, 80, 443, 5060, 8080];
 /// The default port of a call.
 pub const PORT: u16 = 8080;
 
-/// A load-balancer address that no node holds until a test says so.
+/// A load-balancer address that no node holds until a test assigns it.
 pub const MOVING_V4: IpAddr = load_balancer_v4(20);
 /// The same, IPv6.
 pub const MOVING_V6: IpAddr = load_balancer_v6(20);

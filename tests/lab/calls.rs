@@ -35,7 +35,7 @@ impl Lab {
             .with_context(|| format!("pod {} calls {destination} over {protocol}", pod.number))
     }
 
-    /// Lets a pod call, and insists on whom it is seen as.
+    /// Lets a pod call, and expects a source address.
     ///
     /// # Errors
     /// When it is seen as something else.
@@ -57,7 +57,7 @@ impl Lab {
     }
 
     /// Lets a pod call again and again, each time over a new connection, while something else is done; returns how
-    /// often it was seen as whom. Calls follow each other at a few hundred a second.
+    /// often each source address was seen. There are a few hundred calls per second.
     ///
     /// # Errors
     /// When what is done fails, or a call cannot be made.
@@ -76,7 +76,7 @@ impl Lab {
         Ok(tally)
     }
 
-    /// As [`Self::seen_during`], with what was done, and every call with its time.
+    /// As [`Self::seen_during`], with the result of the work, and every call with its time.
     ///
     /// # Errors
     /// As [`Self::seen_during`].
@@ -107,7 +107,7 @@ impl Lab {
         })
     }
 
-    /// A TCP connection that stays open, to ask over it again later.
+    /// A TCP connection that stays open for later requests.
     ///
     /// # Errors
     /// When the peer does not answer.

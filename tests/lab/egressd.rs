@@ -78,7 +78,7 @@ impl Program {
         self.spawn(lab, node, command)
     }
 
-    /// Starts a command that [`Self::command`] began, and keeps what it says.
+    /// Starts a command of [`Self::command`], and captures its output.
     pub(crate) fn spawn<'lab>(&self, lab: &'lab Lab, node: &'lab Node, mut command: Command) -> Result<Egressd<'lab>> {
         let log = NamedTempFile::new()?;
         let output = || File::options().append(true).open(log.path());
@@ -173,7 +173,7 @@ fn text(output: &Output) -> String {
 pub struct Egressd<'lab> {
     child: Child,
     log: NamedTempFile,
-    /// Where the part of the log begins that [`Egressd::wait_until_log_has`] looks at.
+    /// The start of the part of the log that [`Egressd::wait_until_log_has`] searches.
     page: usize,
     lab: &'lab Lab,
     node: &'lab Node,

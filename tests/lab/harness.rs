@@ -52,7 +52,7 @@ macro_rules! tests {
     };
 }
 
-/// Runs the tests, or says in one line why they cannot run here.
+/// Runs the tests, or prints the reason why they cannot run on this machine.
 pub fn main(tests: &[Test]) -> ExitCode {
     main_if(|| Ok(Readiness::Ready), tests)
 }
@@ -62,7 +62,7 @@ pub fn main_if(also: fn() -> Result<Readiness>, tests: &[Test]) -> ExitCode {
     run(&Arguments::from_args(), also, tests)
 }
 
-/// The same, for tests that share what they are about: one after the other, in this order, on the thread that calls.
+/// The same, for tests with a shared fixture: one after the other, in this order, on the thread that calls.
 pub fn main_one_by_one(also: fn() -> Result<Readiness>, tests: &[Test]) -> ExitCode {
     run(&Arguments { test_threads: Some(1), ..Arguments::from_args() }, also, tests)
 }

@@ -63,7 +63,7 @@ impl Namespace {
         self.fd.as_fd()
     }
 
-    /// A command whose process runs inside, and dies with the thread that starts it.
+    /// A command whose process runs inside, and is killed with the thread that starts it.
     pub fn command(&self, program: &str) -> Command {
         let mut command = tool(program);
         let fd = self.fd.as_raw_fd();

@@ -116,7 +116,7 @@ impl Node {
         self.namespace.ip(&format!("addr del {} dev {interface}", host_network(address)))
     }
 
-    /// From now on, looks whether another machine has an IPv6 address before it uses it on `up0`, as nodes do by
+    /// From now on, duplicate address detection runs for IPv6 addresses on `up0`, as on nodes by
     /// default.
     ///
     /// # Errors
@@ -207,7 +207,7 @@ impl Lab {
         self.node().pod(number)
     }
 
-    /// Makes the outside send what is for an address to a node, as the node's gratuitous ARP does.
+    /// Makes the outside host send packets for an address to a node, as the node's gratuitous ARP does.
     ///
     /// # Errors
     /// When the kernel refuses.

@@ -158,7 +158,7 @@ fn a_thread_returns_from_a_namespace() -> Result<()> {
     Ok(())
 }
 
-/// What `make demo` runs: a user's first look at the product, which no other test takes.
+/// The program of `make demo`, a user's first impression of the product.
 fn the_demo_prints_the_expected_results() -> Result<()> {
     let output = Command::new(env!("CARGO_BIN_EXE_egressd-demo")).output()?;
     let printed = String::from_utf8_lossy(&output.stderr);

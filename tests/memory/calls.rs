@@ -18,7 +18,7 @@ fn load(component: &[u8]) -> Loaded {
     wasm::load(&engine, &Compiler::InProcess, component, "annotations", "{}").unwrap()
 }
 
-/// A Service with ten endpoints here, and so many elsewhere.
+/// A Service with ten endpoints on this node, and so many on others.
 fn with(elsewhere: u32) -> SubjectView {
     let mut service = service("web", &["11.0.0.2"]);
     service.annotations = [("kube-vip.io/egress".to_owned(), "true".to_owned())].into_iter().collect();
@@ -45,7 +45,7 @@ fn call_cost(loaded: &Loaded, elsewhere: u32) -> CallCost {
     assert_eq!(view.subject.endpoints.len(), 10 + elsewhere as usize);
     let Asked::Policy(policy) = &loaded.asked else { panic!("not a policy") };
     let ask = || drop(policy.evaluate(&context, &view, &draft).unwrap());
-    // What is made once and kept is no part of a call.
+    // Memory that is allocated once and kept does not count.
     (0..3).for_each(|_| ask());
     let ((), cost) = cost(1, ask);
     CallCost { fuel: loaded.meter.last(), bytes: cost.peak }

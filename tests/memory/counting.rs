@@ -43,7 +43,7 @@ pub(crate) struct MemoryCost {
     pub(crate) peak: usize,
 }
 
-/// Does something that is done for so many, and says what it takes for each. What is freed of earlier things counts as
+/// Runs a function for so many items, and returns the cost per item. Memory of earlier things that is freed counts as
 /// less, and less than nothing as nothing.
 pub(crate) fn cost<T>(many: usize, make: impl FnOnce() -> T) -> (T, MemoryCost) {
     let before = [BYTES.get(), PIECES.get()];

@@ -60,7 +60,7 @@ fn an_egress_node_takes_few_bytes_on_the_wire_and_fewer_in_memory() {
     super::assert_at_most("what nodes publish", each, MemoryCost { bytes: 650, pieces: 6, peak: 700 });
 }
 
-/// What it takes to take in that the addresses of one node are others, and what is kept of it.
+/// The cost of a change of one node's addresses, and the memory that it keeps.
 fn change(count: u32) -> MemoryCost {
     let Snapshot { nodes, .. } = with_nodes(count);
     let mut all: PublishedNodes = (0..count).map(|number| taken(&text(number))).collect();

@@ -65,7 +65,7 @@ impl StateDirectories {
     }
 }
 
-/// Reads everything, and leaves to the next process what is to be remembered.
+/// Reads everything, and writes the state for the next process.
 fn read(places: &mut Places) -> Update {
     let update = places.read().unwrap();
     while places.remember() {}
@@ -98,7 +98,7 @@ fn a_file_that_is_read_again_shares_its_unchanged_objects() {
     let machine = StateDirectories::new();
     let mut places = machine.places();
     let before = read(&mut places);
-    // One is gone, one is new, one says something else.
+    // One is deleted, one is new, one has changed.
     let text = (1..=SERVICES).map(manifest).collect::<String>().replacen("ip: 11.0.0.7", "ip: 11.0.1.7", 1);
     machine.write(&text);
     let (after, again) = cost(SERVICES, || read_again(&mut places));

@@ -21,7 +21,7 @@ pub(crate) const DAEMON_SET: &str = "/apis/apps/v1/namespaces/egressd/daemonsets
 
 static SHARED: Mutex<Option<Cluster>> = Mutex::new(None);
 
-/// Does something with the cluster, which is built when it is first asked for.
+/// Runs a trial with the cluster, which is built on first use.
 pub(crate) fn with_cluster(trial: impl FnOnce(&mut Cluster) -> Result<()>) -> Result<()> {
     // A trial that failed has left the cluster as it is, which others can use.
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +48,7 @@ pub(crate) fn set_environment(cluster: &Cluster, variable: &str) -> Result<()> {
     cluster.kubectl(&["--namespace=egressd", "set", "env", "daemonset/egressd", variable]).map(drop)
 }
 
-/// Waits until every node has the egressd that is asked for.
+/// Waits until every node has the desired egressd.
 pub(crate) fn roll_out(cluster: &Cluster) -> Result<()> {
     let status = ["--namespace=egressd", "rollout", "status", "daemonset/egressd", "--timeout=120s"];
     cluster.kubectl(&status).with_context(|| cluster.circumstances()).map(drop)
@@ -128,7 +128,7 @@ pub(crate) fn roles() -> Vec<String> {
     vec!["serve=8080".to_owned(), format!("call={OUTSIDE_V4}:{PORT}"), format!("call=[{OUTSIDE_V6}]:{PORT}")]
 }
 
-/// For the log: what was measured, which no trial asserts.
+/// Logs a measurement, which no trial asserts.
 #[expect(clippy::print_stdout, reason = "figures and versions are for whoever reads the log")]
 pub(crate) fn say(text: &str) {
     println!("{text}");

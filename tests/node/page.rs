@@ -68,7 +68,7 @@ fn place(language: &str) -> Result<Option<CommandHost>> {
     })
 }
 
-/// A copy of the project for whoever follows the page, to be written into.
+/// A writable copy of the project, for the commands of the page.
 #[derive(Debug)]
 pub(crate) struct Reader {
     project: TempDir,
@@ -88,7 +88,7 @@ impl Reader {
         Ok(fs::write(&path, fs::read_to_string(&path)? + lines)?)
     }
 
-    /// Does what a section says, for this node where it says NODE; what was printed.
+    /// Runs the commands of a section, with this node for NODE; returns the output.
     pub(crate) fn follow(&self, cluster: &Cluster, section: &str, node: &str) -> Result<String> {
         let blocks: Vec<_> = blocks()?.into_iter().filter(|block| block.section == section).collect();
         ensure!(!blocks.is_empty(), "docs/install.md has no commands in a section {section:?}");

@@ -25,7 +25,7 @@ pub(crate) fn a_policy_is_compiled_in_the_container_and_takes_effect() -> Result
         let settings = format!(r#"{{"networks": ["{OUTSIDE_V4}/32", "{OUTSIDE_V6}/128"]}}"#);
         let guard = policy("guard").wasm(&component()?).annotation("order", "100").settings(&settings);
         cluster.api.create(POLICIES, &json_of(&guard))?;
-        // What is not translated leaves as the plugins have it: with the address of the node.
+        // Untranslated packets leave as the plugins masquerade them: with the address of the node.
         let untouched =
             ExpectedSources { names: translated.names.clone(), addresses: cluster.node(1).addresses().to_vec() };
         let guarded = untouched.settle(cluster).and_then(|mark| {
@@ -38,7 +38,7 @@ pub(crate) fn a_policy_is_compiled_in_the_container_and_takes_effect() -> Result
     })
 }
 
-/// Both nodes say so, not only the one that it matters to.
+/// Both nodes report it, not only the one with the Service's pods.
 fn expect_enforced(cluster: &Cluster) -> Result<()> {
     let reader = Reader::new(cluster)?;
     for node in cluster.nodes() {

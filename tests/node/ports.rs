@@ -101,7 +101,7 @@ fn from_a_pod(cluster: &Cluster, fixture: &EgressService, pods: &[Pod]) -> Resul
     Ok(())
 }
 
-/// What each address answers a pod: as whom it was seen, and by whom.
+/// The answer of each address to a pod: the source address that was seen, and the receiver.
 fn ask(cluster: &Cluster, fixture: &EgressService, pod: &Pod, targets: &[SocketAddr]) -> Result<Vec<(IpAddr, String)>> {
     let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
     let mut arguments = vec!["--namespace", fixture.name, "exec", &pod.name, "--", "/probe", "ask"];
@@ -128,7 +128,7 @@ pub(crate) fn a_pod_with_a_host_port_is_translated_and_answers_there() -> Result
     })
 }
 
-/// What is on the node's network is the node, and is never translated; the Service says that.
+/// A pod on the host network is never translated, and the Service reports it.
 pub(crate) fn a_pod_on_the_host_network_is_not_translated_and_reported() -> Result<()> {
     EgressService::play("hostnet", 5, |cluster, fixture| {
         let mut object = fixture.app().on("node-1").on_host_network().object();

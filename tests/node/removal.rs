@@ -15,7 +15,7 @@ use crate::page::{self, Reader};
 const CLUSTER_WIDE: &str =
     "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings";
 
-/// Another instance name leaves the tables of the old one in force, and egressd says so.
+/// Another instance name leaves the tables of the old one in force, and egressd reports it.
 pub(crate) fn tables_of_an_instance_name_of_before_are_reported_and_removed() -> Result<()> {
     with_egressd(|cluster| {
         set_environment(cluster, "instance_name=before")?;
@@ -37,7 +37,8 @@ fn the_page_removes_it(cluster: &Cluster) -> Result<()> {
     expect_nothing(cluster)
 }
 
-/// The page's kustomization stays applied until every node is done; then it goes. Before, egressd is installed anew.
+/// The page's kustomization stays applied until every node is done; then it is removed. Before, egressd is installed
+/// again.
 pub(crate) fn the_component_remove_leaves_nothing() -> Result<()> {
     with_egressd(|cluster| {
         let overlay = beside_a_clone(&page::kustomization("Remove")?)?;

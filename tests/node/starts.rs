@@ -57,7 +57,7 @@ fn window(cluster: &Cluster, fixture: &EgressService, pod: &Pod) -> Result<(Dura
     translated.map(|call| (call.age, call.count)).with_context(|| format!("{} was never translated", pod.name))
 }
 
-/// As whom the first connection or port of a pod is seen when new ones are translated.
+/// The source address of a pod's first connection or port once new ones are translated.
 fn kept(cluster: &Cluster, fixture: &EgressService, pod: &Pod, role: Role) -> Result<&'static str> {
     let mark = cluster.outside.mark();
     lab::wait_until("it says something", lab::DEADLINE, || {

@@ -77,7 +77,7 @@ fn drain(cluster: &Cluster, fixture: &EgressService) -> Result<()> {
     expected.ensure_only(cluster, settled).map(drop)
 }
 
-/// One after the other, each in the way that hurts most.
+/// One after the other, each in the most disruptive way.
 pub(crate) fn restarts_of_a_nodes_components_change_no_source() -> Result<()> {
     EgressService::play("parts", 5, |cluster, fixture| {
         let pods = fixture.run(cluster, &fixture.app().on("node-1").replicas(2), 2)?;

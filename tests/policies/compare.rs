@@ -22,7 +22,7 @@ const THREADS: usize = 2;
 /// How often each decision was made: pass, rules, a draft without rules, invalid, deny.
 pub(crate) type DecisionCounts = [usize; 5];
 
-/// What is compared is what they answer, and fuel bounds them; how long a loaded machine takes for it says nothing.
+/// Answers are compared, and fuel bounds the calls; the time that a loaded machine takes is irrelevant.
 static ENGINE: LazyLock<Engine> =
     LazyLock::new(|| Engine::new(Limits { time: Duration::from_secs(600), ..Limits::default() }).unwrap());
 

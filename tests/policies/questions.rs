@@ -30,7 +30,7 @@ pub(crate) fn annotated(rng: &mut Rng) -> (SubjectView, Draft) {
     (rng.annotated(), Draft::default())
 }
 
-/// A Service of whose draft most often nothing is there yet.
+/// A Service whose draft is mostly empty.
 pub(crate) fn labelled(rng: &mut Rng) -> (SubjectView, Draft) {
     let view = rng.labelled();
     let draft = if rng.below(4) == 0 { rng.draft(&view) } else { Draft::default() };

@@ -200,7 +200,7 @@ impl Rng {
         view
     }
 
-    /// Kubernetes need not say where an endpoint is and how it does.
+    /// Kubernetes may omit an endpoint's node and conditions.
     fn unsettle(&mut self, endpoint: &mut Endpoint) {
         if self.below(8) == 0 {
             endpoint.node = None;

@@ -19,7 +19,7 @@ const UNTRANSLATED: u16 = 80;
 /// depends on is compiled once.
 const INTERMEDIATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/guests");
 
-/// What stands between two fences: the language, and the lines.
+/// A fenced block: the language, and the lines.
 type Block<'a> = (&'a str, String);
 
 /// A reader of the page: commands are typed on the lab's node, each block where the one before it ended.

@@ -7,7 +7,7 @@ use lab::{Egressd, Protocol};
 
 use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program};
 
-/// What is accepted at first: ports and networks, so that losing either would be seen.
+/// The first accepted configuration: ports and networks, so that losing either would show.
 const ACCEPTED: [(&str, &str); 3] =
     [("egress", "true"), ("egress-destination-ports", "tcp:80,udp:53"), ("egress-denied-networks", "172.19.0.0/16")];
 
@@ -77,7 +77,7 @@ pub(crate) fn every_bad_form_is_reported_and_the_last_accepted_configuration_sta
     egressd.stop()
 }
 
-/// `egressd plan` fails, says the sentence, and has carets below the bad item.
+/// `egressd plan` fails, prints the message, and underlines the bad item.
 fn expect_that_plan_underlines(fixture: &Fixture, item: &str, sentence: &str) -> Result<()> {
     let directory = fixture.manifests.path().to_string_lossy().into_owned();
     let state = format!("{directory}/.state");

@@ -53,7 +53,7 @@ pub(crate) fn expect_both_at_work(fixture: &Fixture, egressd: &Egressd<'_>) -> R
     Ok(())
 }
 
-/// P10: egressd ends, its tables are removed, and the other program's are what they were.
+/// P10: egressd ends, its tables are removed, and those of the other program are unchanged.
 pub(crate) fn expect_that_it_leaves(
     fixture: &Fixture,
     egressd: Egressd<'_>,

@@ -14,7 +14,7 @@ fn connected() -> Result<Fixture> {
     two_nodes(lab)
 }
 
-/// As docs/beside.md asks for: with all pools.
+/// As docs/beside.md recommends: with all pools.
 fn program() -> Program {
     crate::fixture::program().environment("egress_podcidr", &format!("{POOL_V4},{POOL_V6}"))
 }
@@ -58,7 +58,7 @@ pub(crate) fn pods_of_calicos_pools_always_reach_each_other_untranslated() -> Re
     Ok(())
 }
 
-/// A setting that is missing opens nothing: pods of the pools reach each other untranslated, and the sentence says what
+/// Without the setting pods of the pools still reach each other untranslated, and the message names what
 /// to set.
 pub(crate) fn pools_that_are_not_configured_are_a_warning_and_nothing_private_is_translated_to() -> Result<()> {
     let fixture = connected()?;

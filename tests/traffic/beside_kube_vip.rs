@@ -36,7 +36,7 @@ pub(crate) fn an_address_that_kube_vip_moves_is_translated_to_where_it_answers()
     egressds.into_iter().try_for_each(Egressd::stop)
 }
 
-/// P1, P10: kept apart by prefix and instance name, whoever comes first.
+/// P1, P10: separated by prefix and instance name, in any order of start.
 pub(crate) fn its_own_egress_and_ours_translate_each_its_own_service() -> Result<()> {
     let program = apart().environment("EGRESSD_ANNOTATION_PREFIX", PREFIX);
     let ours = service("web").addresses([WEB_V4]).annotation_of(PREFIX, "egress", "true");
@@ -57,8 +57,8 @@ pub(crate) fn its_own_egress_and_ours_translate_each_its_own_service() -> Result
     expect_that_it_leaves(&later, egressd, &program, &tables)
 }
 
-/// P10: with an instance name and one prefix both act on the same annotation, and whoever goes changes no packet of a
-/// pod that both translate. Of several pods kube-vip translates one, which is why docs/beside.md asks for a prefix.
+/// P10: with an instance name and one prefix both act on the same annotation, and stopping either changes no packet of
+/// a pod that both translate. Of several pods kube-vip translates one, which is why docs/beside.md recommends a prefix.
 pub(crate) fn its_own_egress_and_ours_agree_about_one_service() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let (kube_vip, node) = (KubeVipEgress::of(UID), fixture.lab.node());
@@ -75,7 +75,7 @@ pub(crate) fn its_own_egress_and_ours_agree_about_one_service() -> Result<()> {
     expect_only(&seen, WEB_V4)
 }
 
-/// P10: with the same names and kube-vip first, egressd does not start, and kube-vip's egress goes on.
+/// P10: with the same names and kube-vip first, egressd does not start, and kube-vip's egress keeps working.
 pub(crate) fn its_own_tables_are_refused_and_keep_working() -> Result<()> {
     let fixture = with_kube_vips_service(&crate::fixture::web())?;
     translate_theirs(&fixture)?;
@@ -88,7 +88,7 @@ pub(crate) fn its_own_tables_are_refused_and_keep_working() -> Result<()> {
 }
 
 /// P10: with the same names and egressd first, kube-vip cannot write where egressd owns the tables (Linux 6.9 or
-/// newer). Without owners it can, as an administrator could; what egressd translates it goes on to translate.
+/// newer). Without owners it can, as an administrator could; egressd keeps translating its pods.
 pub(crate) fn our_tables_are_closed_to_it() -> Result<()> {
     let fixture = with_kube_vips_service(&crate::fixture::web())?;
     let egressd = fixture.run_until_translated()?;

@@ -31,7 +31,7 @@ pub(crate) fn by_default_an_address_that_metallb_answers_for_is_translated_to_no
     Ok(())
 }
 
-/// With the option, and an annotation that follows the speaker, as docs/beside.md asks for.
+/// With the option, and an annotation that follows the speaker, as docs/beside.md recommends.
 pub(crate) fn with_a_vip_host_the_answers_come_back_through_the_speaker() -> Result<()> {
     let fixture = Fixture::on_two_nodes("web", &web())?;
     let nodes = fixture.lab.nodes();
@@ -50,7 +50,7 @@ pub(crate) fn with_a_vip_host_the_answers_come_back_through_the_speaker() -> Res
 }
 
 /// With MetalLB's objects beside the other manifests, and no setting: the first of the two after a move is left for a
-/// while, as by a speaker that is gone.
+/// while, as by a speaker that has ended.
 pub(crate) fn with_the_status_of_metallb_the_answers_come_back_through_the_speaker() -> Result<()> {
     let fixture = Fixture::on_two_nodes("web", &web())?;
     let nodes = fixture.lab.nodes();
@@ -77,7 +77,7 @@ pub(crate) fn a_vip_host_that_stays_behind_loses_the_answers() -> Result<()> {
     egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, MOVING_V4.into())?;
 
     drop(speaker);
-    // Linux ignores what is announced within a second of the last answer (`neigh/default/locktime`).
+    // Linux ignores announcements within a second of the last answer (`neigh/default/locktime`).
     sleep(Duration::from_millis(1_200));
     let _speaker = Speaker::start(&fixture.lab, &fixture.lab.nodes()[1], &ADDRESSES)?;
     let lost = fixture.lab.seen_from(fixture.selected(), OUTSIDE_V4, Protocol::Udp);

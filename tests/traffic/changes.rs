@@ -97,7 +97,7 @@ pub(crate) fn the_last_accepted_configuration_survives_a_restart_with_the_state_
 
     std::fs::remove_dir_all(fixture.manifests.state())?;
     let mut egressd = fixture.run()?;
-    // What was accepted is unknown then, and not nothing.
+    // The accepted configuration is then unknown, not absent.
     egressd.wait_until_log_has("state-lost")?;
     egressd.wait_until_log_has("kernel-keeps")?;
     anyhow::ensure!(translated(&fixture)? == [1, 2], "{}", egressd.circumstances());

@@ -15,7 +15,7 @@ use crate::fixture::{Fixture, OTHER_V4, WEB_V4, WEB_V6, web};
 /// up single ones.
 const MEDIAN_LATENCY_LIMIT: Duration = Duration::from_secs(1);
 
-/// An annotation with a value, a call, and as whom it is seen without and with it.
+/// An annotation with a value, a call, and its source addresses without and with it.
 type Edit = (&'static str, &'static str, Destination, [IpAddr; 2]);
 
 fn edits(fixture: &Fixture) -> Vec<Edit> {

@@ -75,7 +75,7 @@ pub(crate) fn a_vanished_directory_is_named_and_everything_stays_in_force() -> R
     egressd.stop()
 }
 
-/// The file of `web` gets a text that is no manifest; then another Service shows that everything else goes on.
+/// The file of `web` gets a text that is not a manifest; then another Service shows that everything else works.
 fn expect_that_the_last_good_state_stays(text: &str) -> Result<()> {
     let fixture = Fixture::with_web()?;
     let mut egressd = fixture.run_until_translated()?;

@@ -23,7 +23,7 @@ const FORGED: u8 = 5;
 /// An annotation of kube-vip's, by its name.
 type Annotation = (&'static str, &'static str);
 
-/// What the evil Service asks for, and the ports for which that is.
+/// The request of the evil Service, and the ports that it matches.
 const KINDS: [(Option<Annotation>, &[u16]); 3] = [
     (None, &PORTS),
     (Some(("egress-destination-ports", "tcp:80")), &[80]),
@@ -31,7 +31,7 @@ const KINDS: [(Option<Annotation>, &[u16]); 3] = [
 ];
 
 /// The Service `web` of the namespace `default` is in front of pods 1 and 5, which run there. That of `evil`, which is
-/// older, lists all pods, and says of pod 5 that it is one of its own.
+/// older, lists all pods, and claims pod 5 as its own.
 struct ForeignPodClaim {
     fixture: Fixture,
 }
@@ -76,8 +76,8 @@ impl ForeignPodClaim {
         self.fixture.manifests.write_together("pods.yaml", &pods)
     }
 
-    /// As whom each pod is seen at each port. `evil` says so of what its Service takes; what it does not match falls to
-    /// `rest`.
+    /// The source address of each pod at each port. `evil` is that of a pod that its Service takes over; other packets
+    /// fall to `rest`.
     fn expect(&self, egressd: &Egressd<'_>, number: u8, evil: &[u16], rest: IpAddr) -> Result<()> {
         PORTS.into_iter().try_for_each(|port| {
             let expected = if evil.contains(&port) { EVIL } else { rest };
@@ -85,7 +85,7 @@ impl ForeignPodClaim {
         })
     }
 
-    /// Where slices are all that is known: by their age, and by what they say of themselves.
+    /// Where only slices are known: by their age, and by their `targetRef`.
     fn expect_without_pods(&self, egressd: &Egressd<'_>, evil: &[u16]) -> Result<()> {
         self.expect(egressd, SELECTED, &[], WEB_V4)?;
         self.expect(egressd, FORGED, evil, WEB_V4)?;
@@ -121,7 +121,7 @@ pub(crate) fn pods_that_a_slice_takes_over_without_and_with_the_pods_of_the_node
         egressd.wait_until_seen(tenants.pod(SELECTED), (OUTSIDE_V4, 80), WEB_V4.into())?;
         tenants.expect_without_pods(&egressd, ports)?;
 
-        // The victim notices nothing of what is taken from the other.
+        // The victim is not affected by pods that are taken from the other.
         let during = || {
             tenants.write_pods()?;
             let unknown = tenants.pod(NO_POD);

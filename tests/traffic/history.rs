@@ -28,7 +28,7 @@ impl History {
         begun.is_some_and(|(_, last, address)| seen == *last || seen == *address)
     }
 
-    /// The periods before and after a number, for whoever has to understand a failure.
+    /// The periods before and after a number, for the message of a failure.
     fn around(&self, number: u32) -> &[(u32, IpAddr, IpAddr)] {
         let after = self.periods.partition_point(|(from, ..)| *from <= number);
         &self.periods[after.saturating_sub(3)..self.periods.len().min(after + 2)]

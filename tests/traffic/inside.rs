@@ -73,7 +73,7 @@ pub(crate) fn a_tenant_who_lists_an_outside_address_does_not_affect_others() -> 
     egressd.stop()
 }
 
-/// Whoever asks why a destination is not translated to finds it with the reason.
+/// `status --inside` lists a destination that is not translated to, with the reason.
 pub(crate) fn status_lists_what_is_inside_and_why() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let egressd = fixture.run_until_translated()?;

@@ -14,7 +14,7 @@ use crate::fixture::{WEB_V4, WEB_V6, expect_only, program};
 
 /// The subnets that pods of [`Installation::VpcCni`] have addresses of.
 const SUBNETS: &str = "192.168.0.0/19,192.168.32.0/19";
-/// What is in the log while an object is as it was last.
+/// The log message while an object keeps its last good state.
 const STAYS: &str = "its last good state stays in force";
 
 pub(crate) fn the_objects_of_common_installations_name_their_pod_networks() -> Result<()> {
@@ -64,7 +64,8 @@ impl<'a> InstallationFixture<'a> {
         Ok(Self { lab, manifests: Directory::new()?, whole })
     }
 
-    /// What is broken from the start was never known, so nothing private is translated to; once it was, it stays so.
+    /// An object that is broken from the start was never known, so there is no SNAT to private destinations; once
+    /// known, it stays known.
     fn its_objects_name_the_pod_networks(&self) -> Result<()> {
         self.write(&self.broken())?;
         let mut egressd = self.run(&program())?;
@@ -74,7 +75,7 @@ impl<'a> InstallationFixture<'a> {
         self.goes_on_after(egressd, &program())
     }
 
-    /// The same of what nothing says until a setting does.
+    /// The same for networks that only a setting names.
     fn a_setting_names_the_pod_networks(&self) -> Result<()> {
         self.write(&self.whole)?;
         let mut egressd = self.run(&program())?;

@@ -13,7 +13,7 @@ use crate::fixture::{Fixture, OTHER_V4, WEB_V4, expect_only, web};
 use crate::guests::{HOSTILE, policy_status, service};
 use crate::policies::wait_until_failed;
 
-/// What packets of pod 1 were seen as while egressd is started anew and runs until `ready`.
+/// The source addresses of pod 1 while egressd is restarted and runs until `ready`.
 fn restart(fixture: &Fixture, ready: impl Fn() -> Result<bool>) -> Result<()> {
     let seen: BTreeMap<_, _> = fixture.lab.seen_during(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, || {
         let mut egressd = fixture.run()?;
@@ -76,7 +76,7 @@ fn edit_dear_services(fixture: &Fixture, over: &AtomicBool) -> Result<()> {
     Ok(())
 }
 
-/// P1, P3: the pod is seen as what the old or the new state says, and what changes comes into force while the edits go
+/// P1, P3: the pod is seen with the source of the old or the new state, and changes take effect while the edits go
 /// on.
 pub(crate) fn a_new_address_and_a_new_pod_take_effect_while_others_edit_expensive_services_continuously() -> Result<()>
 {

@@ -34,7 +34,7 @@ impl Dump {
         Ok(egressd)
     }
 
-    /// Everything is as it was: the pod leaves with its address, and what is inside stays inside.
+    /// Nothing has changed: the pod leaves with the Service's address, and destinations inside stay inside.
     fn expect_unchanged(&self, egressd: &Egressd<'_>) -> Result<()> {
         let pod = self.0.selected();
         egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Udp, WEB_V4)?;
@@ -83,14 +83,14 @@ pub(crate) fn an_invalid_file_at_the_start_neither_stops_nor_widens_translation(
     for text in texts {
         dump.restart_with(&text)?;
     }
-    // What is right again counts, and what is gone is gone.
+    // Corrected objects count, and deleted ones are gone.
     dump.0.manifests.write_together("dump.yaml", &[&web(), &dump.0.web_endpoints()])?;
     let mut egressd = dump.start()?;
     egressd.wait_until_seen(dump.0.selected(), OTHER_OUTSIDE_V4, WEB_V4.into())?;
     egressd.stop()
 }
 
-/// As after an update from a release that remembered no manifests: of a Service that is named, what was in force stays.
+/// As after an update from a release that remembered no manifests: the rules of a named Service stay.
 pub(crate) fn a_service_that_was_never_remembered_keeps_what_was_in_force() -> Result<()> {
     let fixture = Fixture::with_web()?;
     fixture.run_until_translated()?.stop()?;

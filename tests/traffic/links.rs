@@ -59,7 +59,7 @@ pub(crate) fn a_file_behind_a_link_is_followed_and_stays_in_force_while_it_is_aw
     egressd.stop()
 }
 
-/// P4: what was edited meanwhile counts when it is back; a directory that is made again with nothing in it says
+/// P4: edits made meanwhile count when it is back; a directory that is recreated empty says
 /// nothing.
 pub(crate) fn a_directory_that_returns_is_followed_again_and_an_empty_one_in_its_place_removes_nothing() -> Result<()> {
     let fixture = Fixture::with_web()?;

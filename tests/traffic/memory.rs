@@ -15,7 +15,7 @@ const AMPLE_MEMORY: u64 = 4 << 30;
 /// It is tried again every half minute, by a child that lets all others on the machine go first.
 const RETRY_TIMEOUT: Duration = Duration::from_mins(3);
 
-/// P7: it is not compiled at the risk of the whole container. What is in force stays, the sentence names limit and
+/// P7: it is not compiled at the risk of the whole container. Policies in force stay, the message names limit and
 /// remedy, and it is loaded once there is room.
 pub(crate) fn a_policy_waits_until_the_container_has_memory_to_compile_it() -> Result<()> {
     let fixture = Fixture::with_web()?;

@@ -7,7 +7,7 @@ use lab::{Egressd, Program, Protocol};
 
 use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program};
 
-/// P1: chains of equal priority run in an order that depends on who came last; ours must not depend on it.
+/// P1: chains of equal priority run in an order that depends on their creation; ours must not depend on it.
 pub(crate) fn egressd_wins_against_a_masquerade_that_was_there_before() -> Result<()> {
     let fixture = Fixture::with_web()?;
     fixture.lab.node().masquerade_like_a_cni()?;
@@ -67,7 +67,7 @@ fn named() -> Program {
     program().environment("instance_name", "egressd")
 }
 
-/// P10. Without a prefix of its own an instance name keeps the tables apart and not the Services, whoever came first;
+/// P10. Without a prefix of its own an instance name separates the tables and not the Services, in any order of start;
 /// with both there is nothing to report.
 pub(crate) fn kube_vips_tables_are_reported_where_both_act_on_a_service() -> Result<()> {
     let fixture = Fixture::with_web()?;

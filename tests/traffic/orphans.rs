@@ -116,7 +116,7 @@ pub(crate) fn a_renamed_instance_reports_its_old_tables_and_clean_all_removes_th
     egressd.stop()
 }
 
-/// One that was killed, with a name that looks like an option, beside two that live.
+/// One that was killed, with a name that looks like an option, beside two that run.
 pub(crate) fn the_command_that_a_finding_names_removes_the_orphan_and_two_that_live_are_none() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let mut killed = instance(&fixture, "-x", &[])?;
@@ -162,7 +162,7 @@ pub(crate) fn clean_keeps_the_tables_of_a_running_egressd() -> Result<()> {
     egressd.stop()
 }
 
-/// A node as kernels before 6.9 have it: `held` lives, `free` has ended, `none` has never had a lock, `theirs` is
+/// A node with a kernel before 6.9: `held` runs, `free` has ended, `none` has never had a lock, `theirs` is
 /// another program's. Pod 1 is translated by three tables.
 fn without_owners() -> Result<(Fixture, Lock)> {
     let fixture = Fixture::with_web()?;

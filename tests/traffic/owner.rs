@@ -14,7 +14,7 @@ use crate::fixture::{Fixture, WEB_V4, WEB_V6, program, web};
 /// The promised delay after an address was added or removed.
 const MOVE_LATENCY_LIMIT: Duration = Duration::from_secs(1);
 
-/// Between two moves, so that there are calls to look at.
+/// Time between two moves, so that there are calls to evaluate.
 const MOVE_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) fn an_address_is_translated_to_while_an_interface_has_it() -> Result<()> {
@@ -50,7 +50,7 @@ pub(crate) fn one_familys_address_may_be_removed_while_the_other_stays() -> Resu
     egressd.stop()
 }
 
-/// P6: what is not read yet is not taken for gone.
+/// P6: addresses that are not read yet do not count as removed.
 pub(crate) fn a_restart_while_the_address_is_held_changes_no_packet() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let mut egressd = fixture.run_until_translated()?;
@@ -127,7 +127,7 @@ pub(crate) fn with_any_every_node_translates() -> Result<()> {
     egressd.stop()
 }
 
-/// The kernel drops what does not fit into a socket; whoever listens learns only that something is missing.
+/// The kernel drops messages that do not fit into a socket; the listener only learns that some are missing.
 pub(crate) fn lost_notifications_are_recovered() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let (pod, node) = (fixture.selected(), fixture.lab.node());
@@ -186,7 +186,7 @@ pub(crate) fn plan_reads_the_interfaces_once() -> Result<()> {
     expect(plan(&[])?, &MOVING_V4.to_string())
 }
 
-/// What is measured: both nodes' pods call again and again, each call a new connection with its time. After every
+/// Measures: both nodes' pods call repeatedly, each call a new connection with its time. After every
 /// move a node's calls change their source within a second and never back, until the address comes or goes again: so
 /// no connection that begins later has an address which its node does not hold. Those that begin in the moment between
 /// the kernel's change and ours cannot be avoided, since the kernel reports it afterwards.
@@ -237,7 +237,7 @@ fn moved(lab: &Lab, node: &Node, egressd: &mut Egressd<'_>, source: Seen) -> Res
     } else {
         node.let_go(MOVING_V4, "up0")?
     }
-    // Not TCP: it repeats a lost SYN after a second, and that would be what is measured.
+    // Not TCP: it repeats a lost SYN after a second, which would distort the measurement.
     egressd.wait_until("the move shows", || Ok(lab.seen_from(node.pod(1), OUTSIDE_V4, Protocol::Udp)? == source))?;
     let shown = Instant::now();
     thread::sleep(MOVE_INTERVAL);

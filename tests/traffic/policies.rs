@@ -54,7 +54,7 @@ impl ParallelCalls {
     }
 }
 
-/// Only about Services with the label, as long as it says nothing else.
+/// Only for Services with the label, unless it is changed.
 fn for_web(policy: Policy) -> Policy {
     policy.annotation("services", "guarded=yes")
 }
@@ -151,7 +151,7 @@ pub(crate) fn a_live_edit_takes_effect_while_a_policy_loops_for_another_service(
             ensure!(begun.elapsed() < Duration::from_secs(30), "{misdeed}: the edit took {:?}", begun.elapsed());
         }
     }
-    // Each input was asked about once: forty prompt failures are far from what a policy may use.
+    // Each input was evaluated once: forty prompt failures are far below the limit of a policy.
     let slowed = policy_status(&fixture, "guard")?["slowed"].clone();
     ensure!(slowed.is_null() || slowed.to_string().contains("it is asked about one input a second"), "{slowed}");
     egressd.stop()
@@ -194,7 +194,7 @@ pub(crate) fn the_last_good_policy_is_in_force_after_a_restart_with_a_bad_one() 
     crate::fixture::expect_only(&all, fixture.selected().v4())
 }
 
-/// P7: what is in force has its place before what is new, over a restart too, and whatever the new one is called.
+/// P7: policies in force have precedence over new ones, also after a restart, whatever the name of the new one.
 pub(crate) fn a_policy_beyond_the_limit_does_not_displace_one_in_force() -> Result<()> {
     let fixture = fixture()?;
     let limited = || program().environment("EGRESSD_POLICIES_MOST", "1").run(&fixture.lab, &fixture.manifests);

@@ -16,7 +16,7 @@ fn expect_with(annotations: &[(&str, &str)], awaited: u16, calls: &[Call]) -> Re
     egressd.stop()
 }
 
-/// P1: ports are those of one protocol, and what has none is not among them.
+/// P1: ports belong to one protocol, and packets without ports do not match.
 pub(crate) fn named_destination_ports_are_translated_and_no_others() -> Result<()> {
     let calls = [
         to(80, Tcp).translated(),
@@ -109,7 +109,7 @@ pub(crate) fn flush_conntrack_is_accepted() -> Result<()> {
     expect_with(&[("flush-conntrack", "true")], 80, &calls)
 }
 
-/// P1: these say what holds anyway, or choose what there is only one of.
+/// P1: these state what always holds, or choose the only alternative.
 pub(crate) fn annotations_without_effect_change_no_packet() -> Result<()> {
     let fixture = Fixture::new()?;
     let service = ["egress-internal", "egress-no-internal-traffic", "egress-detect-api-server"]

@@ -12,7 +12,7 @@ use crate::changes::expect_exact;
 use crate::fixture::Fixture;
 use crate::guests::{PORT_ALLOWLIST, document, policy_status};
 
-/// Every second of twenty Services asks for a port that the validator denies.
+/// Every second of twenty Services requests a port that the validator denies.
 fn twenty(fixture: &Fixture) -> Result<BTreeSet<String>> {
     let mut forbidden = BTreeSet::new();
     for number in 0..20u8 {

@@ -39,7 +39,7 @@ fn expect_unharmed(fixture: &Fixture, egressd: &mut Egressd<'_>) -> Result<()> {
     Ok(())
 }
 
-/// P13: whatever the other Service asks for, before and after a restart.
+/// P13: whatever the other Service requests, before and after a restart.
 pub(crate) fn a_slice_that_lists_another_tenants_pod_does_not_take_it_over() -> Result<()> {
     let fixture = with_victim(&[])?;
     let slice = endpoints("x", [fixture.selected().v4(), fixture.lab.pod(2).v4()]).namespace("evil");
@@ -60,7 +60,7 @@ pub(crate) fn a_slice_that_lists_another_tenants_pod_does_not_take_it_over() -> 
     Ok(())
 }
 
-/// P1: the bridge of the pods is no pod, and no Node object says that it is the node's.
+/// P1: the address of the pods' bridge is not a pod's, and no Node object lists it.
 pub(crate) fn an_endpoint_that_is_this_nodes_interface_is_not_translated() -> Result<()> {
     let fixture = with_victim(&[&evil()])?;
     let gateway = gateway_v4(1);
@@ -73,7 +73,7 @@ pub(crate) fn an_endpoint_that_is_this_nodes_interface_is_not_translated() -> Re
     egressd.stop()
 }
 
-/// Another node says that a pod of this one, or the Service's address, is its own.
+/// Another node claims a pod of this one, or the Service's address.
 pub(crate) fn a_node_that_claims_what_is_not_its_own_changes_no_packet() -> Result<()> {
     let fixture = with_victim(&[])?;
     let pod = fixture.selected().v4();

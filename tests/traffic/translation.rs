@@ -94,7 +94,7 @@ pub(crate) fn pods_reach_each_other_untranslated() -> Result<()> {
     egressd.stop()
 }
 
-/// P2: what counts is whom the pod called, not where the node sent it.
+/// P2: the destination that the pod called counts, not the one after DNAT.
 pub(crate) fn a_cluster_ip_is_untranslated_even_when_its_endpoint_is_outside() -> Result<()> {
     let fixture = dual_stack()?;
     let endpoints: [(IpAddr, IpAddr); 2] = [(CLUSTER_IP_V4, OUTSIDE_V4), (CLUSTER_IP_V6, OUTSIDE_V6)];

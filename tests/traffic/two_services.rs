@@ -61,7 +61,7 @@ pub(crate) fn networks_go_before_ports_and_ports_before_everything() -> Result<(
     egressd.stop()
 }
 
-/// P13: a Service speaks for its own address only, so denying is not forbidding others.
+/// P13: a Service concerns its own address only, so its denied networks do not restrict other Services.
 pub(crate) fn a_packet_that_a_service_denies_is_matched_against_the_next() -> Result<()> {
     let fixture = Fixture::new()?;
     let first = service("a", A).created(OLD).annotation("egress-denied-networks", "172.19.0.0/16");

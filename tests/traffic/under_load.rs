@@ -11,7 +11,7 @@ use crate::changes::expect_exact;
 use crate::fixture::{Fixture, OTHER_V4, WEB_V4, web};
 use crate::history::History;
 
-/// What `web` looks like in turn: plain, and restricted in ways that all include the outside host.
+/// The variants of `web`: plain, and restricted in ways that all include the outside host.
 fn looks(turn: usize, address: IpAddr) -> Service {
     let web = manifest::service("web").addresses([address]).egress();
     match turn % 5 {

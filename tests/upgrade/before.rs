@@ -180,7 +180,7 @@ fn compile(source: &Path) -> Result<()> {
 fn git(arguments: &[&str]) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut git = Command::new("git");
-    // Whoever owns the files: nothing of the repository is run.
+    // Regardless of the files' owner: nothing of the repository is run.
     git.args(["-c", "safe.directory=*", "-C"]).arg(root).args(arguments);
     git
 }

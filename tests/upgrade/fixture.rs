@@ -21,8 +21,8 @@ pub(crate) const KINDS: [(&str, &[(&str, &str)]); 4] = [
     ("networks", &[("egress-allowed-networks", "172.18.0.0/24")]),
 ];
 
-/// The kind whose pod goes over last, behind all of [`Fixture::write_many`]: of equals, the pod with less to do goes
-/// first.
+/// The kind whose pod is changed last, behind all of [`Fixture::write_many`]: among equals, the pod with fewer changes
+/// goes first.
 pub(crate) const LAST_TO_MOVE: usize = 1;
 
 /// A lab and a directory of manifests.
@@ -105,7 +105,7 @@ impl Fixture {
         Ok(())
     }
 
-    /// Whether no other table of egressd's is there than those that translate.
+    /// Whether egressd has no tables but those that translate.
     pub(crate) fn has_its_tables_alone(&self) -> Result<bool> {
         Ok(self.tables()? == ["kube_vip_v4", "kube_vip_v6"])
     }

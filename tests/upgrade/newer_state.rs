@@ -56,7 +56,7 @@ pub(crate) fn state_files_of_a_newer_version_are_kept_and_reported_and_no_packet
         let status = fixture.status()?;
         ensure!(status.matches("\"code\": \"newer-state\"").count() == names.len(), "{status}");
         ensure!(status.matches("\"code\": \"kernel-keeps\"").count() == KINDS.len(), "{status}");
-        // It works on: what is valid is in force, and a change of it, too.
+        // It keeps working: valid configurations are in force, and changes of them, too.
         let pod = fixture.lab.pod(5);
         fixture.manifests.write(&manifest::service("other").addresses([ADDRESS]).egress())?;
         egressd.wait_until_seen(pod, OUTSIDE_V4, ADDRESS.into())?;
@@ -80,7 +80,8 @@ fn guard() -> Policy {
     manifest::policy("guard").wasm(b"a mistake")
 }
 
-/// P7: a policy was in force, what it was is unknown, and today's is bad. What Services have stays; nothing new passes.
+/// P7: an unknown policy was in force, and the current one is invalid. The rules of Services stay; no new ones are
+/// added.
 pub(crate) fn a_policy_whose_state_only_a_newer_egressd_can_read_adds_no_translation() -> Result<()> {
     let fixture = Fixture::new()?;
     fixture.started(&program(), ADDRESS)?.stop()?;
@@ -101,7 +102,7 @@ pub(crate) fn a_policy_whose_state_only_a_newer_egressd_can_read_adds_no_transla
     let pod = fixture.lab.pod(5);
     fixture.lab.expect_seen(pod, OUTSIDE_V4, Protocol::Tcp, pod.v4())?;
     ensure!(fixture.status()?.contains("\"state\": \"missed\""), "{}", fixture.status()?);
-    // Whoever removes the policy wants to go without it.
+    // Without the ConfigMap the policy is not wanted any more.
     fixture.manifests.remove(&guard())?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, ADDRESS.into())?;
     ensure!(fs::read(file(&fixture, "policies/guard.policy"))? == NEWER, "it was written");

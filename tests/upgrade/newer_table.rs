@@ -36,7 +36,7 @@ fn answer(fixture: &Fixture, arguments: &[&str]) -> Result<(Option<i32>, String)
 /// It is live, not ready, and reports the reason.
 fn expect_waiting(fixture: &Fixture, egressd: &mut Egressd<'_>) -> Result<()> {
     egressd.wait_until_log_has("newer-layout")?;
-    // The log may be ahead of what is served.
+    // The log may be ahead of the served status.
     wait_until("egressd answers and is not ready", lab::DEADLINE, || {
         let ready = fixture.lab.node().http(HTTP, "/readyz");
         Ok(fixture.status().is_ok() && ready.is_ok_and(|(ready, _)| ready.contains("503")))
@@ -97,7 +97,7 @@ pub(crate) fn egress_clean_and_clean_keep_a_table_of_a_newer_layout() -> Result<
         );
         ensure!(printed.contains("--newer-layout") && printed.contains("nothing was removed"), "{printed}");
     }
-    // Another instance looks for what has no egressd, and at nothing that it does not know.
+    // Another instance searches for orphans, and ignores tables of unknown layouts.
     let other = program().run_with(&fixture.lab, &fixture.manifests, &["--instance-name=other"])?;
     wait_until("the other instance has looked for orphans", lab::DEADLINE, || {
         Ok(fixture.status()?.contains("kube_vip_other_v4"))

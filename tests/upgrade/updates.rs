@@ -20,8 +20,8 @@ enum Shutdown {
     Killed,
 }
 
-/// P6, over the border between two releases: up and down again, for every kind of Service. What is in force is the same
-/// table, and what is remembered the same state directory.
+/// P6, between two releases: an update and its rollback, for every kind of Service, with the same
+/// table and the same state directory.
 pub(crate) fn an_update_and_its_rollback_change_no_packet() -> Result<()> {
     for release in releases()? {
         up_and_down(release).with_context(|| format!("beside {}", release.name))?;
@@ -52,7 +52,7 @@ fn first_layout() -> Program {
     program().environment("EGRESSD_TABLE_LAYOUT", "1")
 }
 
-/// Where a process ends in the middle of it, whatever it came to, the next one goes on.
+/// If a process ends at any point of it, the next one continues.
 pub(crate) fn the_second_layout_is_replaced_also_after_a_kill_halfway_and_no_packet_changes() -> Result<()> {
     over_ends_in_the_middle("1", "2")
 }

@@ -47,7 +47,7 @@ impl CountingCompiler {
         Library::new(sandbox, AnnotationPrefix::default(), Metrics::default(), remembered).within(limits)
     }
 
-    /// What it does before anything else, as a shell has it.
+    /// Shell commands that it runs first.
     pub(crate) fn first(&self, commands: &str) {
         fs::write(self.directory.path().join("first"), commands).unwrap();
     }

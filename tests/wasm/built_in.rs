@@ -116,7 +116,7 @@ fn the_host_passes_the_prefix_to_it() {
     assert!(draft.rules()[0].exclude().is_empty());
 }
 
-/// The prefix has one owner. What an earlier process had in force by the other goes on, and is reported.
+/// The prefix has one setting. A prefix by the other one that was in force continues, and is reported.
 #[test]
 fn another_prefix_in_its_settings_is_refused_unless_it_was_in_force() {
     let object = |prefix: &str| {

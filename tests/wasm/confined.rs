@@ -26,7 +26,7 @@ impl Drop for WaitingChild {
 }
 
 impl WaitingChild {
-    /// The filter comes last, so whoever has it has given up everything.
+    /// The filter comes last, so a process with it has dropped everything.
     fn start() -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_egressd"));
         let command = command.arg(wasm::SUBCOMMAND).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -23,7 +23,7 @@ fn member(bytes: &[u8], name: &str) -> Member {
     Member::new(Asked::Policy(policy(&ENGINE, bytes, name, "{}")))
 }
 
-/// What the evaluator says to questions about these Services, which have different names.
+/// The evaluator's verdicts about these Services, which have different names.
 fn asked(evaluator: &Evaluator, views: impl IntoIterator<Item = SubjectView>, most: Duration) -> Vec<ChainResult> {
     try_asking(evaluator, views, most).unwrap()
 }
@@ -105,7 +105,7 @@ fn it_evaluates_as_many_as_its_time_allows_and_at_least_one() {
     assert!((1..50).contains(&answered(Duration::from_millis(100))));
 }
 
-/// Remembers which threads asked it, and takes longer for some Services than for others.
+/// Records the threads that call it, and takes longer for some Services than for others.
 #[derive(Clone, Default)]
 struct ThreadRecorder(Arc<Mutex<BTreeSet<String>>>);
 

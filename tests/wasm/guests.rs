@@ -46,7 +46,7 @@ pub(crate) struct Guest {
     /// The version of the contract and the world that it is of.
     pub(crate) version: &'static str,
     pub(crate) world: &'static str,
-    /// What lies in memory where its answer about a Service is read; zeros mean that it has none.
+    /// The memory from which its answer about a Service is read; zeros mean an empty answer.
     pub(crate) answer: Vec<u8>,
 }
 
@@ -92,7 +92,7 @@ impl Guest {
             signature(&[I32; 4], &[I32]),
             signature(&[], &[]),
         ];
-        // check-settings, describe, evaluate or validate, cabi_realloc, and what was ordered.
+        // check-settings, describe, evaluate or validate, cabi_realloc, and the further functions.
         let functions: Vec<Vec<u8>> =
             [1, 1, 0, 2].into_iter().chain(self.functions.iter().map(|_| 3)).map(number).collect();
         // `i32.const`: zeros, the answer at 1024, and for cabi_realloc a place behind both at 4096.

@@ -17,7 +17,7 @@ use crate::components::component;
 use crate::released::released;
 use crate::services::CHILD;
 
-/// An EgressPolicy as the policies of a node would be asked about it.
+/// An EgressPolicy as policies of a node would be shown it.
 fn of_another_kind() -> SubjectView {
     let policy = testkit::egress_policy("web", &["11.0.0.2"], &["10.0.0.1"]);
     let key = policy.key.clone();
@@ -37,7 +37,7 @@ fn deployed(component: Vec<u8>, settings: &str, mode: &str) -> Member {
     chain.unwrap().members().iter().find(|member| member.name == "guard").unwrap().clone()
 }
 
-/// What comes of it behind a policy that handles it.
+/// The result behind a policy that handles it.
 fn verdict(guard: Member) -> ChainResult {
     let kinds: SubjectKinds = [SubjectKind::Service, SubjectKind::EgressPolicy].into_iter().collect();
     let first = Member { order: -1, ..Member::new(Asked::Policy(Arc::new(Several))) };

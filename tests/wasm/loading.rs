@@ -260,7 +260,7 @@ fn a_validators_error_denies_the_service_and_its_invalid_answer_is_a_failure() {
     assert_eq!(failure.kind, FailureKind::Prompt);
 }
 
-/// No egressd before contract 0.2.0 looked at that.
+/// No egressd before contract 0.2.0 checked that.
 #[test]
 fn a_diagnostic_of_contract_0_1_0_with_an_empty_rule_id_is_about_no_rule() {
     const RULE_ID: usize = 8 + 40;
@@ -304,7 +304,7 @@ fn a_truncated_component_is_refused_with_a_message() {
     let cuts = (0..small.len()).map(|at| &small[..at]).chain((1..100).map(|n| &real[..real.len() * n / 100]));
     let sentences: Vec<Option<String>> = cuts.map(|cut| wasm::inspect(cut).err().map(|e| e.to_string())).collect();
     assert!(sentences.iter().flatten().all(|sentence| sentence.starts_with("it ")), "{sentences:?}");
-    // What comes last says who made it, and can be done without.
+    // The last section names the producer, and is optional.
     assert!(sentences.iter().filter(|sentence| sentence.is_none()).count() <= 2, "{sentences:?}");
 }
 

@@ -107,7 +107,7 @@ fn an_address_borrowed_through_the_annotation_is_not_used() {
     let evaluation = ask(service(&["192.0.2.10"], &beside), POD);
     assert_eq!(evaluation.translations(), ["[10.0.0.1] -> 192.0.2.10"]);
     assert_eq!(evaluation.codes(), ["address-not-owned"]);
-    // Who writes manifests is trusted with the address too.
+    // Authors of manifests are trusted with the address too.
     let evaluation = ask_trusting(AddressTrust::Annotation, service(&["192.0.2.10"], &borrowed), POD);
     assert_eq!(evaluation.translations(), ["[10.0.0.1] -> 192.0.2.99"]);
 }

@@ -137,7 +137,7 @@ impl Watcher {
     }
 }
 
-/// The server ends every watch some time; the next one goes on from there.
+/// The server ends every watch after a while; the next one continues from there.
 async fn watch<K: WatchedKind>(api: Api<K>, sender: &Sender<ChangedObject>) -> Result<()> {
     let first = api.list(&ListParams::default().limit(1)).await?;
     let mut version = first.metadata.resource_version.unwrap_or_default();

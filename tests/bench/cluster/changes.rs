@@ -19,14 +19,14 @@ use crate::measure::{Times, head, ms, row};
 const TURNS: usize = 100;
 /// The distance between two Services that change.
 const STRIDE: usize = population::SERVICES / TURNS;
-/// Without an event for so long, egressd has written what it writes about the change before.
+/// Time without an event after which egressd has finished its writes for the previous change.
 const SETTLE_TIME: Duration = Duration::from_millis(400);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
     /// An endpoint has another address: one element comes, one goes.
     Endpoint,
-    /// Egress is not asked for any more, or again: two elements go or come.
+    /// Egress is no longer requested, or requested again: two elements are deleted or added.
     Annotation,
 }
 

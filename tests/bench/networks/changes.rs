@@ -23,7 +23,7 @@ const TURNS: u32 = 100;
 const STRIDE: u32 = 7_919;
 /// The number of pods that keep a chain, where some do.
 const CHAINS: u32 = 200;
-/// Where a Service says which list it has; one without has a range of ports, and so a chain.
+/// The annotation with a Service's list; a Service without it has a range of ports, and so a chain.
 const LIST: &str = "bench/list";
 /// The number of the first list that no Service has initially.
 const FIRST_NEW_LIST: u32 = 100_000;

@@ -19,7 +19,7 @@ pub(super) struct Execution {
     /// The kernel's share.
     pub(super) kernel: Duration,
     pub(super) whole: Duration,
-    /// The slice that took longest: for so long what comes meanwhile waits.
+    /// The longest slice: other changes wait as long.
     pub(super) longest: Duration,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn change(world: &mut World, netlink: &mut Netlink, key: Key) -> Exec
     Execution { whole: execution.whole + planning, ..execution }
 }
 
-/// What leads from what the kernel holds to what it is to hold.
+/// Applies the changes from the kernel's state to the desired one.
 pub(super) fn carry_out(world: &mut World, netlink: &mut Netlink, comparison: Comparison) -> Execution {
     let (cut, cutting) = used(clock::thread, || comparison.cut(&world.applied, SLICE));
     let mut execution = Execution { whole: cutting, ..Execution::default() };

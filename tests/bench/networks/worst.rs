@@ -139,7 +139,7 @@ fn nested(rule: &Rule, list: u32, view: &SubjectView) -> Vec<Rule> {
     (SHORTEST_PREFIX..=32).rev().map(of_length).collect()
 }
 
-/// All lengths of a nest lie in each other. Which are in its shortest, the list says.
+/// All lengths of a nest lie in each other. The list determines the shortest.
 fn around(nest: u32, list: u32, bits: u8) -> IpNet {
     let within = list.wrapping_mul(0x0100_0193) & (u32::MAX >> SHORTEST_PREFIX);
     let address = Ipv4Addr::from(0x2000_0000 + (nest << (32 - SHORTEST_PREFIX)) + within);

@@ -1,4 +1,4 @@
-//! Programs that read what they are to do from standard input.
+//! Programs that read commands from standard input.
 
 use std::io::{ErrorKind, Write};
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ pub(super) fn feed(command: &mut Command, input: &str) -> Result<Duration, NoRes
     let (output, used) = used(clock::children, || {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
-            // A program that gives up before the end says why.
+            // A program that ends early prints the reason.
             stdin.write_all(input.as_bytes()).ok();
         }
         child.wait_with_output()

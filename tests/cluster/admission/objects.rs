@@ -68,7 +68,7 @@ pub(crate) fn only_the_published_annotations_of_a_service_may_be_written() -> Re
     expect_same(&before, &cluster.api.get(WEB_PATH)?)
 }
 
-/// Everything that a policy's ConfigMap has: what it does, where in the order, for whom, and whether it is one.
+/// Changes of every part of a policy's ConfigMap: component, settings, order, scope, and label.
 fn of_a_policy() -> Vec<RefusedPatch> {
     let (data, metadata, annotation) = ("its data", "this changes labels, finalizers, owners", "change no annotation");
     vec![
@@ -108,7 +108,7 @@ pub(crate) fn only_the_status_of_a_policys_config_map_may_be_written() -> Result
     expect_same(&before, &cluster.api.get(GUARD_PATH)?)
 }
 
-/// A new one, and no more of one that is there.
+/// A new object, and the deletion of an existing one.
 fn expect_whole_objects_are_refused(
     stolen: &Api,
     policy: &str,

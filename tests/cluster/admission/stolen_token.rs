@@ -13,7 +13,7 @@ pub(super) const WEB_PATH: &str = "/api/v1/namespaces/default/services/web";
 pub(super) const GUARD_PATH: &str = "/api/v1/namespaces/egressd/configmaps/guard";
 pub(super) const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/egressd";
 pub(super) const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
-/// The field manager of the node whose token it is.
+/// The field manager of the token's node.
 pub(super) const OWN: &str = "egressd-node-1";
 
 const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/egressd";
@@ -53,7 +53,7 @@ fn web(owner: &Value) -> Value {
     web
 }
 
-/// Each begins to count some time after it was written; until then RBAC allows what is tried.
+/// Each policy takes effect some time after it was written; until then RBAC allows the attempts.
 fn wait_until_in_force(stolen: &Api) -> Result<()> {
     let label = json!({"metadata": {"labels": {"tried": "yes"}}});
     let tries: [(&str, &dyn Fn() -> Result<Value>); 4] = [

@@ -24,7 +24,7 @@ pub(crate) fn laws(bytes: &[u8]) -> InputResult {
     let (mut accepted, drafts) = (state.accepted(), state.drafts());
     let nothing = accepted.is_empty() && drafts.is_empty();
     remembers(directory.path(), &accepted, &drafts);
-    // Whatever stands in a file, what is accepted next is remembered beside the rest.
+    // Whatever the content of a file, the next accepted annotations are remembered with the rest.
     let value = Labels::from([("egress".to_owned(), lossy(bytes))]);
     accepted.extend(Uid::new("next").map(|uid| (uid, value.into())));
     remembers(directory.path(), &accepted, &drafts);

@@ -46,7 +46,7 @@ pub(crate) const TARGETS: [Target; 10] = [
     Target { name: "text", reads: "text that is shown to people", laws: text::laws },
 ];
 
-/// The text in some bytes: what is no UTF-8 is replaced, as everywhere where texts are read.
+/// The text in some bytes: invalid UTF-8 is replaced, as everywhere where texts are read.
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

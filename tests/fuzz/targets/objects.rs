@@ -22,7 +22,7 @@ pub(crate) fn laws(bytes: &[u8]) -> InputResult {
     if taken.is_empty() { InputResult::Refused } else { InputResult::Taken }
 }
 
-/// Whether it can be read as this kind; what is wrong with it is short sentences, and what is read has a name.
+/// Whether it can be read as this kind; errors are short messages, and a read object has a name.
 fn is_taken(kind: Kind, object: &Value) -> bool {
     match read(kind, object, Some("node-a")) {
         Ok(Reading { object: read, faults }) => {

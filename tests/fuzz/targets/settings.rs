@@ -30,7 +30,7 @@ pub(crate) fn laws(bytes: &[u8]) -> InputResult {
     if check_settings::<Annotations>(&text).is_empty() { InputResult::Taken } else { InputResult::Refused }
 }
 
-/// What is found wrong with settings is found before they are used; a Service with them is answered all the same.
+/// Errors in settings are found before they are used; a Service is evaluated with them anyway.
 fn is_checked(
     settings: &str,
     service: &Subject,

@@ -67,7 +67,7 @@ impl Cluster {
         Api::new(self.lab.outside().namespace.try_clone()?, kubeconfig)
     }
 
-    /// Bound to a pod on this node, as the kubelet asks for it.
+    /// Bound to a pod on this node, as the kubelet requests it.
     pub(super) fn token_on(&self, node: &Node) -> Result<String> {
         let name = format!("egressd-on-{}", node.name());
         let path = format!("{PODS}/{name}");

@@ -19,7 +19,7 @@ pub struct Request {
     pub verb: String,
     /// The API group; empty for the core.
     pub group: String,
-    /// To which objects; a path where it was about none.
+    /// The kind of objects; a path where the request is not about objects.
     pub resource: String,
     pub decision: Decision,
 }
@@ -37,7 +37,7 @@ pub enum Decision {
 }
 
 impl Cluster {
-    /// All requests of egressd that were answered so far, those included whose answer goes on.
+    /// All requests of egressd that were answered so far, including streamed responses.
     ///
     /// # Errors
     /// When there is no log, or it cannot be read.
@@ -49,7 +49,7 @@ impl Cluster {
     }
 }
 
-/// Writes what is to be logged; the server's flags for it.
+/// Writes the audit policy; returns the server's flags for it.
 pub(super) fn flags(directory: &Path) -> Result<Vec<String>> {
     let policy = json!({
         "apiVersion": "audit.k8s.io/v1",

@@ -122,7 +122,7 @@ impl Api {
         self.ask(path, Request::new(collection).replace(name, &managed_by(manager), object.to_string().into_bytes()))
     }
 
-    /// The same, of the object's status; the rest is not looked at.
+    /// The same, for the object's status; the rest is ignored.
     ///
     /// # Errors
     /// As [`Self::replace`].
@@ -132,7 +132,7 @@ impl Api {
         self.ask(path, Request::new(collection).replace_subresource("status", name, &parameters, object))
     }
 
-    /// Deletes an object at once: there is no kubelet that would say that a pod is gone.
+    /// Deletes an object at once: there is no kubelet that would confirm the end of a pod.
     ///
     /// # Errors
     /// When it is not there.
@@ -141,7 +141,7 @@ impl Api {
         self.ask(path, Request::new(collection).delete(name, &DeleteParams::default().grace_period(0))).map(drop)
     }
 
-    /// What the server says against a list that is streamed (`sendInitialEvents`).
+    /// The server's refusal of a streamed list (`sendInitialEvents`).
     ///
     /// # Errors
     /// When it has nothing against it.
@@ -153,7 +153,7 @@ impl Api {
         }
     }
 
-    /// Whether the server knows its first namespace, or knows that whoever asks may not see it.
+    /// Whether the server has created its first namespace, or refuses access to it.
     pub(crate) fn is_ready(&self) -> bool {
         match self.get("/api/v1/namespaces/default") {
             Ok(_) => true,
@@ -161,7 +161,7 @@ impl Api {
         }
     }
 
-    /// A new connection each time: none is left over when the server is killed.
+    /// A new connection each time, so that none is left over when the server is killed.
     fn ask(&self, what: &str, request: Result<HttpRequest, RequestError>) -> Result<Value> {
         let request = request?;
         let answer = self.namespace.run(|| {
@@ -179,7 +179,7 @@ impl Api {
     }
 }
 
-/// A client as a kubeconfig says, for the runtime that this is called on.
+/// A client for a kubeconfig, on the current runtime.
 pub(super) async fn connect(kubeconfig: &Value) -> Result<Client> {
     let kubeconfig: Kubeconfig = serde_json::from_value(kubeconfig.clone())?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;

@@ -19,10 +19,10 @@ const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const SCRIPT: &str = include_str!("container.sh");
 
 impl Cluster {
-    /// Starts the program as its DaemonSet says, on a node. What the node keeps for it outlives it.
+    /// Starts the program as its DaemonSet specifies, on a node. Its host paths outlive it.
     ///
     /// # Errors
-    /// When the DaemonSet has no pod for the node, or the pod is none that the lab can run.
+    /// When the DaemonSet has no pod for the node, or the lab cannot run the pod.
     pub fn run_deployed<'c>(&'c self, program: &Program, node: &'c Node) -> Result<Egressd<'c>> {
         let pod = self.deployed_pod(node)?;
         let host = self.plane.directory.path().join(format!("host-of-{}", node.name()));

@@ -51,7 +51,7 @@ pub(super) enum ServerVersion {
 
 #[derive(Debug)]
 pub(super) struct ControlPlane {
-    // In this order they are dropped: whoever asks goes first.
+    // Dropped in this order: clients first.
     manager: Mutex<Option<Process>>,
     older: Option<Process>,
     server: Mutex<Option<Process>>,
@@ -94,7 +94,7 @@ impl ControlPlane {
         output_of(Program::Compact.command(&self.namespace).arg(ETCD)).map(drop)
     }
 
-    /// Starts the controller manager, or another one: an old one that lost its server asks again later and later.
+    /// Starts the controller manager, or a new one: an old one that lost its server retries with growing delays.
     pub(super) fn start_manager(&self) -> Result<()> {
         let kubeconfig = self.write_kubeconfig("controller-manager", ADMIN_TOKEN)?.display().to_string();
         let mut command = Program::ControllerManager.command(&self.namespace);
@@ -117,7 +117,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// The oldest features cannot be turned off any more: a proxy says what an old server would.
+    /// The oldest features cannot be disabled any more: a proxy answers as an old server would.
     pub(super) fn start_older(&mut self) -> Result<()> {
         let mut command = Program::Older.command(&self.namespace);
         command.arg(self.directory.path()).arg(format!("{NEIGHBOUR_V4}:{OLDER_PORT}"));
@@ -161,7 +161,7 @@ impl ControlPlane {
 
     fn server_flags(&self) -> Vec<String> {
         let mut flags = server_flags(self.directory.path());
-        // Pods of the lab never ask the API, and so need no token.
+        // Pods of the lab never call the API, and so need no token.
         let fixed = ["endpoint-reconciler-type=none", "disable-admission-plugins=ServiceAccount"];
         flags.extend(fixed.map(|flag| format!("--{flag}")));
         match self.age {

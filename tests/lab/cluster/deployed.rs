@@ -13,17 +13,17 @@ use crate::wait::{DEADLINE, wait_until};
 const PODS: &str = "/api/v1/namespaces/egressd/pods";
 const DAEMON_SET: &str = "/apis/apps/v1/namespaces/egressd/daemonsets/egressd";
 
-/// A pod of egressd's DaemonSet. No scheduler binds it: it says itself for which node it is.
+/// A pod of egressd's DaemonSet. No scheduler binds it: its affinity names its node.
 #[derive(Clone, Debug)]
 pub struct DeployedPod {
     object: Value,
 }
 
 impl Cluster {
-    /// Waits until the controller has made as many pods as it says there should be; these.
+    /// Waits until the controller has created all desired pods; returns them.
     ///
     /// # Errors
-    /// When it does not: what it says instead is in the error.
+    /// When it does not; the error has the object's status.
     pub fn deployed_pods(&self) -> Result<Vec<DeployedPod>> {
         let mut status = Value::Null;
         let waited = wait_until("the DaemonSet has all its pods", DEADLINE * 2, || {
@@ -60,7 +60,7 @@ impl DeployedPod {
     /// What a probe of its container executes there.
     ///
     /// # Errors
-    /// When it has no such probe, or one that asks in another way.
+    /// When it has no such probe, or another kind of probe.
     pub fn probe(&self, name: &str) -> Result<Vec<String>> {
         let probe = &self.container()[name];
         let command: Vec<_> = items(&probe["exec"]["command"]).filter_map(Value::as_str).map(str::to_owned).collect();

@@ -102,12 +102,12 @@ impl Cluster {
         Builder { lab: Lab::builder(), age: ServerVersion::Today }
     }
 
-    /// Waits until the server serves the kind that was just defined: egressd looks for it once in minutes.
+    /// Waits until the server serves a newly defined kind: egressd checks for it only every few minutes.
     fn wait_for_egress_nodes(&self) -> Result<()> {
         wait_until("EgressNodes are served", DEADLINE, || Ok(self.api.list(EGRESS_NODES, "").is_ok()))
     }
 
-    /// A pod of the lab comes into being behind the Service of this name; with its addresses of both families.
+    /// Creates a pod of the lab that the Service of this name selects, with its addresses of both families.
     ///
     /// # Errors
     /// When the server refuses.
@@ -191,7 +191,7 @@ impl Cluster {
         Ok(versions.into_iter().filter(|(name, _)| name != "kubernetes").collect())
     }
 
-    /// `kill -9` of the API server alone; etcd goes on.
+    /// `kill -9` of the API server alone; etcd keeps running.
     pub fn kill_api_server(&self) {
         self.plane.kill_server();
     }

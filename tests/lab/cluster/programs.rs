@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use crate::namespace::Namespace;
 use crate::privilege::Readiness;
 
-/// Set by `make test-cluster`: whoever asks for these tests wants them to run.
+/// Set by `make test-cluster`: the tests have to run.
 const MUST_RUN: &str = "EGRESSD_CLUSTER_TESTS_MUST_RUN";
 
 /// Whether clusters can be built here.

@@ -22,7 +22,7 @@ pub enum Installation {
     Rke2Cilium,
     /// Talos with its flannel.
     Talos,
-    /// The VPC CNI of AWS, where no object says in which networks pods are.
+    /// The VPC CNI of AWS, where no object names the pod networks.
     VpcCni,
 }
 

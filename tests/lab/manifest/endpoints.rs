@@ -35,7 +35,7 @@ impl EndpointSlice {
         Self { node: node.to_owned(), ..self }
     }
 
-    /// Which says of one of its endpoints that it is this pod, true or not.
+    /// With a `targetRef` for one of its endpoints, correct or not.
     pub fn naming(mut self, address: IpAddr, namespace: &str, pod: &str) -> Self {
         self.targets.insert(address, (namespace.to_owned(), pod.to_owned()));
         self

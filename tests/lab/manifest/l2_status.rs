@@ -2,7 +2,7 @@
 
 use super::{Manifest, Yaml};
 
-/// Says that the speaker of a node answers for a Service of the namespace `default`.
+/// The speaker of a node answers for a Service of the namespace `default`.
 pub fn l2_status(service: &str, node: &str) -> L2Status {
     L2Status { service: service.to_owned(), node: node.to_owned(), number: 0 }
 }
@@ -15,7 +15,7 @@ pub struct L2Status {
 }
 
 impl L2Status {
-    /// As the one that was made so many objects later.
+    /// With a creation time that is so many objects later.
     pub fn number(self, number: usize) -> Self {
         Self { number, ..self }
     }

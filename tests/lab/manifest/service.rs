@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{Manifest, Yaml};
 
-/// A Service of type LoadBalancer in the namespace `default`, without egress until it is asked for.
+/// A Service of type LoadBalancer in the namespace `default`, without egress by default.
 pub fn service(name: &str) -> Service {
     Service {
         name: name.to_owned(),
@@ -71,12 +71,12 @@ impl Service {
         self.annotation("egress", "true")
     }
 
-    /// Its pods are to leave with its IPv6 address too.
+    /// Requests egress with its IPv6 address as well.
     pub fn egress_ipv6(self) -> Self {
         self.annotation("egress-ipv6", "true")
     }
 
-    /// With addresses that this node holds, as kube-vip says it.
+    /// With `kube-vip.io/vipHost` for a node.
     pub fn vip_host(self, node: &str) -> Self {
         self.annotation("vipHost", node)
     }

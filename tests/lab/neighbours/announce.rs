@@ -55,7 +55,7 @@ pub(super) fn announce(link: &Link, address: IpAddr) -> Result<()> {
     Ok(())
 }
 
-/// An ARP message: who speaks, and about or to whom.
+/// An ARP message with its sender and target.
 pub(super) fn arp(operation: Operation, from: (Mac, Ipv4Addr), to: (Mac, Ipv4Addr)) -> Vec<u8> {
     let mut message = ARP_KINDS.to_vec();
     message.extend([0, operation as u8]);
@@ -66,7 +66,7 @@ pub(super) fn arp(operation: Operation, from: (Mac, Ipv4Addr), to: (Mac, Ipv4Add
     message
 }
 
-/// Who asks on the link, and for which address; none when a message asks nothing.
+/// The sender of a request on the link, and the requested address; none for other messages.
 pub(super) fn asked_by_arp(message: &[u8]) -> Option<((Mac, Ipv4Addr), Ipv4Addr)> {
     let message = message.get(..ARP_LENGTH)?;
     let address = |at: usize| Some(Ipv4Addr::from(*message[at..].first_chunk::<4>()?));
@@ -74,7 +74,7 @@ pub(super) fn asked_by_arp(message: &[u8]) -> Option<((Mac, Ipv4Addr), Ipv4Addr)
     asks.then_some(((*message[8..].first_chunk()?, address(14)?), address(24)?))
 }
 
-/// Which address a neighbour solicitation asks for. One without its asker's link address is none that MetalLB answers.
+/// The address that a neighbour solicitation requests. MetalLB ignores one without the sender's link address.
 pub(super) fn asked_by_solicitation(message: &[u8]) -> Option<Ipv6Addr> {
     let asks = *message.first()? == SOLICITATION && *message.get(OPTIONS)? == SOURCE_LINK_ADDRESS;
     asks.then_some(Ipv6Addr::from(*message.get(8..)?.first_chunk::<16>()?))

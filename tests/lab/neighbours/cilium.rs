@@ -1,6 +1,6 @@
 //! Cilium's L2 announcements, as v1.17 leaves them at the API: the agents choose a node for each Service by a Lease, which is
-//! client-go's lock. What that node answers to who asks for an address is as MetalLB's [`Speaker`](super::Speaker) does it:
-//! the address is on no interface.
+//! client-go's lock. That node answers ARP as MetalLB's
+//! [`Speaker`](super::Speaker) does: the address is on no interface.
 //!
 //! - The Lease: `pkg/l2announcer/l2announcer.go` (its name, the namespace of the agents, 15 s, renewed every 2 s or so, released
 //!   when the agent goes).
@@ -26,7 +26,7 @@ impl CiliumLease {
         Self { name: format!("cilium-l2announce-default-{service}"), seconds: 15 }
     }
 
-    /// The same that lasts so many seconds without a renewal.
+    /// The same with a duration in seconds.
     pub fn lasting(self, seconds: u32) -> Self {
         Self { seconds, ..self }
     }
@@ -52,7 +52,7 @@ impl CiliumLease {
         api.create(LEASES, &lease).map(drop)
     }
 
-    /// It goes on.
+    /// Renews the Lease.
     ///
     /// # Errors
     /// When the server refuses.

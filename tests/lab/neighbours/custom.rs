@@ -15,7 +15,7 @@ pub(super) struct Kind {
     pub(super) version: &'static str,
     pub(super) kind: &'static str,
     pub(super) plural: &'static str,
-    /// Where its objects are; none for those of the cluster.
+    /// The namespace of its objects; none for cluster-scoped ones.
     pub(super) namespace: Option<&'static str>,
 }
 
@@ -27,7 +27,7 @@ impl Kind {
     }
 }
 
-/// Makes the server know a kind, with its status as a part that is written for itself; fields are not checked.
+/// Defines a kind with a status subresource; fields are not validated.
 pub(super) fn define(api: &Api, kind: &Kind) -> Result<()> {
     api.create(DEFINITIONS, &definition(kind))?;
     // It is served a moment later.

@@ -1,7 +1,7 @@
 //! kube-vip as a load balancer in ARP mode with an election for each Service (`vip_arp`, `svc_election`), as v1.2.3
 //! leaves it on nodes and at the API. Its egress is in [`kube_vip_egress`](super::KubeVipEgress).
 //!
-//! - The address: `pkg/vip/address.go` (alone in its network, deprecated, so that the node does not speak from it);
+//! - The address: `pkg/vip/address.go` (alone in its network, deprecated, so that the node does not use it as a source);
 //!   announced: `pkg/arp/arp.go` (`ensureIPAndSendGratuitous`).
 //! - The Lease: `pkg/lease/lease.go` (`SubjectName`), `pkg/election/election.go`
 //!   (`runKubernetesLeaderElectionOrDie`), which is client-go's lock: released when it goes.
@@ -77,7 +77,7 @@ impl KubeVip {
         self.write_service(api, node.name())
     }
 
-    /// The leader goes: its addresses, then its Lease. The Service goes on to name it.
+    /// The leader stops: its addresses are removed, then its Lease. The Service still names it.
     ///
     /// # Errors
     /// When the kernel or the server refuses.

@@ -77,7 +77,7 @@ impl Link {
         self.namespace.run(open)?.context("cannot open a socket for neighbour discovery")
     }
 
-    /// Hears what is sent to a multicast group from now on.
+    /// Joins a multicast group.
     pub(super) fn join(&self, socket: &Socket, group: &Ipv6Addr) -> Result<()> {
         socket.join_multicast_v6(group, self.index).with_context(|| format!("cannot join {group}"))
     }

@@ -44,7 +44,7 @@ pub struct Speaker {
 }
 
 impl Speaker {
-    /// Answers for addresses on a node, and announces them. The outside looks for them on the link from now on.
+    /// Answers for addresses on a node, and announces them. The outside host resolves them on the link from now on.
     ///
     /// # Errors
     /// When a socket cannot be opened.
@@ -76,7 +76,7 @@ impl Speaker {
         custom::define(api, &STATUSES)
     }
 
-    /// Writes which node answers for a Service of the namespace `default`, in place of what was written before.
+    /// Writes which node answers for a Service of the namespace `default`, in place of the earlier one.
     ///
     /// # Errors
     /// When the server refuses.
@@ -167,7 +167,7 @@ impl SpeakerThread {
     }
 }
 
-/// Where those are heard who ask for an address (RFC 4291, 2.7.1).
+/// The solicited-node multicast address (RFC 4291, 2.7.1).
 fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
     let [.., high, low] = address.segments();
     Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | (high & 0xff), low)

@@ -10,7 +10,7 @@ use super::{Cluster, Node};
 const SELECTOR: &str = "app.kubernetes.io/name=egressd";
 
 impl Cluster {
-    /// egressd's pods, what they say, and the rules of all nodes.
+    /// egressd's pods, their logs, and the rules of all nodes.
     pub fn circumstances(&self) -> String {
         let pods = self.kubectl(&["--namespace=egressd", "get", "pods", "--output=wide"]);
         let logs = self.kubectl(&["--namespace=egressd", "logs", "--selector", SELECTOR, "--prefix", "--tail=30"]);

@@ -59,7 +59,7 @@ impl Egressd {
 fn pack(program: &Path, directory: &Path) -> Result<PathBuf> {
     let root = directory.join("egressd");
     install(program, &root, "egressd")?;
-    // What is compiled for tests is three times as large with what only a debugger reads.
+    // A test build is three times as large with debug information.
     output_of(Command::new("strip").arg(root.join("egressd")))?;
     for library in libraries(program) {
         let copy = root.join(library.trim_start_matches('/'));

@@ -12,7 +12,7 @@ use super::{Cluster, programs};
 use crate::cluster::programs::Program;
 use crate::namespace::output_of;
 
-/// Where everything is run unless something else is asked for: paths are those of the project's documentation.
+/// The default working directory: paths are those of the project's documentation.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 impl Cluster {

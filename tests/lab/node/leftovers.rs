@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// What everything of a lab is called; the number of its process follows.
 pub(super) const PREFIX: &str = "egressd-node-test-";
 
-/// What is in a directory and belongs to a lab that does not live any more.
+/// The entries of a directory that belong to labs that have ended.
 pub(super) fn in_directory(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let dead = entries.filter(|entry| {

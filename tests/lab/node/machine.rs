@@ -96,7 +96,7 @@ impl Machine {
         self.inside(|| output_of(command))?
     }
 
-    /// Starts a server; what it says goes to a file of this name.
+    /// Starts a server; its output goes to a file of this name.
     pub(super) fn start(&self, command: Command, directory: &Path, name: &str) -> Result<Process> {
         self.inside(|| Process::start(command, directory, name))?
     }

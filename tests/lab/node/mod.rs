@@ -4,7 +4,7 @@
 //! ```text
 //!  node-1: a machine of its own                          the outside host
 //!    containerd, kubelet, kube-proxy                       etcd, API server, controllers, scheduler
-//!    cni0: pods 10.0.0.0/24, fd00:10:244::/64              writes down who calls (`Outside`)
+//!    cni0: pods 10.0.0.0/24, fd00:10:244::/64              records callers (`Outside`)
 //!    up0: 192.168.0.200, fd00:192::200 ─────────── lan0 ── 192.168.0.250, fd00:192::250
 //!  node-2: the same, .201, 10.0.1.0/24 ──────────────┘     lo: 172.18.0.1, ...
 //! ```
@@ -56,7 +56,7 @@ use cgroups::Cgroups;
 use machine::Machine;
 use plane::NodeControlPlane;
 
-/// Two real nodes and what they belong to. Dropping it leaves nothing.
+/// Two real nodes and their control plane. Dropping it leaves nothing.
 #[derive(Debug)]
 pub struct Cluster {
     /// A client with the administrator's rights.
@@ -150,7 +150,7 @@ impl Cluster {
         .with_context(|| self.log_tail())
     }
 
-    /// The administrator says which networks are whose; kubelets do the rest.
+    /// The administrator assigns the pod networks; kubelets do the rest.
     fn admit(&mut self) -> Result<()> {
         let subjects = json!([{"kind": "User", "name": "system:kube-proxy"}]);
         let role =

@@ -33,7 +33,7 @@ pub struct App {
 }
 
 impl App {
-    /// One pod whose container plays these roles, on whichever node.
+    /// One pod whose container plays these roles, on any node.
     pub fn new(namespace: &str, name: &str, roles: &[String]) -> Self {
         let container = json!({"name": "probe", "image": PROBE, "args": roles});
         let pod = json!({
@@ -83,7 +83,7 @@ impl App {
     }
 }
 
-/// A Service of both families that asks for egress, in front of the pods of the app of its name.
+/// A Service of both families with egress, which selects the pods of the app of its name.
 pub fn service(namespace: &str, name: &str, policy: Policy) -> Value {
     json!({
         "apiVersion": "v1",

@@ -1,7 +1,7 @@
 //! The outside host: it records calls, and makes calls.
 //!
 //! A line on the wire is what `tests/node/probe` writes: the role, the caller's name, how often it has done so, and for
-//! how many microseconds it has existed. Who is called answers with the source address that it sees, and its own name.
+//! how many microseconds it has existed. The receiver answers with the source address that it sees, and its own name.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -42,7 +42,7 @@ pub struct Arrival {
     pub age: Duration,
 }
 
-/// Who answered a call, and as whom it saw the caller.
+/// The host that answered a call, and the source address that it saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The source address that was seen.
@@ -86,7 +86,7 @@ impl Outside {
         locked(&self.arrivals).get(mark..).unwrap_or_default().to_vec()
     }
 
-    /// The newest call of a caller since a mark in this family: as whom it was seen.
+    /// The source address of the newest call of a caller since a mark, in this family.
     pub fn newest(&self, mark: usize, name: &str, like: IpAddr) -> Option<IpAddr> {
         let arrivals = locked(&self.arrivals);
         let mut calls = arrivals.get(mark..)?.iter().rev().filter(|arrival| arrival.role == Role::Call);
@@ -141,7 +141,7 @@ fn note_datagrams(socket: &UdpSocket, arrivals: &Mutex<Vec<Arrival>>) -> io::Res
     }
 }
 
-/// What is no line of ours is a neighbour's question, and is not written down.
+/// Other datagrams are requests of a neighbour, and are not recorded.
 fn note(arrivals: &Mutex<Vec<Arrival>>, source: IpAddr, line: &str) {
     let at = Instant::now();
     let mut fields = line.split_whitespace();

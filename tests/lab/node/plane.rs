@@ -25,7 +25,7 @@ const KUBERNETES: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 96, 0, 1));
 
 #[derive(Debug)]
 pub(super) struct NodeControlPlane {
-    // In this order they are dropped: whoever asks goes first.
+    // Dropped in this order: clients first.
     _scheduler: Process,
     _manager: Process,
     _server: Process,

@@ -19,7 +19,7 @@ pub struct Pod {
 }
 
 impl Cluster {
-    /// Waits until exactly so many pods of an app are there and run, none of them about to go.
+    /// Waits until exactly so many pods of an app run, none of them terminating.
     ///
     /// # Errors
     /// When that does not happen; what there is instead is in the error.

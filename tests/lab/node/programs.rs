@@ -12,7 +12,7 @@ use crate::cluster::programs::built;
 use crate::namespace::{output_of, tool};
 use crate::privilege::Readiness;
 
-/// Set by `make test-node`: whoever asks for these tests wants them to run.
+/// Set by `make test-node`: the tests have to run.
 const MUST_RUN: &str = "EGRESSD_NODE_TESTS_MUST_RUN";
 /// Directories of CNI plugins in distributions.
 const PLUGIN_DIRECTORIES: [&str; 3] = ["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"];
@@ -31,10 +31,10 @@ pub(super) fn probe() -> PathBuf {
     built("probe")
 }
 
-/// Whether real nodes can be built here, and are asked for: they take minutes, and more of the machine than other labs.
+/// Whether real nodes can be built here, and are requested: they take minutes, and more of the machine than other labs.
 ///
 /// # Errors
-/// When they are asked for (`EGRESSD_NODE_TESTS_MUST_RUN`) and cannot be built.
+/// When they are requested (`EGRESSD_NODE_TESTS_MUST_RUN`) and cannot be built.
 pub fn ready() -> Result<Readiness> {
     if !env::var(MUST_RUN).is_ok_and(|value| !value.is_empty()) {
         return Ok(Readiness::Skip("real nodes take minutes; `make test-node` runs these tests".to_owned()));
@@ -90,7 +90,7 @@ fn expect_root() -> Result<()> {
     Ok(())
 }
 
-/// Asks a plugin which versions of the interface it speaks, as a container runtime does first.
+/// Queries the CNI versions of a plugin, as a container runtime does first.
 fn try_plugin(plugin: &Path) -> Result<()> {
     let mut command = Command::new(plugin);
     command.env("CNI_COMMAND", "VERSION").stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -105,7 +105,7 @@ fn try_plugin(plugin: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the package says, since plugins of distributions do not know their own version; else what one says of itself.
+/// The version of the package, since plugins of distributions do not know their own; else that of a plugin itself.
 fn plugin_version(directory: &Path) -> String {
     let mut package = tool("dpkg-query");
     package.args(["--show", "containernetworking-plugins"]).stderr(Stdio::null());

@@ -31,7 +31,7 @@ disabled_plugins = [\"io.containerd.internal.v1.opt\"]
     ))
 }
 
-/// For Kubernetes 1.36, which refuses version 1 of control groups unless it is asked not to.
+/// For Kubernetes 1.36, which refuses version 1 of control groups by default.
 pub(super) fn kubelet(node: u8, cgroup: &str) -> Value {
     json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",

@@ -44,7 +44,7 @@ impl Connection {
         Ok(Self { stream, record: record.clone() })
     }
 
-    /// As whom the other side sees this connection, asked over it anew.
+    /// The source address that the peer sees, by a new request over this connection.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -55,7 +55,7 @@ impl Connection {
     }
 }
 
-/// What an answer, or none, says together with what the called wrote down.
+/// The result of a call, from its answer, if any, and the receiver's record.
 fn judge(token: Token, answer: io::Result<Option<Token>>, record: &Record) -> Result<Seen> {
     match answer {
         Ok(Some(answer)) if answer == token => match record.take(token, CALL_TIMEOUT) {
@@ -123,7 +123,7 @@ fn call_icmp(destination: Destination, token: Token) -> io::Result<Option<Token>
     Ok(icmp::token_of_reply(&answer[..length]))
 }
 
-/// Any address, and the wanted port, or one that was not used for long: conntrack remembers who called from where,
+/// Any address, and the wanted port, or one that was not used for long: conntrack remembers callers and their ports,
 /// and a call that meets an older one's entry would be translated as that was.
 fn source(destination: Destination) -> SocketAddr {
     let any = match destination.address {

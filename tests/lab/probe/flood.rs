@@ -21,7 +21,7 @@ const FIRST_SOURCE_PORT: u16 = 10_000;
 const SOURCE_PORTS: u32 = 50_000;
 /// Most datagrams of one flood: each its own connection, so that no old entry of conntrack is met.
 pub const MAX_DATAGRAMS: u32 = SOURCE_PORTS * PORTS.len() as u32;
-/// Between two datagrams: some 15,000 a second, and a core is left for those who change the rules.
+/// Between two datagrams: some 15,000 per second, and a core is left for changes of the rules.
 const SEND_INTERVAL: Duration = Duration::from_micros(10);
 /// Buffer for what arrives while the receiver's thread waits for its turn.
 const RECEIVE_BUFFER: usize = 8 << 20;

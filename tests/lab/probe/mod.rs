@@ -1,6 +1,6 @@
 //! Calls, and the source address that the receiver saw.
 //!
-//! A call carries a token. Whoever answers ([`Service`]) writes down the token with the source address that it
+//! A call carries a token. The receiver ([`Service`]) records the token with the source address that it
 //! saw and sends the token back, so that a lost packet is distinguished from a lost answer.
 
 mod call;
@@ -45,7 +45,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// Whom to call, and from which port. An address alone means [`PORT`]; ICMP has no ports and ignores both.
+/// The destination of a call, and its source port. An address alone means [`PORT`]; ICMP has no ports and ignores both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Destination {
     address: IpAddr,
@@ -82,7 +82,7 @@ impl fmt::Display for Destination {
     }
 }
 
-/// As whom a caller was seen.
+/// The source address that the receiver of a call saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Seen {
     /// With this source address, and the answer came back.

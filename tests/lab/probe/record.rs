@@ -25,7 +25,7 @@ impl Token {
         message.first_chunk().copied().map(Self)
     }
 
-    /// As it goes on the wire.
+    /// The wire format.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -48,7 +48,7 @@ impl Record {
         self.0.noted.notify_all();
     }
 
-    /// As whom a call arrived, if it did within this time. A call is asked about once.
+    /// The source address of a call, if it arrived within this time. It is removed from the record.
     ///
     /// An answer may overtake the note: the kernel answers echo requests before we have read them.
     pub(crate) fn take(&self, token: Token, patience: Duration) -> Option<IpAddr> {

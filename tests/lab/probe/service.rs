@@ -66,7 +66,7 @@ struct Server {
 impl Server {
     fn serve(&mut self) {
         while let Ok(Some(ready)) = self.wait() {
-            // From the back, so that removing one does not move those still to be looked at.
+            // From the back, so that removing one does not move those that are still to be handled.
             for index in ready.into_iter().rev() {
                 self.handle(index);
             }

@@ -49,7 +49,7 @@ fn wish(settings: &str) -> Option<&str> {
     settings.split_once("\"do\": \"")?.1.split('"').next()
 }
 
-/// What it says about itself, with at most one thing wrong.
+/// Its description, with at most one error.
 fn described(behaviour: &str) -> Description {
     let mut description = description();
     match behaviour {

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use egressd_policy_sdk::bindings::egressd::policy::types::{Diagnostic, Severity, Span, Subject};
 use egressd_policy_sdk::log;
 
-/// What is reported by this name; none for a name that is not known here.
+/// The diagnostics of a behaviour; none for an unknown one.
 pub(crate) fn reported(behaviour: &str, subject: &Subject) -> Option<Vec<Diagnostic>> {
     resources(behaviour).or_else(|| invalid(behaviour, subject))
 }
@@ -107,7 +107,7 @@ fn fill() -> ! {
     }
 }
 
-/// 2,000 diagnostics with one message of 4 MiB: 8 GB, for whoever reads all of them.
+/// 2,000 diagnostics with one message of 4 MiB: 8 GB, for a host that reads all of them.
 fn aliased() -> Vec<Diagnostic> {
     let text = vec![0_u8; 4 << 20];
     let alias = || {
