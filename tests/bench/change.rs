@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use egressd::kernel::nft::Netlink;
-use egressd_core::model::Key;
+use egressd_core::model::ChangeKey;
 use lab::Namespace;
 
 use crate::clock::{self, used};
@@ -101,7 +101,7 @@ fn costs(mut world: World, count: u32) -> BTreeMap<Change, Vec<Cost>> {
 
 /// Makes the change in the snapshot. Addresses are those of even Services, endpoints of odd ones, and none is changed
 /// twice.
-fn prepare(change: Change, world: &mut World, (count, turn): (u32, u32)) -> Key {
+fn prepare(change: Change, world: &mut World, (count, turn): (u32, u32)) -> ChangeKey {
     let even = turn * STRIDE % (count / 2) * 2;
     match change {
         Change::Add => world.insert(count, turn),
@@ -116,7 +116,7 @@ fn prepare(change: Change, world: &mut World, (count, turn): (u32, u32)) -> Key 
 }
 
 /// Handles one update as the loop does.
-pub(crate) fn step(world: &mut World, netlink: &mut Netlink, key: Key) -> Cost {
+pub(crate) fn step(world: &mut World, netlink: &mut Netlink, key: ChangeKey) -> Cost {
     let ((comparison, changes), planning) = used(clock::thread, || {
         let comparison = world.take(&BTreeSet::from([key]));
         let changes = world.changes(&comparison);

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use egressd::kernel::nft::Netlink;
-use egressd_core::model::{Key, Node};
+use egressd_core::model::{ChangeKey, Node};
 use egressd_core::testkit::n;
 use lab::Namespace;
 
@@ -50,9 +50,9 @@ fn costs(mut world: World, nodes: u32) -> [Vec<Cost>; 2] {
     let mut costs = [const { Vec::new() }; 2];
     for turn in 0..TURNS {
         insert(&mut world, nodes + turn);
-        costs[0].push(step(&mut world, &mut netlink, Key::Cluster));
+        costs[0].push(step(&mut world, &mut netlink, ChangeKey::Cluster));
         world.snapshot.nodes.remove(&name(nodes + turn));
-        costs[1].push(step(&mut world, &mut netlink, Key::Cluster));
+        costs[1].push(step(&mut world, &mut netlink, ChangeKey::Cluster));
     }
     costs
 }

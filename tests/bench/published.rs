@@ -8,7 +8,7 @@ use egressd::kernel::nft::Netlink;
 use egressd::source::documents::Object;
 use egressd::source::kind::Kind;
 use egressd::source::read::read;
-use egressd_core::model::{EgressNode, Key, Mark, Node};
+use egressd_core::model::{ChangeKey, EgressNode, Mark, Node};
 use egressd_core::testkit::n;
 use lab::Namespace;
 use lab::cluster::served_egress_node;
@@ -49,7 +49,7 @@ fn start(world: &mut World, netlink: &mut Netlink) {
     let texts: Vec<String> = (0..NODES).map(text).collect();
     let bytes: usize = texts.iter().map(String::len).sum();
     let ((), reading) = used(clock::thread, || texts.iter().for_each(|text| take(world, text)));
-    let Cost { whole, kernel, .. } = step(world, netlink, Key::EgressNodes);
+    let Cost { whole, kernel, .. } = step(world, netlink, ChangeKey::EgressNodes);
     println!(
         "{SERVICES} Services, {NODES} nodes with four addresses each of which three are in no Node, and two that it holds.\n"
     );
@@ -74,7 +74,7 @@ fn changes(world: &mut World, netlink: &mut Netlink, new: impl Fn(u32, u32) -> E
         let number = turn * 37 % NODES;
         for node in [new(number, turn), new(number, 0)] {
             world.snapshot.egress_nodes.by_name.insert(name(number), Arc::new(node));
-            costs.push(step(world, netlink, Key::EgressNodes));
+            costs.push(step(world, netlink, ChangeKey::EgressNodes));
         }
     }
     costs

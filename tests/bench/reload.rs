@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use egressd::daemon::evaluator::Evaluator;
 use egressd_core::chain::Chain;
-use egressd_core::model::{Key, Snapshot, SubjectKey};
-use egressd_core::pipeline::{Pipeline, Question, Turns};
+use egressd_core::model::{ChangeKey, Snapshot, SubjectKey};
+use egressd_core::pipeline::{Pipeline, Question, QuestionQueue};
 use egressd_core::testkit::{SnapshotBuilder, service};
 use tokio::runtime::{Builder, Runtime};
 
@@ -51,14 +51,14 @@ fn many_services() -> (Pipeline, Snapshot) {
     (world::pipeline(), builder.build())
 }
 
-fn everything(snapshot: &Snapshot) -> BTreeSet<Key> {
+fn everything(snapshot: &Snapshot) -> BTreeSet<ChangeKey> {
     let services: Vec<&SubjectKey> = snapshot.services.keys().collect();
-    services.into_iter().cloned().map(Key::Subject).chain([Key::Cluster]).collect()
+    services.into_iter().cloned().map(ChangeKey::Subject).chain([ChangeKey::Cluster]).collect()
 }
 
 /// As the loop does it, without what it does between two rounds.
 fn ask(runtime: &Runtime, pipeline: &mut Pipeline, chain: Chain, questions: Vec<Question>) {
-    let (evaluator, mut turns) = (Evaluator::start(chain).unwrap(), Turns::default());
+    let (evaluator, mut turns) = (Evaluator::start(chain).unwrap(), QuestionQueue::default());
     turns.add(questions);
     while !turns.is_empty() {
         let answered = runtime.block_on(evaluator.evaluate(pipeline.context(), turns, EVALUATION_SLICE)).unwrap();

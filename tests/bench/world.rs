@@ -7,8 +7,8 @@ use std::time::Duration;
 use egressd_core::chain::{ChainDecision, ChainResult};
 use egressd_core::decision::{Draft, Rule};
 use egressd_core::diff::{Applied, Changes, Comparison};
-use egressd_core::in_force::{InForce, Newest, UnixTime};
-use egressd_core::model::{ClusterSettings, Context, Key, Service, Snapshot, SubjectView};
+use egressd_core::in_force::{AppliedRound, PendingRound, UnixTime};
+use egressd_core::model::{ChangeKey, ClusterSettings, Context, Service, Snapshot, SubjectView};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
 use egressd_core::plan::Limits;
@@ -31,8 +31,8 @@ pub(crate) struct World {
     /// The kernel's content.
     pub(crate) applied: Applied,
     /// The result of the last step.
-    newest: Newest,
-    in_force: InForce,
+    newest: PendingRound,
+    in_force: AppliedRound,
 }
 
 /// Of a node that has no Service yet.
@@ -74,21 +74,21 @@ impl World {
 
     /// Evaluates all Services.
     pub(crate) fn answer_all(&mut self) {
-        let keys = self.snapshot.services.keys().cloned().map(Key::Subject).chain([Key::Cluster]).collect();
+        let keys = self.snapshot.services.keys().cloned().map(ChangeKey::Subject).chain([ChangeKey::Cluster]).collect();
         self.answer(&keys);
     }
 
     /// Adds or changes a Service in the snapshot; `turn` changes its address.
-    pub(crate) fn insert(&mut self, number: u32, turn: u32) -> Key {
+    pub(crate) fn insert(&mut self, number: u32, turn: u32) -> ChangeKey {
         self.put(number, turn, self.endpoint(number, 0))
     }
 
     /// Gives the first endpoint of a Service another address, which no other has.
-    pub(crate) fn replace_endpoint(&mut self, number: u32, turn: u32) -> Key {
+    pub(crate) fn replace_endpoint(&mut self, number: u32, turn: u32) -> ChangeKey {
         self.put(number, 0, Ipv4Addr::from(0x0ac8_0001 + turn))
     }
 
-    fn put(&mut self, number: u32, turn: u32, first: Ipv4Addr) -> Key {
+    fn put(&mut self, number: u32, turn: u32, first: Ipv4Addr) -> ChangeKey {
         let address = Ipv4Addr::from(0x0b00_0000 + (number + turn) % ADDRESSES);
         let service = service(&format!("service-{number}"), &[&address.to_string()]);
         let rest = (1..self.each).map(|place| self.endpoint(number, place)).collect::<Vec<_>>();
@@ -96,12 +96,16 @@ impl World {
     }
 
     /// Adds or changes any Service, with endpoints on this node.
-    pub(crate) fn put_service(&mut self, service: Service, endpoints: impl IntoIterator<Item = impl ToString>) -> Key {
+    pub(crate) fn put_service(
+        &mut self,
+        service: Service,
+        endpoints: impl IntoIterator<Item = impl ToString>,
+    ) -> ChangeKey {
         let key = service.key.clone();
         let endpoints: Vec<String> = endpoints.into_iter().map(|endpoint| endpoint.to_string()).collect();
         let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
         SnapshotBuilder::default().service(service, &endpoints).add_to(&mut self.snapshot);
-        Key::Subject(key)
+        ChangeKey::Subject(key)
     }
 
     fn endpoint(&self, number: u32, place: u32) -> Ipv4Addr {
@@ -109,15 +113,15 @@ impl World {
     }
 
     /// Removes a Service from the snapshot.
-    pub(crate) fn remove(&mut self, key: &Key) {
-        if let Key::Subject(key) = key {
+    pub(crate) fn remove(&mut self, key: &ChangeKey) {
+        if let ChangeKey::Subject(key) = key {
             self.snapshot.services.remove(key);
             self.snapshot.slices.remove(key);
         }
     }
 
     /// What the loop does with an update, but for the policies.
-    pub(crate) fn take(&mut self, keys: &BTreeSet<Key>) -> Comparison {
+    pub(crate) fn take(&mut self, keys: &BTreeSet<ChangeKey>) -> Comparison {
         self.answer(keys);
         self.pipeline.next_try(Duration::ZERO);
         self.step()
@@ -149,7 +153,7 @@ impl World {
         self.in_force.take_over(&std::mem::take(&mut self.newest), UnixTime(1));
     }
 
-    fn answer(&mut self, keys: &BTreeSet<Key>) {
+    fn answer(&mut self, keys: &BTreeSet<ChangeKey>) {
         let questions = self.pipeline.update(&self.snapshot, keys);
         let context = self.pipeline.context();
         let answers = questions.into_iter().map(|question| {

@@ -3,9 +3,9 @@
 use egressd_core::{
     net::{Family, PortRange, PortSpan, Protocol},
     ruleset::{
-        Bits, Chain, Direction, Field, Hook, Interface, Key, KeyKind, Map, MapKey, MapKind, Mark, MarkChange, Match,
-        Point, Policy, Rule, Ruleset, Sense, Set, SetKey, SetKeyKind, State, Statement, States, Table, TableFamily,
-        Tag, Target, Timeout, Way, tcp_flags,
+        Bits, Chain, Direction, Field, Hook, Interface, InterfaceDirection, Key, KeyKind, Map, MapKey, MapKind, Mark,
+        MarkChange, Match, MatchOperator, Point, Policy, Rule, Ruleset, Set, SetKey, SetKeyKind, State, Statement,
+        States, Table, TableFamily, Tag, Target, Timeout, tcp_flags,
     },
 };
 
@@ -88,7 +88,7 @@ fn conditions(family: TableFamily) -> Vec<Match> {
         Match::In(Field::Mark.into(), name("passing")),
         Match::Mark(Mark::Packet, Bits::exactly(0x107f)),
         Match::Mark(Mark::Packet, Bits::under(0x107f, 0x1000).negated()),
-        Match::Interface(Way::Out, Sense::IsNot, interface("egressd0")),
+        Match::Interface(InterfaceDirection::Out, MatchOperator::IsNot, interface("egressd0")),
     ];
     match family {
         TableFamily::Arp => conditions.push(Match::In(Field::ArpSender.into(), of(Family::Ipv4, "addresses"))),
@@ -118,7 +118,7 @@ fn of_packets(table: TableFamily) -> Vec<Match> {
         Match::TcpFlags(Bits::under(tcp_flags::SYN | tcp_flags::RST, 0)),
         Match::TcpFlags(Bits::under(tcp_flags::SYN | tcp_flags::ACK, tcp_flags::SYN).negated()),
         Match::TcpFlags(Bits::exactly(tcp_flags::FIN)),
-        Match::Interface(Way::In, Sense::Is, interface("veth-1234567890")),
+        Match::Interface(InterfaceDirection::In, MatchOperator::Is, interface("veth-1234567890")),
     ];
     for family in families(table) {
         let whole = if family == Family::Ipv4 { "198.51.100.0/24" } else { "2001:db8:1::/48" };

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use egressd::wasm::{self, Compiler, Engine, Limits, Loaded};
-use egressd_core::chain::Asked;
+use egressd_core::chain::MemberRole;
 use egressd_core::decision::Draft;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, SubjectKey, SubjectView, view};
 use egressd_core::testkit::{SnapshotBuilder, context, service};
@@ -43,7 +43,7 @@ struct CallCost {
 fn call_cost(loaded: &Loaded, elsewhere: u32) -> CallCost {
     let (view, context, draft) = (with(elsewhere), context(), Draft::default());
     assert_eq!(view.subject.endpoints.len(), 10 + elsewhere as usize);
-    let Asked::Policy(policy) = &loaded.asked else { panic!("not a policy") };
+    let MemberRole::Policy(policy) = &loaded.asked else { panic!("not a policy") };
     let ask = || drop(policy.evaluate(&context, &view, &draft).unwrap());
     // Memory that is allocated once and kept does not count.
     (0..3).for_each(|_| ask());

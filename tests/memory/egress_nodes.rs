@@ -7,7 +7,7 @@ use egressd::egress_node::mark;
 use egressd::source::documents::Object;
 use egressd::source::kind::Kind;
 use egressd::source::read::read;
-use egressd_core::model::{Counting, EgressNode, KeptFurther, Node, PublishedNodes, Snapshot};
+use egressd_core::model::{EgressNode, FactsChange, Node, PublishedIndex, PublishedNodes, Snapshot};
 use lab::cluster::served_egress_node;
 use serde_json::Value;
 
@@ -53,7 +53,7 @@ fn an_egress_node_takes_few_bytes_on_the_wire_and_fewer_in_memory() {
     assert!(wire <= 900, "{wire} bytes are sent for each");
     let (kept, each) = cost(texts.len(), || {
         let all: PublishedNodes = texts.iter().map(|text| taken(text)).collect();
-        let kept = KeptFurther::of(&nodes, &all);
+        let kept = PublishedIndex::of(&nodes, &all);
         (all, kept)
     });
     assert_eq!(kept.0.len(), texts.len());
@@ -64,14 +64,14 @@ fn an_egress_node_takes_few_bytes_on_the_wire_and_fewer_in_memory() {
 fn change(count: u32) -> MemoryCost {
     let Snapshot { nodes, .. } = with_nodes(count);
     let mut all: PublishedNodes = (0..count).map(|number| taken(&text(number))).collect();
-    let mut kept = KeptFurther::of(&nodes, &all);
+    let mut kept = PublishedIndex::of(&nodes, &all);
     let before = (all.clone(), kept.believed());
     let new = Arc::new(EgressNode { addresses: addresses(count + 1).into(), mark: mark(&Value::Null) });
     let (counting, cost) = cost(1, || {
         all.insert(name(count / 2), new);
         kept.follow(&nodes, &all)
     });
-    assert!(counting == Counting::Otherwise && before != (all, kept.believed()));
+    assert!(counting == FactsChange::Otherwise && before != (all, kept.believed()));
     cost
 }
 

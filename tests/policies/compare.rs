@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use egressd::wasm::{self, Compiler, Engine, Limits};
-use egressd_core::chain::Asked;
+use egressd_core::chain::MemberRole;
 use egressd_core::decision::{Decision, Diagnostic, Draft};
 use egressd_core::finding::Severity;
 use egressd_core::model::SubjectView;
@@ -26,7 +26,7 @@ pub(crate) type DecisionCounts = [usize; 5];
 static ENGINE: LazyLock<Engine> =
     LazyLock::new(|| Engine::new(Limits { time: Duration::from_secs(600), ..Limits::default() }).unwrap());
 
-pub(crate) fn load(bytes: &[u8], settings: &str) -> Asked {
+pub(crate) fn load(bytes: &[u8], settings: &str) -> MemberRole {
     wasm::load(&ENGINE, &Compiler::InProcess, bytes, "mine", settings).unwrap().asked
 }
 

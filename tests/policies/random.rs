@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use egressd::wasm;
-use egressd_core::chain::{self, Asked};
+use egressd_core::chain::{self, MemberRole};
 use egressd_core::decision::{Diagnostic, Draft, Outcome};
 use egressd_core::model::SubjectView;
 use egressd_policy_address_pool::AddressPool;
@@ -31,7 +31,7 @@ struct PolicyPair<P> {
 impl<P: Policy> PolicyPair<P> {
     fn load(bytes: &[u8], settings: &[&'static str]) -> Vec<Self> {
         let pair = |settings: &&'static str| {
-            let Asked::Policy(component) = load(bytes, settings) else { panic!("not a policy") };
+            let MemberRole::Policy(component) = load(bytes, settings) else { panic!("not a policy") };
             Self { component, settings, native: PhantomData }
         };
         settings.iter().map(pair).collect()
@@ -105,7 +105,7 @@ fn both_answer_equally_for_random_drafts_that_are_spread() {
 fn both_answer_equally_for_random_drafts_that_are_validated() {
     let bytes = component("egressd-policy-port-allowlist");
     let pair = |settings: &'static str| {
-        let Asked::Validator(component) = load(&bytes, settings) else { panic!("not a validator") };
+        let MemberRole::Validator(component) = load(&bytes, settings) else { panic!("not a validator") };
         ValidatorPair::<PortAllowlist> { component, settings, native: PhantomData }
     };
     assert_often(compare(&questions::PORT_ALLOWLIST.map(pair), transformed), [true, false, false, false, true]);

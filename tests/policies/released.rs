@@ -8,7 +8,7 @@ use std::fs;
 use std::sync::Arc;
 
 use egressd::wasm::{self, Version};
-use egressd_core::chain::{Asked, Chain, ChainDecision, Member, Policy, Validator};
+use egressd_core::chain::{Chain, ChainDecision, Member, MemberRole, Policy, Validator};
 use egressd_core::decision::{Diagnostic, Draft, Outcome};
 use egressd_core::finding::Finding;
 use egressd_core::model::SubjectView;
@@ -35,12 +35,12 @@ fn todays(name: &str) -> Vec<u8> {
 }
 
 fn policy(bytes: &[u8], settings: &str) -> Arc<dyn Policy> {
-    let Asked::Policy(policy) = load(bytes, settings) else { panic!("not a policy") };
+    let MemberRole::Policy(policy) = load(bytes, settings) else { panic!("not a policy") };
     policy
 }
 
 fn validator(bytes: &[u8], settings: &str) -> Arc<dyn Validator> {
-    let Asked::Validator(validator) = load(bytes, settings) else { panic!("not a validator") };
+    let MemberRole::Validator(validator) = load(bytes, settings) else { panic!("not a validator") };
     validator
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use egressd::daemon::evaluator::{Evaluator, EvaluatorGone};
 use egressd::wasm;
-use egressd_core::chain::{Asked, Chain, ChainDecision, ChainResult, Member, Policy, PolicyFailure};
+use egressd_core::chain::{Chain, ChainDecision, ChainResult, Member, MemberRole, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome};
 use egressd_core::model::{Context, SubjectView};
-use egressd_core::pipeline::{Question, Turns};
+use egressd_core::pipeline::{Question, QuestionQueue};
 
 use crate::hostile;
 use crate::services::{ENGINE, context, ip, policy, view, with};
@@ -20,7 +20,7 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 }
 
 fn member(bytes: &[u8], name: &str) -> Member {
-    Member::new(Asked::Policy(policy(&ENGINE, bytes, name, "{}")))
+    Member::new(MemberRole::Policy(policy(&ENGINE, bytes, name, "{}")))
 }
 
 /// The evaluator's verdicts about these Services, which have different names.
@@ -33,7 +33,7 @@ fn try_asking(
     views: impl IntoIterator<Item = SubjectView>,
     most: Duration,
 ) -> Result<Vec<ChainResult>, EvaluatorGone> {
-    let mut turns = Turns::default();
+    let mut turns = QuestionQueue::default();
     turns.add(views.into_iter().map(|view| Question::about(Arc::new(view))).collect());
     let (_, answers) = run(evaluator.evaluate(Arc::new(context()), turns, most))?;
     Ok(answers.into_iter().map(|(_, verdict)| verdict).collect())

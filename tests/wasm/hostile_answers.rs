@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use egressd::wasm::{self, Compiler, Error, Loaded};
-use egressd_core::chain::{Asked, Chain, ChainDecision, Member, PolicyFailure, Validator};
+use egressd_core::chain::{Chain, ChainDecision, Member, MemberRole, PolicyFailure, Validator};
 use egressd_core::decision::{Diagnostic, Draft};
 use egressd_core::finding::{Finding, at_most};
 use egressd_core::text;
@@ -62,7 +62,8 @@ fn a_policy_that_misbehaves_fails_with_the_same_reasons() {
 #[test]
 fn a_validator_that_misbehaves_affects_its_own_subject_only() {
     let built_in = policy(&ENGINE, wasm::built_in(), "annotations", "{}");
-    let chain = Chain::new([Member::new(Asked::Policy(built_in)), Member::new(Asked::Validator(Arc::clone(&GUARD)))]);
+    let chain =
+        Chain::new([Member::new(MemberRole::Policy(built_in)), Member::new(MemberRole::Validator(Arc::clone(&GUARD)))]);
     let decision = |name| chain.evaluate(&context(), &view(name, &[("kube-vip.io/egress", "true")])).decision;
     for behaviour in ["loop", "memory", "panic", "huge-answer", "span-elsewhere", "extra"] {
         assert!(
@@ -107,7 +108,7 @@ fn fields_that_0_2_0_is_the_first_to_have_are_refused_by_name() {
 #[test]
 fn a_rule_of_many_foreign_addresses_or_a_long_id_is_refused_with_a_short_message() {
     let policy = policy(&ENGINE, hostile::component(), "hostile", "{}");
-    let chain = Chain::new([Member::new(Asked::Policy(policy))]);
+    let chain = Chain::new([Member::new(MemberRole::Policy(policy))]);
     for (behaviour, part) in [
         ("many-addresses", "its answer is refused: "),
         ("long-id", "its answer is invalid: the id of a rule is longer than 256 bytes: "),

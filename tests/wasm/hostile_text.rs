@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use egressd_core::chain::{Asked, Chain, ChainDecision, ChainResult, Member};
+use egressd_core::chain::{Chain, ChainDecision, ChainResult, Member, MemberRole};
 use egressd_core::model::SubjectView;
 
 use crate::services::{ENGINE, context, policy, view};
@@ -27,7 +27,7 @@ const ANNOTATIONS_READ: [&str; 10] = [
 
 static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
     let built_in = policy(&ENGINE, egressd::wasm::built_in(), "annotations", "{}");
-    Chain::new([Member::new(Asked::Policy(built_in))])
+    Chain::new([Member::new(MemberRole::Policy(built_in))])
 });
 
 fn ask(annotations: &[(String, String)]) -> ChainResult {

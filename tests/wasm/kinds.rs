@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Sandbox};
-use egressd_core::chain::{Asked, Chain, ChainDecision, ChainResult, Contract, Member, NOT_SHOWN};
+use egressd_core::chain::{Chain, ChainDecision, ChainResult, Contract, Member, MemberRole, NOT_SHOWN};
 use egressd_core::finding::Severity;
 use egressd_core::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, PolicyObject, SubjectKind, SubjectKinds, SubjectView,
@@ -40,7 +40,7 @@ fn deployed(component: Vec<u8>, settings: &str, mode: &str) -> Member {
 /// The result behind a policy that handles it.
 fn verdict(guard: Member) -> ChainResult {
     let kinds: SubjectKinds = [SubjectKind::Service, SubjectKind::EgressPolicy].into_iter().collect();
-    let first = Member { order: -1, ..Member::new(Asked::Policy(Arc::new(Several))) };
+    let first = Member { order: -1, ..Member::new(MemberRole::Policy(Arc::new(Several))) };
     Chain::new([first.handling(kinds, Contract::Native), guard]).evaluate(&testkit::context(), &of_another_kind())
 }
 
@@ -95,9 +95,9 @@ fn an_old_component_fails_when_it_is_evaluated_for_a_kind_that_it_does_not_handl
     for (component, settings) in old_guards() {
         let (view, context, draft) = (of_another_kind(), testkit::context(), Default::default());
         let failure = match deployed(component, settings, "enforce").asked {
-            Asked::Policy(policy) => policy.evaluate(&context, &view, &draft).err(),
-            Asked::Validator(validator) => validator.validate(&context, &view, &draft).err(),
-            Asked::Missing(reason) => panic!("{reason}"),
+            MemberRole::Policy(policy) => policy.evaluate(&context, &view, &draft).err(),
+            MemberRole::Validator(validator) => validator.validate(&context, &view, &draft).err(),
+            MemberRole::Missing(reason) => panic!("{reason}"),
         };
         assert_eq!(failure.unwrap().reason, "its contract has no form for a subject of kind EgressPolicy");
     }

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use egressd::wasm::{self, Compiler, Error, Limits, Version, World};
-use egressd_core::chain::{Asked, Chain, ChainDecision, FailureKind, Member};
+use egressd_core::chain::{Chain, ChainDecision, FailureKind, Member, MemberRole};
 use egressd_core::decision::{Decision, Diagnostic, Draft};
 use egressd_core::finding::Finding;
 use egressd_core::text::Text;
@@ -243,7 +243,7 @@ fn complaint(severity: u8, code: &str, message: &str) -> Vec<u8> {
 fn a_validators_error_denies_the_service_and_its_invalid_answer_is_a_failure() {
     let guard = |answer| validator(&Guest { world: "validator", answer, ..Guest::new() }.component(), "guard");
     let decision = |answer| {
-        let chain = Chain::new([Member::new(Asked::Validator(guard(answer)))]);
+        let chain = Chain::new([Member::new(MemberRole::Validator(guard(answer)))]);
         chain.evaluate(&context(), &view("web", &[]))
     };
     let verdict = decision(complaint(2, "no-ports", "not here"));

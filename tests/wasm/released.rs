@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use egressd::wasm::{self, Loaded, Version, World};
-use egressd_core::chain::{Asked, Chain, ChainDecision, Member};
+use egressd_core::chain::{Chain, ChainDecision, Member, MemberRole};
 use egressd_core::decision::{Decision, Draft};
 use sha2::{Digest, Sha256};
 
@@ -65,9 +65,13 @@ fn released_components_are_loaded_describe_themselves_and_answer() {
         let Loaded { description, asked, .. } = load(name, settings(name));
         assert_eq!((description.name.as_str(), description.version.as_str()), (name, "0.1.0"));
         match asked {
-            Asked::Policy(policy) => drop(policy.evaluate(&context(), &view("web", &[]), &Draft::default()).unwrap()),
-            Asked::Validator(guard) => drop(guard.validate(&context(), &view("web", &[]), &Draft::default()).unwrap()),
-            Asked::Missing(reason) => panic!("{name}: {reason}"),
+            MemberRole::Policy(policy) => {
+                drop(policy.evaluate(&context(), &view("web", &[]), &Draft::default()).unwrap())
+            }
+            MemberRole::Validator(guard) => {
+                drop(guard.validate(&context(), &view("web", &[]), &Draft::default()).unwrap())
+            }
+            MemberRole::Missing(reason) => panic!("{name}: {reason}"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use egressd::wasm::{self, Compiler, Engine, Limits};
-use egressd_core::chain::{Asked, Policy, Validator};
+use egressd_core::chain::{MemberRole, Policy, Validator};
 use egressd_core::model::{Subject, SubjectView};
 
 pub(crate) use crate::views::{changed, context, ip, view};
@@ -22,15 +22,15 @@ pub(crate) fn with(mut view: SubjectView, change: impl FnOnce(&mut Subject)) -> 
 /// Loaded as the built-in policy is.
 pub(crate) fn policy(engine: &Engine, bytes: &[u8], name: &str, settings: &str) -> Arc<dyn Policy> {
     match wasm::load(engine, &Compiler::InProcess, bytes, name, settings).unwrap().asked {
-        Asked::Policy(policy) => policy,
-        asked @ (Asked::Validator(_) | Asked::Missing(_)) => panic!("not a policy: {asked:?}"),
+        MemberRole::Policy(policy) => policy,
+        asked @ (MemberRole::Validator(_) | MemberRole::Missing(_)) => panic!("not a policy: {asked:?}"),
     }
 }
 
 /// The same for a validator.
 pub(crate) fn validator(bytes: &[u8], name: &str) -> Arc<dyn Validator> {
     match wasm::load(&ENGINE, &Compiler::InProcess, bytes, name, "{}").unwrap().asked {
-        Asked::Validator(validator) => validator,
-        asked @ (Asked::Policy(_) | Asked::Missing(_)) => panic!("not a validator: {asked:?}"),
+        MemberRole::Validator(validator) => validator,
+        asked @ (MemberRole::Policy(_) | MemberRole::Missing(_)) => panic!("not a validator: {asked:?}"),
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::finding::Finding;
-use crate::model::{AnnotationPrefix, KubeVipWrote, Subject, active_endpoint, asks_kube_vip};
+use crate::model::{AnnotationPrefix, KubeVipEndpoint, Subject, active_endpoint, asks_kube_vip};
 use crate::ruleset::Name;
 
 /// Tables on this node that have kube-vip's names, and that egressd did not make.
@@ -14,7 +14,7 @@ pub type ForeignTables = BTreeSet<Name>;
 
 /// What is reported about a Service that egressd acts on. Without the annotation that asks kube-vip it is egressd's alone,
 /// whatever kube-vip does for others.
-pub(crate) fn finding(subject: &Subject, wrote: Option<&KubeVipWrote>, tables: &ForeignTables) -> Option<Finding> {
+pub(crate) fn finding(subject: &Subject, wrote: Option<&KubeVipEndpoint>, tables: &ForeignTables) -> Option<Finding> {
     let asked = subject.service().is_some_and(|service| asks_kube_vip(service));
     let signs: Vec<(String, &str)> = wrote.map(written).into_iter().chain(tables.first().map(table)).collect();
     if !asked || signs.is_empty() {
@@ -31,7 +31,7 @@ pub(crate) fn finding(subject: &Subject, wrote: Option<&KubeVipWrote>, tables: &
     Some(Finding::warning("kube-vip-egress", message))
 }
 
-fn written(wrote: &KubeVipWrote) -> (String, &'static str) {
+fn written(wrote: &KubeVipEndpoint) -> (String, &'static str) {
     let at = wrote.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
     let names = wrote.families.iter().map(|family| AnnotationPrefix::default().name(active_endpoint(*family)));
     let names = names.collect::<Vec<_>>().join(" and ");

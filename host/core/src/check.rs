@@ -11,20 +11,20 @@ pub use self::overlap::overlap;
 use crate::finding::{Finding, Severity};
 use crate::model::SubjectKey;
 use crate::net::{AddressRange, Family};
-use crate::plan::{Plan, PlannedSubject};
+use crate::plan::{Plan, SubjectPlan};
 
 /// Something to say about a plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Note {
+pub struct PlanNote {
     /// The subject it is about.
     pub subject: SubjectKey,
     /// What it is.
-    pub kind: Kind,
+    pub kind: NoteKind,
 }
 
 /// A property of a plan that is reported.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum NoteKind {
     /// A rule of a family whose networks are unknown: P2 could not hold.
     FamilyUnknown(Family),
     /// A rule without sources: it would never match.
@@ -53,23 +53,26 @@ pub struct Overlap {
     pub pods: usize,
 }
 
-impl Note {
+impl PlanNote {
     /// `Error` notes are defects of ours and fatal; the others are reported to the subject's owner.
     pub fn severity(&self) -> Severity {
         match self.kind {
-            Kind::FamilyUnknown(_) | Kind::NoSources(_) | Kind::MixedFamilies(_) | Kind::Unmerged(_) => Severity::Error,
-            Kind::Behind(_) => Severity::Warning,
-            Kind::Before(_) => Severity::Info,
+            NoteKind::FamilyUnknown(_)
+            | NoteKind::NoSources(_)
+            | NoteKind::MixedFamilies(_)
+            | NoteKind::Unmerged(_) => Severity::Error,
+            NoteKind::Behind(_) => Severity::Warning,
+            NoteKind::Before(_) => Severity::Info,
         }
     }
 
     fn code(&self) -> &'static str {
         match self.kind {
-            Kind::FamilyUnknown(_) => "family-unknown",
-            Kind::NoSources(_) => "no-sources",
-            Kind::MixedFamilies(_) => "mixed-families",
-            Kind::Unmerged(_) => "unmerged-networks",
-            Kind::Behind(_) | Kind::Before(_) => "overlap",
+            NoteKind::FamilyUnknown(_) => "family-unknown",
+            NoteKind::NoSources(_) => "no-sources",
+            NoteKind::MixedFamilies(_) => "mixed-families",
+            NoteKind::Unmerged(_) => "unmerged-networks",
+            NoteKind::Behind(_) | NoteKind::Before(_) => "overlap",
         }
     }
 
@@ -79,19 +82,21 @@ impl Note {
     }
 }
 
-impl fmt::Display for Note {
+impl fmt::Display for PlanNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::FamilyUnknown(family) => {
+            NoteKind::FamilyUnknown(family) => {
                 write!(f, "the plan has {family} rules though the {family} networks are unknown")
             }
-            Kind::NoSources(rule) => write!(f, "rule {rule:?} of the plan has no sources"),
-            Kind::MixedFamilies(rule) => write!(f, "rule {rule:?} of the plan mixes families"),
-            Kind::Unmerged(family) => write!(f, "the plan's excluded {family} networks overlap or are out of order"),
-            Kind::Behind(Overlap { other, more, pod, pods }) => {
+            NoteKind::NoSources(rule) => write!(f, "rule {rule:?} of the plan has no sources"),
+            NoteKind::MixedFamilies(rule) => write!(f, "rule {rule:?} of the plan mixes families"),
+            NoteKind::Unmerged(family) => {
+                write!(f, "the plan's excluded {family} networks overlap or are out of order")
+            }
+            NoteKind::Behind(Overlap { other, more, pod, pods }) => {
                 write!(f, "{} also behind {other}, which takes precedence{}", subject(*pod, *pods), and_more(*more))
             }
-            Kind::Before(Overlap { other, more, pod, pods }) => {
+            NoteKind::Before(Overlap { other, more, pod, pods }) => {
                 let subject = subject(*pod, *pods);
                 write!(
                     f,
@@ -130,14 +135,14 @@ const fn is_planted(_: &str) -> bool {
 }
 
 /// All notes about a plan, sorted.
-pub fn check(plan: &Plan) -> Vec<Note> {
+pub fn check(plan: &Plan) -> Vec<PlanNote> {
     let mut notes = invariants(plan);
     notes.extend(overlap::overlaps(plan));
     notes.sort();
     notes
 }
 
-fn invariants(plan: &Plan) -> Vec<Note> {
+fn invariants(plan: &Plan) -> Vec<PlanNote> {
     let networks = Networks::of(&plan.excluded);
     plan.subjects.iter().flat_map(|(key, service)| faults(key, service, &networks)).collect()
 }
@@ -158,25 +163,25 @@ impl Networks {
 }
 
 /// What is wrong with one Service's part of a plan: defects of ours.
-pub fn faults(key: &SubjectKey, service: &PlannedSubject, excluded: &Networks) -> Vec<Note> {
+pub fn faults(key: &SubjectKey, service: &SubjectPlan, excluded: &Networks) -> Vec<PlanNote> {
     let mut notes = Vec::new();
-    let mut note = |kind| notes.push(Note { subject: key.clone(), kind });
+    let mut note = |kind| notes.push(PlanNote { subject: key.clone(), kind });
     for rule in &service.rules {
         let family = Family::of(rule.address());
         if !excluded.known.contains(&family) {
-            note(Kind::FamilyUnknown(family));
+            note(NoteKind::FamilyUnknown(family));
         }
         if excluded.unmerged.contains(&family) {
-            note(Kind::Unmerged(family));
+            note(NoteKind::Unmerged(family));
         }
         if rule.sources().is_empty() || is_planted(rule.id()) {
-            note(Kind::NoSources(rule.id().to_owned()));
+            note(NoteKind::NoSources(rule.id().to_owned()));
         }
         let networks = rule.include().iter().chain(rule.exclude());
         if rule.sources().iter().any(|a| Family::of(*a) != family)
             || networks.clone().any(|n| Family::of_network(*n) != family)
         {
-            note(Kind::MixedFamilies(rule.id().to_owned()));
+            note(NoteKind::MixedFamilies(rule.id().to_owned()));
         }
     }
     notes

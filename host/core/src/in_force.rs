@@ -10,21 +10,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use begun::Begun;
-pub use begun::Promised;
+pub use begun::PossiblePlans;
+use begun::StartedPlans;
 use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
 use crate::model::SubjectKey;
 pub use crate::model::UnixTime;
-use crate::plan::PlannedSubject;
-use crate::record::{Outcome, Overview, Record, Records, Settled};
+use crate::plan::SubjectPlan;
+use crate::record::{Overview, Record, RecordState, Records, SettledSubject};
 use crate::reporting::{Reporter, Reporting};
 use crate::status::SubjectStatus;
 
 /// One Service, as it is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct AppliedSubject {
     /// What is known of it.
     pub record: Arc<Record>,
     /// When its status changed last, or was first seen by this process.
@@ -33,21 +33,21 @@ pub struct Shown {
 
 /// What is in force. A copy shares everything with the original.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct InForce {
+pub struct AppliedRound {
     /// By subject.
-    pub subjects: OrdMap<SubjectKey, Arc<Shown>>,
+    pub subjects: OrdMap<SubjectKey, Arc<AppliedSubject>>,
     /// What is known beside the subjects.
     pub overview: Arc<Overview>,
     /// When the last round came into force.
     pub at: UnixTime,
     /// The Services of which the newest round says something else, or something that was not compared yet.
-    behind: BTreeMap<SubjectKey, Begun>,
-    beginning: Beginning,
+    behind: BTreeMap<SubjectKey, StartedPlans>,
+    beginning: FirstRound,
 }
 
 /// Whether a whole round of this process came into force.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Beginning {
+enum FirstRound {
     /// What is in the kernel may be an earlier process's.
     #[default]
     Open,
@@ -56,7 +56,7 @@ enum Beginning {
 
 /// A round that is to come into force.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Newest {
+pub struct PendingRound {
     /// All that followed.
     pub records: Records,
     /// The Services whose records are other than in the round before.
@@ -65,11 +65,11 @@ pub struct Newest {
     pub overview: Arc<Overview>,
 }
 
-impl InForce {
+impl AppliedRound {
     /// Takes in that all of a round is in force; returns the Services of which something else is shown now.
-    pub fn take_over(&mut self, newest: &Newest, now: UnixTime) -> BTreeSet<SubjectKey> {
+    pub fn take_over(&mut self, newest: &PendingRound, now: UnixTime) -> BTreeSet<SubjectKey> {
         let keys = self.begin(newest, now);
-        self.beginning = Beginning::Done;
+        self.beginning = FirstRound::Done;
         keys.into_iter().filter(|key| self.settle(key, newest.records.get(key).cloned(), now)).collect()
     }
 
@@ -77,7 +77,7 @@ impl InForce {
     /// what was before stays, and it publishes nothing.
     pub fn take_over_partly(
         &mut self,
-        newest: &Newest,
+        newest: &PendingRound,
         waiting: &BTreeSet<IpAddr>,
         now: UnixTime,
     ) -> BTreeSet<SubjectKey> {
@@ -97,7 +97,7 @@ impl InForce {
     /// Takes in that a round did not come into force, and why: the Services that it would have changed say so, from this
     /// node, and publish nothing. So do those that waited before, whatever the newest round says of them: whether the kernel
     /// has something of an earlier one is not known.
-    pub fn hold_back(&mut self, newest: &Newest, why: &str, now: UnixTime) -> BTreeSet<SubjectKey> {
+    pub fn hold_back(&mut self, newest: &PendingRound, why: &str, now: UnixTime) -> BTreeSet<SubjectKey> {
         let keys = self.begin(newest, self.at);
         let mut hold = |key: &SubjectKey| {
             let new = newest.records.get(key);
@@ -112,7 +112,7 @@ impl InForce {
     }
 
     /// Takes in that a round did not come into force before any did.
-    pub fn wait(&mut self, newest: &Newest) {
+    pub fn wait(&mut self, newest: &PendingRound) {
         newest.changed.iter().for_each(|key| self.stay_behind(key, newest));
     }
 
@@ -123,10 +123,10 @@ impl InForce {
 
     /// What the kernel may translate a Service's pods by, for whoever compares what connections were promised with what the next
     /// round promises.
-    pub fn promised(&self, key: &SubjectKey) -> Promised<'_> {
+    pub fn promised(&self, key: &SubjectKey) -> PossiblePlans<'_> {
         match self.beginning {
-            Beginning::Open => Promised::Unknown,
-            Beginning::Done => Begun::promised(self.behind.get(key), self.plan(key)),
+            FirstRound::Open => PossiblePlans::Unknown,
+            FirstRound::Done => StartedPlans::promised(self.behind.get(key), self.plan(key)),
         }
     }
 
@@ -138,24 +138,24 @@ impl InForce {
         })
     }
 
-    fn begin(&mut self, newest: &Newest, at: UnixTime) -> BTreeSet<SubjectKey> {
+    fn begin(&mut self, newest: &PendingRound, at: UnixTime) -> BTreeSet<SubjectKey> {
         (self.overview, self.at) = (Arc::clone(&newest.overview), at);
         self.behind.keys().chain(&newest.changed).cloned().collect()
     }
 
     /// Whether some of these pods are translated by another plan than this one, or may be.
-    fn waits(&self, key: &SubjectKey, new: Option<&Arc<PlannedSubject>>, waiting: &BTreeSet<IpAddr>) -> bool {
+    fn waits(&self, key: &SubjectKey, new: Option<&Arc<SubjectPlan>>, waiting: &BTreeSet<IpAddr>) -> bool {
         let (old, begun) = (self.plan(key), self.behind.get(key));
-        let has_some = |plan: &Arc<PlannedSubject>| plan.sources().any(|source| waiting.contains(&source));
+        let has_some = |plan: &Arc<SubjectPlan>| plan.sources().any(|source| waiting.contains(&source));
         let is_another = old != new || begun.is_some();
         is_another && (old.into_iter().chain(new).any(has_some) || begun.is_some_and(|begun| begun.may_be(has_some)))
     }
 
-    fn stay_behind(&mut self, key: &SubjectKey, newest: &Newest) {
+    fn stay_behind(&mut self, key: &SubjectKey, newest: &PendingRound) {
         self.behind.entry(key.clone()).or_default().add(plan_of(newest, key));
     }
 
-    fn plan(&self, key: &SubjectKey) -> Option<&Arc<PlannedSubject>> {
+    fn plan(&self, key: &SubjectKey) -> Option<&Arc<SubjectPlan>> {
         self.subjects.get(key)?.record.plan()
     }
 
@@ -182,7 +182,7 @@ impl InForce {
     ) -> Option<Arc<Record>> {
         let uid = new.map(|record| &record.uid).or(self.subjects.get(key).map(|shown| &shown.record.uid))?.clone();
         let (plan, reporting) = (self.plan(key).cloned(), Some(Reporting { reporter, active: Default::default() }));
-        let outcome = Outcome::Settled(Settled { plan, status: Arc::new(status), reporting });
+        let outcome = RecordState::Settled(SettledSubject { plan, status: Arc::new(status), reporting });
         Some(Arc::new(Record { uid, outcome }))
     }
 
@@ -201,11 +201,11 @@ impl InForce {
         }
         let same = before.filter(|before| before.record.status() == record.status());
         let since = same.map_or(now, |before| before.since);
-        self.subjects.insert(key.clone(), Arc::new(Shown { record, since }));
+        self.subjects.insert(key.clone(), Arc::new(AppliedSubject { record, since }));
         true
     }
 }
 
-fn plan_of<'n>(newest: &'n Newest, key: &SubjectKey) -> Option<&'n Arc<PlannedSubject>> {
+fn plan_of<'n>(newest: &'n PendingRound, key: &SubjectKey) -> Option<&'n Arc<SubjectPlan>> {
     newest.records.get(key)?.plan()
 }

@@ -32,7 +32,7 @@ impl Owner {
 
 /// Whether other nodes may hold an address that this node holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Share {
+pub enum HolderCount {
     /// This node alone: the one that has it, or that is named.
     Alone,
     /// Nothing was looked at, as if there were no other node.

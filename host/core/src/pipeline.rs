@@ -38,18 +38,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use audit::Cursor;
-pub use audit::{Audit, Audited, Disagreement, Part, Progress};
+pub use audit::{Audit, AuditSubject, AuditedPart, Disagreement, Progress};
 use claims::Claims;
 pub use claims::KEPT;
 use derived::Derived;
 use entries::Entries;
 use imbl::OrdMap;
 use places::Places;
-pub use remembered::News;
 use remembered::Remembered;
+pub use remembered::Updates;
 pub use round::Step;
 use timers::Timers;
-pub use turns::Turns;
+pub use turns::QuestionQueue;
 
 use crate::beside::ForeignTables;
 use crate::chain::PolicyFailure;
@@ -57,8 +57,8 @@ use crate::compile::Kept;
 use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptFurther, KeptNodes, Labels,
-    Node, PolicyMark, Snapshot, SubjectKey, SubjectView, Surroundings, Uid,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, Labels, Node,
+    PolicyMark, PublishedIndex, Snapshot, SubjectKey, SubjectView, Surroundings, Uid,
 };
 use crate::owner::Owner;
 use crate::placement::AddressOwnership;
@@ -99,7 +99,7 @@ pub struct Pipeline {
     foreign: ForeignTables,
     /// What Nodes say, by what they claim.
     nodes: KeptNodes,
-    further: KeptFurther,
+    further: PublishedIndex,
     /// The nodes that are ready.
     ready: BTreeSet<String>,
     /// Of which Nodes that is known.
@@ -124,7 +124,7 @@ pub struct Pipeline {
     accepted: Remembered<Labels>,
     /// The draft of the last evaluation that went well, likewise. Those without rules are left out.
     drafts: Remembered<Draft>,
-    memory: Memory,
+    memory: RestoredState,
     /// Room that is kept for pods that are replaced.
     claims: Claims,
     /// Where an audit goes on.
@@ -137,7 +137,7 @@ pub struct Pipeline {
 
 /// Whether all is known that an earlier process remembered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Memory {
+pub enum RestoredState {
     /// It is.
     #[default]
     Whole,
@@ -149,7 +149,7 @@ pub enum Memory {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     key: SubjectKey,
-    about: About,
+    about: QuestionInput,
     /// The number of what they are shown.
     input: u64,
     /// The number of the Service's last failure.
@@ -162,12 +162,12 @@ pub struct Question {
 impl Question {
     /// About a view as it is, for tests of what answers questions.
     pub fn about(view: Arc<SubjectView>) -> Self {
-        Self { key: view.subject.key().clone(), about: About::Today, input: 0, failed: 0, view }
+        Self { key: view.subject.key().clone(), about: QuestionInput::Today, input: 0, failed: 0, view }
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum About {
+enum QuestionInput {
     Today,
     LastAccepted,
 }
@@ -232,7 +232,7 @@ impl Pipeline {
             newest: Snapshot::default(),
             accepted: Remembered::of(accepted),
             drafts: Remembered::of(BTreeMap::new()),
-            memory: Memory::Whole,
+            memory: RestoredState::Whole,
             claims: Claims::default(),
             cursor: Cursor::default(),
             failures: 0,
@@ -249,7 +249,7 @@ impl Pipeline {
     /// The same, where not all is known that an earlier process remembered. What has nothing to fall back to then keeps what
     /// the kernel has for it.
     #[must_use]
-    pub fn knowing(self, memory: Memory) -> Self {
+    pub fn knowing(self, memory: RestoredState) -> Self {
         Self { memory, ..self }
     }
 
@@ -284,7 +284,7 @@ impl Pipeline {
     }
 
     /// What of both is other than when it was asked last.
-    pub fn take_news(&mut self) -> (News<Labels>, News<Draft>) {
+    pub fn take_news(&mut self) -> (Updates<Labels>, Updates<Draft>) {
         (self.accepted.take_news(), self.drafts.take_news())
     }
 }

@@ -9,8 +9,8 @@ use imbl::OrdMap;
 
 use crate::chain::PolicyFailure;
 use crate::finding::Finding;
-use crate::model::{ClusterFacts, EgressNode, Followed, PolicyMark, SubjectKey, Uid};
-use crate::plan::PlannedSubject;
+use crate::model::{ClusterFacts, EgressNode, PolicyMark, ReadState, SubjectKey, Uid};
+use crate::plan::SubjectPlan;
 use crate::reporting::Reporting;
 use crate::status::SubjectStatus;
 
@@ -23,23 +23,23 @@ pub struct Record {
     /// The identity of the life of the Service that this is about.
     pub uid: Uid,
     /// What followed from what the policies answered.
-    pub outcome: Outcome,
+    pub outcome: RecordState,
 }
 
 /// What followed from the policies' answers about a Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RecordState {
     /// They have not answered yet, in this process or an earlier one.
     Unanswered,
     /// They have.
-    Settled(Settled),
+    Settled(SettledSubject),
 }
 
 /// What followed for a Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct SettledSubject {
     /// Its part of the plan; none where there is nothing to translate.
-    pub plan: Option<Arc<PlannedSubject>>,
+    pub plan: Option<Arc<SubjectPlan>>,
     /// What is reported to its owner.
     pub status: Arc<SubjectStatus>,
     /// This node's part in what is published about it; none where there is nothing to publish.
@@ -48,15 +48,15 @@ pub struct Settled {
 
 impl Record {
     /// What followed for it, once the policies have answered.
-    pub fn settled(&self) -> Option<&Settled> {
+    pub fn settled(&self) -> Option<&SettledSubject> {
         match &self.outcome {
-            Outcome::Unanswered => None,
-            Outcome::Settled(settled) => Some(settled),
+            RecordState::Unanswered => None,
+            RecordState::Settled(settled) => Some(settled),
         }
     }
 
     /// Its part of the plan.
-    pub fn plan(&self) -> Option<&Arc<PlannedSubject>> {
+    pub fn plan(&self) -> Option<&Arc<SubjectPlan>> {
         self.settled()?.plan.as_ref()
     }
 
@@ -98,5 +98,5 @@ pub struct ThisNode {
     /// Its EgressNode, as it was read last.
     pub published: Option<Arc<EgressNode>>,
     /// Whether EgressNodes are read.
-    pub followed: Followed,
+    pub followed: ReadState,
 }

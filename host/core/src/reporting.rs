@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::model::{ActiveEndpoints, Published, SubjectView, Writer};
 use crate::net::{ByFamily, Family};
 use crate::placement::AddressOwnership;
-use crate::plan::{End, Planned, PlannedSubject, held_apart};
+use crate::plan::{EvaluationEnd, SubjectPlan, SubjectResult, held_apart};
 
 /// What this node has to report about a Service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +38,7 @@ pub enum Author {
 
 /// The active endpoint of one family.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Active {
+pub struct ActiveEndpoint {
     /// What this node has to say; "" for no endpoint, none for nothing.
     pub wanted: Option<String>,
     /// What stands on the Service.
@@ -53,12 +53,12 @@ pub struct Reporting {
     /// Whether it speaks.
     pub reporter: Reporter,
     /// The families of which this node or the Service says something.
-    pub active: ByFamily<Active>,
+    pub active: ByFamily<ActiveEndpoint>,
 }
 
 /// What a node has to know about the cluster to know its part.
 #[derive(Clone, Copy, Debug)]
-pub struct Stage<'a> {
+pub struct ReporterInput<'a> {
     /// Its name.
     pub node: &'a str,
     /// The nodes that are ready.
@@ -68,28 +68,33 @@ pub struct Stage<'a> {
 }
 
 /// This node's part for one Service; none where egress is not asked for and nothing is published.
-pub fn reporting(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &Planned) -> Option<Reporting> {
+pub fn reporting(
+    stage: ReporterInput<'_>,
+    view: &SubjectView,
+    found: &Published,
+    planned: &SubjectResult,
+) -> Option<Reporting> {
     let wanted = wanted(stage, view, found, planned);
     let one = |family: Family| {
         let (wanted, value) = (wanted.get(family).cloned(), found.active.get(family).cloned());
         let author = author(stage, view, found.writer, value.as_deref());
-        (wanted.is_some() || value.is_some()).then_some((family, Active { wanted, found: value, author }))
+        (wanted.is_some() || value.is_some()).then_some((family, ActiveEndpoint { wanted, found: value, author }))
     };
-    let active: ByFamily<Active> = Family::ALL.into_iter().filter_map(one).collect();
+    let active: ByFamily<ActiveEndpoint> = Family::ALL.into_iter().filter_map(one).collect();
     let reporter = reporter(stage, view, &active, planned);
-    (planned.end != End::Off || !active.is_empty()).then_some(Reporting { reporter, active })
+    (planned.end != EvaluationEnd::Off || !active.is_empty()).then_some(Reporting { reporter, active })
 }
 
 /// The lowest translated endpoint of each family, on a Service: nothing else has annotations for it. A node that holds the
 /// address and has no endpoint left empties what stands there.
-fn wanted(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &Planned) -> ActiveEndpoints {
+fn wanted(stage: ReporterInput<'_>, view: &SubjectView, found: &Published, planned: &SubjectResult) -> ActiveEndpoints {
     if view.subject.service().is_none() {
         return ActiveEndpoints::new();
     }
     if let Some(service) = &planned.service {
         return lowest(service).into_iter().map(|(family, address)| (family, address.to_string())).collect();
     }
-    if planned.end == End::Off {
+    if planned.end == EvaluationEnd::Off {
         return ActiveEndpoints::new();
     }
     let held = |family: Family| {
@@ -104,7 +109,7 @@ fn wanted(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &Pla
     emptied.map(|family| (family, String::new())).collect()
 }
 
-fn lowest(service: &PlannedSubject) -> ByFamily<IpAddr> {
+fn lowest(service: &SubjectPlan) -> ByFamily<IpAddr> {
     let mut lowest = ByFamily::new();
     for source in service.rules.iter().flat_map(|rule| rule.sources()) {
         let family = Family::of(*source);
@@ -113,7 +118,7 @@ fn lowest(service: &PlannedSubject) -> ByFamily<IpAddr> {
     lowest
 }
 
-fn author(stage: Stage<'_>, view: &SubjectView, writer: Writer, found: Option<&str>) -> Author {
+fn author(stage: ReporterInput<'_>, view: &SubjectView, writer: Writer, found: Option<&str>) -> Author {
     let address: Option<IpAddr> = found.and_then(|text| text.parse().ok());
     let endpoint =
         address.and_then(|address| view.subject.endpoints.iter().find(|endpoint| endpoint.address == address));
@@ -127,12 +132,17 @@ fn author(stage: Stage<'_>, view: &SubjectView, writer: Writer, found: Option<&s
     }
 }
 
-fn reporter(stage: Stage<'_>, view: &SubjectView, active: &ByFamily<Active>, planned: &Planned) -> Reporter {
+fn reporter(
+    stage: ReporterInput<'_>,
+    view: &SubjectView,
+    active: &ByFamily<ActiveEndpoint>,
+    planned: &SubjectResult,
+) -> Reporter {
     if planned.service.is_some() {
         return Reporter::Active;
     }
     let elsewhere = active.values().any(|active| active.author == Author::OtherNode);
-    if planned.end == End::Off || elsewhere {
+    if planned.end == EvaluationEnd::Off || elsewhere {
         return Reporter::None;
     }
     // Others cannot know who holds the address where no annotation says so; and this node knows that no node translates.
@@ -142,7 +152,7 @@ fn reporter(stage: Stage<'_>, view: &SubjectView, active: &ByFamily<Active>, pla
 
 /// Where no node translates: the node that is named as the holder, else the first by name of those that have an endpoint,
 /// else the first by name. Only ready ones count.
-fn spokesman<'a>(stage: Stage<'a>, view: &'a SubjectView) -> Option<&'a str> {
+fn spokesman<'a>(stage: ReporterInput<'a>, view: &'a SubjectView) -> Option<&'a str> {
     let ready = |node: &&str| stage.ready.contains(*node);
     let as_written_or_lower =
         |named: Arc<str>| stage.ready.get(&*named).or_else(|| stage.ready.get(&named.to_ascii_lowercase()));

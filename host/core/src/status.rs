@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::check::Note;
+use crate::check::PlanNote;
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity};
 use crate::model::{SubjectKey, SubjectKind};
 use crate::owner::HELD_ELSEWHERE;
-use crate::plan::{End, Planned, PlannedSubject};
+use crate::plan::{EvaluationEnd, SubjectPlan, SubjectResult};
 
 /// The code of the finding on a Service whose change the kernel has not taken over.
 pub const NOT_IN_FORCE: &str = "not-in-force";
@@ -81,8 +81,8 @@ pub struct ShadowStatus {
 
 impl ShadowStatus {
     /// Compares what is in force with what would be; none when that is the same.
-    pub fn new(policy: &str, enforced: &Planned, would: &Planned) -> Option<Self> {
-        let same = |a: &PlannedSubject, b: &PlannedSubject| {
+    pub fn new(policy: &str, enforced: &SubjectResult, would: &SubjectResult) -> Option<Self> {
+        let same = |a: &SubjectPlan, b: &SubjectPlan| {
             a.rules == b.rules && a.on_change == b.on_change && a.on_unavailable == b.on_unavailable
         };
         let unchanged = match (&enforced.service, &would.service) {
@@ -129,7 +129,7 @@ fn add_alternatives(rule: &mut Rule, draft: &Draft) {
     }
 }
 
-fn rules(planned: &Planned) -> &[Rule] {
+fn rules(planned: &SubjectResult) -> &[Rule] {
     planned.service.as_ref().map_or(&[], |service| &service.rules)
 }
 
@@ -188,7 +188,7 @@ impl SubjectStatus {
 }
 
 /// The status of one Service from how its evaluation ended. Which policy decided, the pipeline knows.
-pub fn status(planned: &Planned) -> SubjectStatus {
+pub fn status(planned: &SubjectResult) -> SubjectStatus {
     let rules = planned.service.iter().flat_map(|service| &service.rules);
     let sorted = |addresses: Vec<IpAddr>| {
         let mut addresses = addresses;
@@ -210,19 +210,22 @@ pub fn status(planned: &Planned) -> SubjectStatus {
     }
 }
 
-fn state(planned: &Planned) -> State {
+fn state(planned: &SubjectResult) -> State {
     match (planned.end, &planned.service) {
-        (End::Off, _) => State::Off,
-        (End::Ruled, Some(_)) => State::Translating,
-        (End::Ruled, None) => State::Idle,
-        (End::Invalid, _) => State::Invalid,
-        (End::Denied, _) => State::Denied,
-        (End::Failed, _) => State::Failed,
+        (EvaluationEnd::Off, _) => State::Off,
+        (EvaluationEnd::Ruled, Some(_)) => State::Translating,
+        (EvaluationEnd::Ruled, None) => State::Idle,
+        (EvaluationEnd::Invalid, _) => State::Invalid,
+        (EvaluationEnd::Denied, _) => State::Denied,
+        (EvaluationEnd::Failed, _) => State::Failed,
     }
 }
 
 /// The statuses of all Services, with what [`crate::check`] noted about the whole plan.
-pub fn statuses(notes: &[Note], planned: &BTreeMap<SubjectKey, Planned>) -> BTreeMap<SubjectKey, SubjectStatus> {
+pub fn statuses(
+    notes: &[PlanNote],
+    planned: &BTreeMap<SubjectKey, SubjectResult>,
+) -> BTreeMap<SubjectKey, SubjectStatus> {
     let mut statuses: BTreeMap<SubjectKey, SubjectStatus> =
         planned.iter().map(|(key, planned)| (key.clone(), status(planned))).collect();
     for note in notes {

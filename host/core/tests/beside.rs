@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
+use egressd_core::chain::{Chain, Member, MemberRole, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::model::{Context, Key, KubeVipWrote, Service, SubjectKey, SubjectView};
+use egressd_core::model::{ChangeKey, Context, KubeVipEndpoint, Service, SubjectKey, SubjectView};
 use egressd_core::net::Family;
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Round};
@@ -44,18 +44,18 @@ impl World {
 
     /// Takes in the Service as it is now; how often policies were asked.
     fn look_at(&mut self, annotations: &[&str], wrote: Option<&str>) -> usize {
-        let at = |at: &str| KubeVipWrote { families: vec![Family::Ipv4], at: Some(at.into()) };
+        let at = |at: &str| KubeVipEndpoint { families: vec![Family::Ipv4], at: Some(at.into()) };
         self.look_at_written(annotations, wrote.map(at))
     }
 
-    fn look_at_written(&mut self, annotations: &[&str], kube_vip_wrote: Option<KubeVipWrote>) -> usize {
+    fn look_at_written(&mut self, annotations: &[&str], kube_vip_wrote: Option<KubeVipEndpoint>) -> usize {
         let annotations = annotations.iter().map(|name| ((*name).to_owned(), "true".to_owned())).collect();
         let web = Service { annotations, kube_vip_wrote, ..service("web", &["11.0.0.2"]) };
         let snapshot = SnapshotBuilder::default().service(web, &["10.0.0.1"]).build();
         let key = SubjectKey::service("default", "web");
-        let questions = self.0.update(&snapshot, &[Key::Cluster, Key::Subject(key)].into());
+        let questions = self.0.update(&snapshot, &[ChangeKey::Cluster, ChangeKey::Subject(key)].into());
         let (asked, context) = (questions.len(), self.0.context());
-        let chain = Chain::new([Member::new(Asked::Policy(Arc::new(Either)))]);
+        let chain = Chain::new([Member::new(MemberRole::Policy(Arc::new(Either)))]);
         let answers =
             questions.into_iter().map(|question| (question.clone(), chain.evaluate(&context, &question.view)));
         self.0.answer(answers.collect());
@@ -97,7 +97,7 @@ fn the_annotations_that_kube_vip_wrote_are_named_and_no_others() {
         ),
     ] {
         let mut world = World::new(&[EGRESS], None);
-        world.look_at_written(&[EGRESS], Some(KubeVipWrote { families, at: None }));
+        world.look_at_written(&[EGRESS], Some(KubeVipEndpoint { families, at: None }));
         let reported = world.reported();
         assert!(reported[0].message.starts_with(observed), "{}", reported[0].message);
     }

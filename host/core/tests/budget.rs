@@ -2,13 +2,13 @@
 //! and nothing for those who ask for nothing.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use egressd_core::check::{Kind, Overlap, check};
+use egressd_core::check::{NoteKind, Overlap, check};
 use egressd_core::finding::{Finding, MOST};
 use egressd_core::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, Interest, Labels, Service, ServiceType, SubjectKey, SubjectView, Uid,
     view,
 };
-use egressd_core::plan::{Plan, PlannedSubject};
+use egressd_core::plan::{Plan, SubjectPlan};
 use egressd_core::testkit::{SnapshotBuilder, a, facts, rule, service};
 use egressd_core::text::LONGEST;
 
@@ -126,7 +126,7 @@ fn crowd(services: usize, pods: u8) -> Plan {
         let rules = vec![rule(pods(), a(&format!("11.0.{}.{}", i >> 8, i & 255)))];
         let uid = Uid::new(format!("s{i}")).unwrap();
         let (on_change, on_unavailable) = Default::default();
-        let planned = PlannedSubject {
+        let planned = SubjectPlan {
             uid,
             created: 0,
             rules: rules.into(),
@@ -147,8 +147,8 @@ fn overlap(other: &str, more: usize, pods: usize) -> Overlap {
 fn services_over_the_same_pods_get_one_finding_each_which_says_how_many_there_are() {
     let notes = check(&crowd(400, 100));
     assert_eq!(notes.len(), 400);
-    assert_eq!(notes[0].kind, Kind::Before(overlap("s001", 398, 100)));
-    assert!(notes[1..].iter().all(|note| note.kind == Kind::Behind(overlap("s000", 398, 100))));
+    assert_eq!(notes[0].kind, NoteKind::Before(overlap("s001", 398, 100)));
+    assert!(notes[1..].iter().all(|note| note.kind == NoteKind::Behind(overlap("s000", 398, 100))));
     assert_eq!(
         notes[7].finding().to_string(),
         "warning: 100 endpoints (10.0.0.1 is one) are also behind default/s000, which takes precedence, and behind 398 more \
@@ -166,10 +166,10 @@ fn the_service_that_is_named_is_the_one_before_most_pods() {
     plan.subjects.get_mut(&rule("s001")).unwrap().rules.to_mut()[0]
         .change(|rule| rule.sources = vec![a("10.0.0.2"), a("10.0.0.3")]);
     plan.subjects.remove(&rule("s003"));
-    let kinds: Vec<Kind> = check(&plan).into_iter().map(|note| note.kind).collect();
+    let kinds: Vec<NoteKind> = check(&plan).into_iter().map(|note| note.kind).collect();
     let named = Overlap { pod: a("10.0.0.2"), ..overlap("s001", 1, 3) };
-    let before = |pods, pod| Kind::Before(Overlap { pod: a(pod), ..overlap("s002", 0, pods) });
-    assert_eq!(kinds, [before(1, "10.0.0.1"), before(2, "10.0.0.2"), Kind::Behind(named)]);
+    let before = |pods, pod| NoteKind::Before(Overlap { pod: a(pod), ..overlap("s002", 0, pods) });
+    assert_eq!(kinds, [before(1, "10.0.0.1"), before(2, "10.0.0.2"), NoteKind::Behind(named)]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod kinds;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use egressd_core::chain::{Asked, Chain, ChainDecision, FailureKind, Member, Policy, PolicyFailure, Validator};
+use egressd_core::chain::{Chain, ChainDecision, FailureKind, Member, MemberRole, Policy, PolicyFailure, Validator};
 use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome};
 use egressd_core::finding::Severity;
 use egressd_core::guard::guard;
@@ -121,7 +121,7 @@ fn part() -> impl Strategy<Value = Part> {
 fn member(index: usize, part: Part, asked: &Arc<AtomicUsize>) -> Member {
     let name = format!("p{index}");
     let scripted = Arc::new(Scripted { name, says: part.says, asked: Arc::clone(asked) });
-    let whom = if part.validator { Asked::Validator(scripted) } else { Asked::Policy(scripted) };
+    let whom = if part.validator { MemberRole::Validator(scripted) } else { MemberRole::Policy(scripted) };
     let namespaces = if part.covers { "" } else { "no-namespace=has-it" };
     let scope = Scope { namespaces: namespaces.parse().expect("a selector"), ..Scope::default() };
     let Part { order, mode, on_failure, .. } = part;
@@ -261,7 +261,7 @@ fn an_answer_for_others_is_a_failure_of_its_author() {
 
 #[test]
 fn a_policy_that_is_missed_fails_with_the_reason() {
-    let missing = Member { name: "guard".to_owned(), ..Member::new(Asked::Missing("no such file".to_owned())) };
+    let missing = Member { name: "guard".to_owned(), ..Member::new(MemberRole::Missing("no such file".to_owned())) };
     let (context, view) = here();
     let ChainDecision::Failed(failure) = Chain::new([missing]).evaluate(&context, &view).decision else {
         panic!("it fails")

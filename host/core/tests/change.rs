@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use egressd_core::diff::{Applied, Summary};
-use egressd_core::in_force::{InForce, UnixTime};
-use egressd_core::model::{ClusterSettings, Key, Node, Snapshot};
+use egressd_core::in_force::{AppliedRound, UnixTime};
+use egressd_core::model::{ChangeKey, ClusterSettings, Node, Snapshot};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
 use egressd_core::testkit::{SnapshotBuilder, answered_plainly, service, settings_of_many};
@@ -58,7 +58,7 @@ struct World {
     pipeline: Pipeline,
     snapshot: Snapshot,
     applied: Applied,
-    in_force: InForce,
+    in_force: AppliedRound,
 }
 
 impl World {
@@ -79,13 +79,13 @@ impl World {
     }
 
     /// Adds a Service, or gives it another address.
-    fn put(&mut self, number: u32, turn: u32) -> Key {
+    fn put(&mut self, number: u32, turn: u32) -> ChangeKey {
         let address = Ipv4Addr::from(0x0b00_0000 + (number * 7 + turn) % 251);
         let service = service(&format!("service-{number}"), &[&address.to_string()]);
         let key = service.key.clone();
         let endpoint = Ipv4Addr::from(0x0a00_0001 + number).to_string();
         SnapshotBuilder::default().service(service, &[&endpoint]).add_to(&mut self.snapshot);
-        Key::Subject(key)
+        ChangeKey::Subject(key)
     }
 
     /// Adds a Node with an address and a network beside which nothing is, so that no two of them are one range.
@@ -96,7 +96,7 @@ impl World {
         self.snapshot.nodes.insert(format!("node-{number:05}"), Arc::new(node));
     }
 
-    fn take(&mut self, keys: &BTreeSet<Key>) -> Cost {
+    fn take(&mut self, keys: &BTreeSet<ChangeKey>) -> Cost {
         let before = ALLOCATIONS.get();
         let questions = self.pipeline.update(&self.snapshot, keys);
         let asked = questions.len();
@@ -142,17 +142,17 @@ fn dearest_node(count: u32) -> [usize; 2] {
     let cluster = ClusterSettings::default();
     let mut world = World::of(Settings { cluster, ..settings_of_many(Owner::Any) }, 100);
     (0..count).for_each(|number| world.put_node(2 * number));
-    world.take(&[Key::Cluster].into());
+    world.take(&[ChangeKey::Cluster].into());
     let some = (1..count).step_by(count as usize / 20).map(|number| 2 * number + 1);
     let come = some.clone().map(|number| {
         world.put_node(number);
-        world.take(&[Key::Cluster].into())
+        world.take(&[ChangeKey::Cluster].into())
     });
     let come = come.inspect(|cost| assert_eq!((cost.questions, cost.looked_at), (0, 0), "{cost:?}"));
     let come = come.map(|cost| cost.allocations).max().expect("there are some");
     let go = some.map(|number| {
         world.snapshot.nodes.remove(&format!("node-{number:05}"));
-        world.take(&[Key::Cluster].into()).allocations
+        world.take(&[ChangeKey::Cluster].into()).allocations
     });
     [come, go.max().expect("there are some")]
 }
@@ -172,7 +172,7 @@ fn a_node_that_comes_costs_nothing_of_the_services_that_have_nothing_to_do_with_
         for number in 0..5u8 {
             let node = Node { addresses: vec![[192, 168, 7, number].into()], ..Node::default() };
             world.snapshot.nodes.insert(format!("node-z{number}"), Arc::new(node));
-            let cost = world.take(&[Key::Cluster].into());
+            let cost = world.take(&[ChangeKey::Cluster].into());
             // The first node that is ready reports for all.
             let is_first = number == 0;
             assert!(is_first || (cost.questions, cost.looked_at) == (0, 0), "{cost:?}");
@@ -181,7 +181,7 @@ fn a_node_that_comes_costs_nothing_of_the_services_that_have_nothing_to_do_with_
         // One of them has the address of an endpoint: it is host network.
         let node = Node { addresses: vec![[10, 0, 0, 1].into()], ..Node::default() };
         world.snapshot.nodes.insert("node-zz".to_owned(), Arc::new(node));
-        let cost = world.take(&[Key::Cluster].into());
+        let cost = world.take(&[ChangeKey::Cluster].into());
         assert_eq!((cost.questions, cost.looked_at, cost.changes.elements_removed), (1, 1, 1));
     }
 }

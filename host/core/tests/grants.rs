@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use egressd_core::model::SubjectKey;
-use egressd_core::plan::{Grant, Limits, Room, ServiceLimits, Size, Usage, Wish, grants};
+use egressd_core::plan::{BudgetRequest, Capacity, Grant, Limits, ServiceLimits, Size, Usage, grants};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 const LIMITS: Limits = Limits {
     service: ServiceLimits { rules: 4, networks: 8, endpoints: 100 },
-    namespace: Room { elements: 20, networks: 12, chains: 10 },
-    node: Room { elements: 40, networks: 20, chains: 16 },
+    namespace: Capacity { elements: 20, networks: 12, chains: 10 },
+    node: Capacity { elements: 40, networks: 20, chains: 16 },
 };
 
 /// One Service in numbers; `accepted` and `before` are parts of the newest, unless an edit made it smaller.
@@ -51,13 +51,13 @@ fn new_ones() -> impl Strategy<Value = Vec<Asked>> {
     })
 }
 
-fn wish(one: &Asked) -> Wish {
+fn wish(one: &Asked) -> BudgetRequest {
     let Asked { key, created, before, claim, accepted, newest } = one.clone();
-    Wish { key, created, before, claim, accepted, newest }
+    BudgetRequest { key, created, before, claim, accepted, newest }
 }
 
 fn granted(all: &[Asked]) -> BTreeMap<&SubjectKey, Grant> {
-    let wishes: Vec<Wish> = all.iter().map(wish).collect();
+    let wishes: Vec<BudgetRequest> = all.iter().map(wish).collect();
     all.iter().map(|one| &one.key).zip(grants(&LIMITS, &wishes).0.iter().map(|granted| granted.grant)).collect()
 }
 

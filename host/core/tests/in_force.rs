@@ -6,23 +6,23 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use egressd_core::in_force::{InForce, Shown, UnixTime};
+use egressd_core::in_force::{AppliedRound, AppliedSubject, UnixTime};
 use egressd_core::model::{SubjectKey, Uid};
-use egressd_core::record::{Outcome, Record};
+use egressd_core::record::{Record, RecordState};
 use imbl::OrdMap;
 
 fn key(number: usize) -> SubjectKey {
     SubjectKey::service("shop", format!("web-{number}"))
 }
 
-fn shown(life: &str) -> Arc<Shown> {
-    let record = Record { uid: Uid::new(life).unwrap(), outcome: Outcome::Unanswered };
-    Arc::new(Shown { record: Arc::new(record), since: UnixTime(0) })
+fn shown(life: &str) -> Arc<AppliedSubject> {
+    let record = Record { uid: Uid::new(life).unwrap(), outcome: RecordState::Unanswered };
+    Arc::new(AppliedSubject { record: Arc::new(record), since: UnixTime(0) })
 }
 
 #[test]
 fn what_comes_changes_and_goes_is_the_difference_and_nothing_else() {
-    let mut before = InForce::default();
+    let mut before = AppliedRound::default();
     before.subjects.extend((0..1000).map(|number| (key(number), shown("uid"))));
     let mut after = before.clone();
     after.subjects.insert(key(70), shown("another"));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use egressd_core::model::{
     AddressReason, ClusterFacts, ClusterNetworks, ClusterSettings, Completeness, Connected, InsideNetworks,
-    MOST_ENDPOINTS, MadeBy, Node, Origin, Placement, PrivateDestinations, Readiness, Selection, ServiceType, Slice,
+    MOST_ENDPOINTS, ManagedBy, Node, Origin, Placement, PrivateDestinations, Readiness, Selection, ServiceType, Slice,
     Snapshot, SubjectKey, Surroundings,
 };
 use egressd_core::net::{Family, is_private, is_within};
@@ -163,7 +163,7 @@ fn only_what_the_endpoint_slice_controller_lists_makes_an_address_inside() {
         change(&mut snapshot);
         facts(&snapshot)
     };
-    let by_hand = without(&|s| slice_of(s, |slice| slice.made_by = MadeBy::Other));
+    let by_hand = without(&|s| slice_of(s, |slice| slice.made_by = ManagedBy::Other));
     let no_pod =
         without(&|s| slice_of(s, |slice| Arc::make_mut(&mut slice.endpoints).iter_mut().for_each(|e| e.pod = None)));
     let no_node =
@@ -225,7 +225,7 @@ fn a_connected_network_is_inside_where_a_pod_of_this_node_has_an_address_in_it()
     let facts = of(&snapshot);
     assert!(!outside(&facts, "172.30.1.99") && outside(&facts, "192.168.0.99"));
     assert_eq!(facts.placement(a("172.30.1.7")), Placement::Known);
-    slice_of(&mut snapshot, |slice| slice.made_by = MadeBy::Other);
+    slice_of(&mut snapshot, |slice| slice.made_by = ManagedBy::Other);
     assert!(outside(&of(&snapshot), "172.30.1.99"), "a tenant makes no network a part of the cluster");
 }
 
@@ -238,7 +238,7 @@ fn files_without_a_node_describe_one_machine_and_everything_else_is_outside() {
     };
     let mut snapshot = cluster(&[], &["172.30.1.7"]);
     snapshot.nodes.clear();
-    slice_of(&mut snapshot, |slice| slice.made_by = MadeBy::Other);
+    slice_of(&mut snapshot, |slice| slice.made_by = ManagedBy::Other);
     let facts = ClusterFacts::gather(&snapshot, &settings, &around);
     for inside in ["10.0.9.9", "10.96.0.9", "172.30.1.99"] {
         assert!(!outside(&facts, inside), "{inside}");
@@ -270,7 +270,7 @@ fn forged() -> impl Strategy<Value = Slice> {
         let mut snapshot = cluster(&[], &["10.0.0.7"]);
         slice_of(&mut snapshot, |slice| {
             slice.service = SubjectKey::service("evil", "mine");
-            slice.made_by = if as_controller { MadeBy::Controller } else { MadeBy::Other };
+            slice.made_by = if as_controller { ManagedBy::Controller } else { ManagedBy::Other };
             let one = slice.endpoints.first().expect("one endpoint").clone();
             let of = |(address, node, is_pod): ([u8; 4], &str, bool)| {
                 let pod = one.pod.clone().filter(|_| is_pod);

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use egressd_core::compile::{Kept, compile, keep, table_names};
 use egressd_core::diff::diff;
 use egressd_core::model::SubjectKey;
-use egressd_core::plan::{Own, Plan, PlannedSubject};
+use egressd_core::plan::{Plan, SubjectAddresses, SubjectPlan};
 use egressd_core::ruleset::Ruleset;
 use egressd_core::testkit::{Packet, Seen, Universe, apply, trace};
 use proptest::prelude::*;
@@ -15,13 +15,13 @@ fn ruleset(plan: &Plan) -> Ruleset {
     compile(plan, &table_names(None))
 }
 
-fn pods(service: &PlannedSubject) -> BTreeSet<IpAddr> {
+fn pods(service: &SubjectPlan) -> BTreeSet<IpAddr> {
     service.rules.iter().flat_map(|rule| rule.sources().iter().copied()).collect()
 }
 
-fn own(key: &SubjectKey, service: &PlannedSubject) -> Own {
+fn own(key: &SubjectKey, service: &SubjectPlan) -> SubjectAddresses {
     let addresses = service.rules.iter().map(|rule| rule.address()).collect();
-    Own { key: key.clone(), pods: pods(service), addresses }
+    SubjectAddresses { key: key.clone(), pods: pods(service), addresses }
 }
 
 /// A plan in force, and the same without every Service whose place in the plan is in `forgotten`.
@@ -78,7 +78,11 @@ proptest! {
     #[test]
     fn of_what_is_not_the_services_own_any_more_nothing_stays((before, today, kept) in scene(), pods_go in any::<bool>()) {
         let cut = kept.into_iter().map(|(uid, own)| {
-            let own = if pods_go { Own { pods: BTreeSet::new(), ..own } } else { Own { addresses: BTreeSet::new(), ..own } };
+            let own = if pods_go {
+                SubjectAddresses { pods: BTreeSet::new(), ..own }
+            } else {
+                SubjectAddresses { addresses: BTreeSet::new(), ..own }
+            };
             (uid, own)
         });
         let mut all = ruleset(&today);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use egressd_core::model::{ClusterSettings, Completeness, Key, Node, Origin, Readiness, Snapshot};
+use egressd_core::model::{ChangeKey, ClusterSettings, Completeness, Node, Origin, Readiness, Snapshot};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
 use egressd_core::testkit::{SnapshotBuilder, service, settings_of_many};
@@ -76,13 +76,13 @@ proptest! {
         history in prop::collection::vec(step(), 1..10),
     ) {
         let (mut pipeline, mut snapshot) = begun(nodes, cluster_addresses);
-        let mut keys: BTreeSet<Key> = snapshot.services.keys().cloned().map(Key::Subject).collect();
-        keys.insert(Key::Cluster);
+        let mut keys: BTreeSet<ChangeKey> = snapshot.services.keys().cloned().map(ChangeKey::Subject).collect();
+        keys.insert(ChangeKey::Cluster);
         for changes in history {
             pipeline.update(&snapshot, &keys);
             pipeline.step();
             prop_assert_eq!(pipeline.stale(), Vec::<String>::new());
-            keys = [Key::Cluster].into();
+            keys = [ChangeKey::Cluster].into();
             for (which, node) in changes {
                 put(&mut snapshot, (which.index(NODES), node));
             }

@@ -9,16 +9,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use egressd_core::diff::Applied;
-use egressd_core::in_force::{InForce, UnixTime};
+use egressd_core::in_force::{AppliedRound, UnixTime};
 use egressd_core::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Endpoint, Key, MadeBy, ObjectReference, Published,
-    Slice, Snapshot, SubjectKey, SubjectView, Texts, Uid, published, view,
+    AddressTrust, AnnotationPrefix, ChangeKey, ClusterFacts, ClusterSettings, Endpoint, ManagedBy, ObjectReference,
+    Published, Slice, Snapshot, SubjectKey, SubjectView, Texts, Uid, published, view,
 };
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
 use egressd_core::placement::AddressOwnership;
-use egressd_core::plan::{End, Planned, PlannedSubject};
-use egressd_core::reporting::{Reporting, Stage, reporting};
+use egressd_core::plan::{EvaluationEnd, SubjectPlan, SubjectResult};
+use egressd_core::reporting::{ReporterInput, Reporting, reporting};
 use egressd_core::testkit::{answered_plainly, facts, n, rule, service, settings_of_many};
 
 /// The system's allocator, counting for each thread what it has.
@@ -91,7 +91,7 @@ fn slice(key: &SubjectKey, number: u16) -> Slice {
         terminating: Some(false),
     };
     let endpoints = (0..).zip(NODES).map(endpoint).collect();
-    Slice { service: key.clone(), made_by: MadeBy::Controller, endpoints }
+    Slice { service: key.clone(), made_by: ManagedBy::Controller, endpoints }
 }
 
 fn address(number: u16, place: u32) -> IpAddr {
@@ -109,9 +109,9 @@ fn all_reporting(views: &[SubjectView]) -> Vec<Reporting> {
     let prefix = AnnotationPrefix::default();
     let (ready, ownership) =
         (BTreeSet::from(NODES.map(str::to_owned)), AddressOwnership::new(Owner::Any, NODES[0], &prefix));
-    let stage = Stage { node: NODES[0], ready: &ready, ownership: &ownership };
+    let stage = ReporterInput { node: NODES[0], ready: &ready, ownership: &ownership };
     let one = |view: &SubjectView| {
-        let service = PlannedSubject {
+        let service = SubjectPlan {
             uid: view.subject.uid().clone(),
             created: 0,
             rules: vec![rule([view.subject.endpoints[0].address], view.subject.addresses[0])].into(),
@@ -120,7 +120,12 @@ fn all_reporting(views: &[SubjectView]) -> Vec<Reporting> {
             on_unavailable: Default::default(),
         };
         let found: Published = published(view.subject.service().expect("a Service"), &prefix);
-        reporting(stage, view, &found, &Planned { service: Some(service.into()), end: End::Ruled, findings: vec![] })
+        reporting(
+            stage,
+            view,
+            &found,
+            &SubjectResult { service: Some(service.into()), end: EvaluationEnd::Ruled, findings: vec![] },
+        )
     };
     views.iter().filter_map(one).collect()
 }
@@ -142,12 +147,12 @@ fn a_service_costs_few_bytes_and_allocations() {
 }
 
 /// What the loop keeps once all is in force.
-fn in_force(snapshot: &Snapshot) -> (Pipeline, Applied, InForce) {
+fn in_force(snapshot: &Snapshot) -> (Pipeline, Applied, AppliedRound) {
     // All pods and ClusterIPs are in known networks, as in most clusters.
     let cluster = ClusterSettings { pod_networks: vec![n("10.0.0.0/8")], ..ClusterSettings::default() };
     let mut pipeline = Pipeline::new(Settings { cluster, ..settings_of_many(Owner::Any) }, BTreeMap::new());
-    let (mut applied, mut in_force) = <(Applied, InForce)>::default();
-    let keys: BTreeSet<Key> = snapshot.services.keys().cloned().map(Key::Subject).collect();
+    let (mut applied, mut in_force) = <(Applied, AppliedRound)>::default();
+    let keys: BTreeSet<ChangeKey> = snapshot.services.keys().cloned().map(ChangeKey::Subject).collect();
     // What comes into force is remembered, which the second step takes in.
     for keys in [keys, BTreeSet::new()] {
         let questions = pipeline.update(snapshot, &keys);

@@ -8,14 +8,14 @@ use egressd_core::decision::Rule;
 use egressd_core::diff::{Cut, cut, diff};
 use egressd_core::model::{SubjectKey, Uid};
 use egressd_core::net::{Family, PortRange, Protocol};
-use egressd_core::plan::{Plan, PlannedSubject};
+use egressd_core::plan::{Plan, SubjectPlan};
 use egressd_core::ruleset::{Map, MapKind, Name, Ruleset, TableFamily};
 use egressd_core::testkit::{Packet, RuleParts, Seen, a, apply, facts, n, promised, rule, trace};
 
 const POD: &str = "10.0.0.1";
 
-fn service(name: &str, rule: Rule) -> (SubjectKey, PlannedSubject) {
-    let planned = PlannedSubject {
+fn service(name: &str, rule: Rule) -> (SubjectKey, SubjectPlan) {
+    let planned = SubjectPlan {
         uid: Uid::new(name).unwrap(),
         created: 0,
         rules: vec![rule].into(),

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
+use egressd_core::chain::{Chain, Member, MemberRole, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
-use egressd_core::model::{AnnotationPrefix, Context, Key, Snapshot, SubjectKey, SubjectView};
+use egressd_core::model::{AnnotationPrefix, ChangeKey, Context, Snapshot, SubjectKey, SubjectView};
 use egressd_core::owner::{AddressState, Owner};
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::status::State;
@@ -20,7 +20,7 @@ const V6: &str = "fc00:11::2";
 struct EachFamily;
 
 fn chain() -> Chain {
-    Chain::new([Member::new(Asked::Policy(Arc::new(EachFamily)))])
+    Chain::new([Member::new(MemberRole::Policy(Arc::new(EachFamily)))])
 }
 
 impl Policy for EachFamily {
@@ -68,8 +68,8 @@ impl World {
     }
 
     fn look_at(mut self, snapshot: &Snapshot) -> Self {
-        let services = snapshot.services.keys().cloned().map(Key::Subject);
-        let questions = self.pipeline.update(snapshot, &services.chain([Key::Cluster]).collect());
+        let services = snapshot.services.keys().cloned().map(ChangeKey::Subject);
+        let questions = self.pipeline.update(snapshot, &services.chain([ChangeKey::Cluster]).collect());
         self.answer(questions);
         self
     }

@@ -40,11 +40,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure};
+use egressd_core::chain::{Chain, FailureKind, Member, MemberRole, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome};
-use egressd_core::model::{Context, Key, Labels, Service, Snapshot, SubjectKey, SubjectView, Uid};
+use egressd_core::model::{ChangeKey, Context, Labels, Service, Snapshot, SubjectKey, SubjectView, Uid};
 use egressd_core::owner::Owner;
-use egressd_core::pipeline::{Pipeline, Question, Round, Turns};
+use egressd_core::pipeline::{Pipeline, Question, QuestionQueue, Round};
 use egressd_core::policy::{Mode, OnFailure};
 use egressd_core::status::State;
 use egressd_core::testkit::{SnapshotBuilder, a, rule, service, settings};
@@ -57,7 +57,7 @@ fn chain() -> Chain {
 }
 
 fn obedient() -> Member {
-    Member::new(Asked::Policy(Arc::new(Obedient)))
+    Member::new(MemberRole::Policy(Arc::new(Obedient)))
 }
 
 /// Says the same about every Service.
@@ -74,7 +74,7 @@ impl Policy for Stubborn {
 }
 
 fn stubborn(decision: Decision) -> Member {
-    Member { order: 1, ..Member::new(Asked::Policy(Arc::new(Stubborn(decision)))) }
+    Member { order: 1, ..Member::new(MemberRole::Policy(Arc::new(Stubborn(decision)))) }
 }
 
 impl Policy for Obedient {
@@ -132,10 +132,10 @@ impl World {
     fn put(&mut self, service: Service, endpoints: &[&str]) -> Round {
         let key = service.key.clone();
         SnapshotBuilder::default().service(service, endpoints).add_to(&mut self.snapshot);
-        self.look_at([Key::Subject(key)])
+        self.look_at([ChangeKey::Subject(key)])
     }
 
-    fn look_at(&mut self, keys: impl Into<BTreeSet<Key>>) -> Round {
+    fn look_at(&mut self, keys: impl Into<BTreeSet<ChangeKey>>) -> Round {
         let questions = self.pipeline.update(&self.snapshot, &keys.into());
         self.ask(questions)
     }
@@ -260,7 +260,7 @@ fn a_service_that_is_gone_leaves_nothing() {
     world.web(Some("translate"), &["10.0.0.1"]);
     let key = SubjectKey::service("default", "web");
     world.snapshot.services.remove(&key);
-    let round = world.look_at([Key::Subject(key)]);
+    let round = world.look_at([ChangeKey::Subject(key)]);
     assert!(round.plan.subjects.is_empty() && round.statuses.is_empty());
     assert!(world.pipeline.accepted().is_empty());
 }
@@ -272,7 +272,7 @@ fn policies_are_asked_only_about_what_changed() {
     world.put(Service { uid: Uid::new("x").expect("a uid"), ..service("other", &[]) }, &[]);
     assert_eq!(world.asked, 2);
     world.web(Some("translate"), &["10.0.0.1"]);
-    world.look_at([Key::Cluster, Key::Namespace("default".to_owned())]);
+    world.look_at([ChangeKey::Cluster, ChangeKey::Namespace("default".to_owned())]);
     assert_eq!(world.asked, 2, "nothing changed");
     world.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
     assert_eq!(world.asked, 3);
@@ -283,7 +283,7 @@ fn an_endpoint_that_turns_out_to_be_a_nodes_address_is_no_source_any_more() {
     let mut world = World::new();
     world.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
     world.snapshot.nodes.extend(SnapshotBuilder::default().node("node-b", &["10.0.0.1"]).build().nodes);
-    let round = world.look_at([Key::Cluster]);
+    let round = world.look_at([ChangeKey::Cluster]);
     assert_eq!(in_force(&round), "10.0.0.2 -> 11.0.0.2");
     let codes: Vec<&str> =
         round.statuses[&SubjectKey::service("default", "web")].findings.iter().map(|f| f.code.as_str()).collect();

@@ -12,7 +12,7 @@ mod namesakes;
 
 use claims::{Claims, NODES, V4, annotated, cilium, kube_vip, metallb};
 use egressd_core::finding::Severity;
-use egressd_core::model::{L2Status, Named, Term};
+use egressd_core::model::{L2Status, LeaseTerm, NamedNode};
 use egressd_core::owner::{AddressState, Owner};
 use egressd_core::placement::Certainty::{self, Certain, Contested, Stated, Unknown};
 use egressd_core::testkit::a;
@@ -46,7 +46,7 @@ fn of_any_service() -> Vec<Case> {
             &[],
         ),
         ("Cilium names a node, and it may be kube-vip's Lease", unreadable().lease(cilium("b", 1)), None, Unknown, &[]),
-        ("Cilium's has ended", unreadable().lease(cilium("b", 1).term(Term::Ended)).on("b"), None, Unknown, &[]),
+        ("Cilium's has ended", unreadable().lease(cilium("b", 1).term(LeaseTerm::Ended)).on("b"), None, Unknown, &[]),
     ]
 }
 
@@ -97,7 +97,7 @@ fn of_metallb_that_moves() -> Vec<Case> {
         ),
         (
             "MetalLB before a Lease that is not followed, and may not be there",
-            nothing().status("x", metallb("b", 1)).lease(cilium("a", 1).naming(Named::NotFollowed)),
+            nothing().status("x", metallb("b", 1)).lease(cilium("a", 1).naming(NamedNode::NotFollowed)),
             Some("b"),
             Certain,
             &["b"],
@@ -129,18 +129,18 @@ fn of_metallb_that_moves() -> Vec<Case> {
 fn of_cilium() -> Vec<Case> {
     vec![
         ("Cilium, no interface", nothing().lease(cilium("b", 1)), Some("b"), Certain, &["b"]),
-        ("Cilium released", nothing().lease(cilium("b", 1).naming(Named::NoNode)), None, Unknown, &[]),
-        ("Cilium ended", nothing().lease(cilium("b", 1).term(Term::Ended)), None, Unknown, &[]),
+        ("Cilium released", nothing().lease(cilium("b", 1).naming(NamedNode::NoNode)), None, Unknown, &[]),
+        ("Cilium ended", nothing().lease(cilium("b", 1).term(LeaseTerm::Ended)), None, Unknown, &[]),
         (
             "Cilium ended, and the address was put on an interface",
-            nothing().lease(cilium("b", 1).term(Term::Ended)).on("c"),
+            nothing().lease(cilium("b", 1).term(LeaseTerm::Ended)).on("c"),
             None,
             Unknown,
             &["c"],
         ),
         (
             "Cilium cannot be read",
-            nothing().lease(cilium("b", 1).naming(Named::Unreadable)).on("b"),
+            nothing().lease(cilium("b", 1).naming(NamedNode::Unreadable)).on("b"),
             None,
             Unknown,
             &[],
@@ -169,7 +169,7 @@ fn of_kube_vip() -> Vec<Case> {
         ),
         (
             "kube-vip ended, the node keeps its address",
-            nothing().lease(kube_vip("a", 1).term(Term::Ended)).vip_host("a").on("a"),
+            nothing().lease(kube_vip("a", 1).term(LeaseTerm::Ended)).vip_host("a").on("a"),
             Some("a"),
             Stated,
             &["a"],
@@ -269,7 +269,7 @@ fn what_decided_is_named() {
     let of_any = why_not_owner(&nothing().unreadable("manifest b.yaml").on("a"));
     assert_eq!(of_any.0, "holder-unreadable");
     assert!(of_any.2.contains("manifest b.yaml cannot be read, and may say of any Service"), "{of_any:?}");
-    let ended = why_not_owner(&nothing().lease(cilium("a", 1).term(Term::Ended)));
+    let ended = why_not_owner(&nothing().lease(cilium("a", 1).term(LeaseTerm::Ended)));
     assert!(ended.2.ends_with("Lease kube-system/cilium-l2announce-default-web names no node that holds it now"));
 }
 
@@ -314,9 +314,9 @@ proptest! {
 #[test]
 fn a_lease_that_was_not_read_or_is_not_followed_may_name_any_node() {
     for (named, state, remedy) in [
-        (Named::NotRead, "was not read yet", "the API server has to answer first"),
+        (NamedNode::NotRead, "was not read yet", "the API server has to answer first"),
         (
-            Named::NotFollowed,
+            NamedNode::NotFollowed,
             "is not followed, since as many Leases are as may be",
             "or choose another --owner (docs/owner.md)",
         ),

@@ -7,7 +7,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use egressd_core::model::{Key, KnownPods, Phase, PodNetwork};
+use egressd_core::model::{ChangeKey, KnownPods, Phase, PodNetwork};
 use egressd_core::testkit::a;
 use egressd_core::whose::HOLD;
 use proptest::prelude::*;
@@ -271,9 +271,9 @@ fn a_pod_makes_egressd_look_at_the_services_alone_that_list_its_address() {
     let mut world = World::with_pods(&[]);
     world.service("shop", 2020, "11.0.0.3", &[POD]);
     world.service("other", 2020, "11.0.0.4", &["10.0.0.2"]);
-    assert!(world.looked_at(Key::Pod(a("10.0.0.3"))).is_empty());
-    assert_eq!(world.looked_at(Key::Pod(a(POD))), ["shop"]);
-    assert_eq!(world.looked_at(Key::Pods), ["other", "shop"]);
+    assert!(world.looked_at(ChangeKey::Pod(a("10.0.0.3"))).is_empty());
+    assert_eq!(world.looked_at(ChangeKey::Pod(a(POD))), ["shop"]);
+    assert_eq!(world.looked_at(ChangeKey::Pods), ["other", "shop"]);
 }
 
 proptest! {

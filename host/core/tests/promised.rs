@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::decision::{OnChange, OnUnavailable};
-use egressd_core::in_force::{InForce, Newest, Promised, UnixTime};
+use egressd_core::in_force::{AppliedRound, PendingRound, PossiblePlans, UnixTime};
 use egressd_core::model::{SubjectKey, Uid};
-use egressd_core::plan::{PlannedSubject, Rules};
-use egressd_core::record::{Outcome, Record, Settled};
+use egressd_core::plan::{Rules, SubjectPlan};
+use egressd_core::record::{Record, RecordState, SettledSubject};
 use egressd_core::status::SubjectStatus;
 use egressd_core::testkit::{a, rule};
 use imbl::OrdMap;
@@ -22,34 +22,34 @@ fn key() -> SubjectKey {
 }
 
 /// A plan for these pods.
-fn plan(pods: &[&str], address: &str) -> Arc<PlannedSubject> {
+fn plan(pods: &[&str], address: &str) -> Arc<SubjectPlan> {
     service([rule(pods.iter().map(|pod| a(pod)), a(address))].into_iter().collect())
 }
 
-fn service(rules: Rules) -> Arc<PlannedSubject> {
+fn service(rules: Rules) -> Arc<SubjectPlan> {
     let (on_change, on_unavailable) = (OnChange::default(), OnUnavailable::default());
     let uid = Uid::new("uid").unwrap();
-    Arc::new(PlannedSubject { uid, created: 0, rules, foreign: BTreeSet::new(), on_change, on_unavailable })
+    Arc::new(SubjectPlan { uid, created: 0, rules, foreign: BTreeSet::new(), on_change, on_unavailable })
 }
 
 /// A round with this plan for the only Service.
-fn round(plan: Option<&Arc<PlannedSubject>>) -> Newest {
+fn round(plan: Option<&Arc<SubjectPlan>>) -> PendingRound {
     let status = Arc::new(SubjectStatus::under_way(None));
-    let outcome = Outcome::Settled(Settled { plan: plan.cloned(), status, reporting: None });
+    let outcome = RecordState::Settled(SettledSubject { plan: plan.cloned(), status, reporting: None });
     let record = Arc::new(Record { uid: Uid::new("uid").unwrap(), outcome });
-    Newest { records: OrdMap::unit(key(), record), changed: [key()].into(), overview: Arc::default() }
+    PendingRound { records: OrdMap::unit(key(), record), changed: [key()].into(), overview: Arc::default() }
 }
 
-fn in_force(plan: Option<&Arc<PlannedSubject>>) -> InForce {
-    let mut in_force = InForce::default();
+fn in_force(plan: Option<&Arc<SubjectPlan>>) -> AppliedRound {
+    let mut in_force = AppliedRound::default();
     in_force.take_over(&round(plan), NOW);
     in_force
 }
 
-fn one_of(in_force: &InForce) -> Vec<Arc<PlannedSubject>> {
+fn one_of(in_force: &AppliedRound) -> Vec<Arc<SubjectPlan>> {
     match in_force.promised(&key()) {
-        Promised::OneOf(plans) => plans.into_iter().cloned().collect(),
-        Promised::Unknown => panic!("it is known"),
+        PossiblePlans::OneOf(plans) => plans.into_iter().cloned().collect(),
+        PossiblePlans::Unknown => panic!("it is known"),
     }
 }
 
@@ -91,16 +91,16 @@ fn pods_of(pods: &[&str]) -> BTreeSet<IpAddr> {
 
 #[test]
 fn before_the_first_round_and_after_too_many_plans_it_is_unknown() {
-    let mut open = InForce::default();
+    let mut open = AppliedRound::default();
     open.wait(&round(Some(&plan(&["10.0.0.1"], "192.0.2.1"))));
-    assert_eq!(open.promised(&key()), Promised::Unknown);
+    assert_eq!(open.promised(&key()), PossiblePlans::Unknown);
     let mut in_force = in_force(None);
     for number in 1..=9 {
-        assert_ne!(in_force.promised(&key()), Promised::Unknown);
+        assert_ne!(in_force.promised(&key()), PossiblePlans::Unknown);
         let plan = plan(&["10.0.0.1"], &format!("192.0.2.{number}"));
         in_force.hold_back(&round(Some(&plan)), "the kernel refuses", NOW);
     }
-    assert_eq!(in_force.promised(&key()), Promised::Unknown);
+    assert_eq!(in_force.promised(&key()), PossiblePlans::Unknown);
     in_force.take_over(&round(None), NOW);
     assert_eq!(one_of(&in_force), []);
 }
@@ -137,7 +137,7 @@ fn fates() -> impl Strategy<Value = Fate> {
     ]
 }
 
-fn planned(translation: &Translation) -> Option<Arc<PlannedSubject>> {
+fn planned(translation: &Translation) -> Option<Arc<SubjectPlan>> {
     let rules = translation.iter().map(|(pod, address)| rule([*pod], *address)).collect();
     (!translation.is_empty()).then(|| service(rules))
 }
@@ -145,7 +145,7 @@ fn planned(translation: &Translation) -> Option<Arc<PlannedSubject>> {
 /// What the kernel does with pods, and what is shown of it.
 struct World {
     kernel: Translation,
-    in_force: InForce,
+    in_force: AppliedRound,
 }
 
 impl World {
@@ -179,12 +179,12 @@ impl World {
     }
 
     fn is_promised(&self, pod: IpAddr, address: IpAddr) -> bool {
-        let translates = |plan: &Arc<PlannedSubject>| {
+        let translates = |plan: &Arc<SubjectPlan>| {
             plan.rules.iter().any(|rule| rule.sources().contains(&pod) && rule.address() == address)
         };
         match self.in_force.promised(&key()) {
-            Promised::OneOf(plans) => plans.into_iter().any(translates),
-            Promised::Unknown => true,
+            PossiblePlans::OneOf(plans) => plans.into_iter().any(translates),
+            PossiblePlans::Unknown => true,
         }
     }
 }

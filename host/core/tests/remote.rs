@@ -7,7 +7,7 @@ use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, SubjectKey, SubjectView, TrafficPolicy, view};
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::placement::AddressOwnership;
-use egressd_core::plan::{Here, Planned, Sharing, Standby, settle};
+use egressd_core::plan::{FallbackDraft, NodeContext, Sharing, SubjectResult, settle};
 use egressd_core::testkit::{SnapshotBuilder, a, context, facts, rule, service};
 
 const V4: &str = "11.0.0.2";
@@ -51,7 +51,7 @@ impl Web {
     }
 
     /// What comes of it when the policies translate these sources.
-    fn translating(&self, sources: &[&str]) -> Planned {
+    fn translating(&self, sources: &[&str]) -> SubjectResult {
         let rule = rule(sources.iter().map(|text| a(text)), a(V4));
         let rules = if sources.is_empty() { vec![] } else { vec![rule] };
         let mut ownership = AddressOwnership::new(self.owner, "node-a", &AnnotationPrefix::default());
@@ -60,9 +60,9 @@ impl Web {
         );
         let (context, facts) = (context(), facts());
         let sharing = Sharing::default();
-        let here = Here { context: &context, facts: &facts, ownership: &ownership, sharing: &sharing };
+        let here = NodeContext { context: &context, facts: &facts, ownership: &ownership, sharing: &sharing };
         let decision = ChainDecision::Draft(Draft::of(rules).into());
-        settle(here, &self.view(), &decision, &self.diagnostics, Standby::Nothing)
+        settle(here, &self.view(), &decision, &self.diagnostics, FallbackDraft::Nothing)
     }
 
     /// What is found beyond what the policies report.

@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 
 use egressd_core::model::{
-    ActiveEndpoints, AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, KubeVipWrote, Published, Service,
+    ActiveEndpoints, AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, KubeVipEndpoint, Published, Service,
     SubjectKey, SubjectView, Writer, published, view,
 };
 use egressd_core::net::Family;
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::placement::AddressOwnership;
-use egressd_core::plan::{End, Planned};
-use egressd_core::reporting::{Author, Reporter, Reporting, Stage, reporting};
+use egressd_core::plan::{EvaluationEnd, SubjectResult};
+use egressd_core::reporting::{Author, Reporter, ReporterInput, Reporting, reporting};
 use egressd_core::testkit::{SnapshotBuilder, a, service};
 
 fn seen(service: Service, endpoints: &[(&str, &str)]) -> SubjectView {
@@ -40,8 +40,8 @@ fn written_by(writer: Writer, view: &SubjectView, found: &[(Family, &str)], held
     ownership.set_local_addresses(held.iter().map(|text| (a(text), AddressState::Usable)).collect::<LocalAddresses>());
     let active: ActiveEndpoints = found.iter().map(|(family, value)| (*family, (*value).to_owned())).collect();
     let found = Published { active, writer, kube_vip: None };
-    let planned = Planned { service: None, end: End::Ruled, findings: vec![] };
-    let stage = Stage { node: "node-b", ready: &ready, ownership: &ownership };
+    let planned = SubjectResult { service: None, end: EvaluationEnd::Ruled, findings: vec![] };
+    let stage = ReporterInput { node: "node-b", ready: &ready, ownership: &ownership };
     reporting(stage, view, &found, &planned).expect("it is asked for")
 }
 
@@ -95,7 +95,7 @@ fn what_is_published_is_no_part_of_what_policies_see() {
     let bare = seen(service("web", &["11.0.0.2"]), &[]);
     let mut web = service("web", &["11.0.0.2"]);
     web.annotations.insert("kube-vip.io/active-endpoint".to_owned(), "10.0.0.1".to_owned());
-    web.kube_vip_wrote = Some(KubeVipWrote { families: vec![Family::Ipv4], at: None });
+    web.kube_vip_wrote = Some(KubeVipEndpoint { families: vec![Family::Ipv4], at: None });
     let found = published(&web, &AnnotationPrefix::default());
     assert_eq!(found.active, ActiveEndpoints::from([(Family::Ipv4, "10.0.0.1".to_owned())]));
     assert_eq!(seen(web, &[]), bare);
@@ -108,7 +108,7 @@ fn kube_vip_is_the_writer_only_where_it_does_egress_and_egressd_has_its_prefix()
         |web: &Service, prefix: &str| published(web, &AnnotationPrefix::new(prefix).expect("it is a prefix")).writer;
     web.annotations.insert("kube-vip.io/egress".to_owned(), "true".to_owned());
     assert_eq!(writer(&web, "kube-vip.io"), Writer::Anybody);
-    web.kube_vip_wrote = Some(KubeVipWrote { families: vec![Family::Ipv4], at: None });
+    web.kube_vip_wrote = Some(KubeVipEndpoint { families: vec![Family::Ipv4], at: None });
     assert_eq!(writer(&web, "kube-vip.io"), Writer::KubeVip);
     assert_eq!(writer(&web, "egress.example.com"), Writer::Anybody);
     web.annotations.remove("kube-vip.io/egress");

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use egressd_core::compile::{compile, table_names};
 use egressd_core::diff::{Batch, Cut, Slice, Verb, cut, diff};
-use egressd_core::plan::{Plan, PlannedSubject};
+use egressd_core::plan::{Plan, SubjectPlan};
 use egressd_core::ruleset::{NETWORKS, Ruleset};
 use egressd_core::testkit::{FakeKernel, Packet, Seen, Universe, a, facts, rule, service, trace};
 use proptest::prelude::*;
@@ -124,7 +124,7 @@ proptest! {
 fn large_and_small(pods: u8, address: &str) -> Plan {
     let of = |name: &str, created: i64, sources: Vec<IpAddr>| {
         let service = service(name, &[]);
-        let planned = PlannedSubject {
+        let planned = SubjectPlan {
             uid: service.uid,
             created,
             rules: vec![rule(sources, a(address))].into(),

@@ -7,12 +7,12 @@ use egressd_core::compile::{compile, table_names};
 use egressd_core::decision::Rule;
 use egressd_core::diff::{Cut, Slices, cut, diff};
 use egressd_core::model::{SubjectKey, Uid};
-use egressd_core::plan::{Plan, PlannedSubject};
+use egressd_core::plan::{Plan, SubjectPlan};
 use egressd_core::ruleset::Ruleset;
 use egressd_core::testkit::{FakeKernel, Packet, RuleParts, Seen, a, facts, n, rule, trace};
 
 fn plan(services: Vec<(&str, Vec<Rule>)>) -> Plan {
-    let planned = |rules: Vec<Rule>, name: &str| PlannedSubject {
+    let planned = |rules: Vec<Rule>, name: &str| SubjectPlan {
         uid: Uid::new(name).unwrap(),
         created: 0,
         rules: rules.into(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use egressd_core::chain::{ChainDecision, ChainResult};
 use egressd_core::decision::{Draft, Rule};
-use egressd_core::model::{Endpoint, Key, ObjectReference, Service, Slice, Snapshot, SubjectKey, Uid};
+use egressd_core::model::{ChangeKey, Endpoint, ObjectReference, Service, Slice, Snapshot, SubjectKey, Uid};
 use egressd_core::net::{PortRange, Protocol};
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::pipeline::{Pipeline, Round, Settings};
@@ -95,7 +95,7 @@ fn round(tenants: &[Tenant], shared: SharedAddresses, held: LocalAddresses) -> R
     pipeline.set_local_addresses(held);
     let mut snapshot = Snapshot::default();
     tenants.iter().for_each(|tenant| tenant.add_to(&mut snapshot));
-    let keys = snapshot.services.keys().cloned().map(Key::Subject).collect();
+    let keys = snapshot.services.keys().cloned().map(ChangeKey::Subject).collect();
     let questions = pipeline.update(&snapshot, &keys);
     let of = |key: &SubjectKey| tenants.iter().find(|tenant| tenant.service.key == *key).expect("one of them");
     let verdict = |key: &SubjectKey| ChainResult::new(ChainDecision::Draft(Draft::of(of(key).rules()).into()));

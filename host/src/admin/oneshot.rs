@@ -10,10 +10,10 @@ use egressd_core::decision::Draft;
 use egressd_core::diff::Changes;
 use egressd_core::effect::{Effect, Phase};
 use egressd_core::finding::Finding;
-use egressd_core::model::{Key, Labels, PrivateDestinations, Snapshot, Uid};
+use egressd_core::model::{ChangeKey, Labels, PrivateDestinations, Snapshot, Uid};
 use egressd_core::node::{NodeChanges, NodeState};
 use egressd_core::owner::LocalAddresses;
-use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
+use egressd_core::pipeline::{Pipeline, Question, RestoredState, Round, Settings};
 use egressd_core::whose::HOLD;
 
 use crate::kernel::addresses;
@@ -42,7 +42,7 @@ pub struct Known {
     /// And the last good drafts (P6).
     pub drafts: BTreeMap<Uid, Arc<Draft>>,
     /// And whether that is all.
-    pub memory: Memory,
+    pub memory: RestoredState,
     /// What it would make of private destinations.
     pub private: PrivateDestinations,
     /// The policies that were in force last.
@@ -56,7 +56,7 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     let loaded = library.update(policies::wanted(&update.snapshot, &known.policies).into_values());
     let chain = library.chain();
     let mut keys = update.keys;
-    keys.insert(Key::Cluster);
+    keys.insert(ChangeKey::Cluster);
     let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts).knowing(known.memory);
     drop(pipeline.set_local_addresses(known.interfaces.held));
     pipeline.connect(known.interfaces.connected);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use egressd_core::chain::{Asked, PolicyFailure};
+use egressd_core::chain::{MemberRole, PolicyFailure};
 use egressd_core::decision::{Decision, Draft};
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, Snapshot, SubjectView, view};
 
@@ -79,9 +79,9 @@ fn snapshot(manifests: Option<&Path>, node: &str) -> Result<Snapshot, Error> {
     }
 }
 
-fn question(built_in: &Asked, context: &Context, service: SubjectView) -> Result<Question, PolicyFailure> {
+fn question(built_in: &MemberRole, context: &Context, service: SubjectView) -> Result<Question, PolicyFailure> {
     let nothing = Draft::default();
-    let Asked::Policy(policy) = built_in else { return Ok(Question { service, draft: nothing }) };
+    let MemberRole::Policy(policy) = built_in else { return Ok(Question { service, draft: nothing }) };
     let draft = match policy.evaluate(context, &service, &nothing)?.decision {
         Decision::Plan(draft) => draft,
         Decision::Pass | Decision::Invalid | Decision::Deny => nothing,
@@ -90,7 +90,7 @@ fn question(built_in: &Asked, context: &Context, service: SubjectView) -> Result
 }
 
 fn measure(
-    asked: &Asked,
+    asked: &MemberRole,
     meter: &Meter,
     context: &Context,
     questions: &[Question],
@@ -110,11 +110,11 @@ fn measure(
     Ok(figures)
 }
 
-fn ask(asked: &Asked, context: &Context, Question { service, draft }: &Question) -> Result<(), PolicyFailure> {
+fn ask(asked: &MemberRole, context: &Context, Question { service, draft }: &Question) -> Result<(), PolicyFailure> {
     match asked {
-        Asked::Policy(policy) => policy.evaluate(context, service, draft).map(drop),
-        Asked::Validator(validator) => validator.validate(context, service, draft).map(drop),
-        Asked::Missing(_) => Ok(()),
+        MemberRole::Policy(policy) => policy.evaluate(context, service, draft).map(drop),
+        MemberRole::Validator(validator) => validator.validate(context, service, draft).map(drop),
+        MemberRole::Missing(_) => Ok(()),
     }
 }
 

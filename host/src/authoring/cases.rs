@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use egressd_core::chain::Asked;
+use egressd_core::chain::MemberRole;
 use egressd_core::decision::Draft;
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, SubjectView, view};
@@ -86,11 +86,13 @@ fn answer(module: &Module, folder: &Path) -> Result<String, String> {
     let loaded = wasm::configure(module, "it", &settings).map_err(failed)?;
     let draft = earlier(folder)?;
     let text = match &loaded.asked {
-        Asked::Policy(policy) => policy.evaluate(&context, &service, &draft).map(|o| render::outcome(&o, &service)),
-        Asked::Validator(validator) => {
+        MemberRole::Policy(policy) => {
+            policy.evaluate(&context, &service, &draft).map(|o| render::outcome(&o, &service))
+        }
+        MemberRole::Validator(validator) => {
             validator.validate(&context, &service, &draft).map(|findings| render::validation(&findings, &service))
         }
-        Asked::Missing(reason) => Ok(reason.clone()),
+        MemberRole::Missing(reason) => Ok(reason.clone()),
     };
     text.map_err(|failure| format!("it failed: {}", failure.reason))
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use egressd_core::chain::Asked;
+use egressd_core::chain::MemberRole;
 use egressd_core::model::EndpointScope;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub(super) struct Checked {
     /// JSON text of an object; none when no file was given.
     pub(super) settings: Option<String>,
     pub(super) description: Description,
-    pub(super) asked: Asked,
+    pub(super) asked: MemberRole,
     pub(super) meter: Meter,
     /// How long compiling took, in its own process.
     pub(super) compiled_in: Duration,

@@ -35,7 +35,7 @@ fn lines(before: &Report, after: &Report, key: &SubjectKey) -> Vec<String> {
     if old == new && state(before) == state(after) {
         return Vec::new();
     }
-    let rules = |planned: Option<_>| planned.map(|planned: egressd_core::plan::PlannedSubject| planned.rules);
+    let rules = |planned: Option<_>| planned.map(|planned: egressd_core::plan::SubjectPlan| planned.rules);
     let (old, new) = (rules(old).unwrap_or_default(), rules(new).unwrap_or_default());
     let mut lines = only_in(&old, &new, '-');
     lines.extend(only_in(&new, &old, '+'));

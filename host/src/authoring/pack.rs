@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use egressd_core::chain::Asked;
+use egressd_core::chain::MemberRole;
 use egressd_core::finding::sentences;
 use egressd_core::model::{Labels, PolicyMark, PolicyObject};
 use egressd_core::policy::PolicySpec;
@@ -76,8 +76,8 @@ fn annotations(args: &Pack, checked: &Checked) -> Labels {
 fn failing(args: &Pack, checked: &Checked) -> (&'static str, String) {
     let on_failure = match (args.on_failure, &checked.asked) {
         _ if args.required => return ("required", "true".to_owned()),
-        (None, Asked::Validator(_)) => return ("required", "true".to_owned()),
-        (Some(PackOnFailure::KeepLast), _) | (None, Asked::Policy(_) | Asked::Missing(_)) => "keep-last",
+        (None, MemberRole::Validator(_)) => return ("required", "true".to_owned()),
+        (Some(PackOnFailure::KeepLast), _) | (None, MemberRole::Policy(_) | MemberRole::Missing(_)) => "keep-last",
         (Some(PackOnFailure::Closed), _) => "closed",
         (Some(PackOnFailure::Skip), _) => "skip",
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use egressd_core::plan::{Limits, Room, ServiceLimits};
+use egressd_core::plan::{Capacity, Limits, ServiceLimits};
 use egressd_core::policy::Limits as PolicyLimits;
 
 use crate::cli;
@@ -25,12 +25,12 @@ pub(super) fn of_services(typed: &cli::Limits) -> Limits {
             networks: limit_service_networks,
             endpoints: limit_service_endpoints,
         },
-        namespace: Room {
+        namespace: Capacity {
             elements: limit_namespace_elements,
             networks: limit_namespace_networks,
             chains: limit_namespace_chains,
         },
-        node: Room { elements: limit_node_elements, networks: limit_node_networks, chains: limit_node_chains },
+        node: Capacity { elements: limit_node_elements, networks: limit_node_networks, chains: limit_node_chains },
     }
 }
 

@@ -232,7 +232,7 @@ mod tests {
 
     use std::time::Duration;
 
-    use egressd_core::plan::{Limits, Room};
+    use egressd_core::plan::{Capacity, Limits};
 
     use super::*;
 
@@ -310,7 +310,7 @@ mod tests {
     fn limits_that_are_not_typed_are_those_of_the_core_and_none_is_zero() {
         assert_eq!(typed(&["--manifests", "/m"]).unwrap().settings.limits, Limits::default());
         let few = typed(&["--manifests", "/m", "--limit-namespace-networks=7"]).unwrap().settings.limits;
-        assert_eq!(few.namespace, Room { networks: 7, ..Limits::default().namespace });
+        assert_eq!(few.namespace, Capacity { networks: 7, ..Limits::default().namespace });
         assert!(typed(&["--manifests", "/m", "--limit-service-rules=0"]).is_err());
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use egressd_core::compile::keep;
 use egressd_core::diff::{Comparison, Cut, SLICE, Slice, Slices, Summary, replace};
 use egressd_core::finding::Finding;
-use egressd_core::in_force::Newest;
+use egressd_core::in_force::PendingRound;
 use egressd_core::node::{NodeChange, NodeChanges};
 use egressd_core::pipeline::Step;
 use tracing::{error, info, warn};
@@ -26,7 +26,7 @@ const LAST_RETRY: Duration = Duration::from_secs(10);
 /// The slices of a large change that are not committed yet.
 #[derive(Debug)]
 pub(super) struct Remainder {
-    newest: Newest,
+    newest: PendingRound,
     comparison: Comparison,
     slices: Slices,
 }
@@ -72,7 +72,7 @@ impl Daemon {
         }
     }
 
-    async fn carry_out_whole(&mut self, newest: Newest, comparison: Comparison) {
+    async fn carry_out_whole(&mut self, newest: PendingRound, comparison: Comparison) {
         let nft = if self.to_replace.is_empty() {
             comparison.changes(&self.applied)
         } else {
@@ -121,7 +121,7 @@ impl Daemon {
         self.applied_state = AppliedState::Current;
     }
 
-    async fn is_in_force(&mut self, newest: &Newest) {
+    async fn is_in_force(&mut self, newest: &PendingRound) {
         self.tables_current();
         self.applied.clear_outstanding();
         self.show_in_force(|in_force, now| in_force.take_over(newest, now));
@@ -163,7 +163,7 @@ impl Daemon {
     }
 
     /// The same plan would be as bad, so it is not tried again.
-    fn refuse(&mut self, newest: &Newest, fatal: &Finding) {
+    fn refuse(&mut self, newest: &PendingRound, fatal: &Finding) {
         error!(code = %fatal.code, "the plan is not carried out, everything stays as it is: {}", fatal.message);
         self.retry = None;
         self.show_held_back(newest, &format!("the plan is not carried out: {}", fatal.message));
@@ -171,7 +171,7 @@ impl Daemon {
 
     /// It is tried again later. What is in force may be something else than thought, so that is read before: by then, since
     /// it may be a newer egressd's, and nothing is written to what was not read.
-    fn failed(&mut self, newest: &Newest, failure: &nft::Error) {
+    fn failed(&mut self, newest: &PendingRound, failure: &nft::Error) {
         let error = with_causes(failure);
         let (at, wait) = self.next_retry();
         self.retry = Some((at, wait));

@@ -11,7 +11,7 @@ use std::{io, thread};
 
 use egressd_core::chain::{Chain, ChainResult};
 use egressd_core::model::Context;
-use egressd_core::pipeline::{Question, Turns};
+use egressd_core::pipeline::{Question, QuestionQueue};
 use tokio::sync::oneshot;
 
 use crate::clock::{self, Instant};
@@ -39,9 +39,9 @@ enum Order {
 
 struct Slice {
     context: Arc<Context>,
-    turns: Turns,
+    turns: QuestionQueue,
     most: Duration,
-    answer: oneshot::Sender<(Turns, Answers)>,
+    answer: oneshot::Sender<(QuestionQueue, Answers)>,
 }
 
 /// What the chain says to each question.
@@ -74,9 +74,9 @@ impl Evaluator {
     pub async fn evaluate(
         &self,
         context: Arc<Context>,
-        turns: Turns,
+        turns: QuestionQueue,
         most: Duration,
-    ) -> Result<(Turns, Answers), EvaluatorGone> {
+    ) -> Result<(QuestionQueue, Answers), EvaluatorGone> {
         let (answer, answered) = oneshot::channel();
         let slice = Slice { context, turns, most, answer };
         self.orders.send(Order::Answer(slice)).map_err(|_| EvaluatorGone)?;
@@ -123,7 +123,7 @@ struct WorkQueue<'a> {
 
 /// How far a slice is.
 struct Progress {
-    turns: Turns,
+    turns: QuestionQueue,
     /// How many questions were taken.
     taken: usize,
     /// By when the question was taken: which thread was faster decides nothing.
@@ -131,7 +131,7 @@ struct Progress {
 }
 
 impl Progress {
-    fn of(turns: Turns) -> Self {
+    fn of(turns: QuestionQueue) -> Self {
         Self { turns, taken: 0, answers: BTreeMap::new() }
     }
 

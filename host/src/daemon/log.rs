@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::in_force::InForce;
+use egressd_core::in_force::AppliedRound;
 use egressd_core::model::SubjectKey;
 use egressd_core::status::{State, SubjectStatus};
 use tracing::{info, warn};
 
 /// Of these Services something else is shown now.
-pub(super) fn log_changes(before: &InForce, now: &InForce, changed: &BTreeSet<SubjectKey>) {
+pub(super) fn log_changes(before: &AppliedRound, now: &AppliedRound, changed: &BTreeSet<SubjectKey>) {
     let known = &before.overview.findings;
     for finding in now.overview.findings.iter().filter(|finding| !known.contains(finding)) {
         log_finding("the node", finding);
@@ -25,7 +25,7 @@ pub(super) fn log_changes(before: &InForce, now: &InForce, changed: &BTreeSet<Su
     }
 }
 
-fn status_of<'a>(in_force: &'a InForce, key: &SubjectKey) -> Option<&'a SubjectStatus> {
+fn status_of<'a>(in_force: &'a AppliedRound, key: &SubjectKey) -> Option<&'a SubjectStatus> {
     in_force.subjects.get(key)?.record.status()
 }
 

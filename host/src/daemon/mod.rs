@@ -23,8 +23,8 @@ use carry::Remainder;
 use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
 use egressd_core::diff::Applied;
-use egressd_core::in_force::InForce;
-use egressd_core::pipeline::{Pipeline, Settings, Step, Turns};
+use egressd_core::in_force::AppliedRound;
+use egressd_core::pipeline::{Pipeline, QuestionQueue, Settings, Step};
 use egressd_core::ruleset::{Name, TableFamily, TableNames};
 pub use inherit::lost_memory;
 use reading::Reading;
@@ -61,7 +61,7 @@ pub struct Daemon {
     loader: Loader,
     reading: Reading,
     /// What is in force, and which Services are behind.
-    in_force: InForce,
+    in_force: AppliedRound,
     first_round: FirstRound,
     /// Tables to replace with the first commit (`egress_clean`).
     to_replace: Vec<(TableFamily, Name)>,
@@ -73,7 +73,7 @@ pub struct Daemon {
     /// What is left of a large change.
     remainder: Option<Remainder>,
     /// What is to be asked, in turn.
-    turns: Turns,
+    turns: QuestionQueue,
     /// When this process began: what the pipeline's times count from.
     since: Instant,
     /// When to ask again about what could not be answered.
@@ -175,14 +175,14 @@ impl Daemon {
             applied_state,
             loader,
             reading,
-            in_force: InForce::default(),
+            in_force: AppliedRound::default(),
             first_round: FirstRound::Pending,
             to_replace,
             copy: layout.copy,
             observers,
             retry: None,
             remainder: None,
-            turns: Turns::default(),
+            turns: QuestionQueue::default(),
             since,
             again: None,
             auditing: Auditing::begin(since),

@@ -72,7 +72,7 @@ mod tests {
 
     use std::sync::Arc;
 
-    use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
+    use egressd_core::chain::{Chain, Member, MemberRole, Policy, PolicyFailure};
     use egressd_core::decision::{Decision, Draft, Outcome};
     use egressd_core::model::{Context, SubjectView};
 
@@ -93,7 +93,7 @@ mod tests {
 
     /// Policies that read what begins so.
     fn reading(prefix: &str) -> Loaded {
-        let member = Member::new(Asked::Policy(Arc::new(Silent)));
+        let member = Member::new(MemberRole::Policy(Arc::new(Silent)));
         let chain = Chain::new([member.reading(Interest::new([&prefix.to_owned()], []))]);
         Loaded { chain: Some(chain), reports: vec![], valid: Default::default(), findings: vec![] }
     }

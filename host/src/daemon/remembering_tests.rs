@@ -6,12 +6,12 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
-use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
+use egressd_core::chain::{Chain, Member, MemberRole, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome};
-use egressd_core::model::{AnnotationPrefix, Context as NodeContext, Interest, Key, SubjectView, Uid};
+use egressd_core::model::{AnnotationPrefix, ChangeKey, Context as NodeContext, Interest, SubjectView, Uid};
 use egressd_core::node::{Adapter, Nft};
 use egressd_core::owner::Owner;
-use egressd_core::pipeline::News;
+use egressd_core::pipeline::Updates;
 use egressd_core::testkit::{SnapshotBuilder, rule, service, settings};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -50,7 +50,7 @@ impl Disk for SlowDisk {
         Promised::default()
     }
 
-    fn write_drafts(&mut self, _: News<Draft>) {}
+    fn write_drafts(&mut self, _: Updates<Draft>) {}
 
     fn health(&self) -> Health {
         Health::Good
@@ -67,7 +67,7 @@ impl Disk for HangingDisk {
         Promised::default()
     }
 
-    fn write_drafts(&mut self, _: News<Draft>) {}
+    fn write_drafts(&mut self, _: Updates<Draft>) {}
 
     fn health(&self) -> Health {
         Health::Good
@@ -138,7 +138,7 @@ impl Fixture {
         let theirs = Arc::clone(&record);
         let kernel = KernelThread::spawn(move || Ok(RecordingKernel(theirs))).await.unwrap();
         let chain =
-            || Member::new(Asked::Policy(Arc::new(TranslateAll))).reading(Interest::new([&"do".to_owned()], []));
+            || Member::new(MemberRole::Policy(Arc::new(TranslateAll))).reading(Interest::new([&"do".to_owned()], []));
         let library =
             Library::new(Sandbox::new().unwrap(), AnnotationPrefix::default(), Metrics::default(), Default::default());
         let loader = Loader::start(library).unwrap();
@@ -158,7 +158,7 @@ impl Fixture {
     async fn put(&mut self, setting: &str, endpoints: &[&str]) -> Vec<Action> {
         let mut service = service("web", &["11.0.0.2"]);
         service.annotations.insert("do".to_owned(), setting.to_owned());
-        let keys = [Key::Subject(service.key.clone()), Key::Cluster].into();
+        let keys = [ChangeKey::Subject(service.key.clone()), ChangeKey::Cluster].into();
         let snapshot = SnapshotBuilder::default().service(service, endpoints).build();
         let questions = self.daemon.pipeline.update(&snapshot, &keys);
         self.daemon.queue(questions);

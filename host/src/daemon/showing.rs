@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use egressd_core::in_force::{InForce, Newest, UnixTime};
+use egressd_core::in_force::{AppliedRound, PendingRound, UnixTime};
 use egressd_core::model::SubjectKey;
 
 use super::log::log_changes;
@@ -12,21 +12,21 @@ use crate::clock::Moment;
 
 impl Daemon {
     /// Shows what is in force, in another way than before; one line for every Service whose status changed.
-    fn show(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<SubjectKey>) {
+    fn show(&mut self, change: impl FnOnce(&mut AppliedRound, UnixTime) -> BTreeSet<SubjectKey>) {
         let before = self.in_force.clone();
         let changed = change(&mut self.in_force, UnixTime(Moment::now().as_second()));
         log_changes(&before, &self.in_force, &changed);
     }
 
     /// Shows what came into force.
-    pub(super) fn show_in_force(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<SubjectKey>) {
+    pub(super) fn show_in_force(&mut self, change: impl FnOnce(&mut AppliedRound, UnixTime) -> BTreeSet<SubjectKey>) {
         self.show(change);
         self.first_round = FirstRound::InForce;
         self.observers.state_channel.in_force(Arc::new(self.in_force.clone()));
     }
 
     /// Shows which Services wait for the kernel. Before the first round is in force there is nothing to compare with.
-    pub(super) fn show_held_back(&mut self, newest: &Newest, why: &str) {
+    pub(super) fn show_held_back(&mut self, newest: &PendingRound, why: &str) {
         let still = match self.first_round {
             FirstRound::Pending => {
                 self.in_force.wait(newest);

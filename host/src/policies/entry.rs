@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::chain::{Asked, Member};
+use egressd_core::chain::{Member, MemberRole};
 use egressd_core::finding::{Finding, sentences};
 use egressd_core::model::{AnnotationPrefix, PolicyObject};
 use egressd_core::policy::{Cost, Excess, Mode, Module as Source, PolicySpec};
@@ -93,7 +93,7 @@ struct PolicyInstance {
     settings: String,
     description: Description,
     kind: Kind,
-    asked: Asked,
+    asked: MemberRole,
     supervision: Arc<Supervision>,
 }
 
@@ -183,8 +183,8 @@ impl PolicyInstance {
         }
         let Loaded { description, asked, meter: _ } = wasm::configure(&module, &spec.name, settings)?;
         let kind = match asked {
-            Asked::Validator(_) => Kind::Validator,
-            Asked::Policy(_) | Asked::Missing(_) => Kind::Policy,
+            MemberRole::Validator(_) => Kind::Validator,
+            MemberRole::Policy(_) | MemberRole::Missing(_) => Kind::Policy,
         };
         let supervision = Supervision::new(&spec.name, context.metrics.policy(&spec.name));
         let asked = supervision.over(asked);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::chain::{Asked, Member};
+use egressd_core::chain::{Member, MemberRole};
 use egressd_core::model::PolicyObject;
 use egressd_core::policy::{Mode, OnFailure, PolicySpec};
 
@@ -56,7 +56,7 @@ impl Entry {
     }
 
     fn missing(&self, spec: &PolicySpec) -> Member {
-        Member::new(Asked::Missing(self.trouble.clone().unwrap_or_default())).with(spec)
+        Member::new(MemberRole::Missing(self.trouble.clone().unwrap_or_default())).with(spec)
     }
 
     /// What is reported about it.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use egressd_core::chain::{Asked, FailureKind, KnownFailures, Policy, PolicyFailure, Validator};
+use egressd_core::chain::{FailureKind, KnownFailures, MemberRole, Policy, PolicyFailure, Validator};
 use egressd_core::decision::{Diagnostic, Draft, Outcome};
 use egressd_core::model::{Context, SubjectView, Uid};
 use egressd_core::policy::Allowance;
@@ -57,12 +57,12 @@ impl Supervision {
     }
 
     /// The same policy, supervised.
-    pub fn over(self: &Arc<Self>, asked: Asked) -> Asked {
+    pub fn over(self: &Arc<Self>, asked: MemberRole) -> MemberRole {
         let supervision = Arc::clone(self);
         match asked {
-            Asked::Policy(inner) => Asked::Policy(Arc::new(Supervised { inner, supervision })),
-            Asked::Validator(inner) => Asked::Validator(Arc::new(Supervised { inner, supervision })),
-            Asked::Missing(reason) => Asked::Missing(reason),
+            MemberRole::Policy(inner) => MemberRole::Policy(Arc::new(Supervised { inner, supervision })),
+            MemberRole::Validator(inner) => MemberRole::Validator(Arc::new(Supervised { inner, supervision })),
+            MemberRole::Missing(reason) => MemberRole::Missing(reason),
         }
     }
 

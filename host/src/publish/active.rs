@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use egressd_core::model::ActiveEndpoints;
 use egressd_core::net::Family;
-use egressd_core::reporting::{Active, Author, Reporting};
+use egressd_core::reporting::{ActiveEndpoint, Author, Reporting};
 use egressd_core::status::State;
 
 use super::pace::Backoff;
@@ -82,8 +82,8 @@ impl ActiveEndpointState {
         *since + FIRST_WAIT
     }
 
-    fn difference(&self, family: Family, state: State, active: &Active) -> Difference {
-        let Active { wanted, found, author } = active;
+    fn difference(&self, family: Family, state: State, active: &ActiveEndpoint) -> Difference {
+        let ActiveEndpoint { wanted, found, author } = active;
         if wanted == found {
             return Difference::Settled;
         }
@@ -136,7 +136,7 @@ mod tests {
     use crate::clock;
 
     fn reporting(wanted: Option<&str>, found: Option<&str>, author: Author) -> Reporting {
-        let active = Active { wanted: wanted.map(str::to_owned), found: found.map(str::to_owned), author };
+        let active = ActiveEndpoint { wanted: wanted.map(str::to_owned), found: found.map(str::to_owned), author };
         Reporting { reporter: Reporter::None, active: [(Family::Ipv4, active)].into() }
     }
 
@@ -176,7 +176,7 @@ mod tests {
         let (mut memory, now) = (ActiveEndpointState::default(), clock::now());
         let theirs = reporting(Some("a"), Some("b"), Author::KubeVip);
         assert_eq!(due(&mut memory, &theirs, now), None);
-        let ipv6 = Active { wanted: Some("c".to_owned()), found: None, author: Author::Unclear };
+        let ipv6 = ActiveEndpoint { wanted: Some("c".to_owned()), found: None, author: Author::Unclear };
         let mut mixed = theirs.clone();
         mixed.active.insert(Family::Ipv6, ipv6);
         let own = [(Family::Ipv6, "c".to_owned())].into();
@@ -197,9 +197,10 @@ mod tests {
         let later = now + FIRST_WAIT / 2;
         assert_eq!(due(&mut memory, &theirs, later), Some((FIRST_WAIT / 2, value("a"))), "since it was seen");
         let mut mixed = theirs.clone();
-        mixed
-            .active
-            .insert(Family::Ipv6, Active { wanted: Some("c".to_owned()), found: None, author: Author::Unclear });
+        mixed.active.insert(
+            Family::Ipv6,
+            ActiveEndpoint { wanted: Some("c".to_owned()), found: None, author: Author::Unclear },
+        );
         let other: ActiveEndpoints = [(Family::Ipv6, "c".to_owned())].into();
         assert_eq!(due(&mut memory, &mixed, later), Some((Duration::ZERO, other)));
         assert_eq!(

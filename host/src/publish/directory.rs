@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use egressd_core::in_force::InForce;
+use egressd_core::in_force::AppliedRound;
 use tracing::{info, warn};
 
 use super::node::{NodeObjectState, Object};
@@ -48,7 +48,7 @@ impl Directory {
     }
 
     /// Writes what is due; when to look again though nothing changed.
-    fn look(&mut self, round: &Arc<InForce>, now: Instant) -> Option<Instant> {
+    fn look(&mut self, round: &Arc<AppliedRound>, now: Instant) -> Option<Instant> {
         let due = self.state.due(round, &self.node, now)?;
         if due.at > now {
             return Some(due.at);

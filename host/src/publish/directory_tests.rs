@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::time::Duration;
 
-use egressd_core::model::{EgressNode, Followed};
+use egressd_core::model::{EgressNode, ReadState};
 use egressd_core::record::{Overview, ThisNode};
 use egressd_core::testkit::a;
 use serde_json::Value;
@@ -49,8 +49,8 @@ impl Fixture {
         for _ in 0..100 {
             let published = self.read().map(|value| Arc::new(EgressNode { addresses: [].into(), mark: mark(&value) }));
             let addresses = addresses.iter().map(|text| a(text)).collect();
-            let here = ThisNode { uid: None, addresses, published, followed: Followed::Yes };
-            let mut round = InForce::default();
+            let here = ThisNode { uid: None, addresses, published, followed: ReadState::Yes };
+            let mut round = AppliedRound::default();
             round.overview = Arc::new(Overview { here, ..Overview::default() });
             self.directory.look(&Arc::new(round), self.now);
             self.now += SECOND;

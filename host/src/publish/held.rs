@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use egressd_core::in_force::InForce;
+use egressd_core::in_force::AppliedRound;
 use egressd_core::model::SubjectKey;
 
 /// Each address with the number of Services that have it.
 #[derive(Debug, Default)]
 pub(super) struct AddressCounts {
-    seen: Arc<InForce>,
+    seen: Arc<AppliedRound>,
     of_services: BTreeMap<SubjectKey, BTreeSet<IpAddr>>,
     owners: BTreeMap<IpAddr, usize>,
 }
@@ -24,7 +24,7 @@ pub(super) enum Change {
 
 impl AddressCounts {
     /// Takes in what is in force now.
-    pub(super) fn follow(&mut self, round: &Arc<InForce>) -> Change {
+    pub(super) fn follow(&mut self, round: &Arc<AppliedRound>) -> Change {
         let seen = std::mem::replace(&mut self.seen, Arc::clone(round));
         let mut change = Change::None;
         for key in round.changed_since(&seen) {

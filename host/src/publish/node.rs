@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use egressd_core::in_force::InForce;
-use egressd_core::model::{Followed, Mark};
+use egressd_core::in_force::AppliedRound;
+use egressd_core::model::{Mark, ReadState};
 use egressd_core::record::ThisNode;
 use serde_json::Value;
 
@@ -59,12 +59,12 @@ struct Wrote {
 
 impl NodeObjectState {
     /// What has to be written, if anything has. Where it is not known what stands there, nothing is.
-    pub(super) fn due(&mut self, round: &Arc<InForce>, node: &str, now: Instant) -> Option<DueObject> {
+    pub(super) fn due(&mut self, round: &Arc<AppliedRound>, node: &str, now: Instant) -> Option<DueObject> {
         let here = &round.overview.here;
         self.follow(round, node);
         let object = Arc::clone(self.object.as_ref()?);
         let found = here.published.as_ref().map(|published| published.mark);
-        if here.followed != Followed::Yes || self.is_settled(object.mark, found) {
+        if here.followed != ReadState::Yes || self.is_settled(object.mark, found) {
             self.news = None;
             return None;
         }
@@ -93,7 +93,7 @@ impl NodeObjectState {
         found == wanted || self.wrote.as_ref().is_some_and(is_as_written)
     }
 
-    fn follow(&mut self, round: &Arc<InForce>, node: &str) {
+    fn follow(&mut self, round: &Arc<AppliedRound>, node: &str) {
         let here = &round.overview.here;
         let change = self.held.follow(round);
         if change == Change::None && self.object.is_some() && self.known == *here {

@@ -14,30 +14,30 @@ use crate::clock;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A node with these addresses, whose object has this mark.
-fn here(addresses: &[u8], found: Option<Mark>) -> Arc<InForce> {
+fn here(addresses: &[u8], found: Option<Mark>) -> Arc<AppliedRound> {
     let published = found.map(|mark| Arc::new(EgressNode { addresses: [].into(), mark }));
     let addresses = addresses.iter().map(|number| IpAddr::from([192, 0, 2, *number])).collect();
-    let here = ThisNode { uid: None, addresses, published, followed: Followed::Yes };
-    let mut round = InForce::default();
+    let here = ThisNode { uid: None, addresses, published, followed: ReadState::Yes };
+    let mut round = AppliedRound::default();
     round.overview = Arc::new(Overview { here, ..Overview::default() });
     Arc::new(round)
 }
 
-fn unread(round: &Arc<InForce>) -> Arc<InForce> {
-    let mut round = InForce::clone(round);
+fn unread(round: &Arc<AppliedRound>) -> Arc<AppliedRound> {
+    let mut round = AppliedRound::clone(round);
     let mut overview = Overview::clone(&round.overview);
-    overview.here.followed = Followed::No;
+    overview.here.followed = ReadState::No;
     round.overview = Arc::new(overview);
     Arc::new(round)
 }
 
 /// What is due at once.
-fn now_due(state: &mut NodeObjectState, round: &Arc<InForce>, now: Instant) -> Option<Mark> {
+fn now_due(state: &mut NodeObjectState, round: &Arc<AppliedRound>, now: Instant) -> Option<Mark> {
     state.due(round, "a", now).filter(|due| due.at <= now).map(|due| due.object.mark)
 }
 
 /// What it writes within this time, at what seconds.
-fn written(state: &mut NodeObjectState, round: &Arc<InForce>, now: &mut Instant, time: Duration) -> Vec<u64> {
+fn written(state: &mut NodeObjectState, round: &Arc<AppliedRound>, now: &mut Instant, time: Duration) -> Vec<u64> {
     let (begin, mut seconds) = (*now, Vec::new());
     while let Some(due) = state.due(round, "a", *now)
         && due.at < begin + time
@@ -50,7 +50,7 @@ fn written(state: &mut NodeObjectState, round: &Arc<InForce>, now: &mut Instant,
     seconds
 }
 
-fn wanted(round: &Arc<InForce>) -> Mark {
+fn wanted(round: &Arc<AppliedRound>) -> Mark {
     NodeObjectState::default().due(round, "a", clock::now()).unwrap().object.mark
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use egressd_core::in_force::InForce;
+use egressd_core::in_force::AppliedRound;
 use egressd_core::model::{ActiveEndpoints, SubjectKey, active_endpoint};
 use egressd_core::record::Overview;
 
@@ -111,7 +111,7 @@ impl PublishState {
     }
 
     /// Without a Node that owns it, it would count for nothing, and stay when the node has left.
-    fn follow_node(&mut self, round: &Arc<InForce>, now: Instant) {
+    fn follow_node(&mut self, round: &Arc<AppliedRound>, now: Instant) {
         if self.config.publish == Publish::All {
             let is_owned = round.overview.here.uid.is_some();
             let due = is_owned.then(|| self.node.due(round, &self.config.node, now)).flatten();

@@ -1,7 +1,7 @@
 //! What a look costs, counted in Services of which it is worked out what they want to write.
 
-use egressd_core::in_force::Shown;
-use egressd_core::record::{Outcome as Known, Record, Settled};
+use egressd_core::in_force::AppliedSubject;
+use egressd_core::record::{Record, RecordState as Known, SettledSubject};
 
 use super::*;
 use crate::clock;
@@ -16,31 +16,32 @@ enum Stands {
 }
 
 /// The Service of this number, whose only pod is the one of that number.
-fn shown(number: u32, pod: u32, stands: Stands) -> Arc<Shown> {
+fn shown(number: u32, pod: u32, stands: Stands) -> Arc<AppliedSubject> {
     let endpoint = std::net::Ipv4Addr::from_bits(0x0a00_0000 + pod);
     let found = (stands == Stands::All).then(|| endpoint.to_string());
-    let active = Active { wanted: Some(endpoint.to_string()), found, author: Author::ThisNode };
+    let active = ActiveEndpoint { wanted: Some(endpoint.to_string()), found, author: Author::ThisNode };
     let reporting = Some(Reporting { reporter: Reporter::Active, active: [(Family::Ipv4, active)].into() });
-    let mut status = status(&Planned { service: Some(planned(1).into()), end: End::Ruled, findings: vec![] });
+    let mut status =
+        status(&SubjectResult { service: Some(planned(1).into()), end: EvaluationEnd::Ruled, findings: vec![] });
     status.endpoints = vec![endpoint.into()];
-    let outcome = Known::Settled(Settled { plan: None, status: Arc::new(status), reporting });
+    let outcome = Known::Settled(SettledSubject { plan: None, status: Arc::new(status), reporting });
     let uid = Uid::new(format!("uid-{number}")).unwrap();
-    Arc::new(Shown { record: Arc::new(Record { uid, outcome }), since: UnixTime(0) })
+    Arc::new(AppliedSubject { record: Arc::new(Record { uid, outcome }), since: UnixTime(0) })
 }
 
 fn name(number: u32) -> SubjectKey {
     SubjectKey::service("shop", format!("web-{number}"))
 }
 
-fn all(stands: Stands) -> InForce {
+fn all(stands: Stands) -> AppliedRound {
     let services = (0..MANY).map(|number| (name(number), shown(number, number, stands))).collect();
-    let mut in_force = InForce::default();
+    let mut in_force = AppliedRound::default();
     in_force.subjects = services;
     in_force
 }
 
 /// One of them has another pod.
-fn change(in_force: &mut InForce, number: u32) {
+fn change(in_force: &mut AppliedRound, number: u32) {
     in_force.subjects.insert(name(number), shown(number, MANY + number, Stands::Nothing));
 }
 
@@ -49,7 +50,7 @@ fn one_change_among_thousands_of_settled_services_is_one_to_look_at() {
     let mut publish_state = publish_state();
     let mut now = clock::now();
     let mut in_force = all(Stands::All);
-    let mut look = |in_force: &InForce, now| {
+    let mut look = |in_force: &AppliedRound, now| {
         let due = publish_state.due(&newest(in_force.clone()), now, 64);
         due.writes.iter().for_each(|write| publish_state.done(write, done(), now));
         (due.looked_at, due.writes.len())

@@ -1,8 +1,8 @@
 //! The law of the publish_state: over any history it writes what one writes that looks at everything each time, and remembers no
 //! wants.
 
-use egressd_core::in_force::Shown;
-use egressd_core::record::{Outcome as Known, Record, Settled};
+use egressd_core::in_force::AppliedSubject;
+use egressd_core::record::{Record, RecordState as Known, SettledSubject};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -29,7 +29,7 @@ impl FromScratch {
         self.fill(wanted, now, most)
     }
 
-    fn forget(&mut self, round: &InForce, newest: &DaemonState) {
+    fn forget(&mut self, round: &AppliedRound, newest: &DaemonState) {
         let lives = |key: &SubjectKey| round.subjects.get(key).map(|shown| &shown.record.uid);
         self.0.services.writes.retain(|key, entry: &mut ServiceWrites| lives(key) == Some(&entry.uid));
         let orphaned = |table: &str| newest.orphans.iter().any(|orphan| orphan.table.to_string() == table);
@@ -39,13 +39,13 @@ impl FromScratch {
         self.0.policies.retain(|name, entry| first && mark(name) == Some(&entry.mark));
     }
 
-    fn of_services(&mut self, round: &InForce, now: Instant) -> Vec<PendingWrite> {
+    fn of_services(&mut self, round: &AppliedRound, now: Instant) -> Vec<PendingWrite> {
         let Self(PublishState { services, config, .. }) = self;
         let each = round.subjects.iter();
         each.flat_map(|(key, shown)| services.collect(key, Some(shown), config, now)).collect()
     }
 
-    fn of_policies(&mut self, round: &InForce, newest: &DaemonState, now: Instant) -> Vec<PendingWrite> {
+    fn of_policies(&mut self, round: &AppliedRound, newest: &DaemonState, now: Instant) -> Vec<PendingWrite> {
         let overview = &round.overview;
         let mut wanted = Vec::new();
         for report in newest.policies.iter().filter(|_| overview.first_ready.as_deref() == Some(NODE)) {
@@ -104,12 +104,12 @@ enum Step {
     Look(usize, Vec<Option<WriteOutcome>>),
 }
 
-fn active() -> impl Strategy<Value = Active> {
+fn active() -> impl Strategy<Value = ActiveEndpoint> {
     let value = |values: &'static [&'static str]| option::of(select(values).prop_map(str::to_owned));
     let kube_vip = [Author::KubeVip, Author::KubeVipUnclear];
     let author = select([&[Author::ThisNode, Author::OtherNode, Author::Unclear][..], &kube_vip].concat());
     let values = (value(&["", "a", "b"]), value(&["a", "b"]), author);
-    values.prop_map(|(wanted, found, author)| Active { wanted, found, author })
+    values.prop_map(|(wanted, found, author)| ActiveEndpoint { wanted, found, author })
 }
 
 fn voice_of_any_kind() -> impl Strategy<Value = Reporting> {
@@ -136,15 +136,19 @@ fn status_of_any_kind() -> impl Strategy<Value = SubjectStatus> {
     ];
     (state, option::of(finding), 1..3_u8).prop_map(|(state, finding, pod)| {
         let service = (state == State::Translating).then(|| planned(pod));
-        let planned =
-            Planned { service: service.map(Arc::new), end: End::Ruled, findings: finding.into_iter().collect() };
+        let planned = SubjectResult {
+            service: service.map(Arc::new),
+            end: EvaluationEnd::Ruled,
+            findings: finding.into_iter().collect(),
+        };
         SubjectStatus { state, ..status(&planned) }
     })
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    let settled = (status_of_any_kind(), option::weighted(0.8, voice_of_any_kind()))
-        .prop_map(|(status, reporting)| Known::Settled(Settled { plan: None, status: Arc::new(status), reporting }));
+    let settled = (status_of_any_kind(), option::weighted(0.8, voice_of_any_kind())).prop_map(|(status, reporting)| {
+        Known::Settled(SettledSubject { plan: None, status: Arc::new(status), reporting })
+    });
     let outcome = prop_oneof![1 => Just(Known::Unanswered), 9 => settled];
     let life = prop_oneof![9 => Just("uid-1"), 1 => Just("uid-2")];
     (life, outcome).prop_map(|(life, outcome)| Record { uid: Uid::new(life).unwrap(), outcome })
@@ -201,12 +205,12 @@ struct Pair {
 impl Pair {
     fn new(publish: Publish) -> Self {
         let (follows, from_scratch) = (publish_state_that(publish), FromScratch(publish_state_that(publish)));
-        let mut pair = Self { follows, from_scratch, newest: newest(InForce::default()), now: clock::now() };
+        let mut pair = Self { follows, from_scratch, newest: newest(AppliedRound::default()), now: clock::now() };
         pair.take(&Step::FirstReady(NODE));
         pair
     }
 
-    fn in_force(&mut self) -> &mut InForce {
+    fn in_force(&mut self) -> &mut AppliedRound {
         Arc::make_mut(self.newest.in_force.as_mut().unwrap())
     }
 
@@ -218,7 +222,7 @@ impl Pair {
         match step {
             Step::Show(number, None) => drop(self.in_force().subjects.remove(&key(*number))),
             Step::Show(number, Some(record)) => {
-                let shown = Shown { record: Arc::new(record.clone()), since: UnixTime(0) };
+                let shown = AppliedSubject { record: Arc::new(record.clone()), since: UnixTime(0) };
                 self.in_force().subjects.insert(key(*number), Arc::new(shown));
             }
             Step::Policies(reports) => self.newest.policies = reports.clone().into(),

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use egressd_core::compile::Instance;
 use egressd_core::decision::{OnChange, OnUnavailable, Rule};
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::in_force::{InForce, UnixTime};
+use egressd_core::in_force::{AppliedRound, UnixTime};
 use egressd_core::model::{AnnotationPrefix, PolicyMark, Uid};
 use egressd_core::net::Family;
 use egressd_core::owner::HELD_ELSEWHERE;
 use egressd_core::pipeline::Round;
-use egressd_core::plan::{End, Planned, PlannedSubject};
-use egressd_core::reporting::{Active, Author, Reporter, Reporting};
+use egressd_core::plan::{EvaluationEnd, SubjectPlan, SubjectResult};
+use egressd_core::reporting::{ActiveEndpoint, Author, Reporter, Reporting};
 use egressd_core::status::{State, SubjectStatus, status};
 
 use super::*;
@@ -50,18 +50,19 @@ fn round(count: u8, found: Option<&str>) -> Round {
         round.plan.subjects.insert(key.clone(), service.clone());
         round.uids.insert(key.clone(), service.uid.clone());
         round.reporting.insert(key.clone(), reporting(number, found));
-        round
-            .statuses
-            .insert(key, status(&Planned { service: Some(service.into()), end: End::Ruled, findings: vec![] }));
+        round.statuses.insert(
+            key,
+            status(&SubjectResult { service: Some(service.into()), end: EvaluationEnd::Ruled, findings: vec![] }),
+        );
     }
     round
 }
 
-fn planned(number: u8) -> PlannedSubject {
+fn planned(number: u8) -> SubjectPlan {
     let rule =
         RuleParts { sources: vec![[10, 0, 0, number].into()], ..Rule::new("ipv4", [192, 0, 2, 1].into()).into() }
             .rule();
-    PlannedSubject {
+    SubjectPlan {
         uid: Uid::new(format!("uid-{number}")).unwrap(),
         created: 0,
         rules: vec![rule].into(),
@@ -73,31 +74,31 @@ fn planned(number: u8) -> PlannedSubject {
 
 fn reporting(number: u8, found: Option<&str>) -> Reporting {
     let author = if found.is_some() { Author::ThisNode } else { Author::Unclear };
-    let active = Active { wanted: Some(format!("10.0.0.{number}")), found: found.map(str::to_owned), author };
+    let active = ActiveEndpoint { wanted: Some(format!("10.0.0.{number}")), found: found.map(str::to_owned), author };
     Reporting { reporter: Reporter::Active, active: [(Family::Ipv4, active)].into() }
 }
 
-fn newest(in_force: InForce) -> DaemonState {
+fn newest(in_force: AppliedRound) -> DaemonState {
     let in_force = Some(Arc::new(in_force));
     DaemonState { in_force, ..DaemonState::begin() }
 }
 
 /// What is in force, where nothing was before.
-fn in_force(round: &Round) -> InForce {
-    let mut in_force = InForce::default();
+fn in_force(round: &Round) -> AppliedRound {
+    let mut in_force = AppliedRound::default();
     in_force.take_over(&round.records(), UnixTime(0));
     in_force
 }
 
 /// The same, where the kernel has not taken over another round.
-fn held_back(before: &InForce, round: &Round, why: &str) -> InForce {
+fn held_back(before: &AppliedRound, round: &Round, why: &str) -> AppliedRound {
     let (mut held, mut newest) = (before.clone(), round.records());
     newest.changed.extend(before.subjects.keys().cloned());
     held.hold_back(&newest, why, UnixTime(0));
     held
 }
 
-fn status_of(in_force: &InForce, number: u8) -> &SubjectStatus {
+fn status_of(in_force: &AppliedRound, number: u8) -> &SubjectStatus {
     in_force.subjects[&key(number)].record.status().unwrap()
 }
 
@@ -313,7 +314,10 @@ fn without_annotations_a_node_without_the_address_leaves_reporting_to_the_owner(
         let reporting = round.reporting.values_mut().next().unwrap();
         (reporting.reporter, reporting.active) = (Reporter::Fallback, Default::default());
         let finding = Finding::new(Severity::Info, code.to_owned(), "nothing is translated to 192.0.2.1 here");
-        round.statuses.insert(key(1), status(&Planned { service: None, end: End::Ruled, findings: vec![finding] }));
+        round.statuses.insert(
+            key(1),
+            status(&SubjectResult { service: None, end: EvaluationEnd::Ruled, findings: vec![finding] }),
+        );
         newest(in_force(&round))
     };
     let spoken = |publish, code| {

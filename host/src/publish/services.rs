@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use egressd_core::in_force::{InForce, Shown};
+use egressd_core::in_force::{AppliedRound, AppliedSubject};
 use egressd_core::model::{SubjectKey, SubjectKind};
 
 use super::PublishConfig;
@@ -16,7 +16,7 @@ use crate::clock::Instant;
 pub(super) struct Services {
     pub(super) writes: BTreeMap<SubjectKey, ServiceWrites>,
     /// What was in force when it was followed last.
-    seen: Arc<InForce>,
+    seen: Arc<AppliedRound>,
     /// The entries that were handed out since then.
     touched: BTreeSet<SubjectKey>,
 }
@@ -27,7 +27,7 @@ impl Services {
     /// kinds.
     pub(super) fn follow(
         &mut self,
-        round: &Arc<InForce>,
+        round: &Arc<AppliedRound>,
         queue: &mut Queue,
         config: &PublishConfig,
         now: Instant,
@@ -48,7 +48,7 @@ impl Services {
     pub(super) fn collect(
         &mut self,
         key: &SubjectKey,
-        shown: Option<&Arc<Shown>>,
+        shown: Option<&Arc<AppliedSubject>>,
         config: &PublishConfig,
         now: Instant,
     ) -> Vec<PendingWrite> {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use egressd_core::model::{Key, L2Status, Lease, Named, ObjectReference, Snapshot, SubjectKey, Term};
-use egressd_core::placement::{Record, is_of_a_load_balancer};
+use egressd_core::model::{ChangeKey, L2Status, Lease, LeaseTerm, NamedNode, ObjectReference, Snapshot, SubjectKey};
+use egressd_core::placement::{LeaseRecord, is_of_a_load_balancer};
 use egressd_core::text::Text;
 
 use super::kind::{ClaimKind, Kind};
@@ -20,7 +20,7 @@ pub enum Claim {
     /// One of which it cannot be read which Service it is about.
     OfAnyService(ClaimKind),
     /// A Lease by which nodes choose the one that announces.
-    Lease(Record),
+    Lease(LeaseRecord),
 }
 
 impl Claim {
@@ -31,8 +31,8 @@ impl Claim {
         }
         match kind {
             ClaimKind::L2Statuses => (*name.namespace == *METALLB).then_some(Self::OfAnyService(kind)),
-            ClaimKind::Leases => is_of_a_load_balancer(name).then_some(Self::Lease(Record {
-                named: Named::Unreadable,
+            ClaimKind::Leases => is_of_a_load_balancer(name).then_some(Self::Lease(LeaseRecord {
+                named: NamedNode::Unreadable,
                 acquired: None,
                 renewed: None,
                 duration: Duration::ZERO,
@@ -43,10 +43,10 @@ impl Claim {
     /// Whether it names a node, so that it goes on to count while the object cannot be read.
     pub fn names_a_node(&self) -> bool {
         let named = match self {
-            Self::L2Status(_, L2Status { named, .. }) | Self::Lease(Record { named, .. }) => named,
+            Self::L2Status(_, L2Status { named, .. }) | Self::Lease(LeaseRecord { named, .. }) => named,
             Self::OfAnyService(_) => return false,
         };
-        matches!(named, Named::Node(_))
+        matches!(named, NamedNode::Node(_))
     }
 
     /// The same, where it cannot be read which node is named, or for which Service, with what was read before.
@@ -58,7 +58,7 @@ impl Claim {
             }
             (Self::OfAnyService(_), _) if before.names_a_node() => before.clone(),
             (Self::Lease(new), Self::Lease(old)) => {
-                Self::Lease(Record { named: readable(new.named, &old.named), ..new })
+                Self::Lease(LeaseRecord { named: readable(new.named, &old.named), ..new })
             }
             (other, _) => other,
         }
@@ -71,15 +71,15 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Where none was named before, something is there now that may be any node.
-fn readable(new: Named, old: &Named) -> Named {
+fn readable(new: NamedNode, old: &NamedNode) -> NamedNode {
     match (new, old) {
-        (Named::Unreadable, Named::Node(_)) => old.clone(),
+        (NamedNode::Unreadable, NamedNode::Node(_)) => old.clone(),
         (new, _) => new,
     }
 }
 
 /// Takes in what an object says; the key where that is news. A Lease counts as it is written: who lets it end is another room.
-pub fn set(snapshot: &mut Snapshot, name: &ObjectReference, claim: &Claim) -> Option<Key> {
+pub fn set(snapshot: &mut Snapshot, name: &ObjectReference, claim: &Claim) -> Option<ChangeKey> {
     let announced = &mut snapshot.announced;
     let is_news = match claim {
         Claim::OfAnyService(kind) => announced.unreadable.insert(title(*kind, name)).is_none(),
@@ -91,8 +91,8 @@ pub fn set(snapshot: &mut Snapshot, name: &ObjectReference, claim: &Claim) -> Op
             }
             !is_known
         }
-        Claim::Lease(Record { named, acquired, .. }) => {
-            let lease = Lease { named: named.clone(), since: *acquired, term: Term::Running };
+        Claim::Lease(LeaseRecord { named, acquired, .. }) => {
+            let lease = Lease { named: named.clone(), since: *acquired, term: LeaseTerm::Running };
             let is_known = announced.leases.get(name).is_some_and(|known| **known == lease);
             if !is_known {
                 announced.leases.insert(name.clone(), Arc::new(lease));
@@ -100,7 +100,7 @@ pub fn set(snapshot: &mut Snapshot, name: &ObjectReference, claim: &Claim) -> Op
             !is_known
         }
     };
-    is_news.then_some(Key::Announced)
+    is_news.then_some(ChangeKey::Announced)
 }
 
 /// What messages call an object.
@@ -110,9 +110,13 @@ fn title(kind: ClaimKind, ObjectReference { namespace, name }: &ObjectReference)
 }
 
 /// Takes a ServiceL2Status away, which is about this Service or, without one, about any; the key where it was there.
-pub fn remove_status(snapshot: &mut Snapshot, service: Option<&SubjectKey>, name: &ObjectReference) -> Option<Key> {
+pub fn remove_status(
+    snapshot: &mut Snapshot,
+    service: Option<&SubjectKey>,
+    name: &ObjectReference,
+) -> Option<ChangeKey> {
     let Some(service) = service else {
-        return snapshot.announced.unreadable.remove(&title(ClaimKind::L2Statuses, name)).map(|_| Key::Announced);
+        return snapshot.announced.unreadable.remove(&title(ClaimKind::L2Statuses, name)).map(|_| ChangeKey::Announced);
     };
     let all = &mut snapshot.announced.l2_statuses;
     let statuses = all.get_mut(service)?;
@@ -120,7 +124,7 @@ pub fn remove_status(snapshot: &mut Snapshot, service: Option<&SubjectKey>, name
     if statuses.is_empty() {
         all.remove(service);
     }
-    removed.map(|_| Key::Announced)
+    removed.map(|_| ChangeKey::Announced)
 }
 
 /// What is known of a ServiceL2Status that is about this Service or, without one, about any.
@@ -133,5 +137,5 @@ pub fn known_status(snapshot: &Snapshot, service: Option<&SubjectKey>, name: &Ob
 /// What is known of a Lease.
 pub fn known_lease(snapshot: &Snapshot, name: &ObjectReference) -> Option<Claim> {
     let Lease { named, since, term: _ } = Lease::clone(snapshot.announced.leases.get(name)?);
-    Some(Claim::Lease(Record { named, acquired: since, renewed: None, duration: Duration::ZERO }))
+    Some(Claim::Lease(LeaseRecord { named, acquired: since, renewed: None, duration: Duration::ZERO }))
 }

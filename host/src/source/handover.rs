@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Interest, Key, Snapshot};
+use egressd_core::model::{ChangeKey, Interest, Snapshot};
 use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
@@ -18,7 +18,7 @@ pub struct Update {
     /// Everything the source knows now.
     pub snapshot: Snapshot,
     /// What to look at again.
-    pub keys: BTreeSet<Key>,
+    pub keys: BTreeSet<ChangeKey>,
     /// What is wrong with the source itself: files that cannot be read, say.
     pub findings: Vec<Finding>,
     /// How much of what policies read it has.
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     fn update(name: &str) -> Update {
-        Update { keys: [Key::Subject(SubjectKey::service("default", name))].into(), ..Update::default() }
+        Update { keys: [ChangeKey::Subject(SubjectKey::service("default", name))].into(), ..Update::default() }
     }
 
     #[test]

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Key, Texts};
+use egressd_core::model::{ChangeKey, Texts};
 
 use self::doubt::Doubts;
 use self::file::{File, Refusal, Stamp};
@@ -177,7 +177,7 @@ impl Place {
     ///
     /// # Errors
     /// When it cannot be listed; what was read before stays.
-    fn refresh(&mut self, touched: &BTreeSet<String>) -> Result<BTreeSet<Key>, Error> {
+    fn refresh(&mut self, touched: &BTreeSet<String>) -> Result<BTreeSet<ChangeKey>, Error> {
         let present = self.list()?;
         let mut keys = BTreeSet::from_iter(self.begin(&present));
         if self.beginning == Beginning::Read {
@@ -244,7 +244,7 @@ impl Place {
     }
 
     /// Takes a file's new content, or notes why not; returns the keys of what it held and holds.
-    fn read(&mut self, name: &str, stamp: Option<Stamp>) -> Vec<Key> {
+    fn read(&mut self, name: &str, stamp: Option<Stamp>) -> Vec<ChangeKey> {
         let text = self.holds.text(&self.path, name);
         // It may be readable soon without another change of its content.
         let stamp = stamp.filter(|_| !matches!(text, Err(files::Error::System(_))));
@@ -296,7 +296,7 @@ impl Place {
     }
 
     /// A file that was not read yet: where all of it can be read, nothing else counts.
-    fn last_good(&mut self, name: &str, read: &Result<Contents, String>) -> (File, Vec<Key>) {
+    fn last_good(&mut self, name: &str, read: &Result<Contents, String>) -> (File, Vec<ChangeKey>) {
         let is_whole = read.as_ref().is_ok_and(Contents::is_whole);
         let file = if is_whole { File::default() } else { self.memory.recall(name) };
         let keys = file.keys();

@@ -48,8 +48,8 @@ fn only_what_changed_is_handed_over_as_a_key() {
     assert_eq!(fixture.scan().keys.len(), 2);
     assert!(fixture.scan().keys.is_empty());
     fixture.write("web.yaml", &WEB.replace("{name: web}", "{name: web, labels: {a: b}}"));
-    let keys: Vec<Key> = fixture.scan().keys.into_iter().collect();
-    assert_eq!(keys, [Key::Subject(egressd_core::model::SubjectKey::service("default", "web"))]);
+    let keys: Vec<ChangeKey> = fixture.scan().keys.into_iter().collect();
+    assert_eq!(keys, [ChangeKey::Subject(egressd_core::model::SubjectKey::service("default", "web"))]);
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn what_an_installer_says_stays_where_it_cannot_be_read_any_more() {
     };
     fixture.write("config.yaml", &map("networking: {podSubnet: 10.1.0.0/16}"));
     let first = fixture.scan();
-    assert_eq!(first.keys, [Key::Cluster].into());
+    assert_eq!(first.keys, [ChangeKey::Cluster].into());
     fixture.write("config.yaml", &map("networking: ["));
     let second = fixture.scan();
     assert_eq!(first.snapshot.cluster_networks, second.snapshot.cluster_networks);

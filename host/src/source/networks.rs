@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use egressd_core::model::{ClusterNetworks, Key, ObjectReference, Snapshot};
+use egressd_core::model::{ChangeKey, ClusterNetworks, ObjectReference, Snapshot};
 use ipnet::IpNet;
 
 use super::documents::{Identity, Object};
@@ -59,7 +59,7 @@ pub fn objects(snapshot: &Snapshot) -> Vec<Object> {
 }
 
 /// Takes in what an object says, or that it is gone; the key where that is news.
-pub fn set(snapshot: &mut Snapshot, title: String, networks: Option<&Arc<ClusterNetworks>>) -> Option<Key> {
+pub fn set(snapshot: &mut Snapshot, title: String, networks: Option<&Arc<ClusterNetworks>>) -> Option<ChangeKey> {
     let known = &mut snapshot.cluster_networks;
     if known.get(&title) == networks {
         return None;
@@ -68,11 +68,11 @@ pub fn set(snapshot: &mut Snapshot, title: String, networks: Option<&Arc<Cluster
         Some(networks) => known.insert(title, Arc::clone(networks)),
         None => known.remove(&title),
     };
-    Some(Key::Cluster)
+    Some(ChangeKey::Cluster)
 }
 
 /// Takes in the arguments of a Node's installer; of a Node that is gone there are none.
-pub fn set_arguments(snapshot: &mut Snapshot, node: &str, arguments: &Arguments) -> Option<Key> {
+pub fn set_arguments(snapshot: &mut Snapshot, node: &str, arguments: &Arguments) -> Option<ChangeKey> {
     let changes = ANNOTATIONS.map(|annotation| set(snapshot, argued(node, annotation), arguments.get(annotation)));
     changes.into_iter().flatten().next()
 }

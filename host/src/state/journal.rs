@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use egressd_core::finding::Finding;
 use egressd_core::model::{Texts, Uid};
-use egressd_core::pipeline::News;
+use egressd_core::pipeline::Updates;
 use serde::de::IgnoredAny;
 use tracing::warn;
 
@@ -40,7 +40,7 @@ pub(super) struct Journal<T> {
     path: Option<PathBuf>,
     written: Of<T>,
     /// What could not be written down.
-    pending: News<T>,
+    pending: Updates<T>,
     lines: usize,
     unknown: Unknown,
     damage: Damage,
@@ -95,7 +95,7 @@ impl<T: Kept> Journal<T> {
         Self {
             path: None,
             written: Of::new(),
-            pending: News::new(),
+            pending: Updates::new(),
             lines: 0,
             unknown: Unknown::default(),
             damage: Damage::None,
@@ -137,7 +137,7 @@ impl<T: Kept> Journal<T> {
     }
 
     /// Takes in what is other than before, and writes it down with what could not be written before.
-    pub(super) fn write(&mut self, news: News<T>) -> io::Result<()> {
+    pub(super) fn write(&mut self, news: Updates<T>) -> io::Result<()> {
         self.pending.extend(news);
         let pending = std::mem::take(&mut self.pending);
         let changes = pending.into_iter().filter(|(uid, one)| self.is_news(uid, one.as_deref())).collect();
@@ -148,7 +148,7 @@ impl<T: Kept> Journal<T> {
         result
     }
 
-    fn write_changes(&mut self, changes: &News<T>) -> io::Result<()> {
+    fn write_changes(&mut self, changes: &Updates<T>) -> io::Result<()> {
         if changes.is_empty() && self.form != Form::Torn {
             return Ok(());
         }
@@ -175,7 +175,7 @@ impl<T: Kept> Journal<T> {
         self.unknown.has(uid) || self.written.get(uid).map(|known| &**known) != one
     }
 
-    fn append(&mut self, changes: &News<T>) -> io::Result<()> {
+    fn append(&mut self, changes: &Updates<T>) -> io::Result<()> {
         let mut text = Vec::new();
         for (uid, newest) in changes {
             line(&mut text, uid, newest.as_deref())?;
@@ -190,7 +190,7 @@ impl<T: Kept> Journal<T> {
         Ok(())
     }
 
-    fn write_anew(&mut self, changes: &News<T>) -> io::Result<()> {
+    fn write_anew(&mut self, changes: &Updates<T>) -> io::Result<()> {
         let mut newest = self.written.clone();
         apply(&mut newest, changes);
         write_by(self.place()?, |file| {
@@ -265,7 +265,7 @@ impl<T: Kept> Journal<T> {
     }
 }
 
-fn apply<T>(all: &mut Of<T>, changes: &News<T>) {
+fn apply<T>(all: &mut Of<T>, changes: &Updates<T>) {
     if all.is_empty() {
         // At once, because one after the other, in order, they leave half of each node of the tree empty.
         let known = |(uid, one): (&Uid, &Option<Arc<T>>)| Some((uid.clone(), Arc::clone(one.as_ref()?)));

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use egressd_core::decision::Draft;
 use egressd_core::finding::Finding;
 use egressd_core::model::{Labels, PolicyObject, PrivateDestinations, Uid};
-use egressd_core::pipeline::{Memory, News};
+use egressd_core::pipeline::{RestoredState, Updates};
 use tracing::warn;
 
 use draft::Remembered;
@@ -85,9 +85,9 @@ impl StateDir {
     }
 
     /// Whether all is known that an earlier process remembered of Services.
-    pub fn memory(&self) -> Memory {
+    pub fn memory(&self) -> RestoredState {
         let unknown = [self.accepted.findings(), self.drafts.findings()].concat();
-        if unknown.is_empty() { Memory::Whole } else { Memory::Partial }
+        if unknown.is_empty() { RestoredState::Whole } else { RestoredState::Partial }
     }
 
     /// Takes from other users what earlier releases let them read: annotations of all Services that ask for egress.
@@ -115,17 +115,17 @@ impl StateDir {
 
     /// Remembers what is other than before. A failure is reported once and tried again
     /// with the next change; what is in force does not depend on it.
-    pub fn remember(&mut self, accepted: News<Labels>, drafts: News<Draft>) {
+    pub fn remember(&mut self, accepted: Updates<Labels>, drafts: Updates<Draft>) {
         self.remember_accepted(accepted);
         self.remember_drafts(drafts);
     }
 
-    fn remember_accepted(&mut self, news: News<Labels>) {
+    fn remember_accepted(&mut self, news: Updates<Labels>) {
         let result = self.accepted.write(news);
         let _ = self.report(result, "cannot remember accepted annotations; a restart would forget them");
     }
 
-    fn remember_drafts(&mut self, news: News<Draft>) {
+    fn remember_drafts(&mut self, news: Updates<Draft>) {
         let drafts = news.into_iter().map(|(uid, draft)| (uid, draft.map(|draft| Arc::new(Remembered(draft)))));
         let result = self.drafts.write(drafts.collect());
         let _ = self.report(result, "cannot remember drafts; a restart would forget them");
@@ -213,7 +213,7 @@ impl Disk for StateDir {
         Promised { private, policies, ..Promised::default() }
     }
 
-    fn write_drafts(&mut self, drafts: News<Draft>) {
+    fn write_drafts(&mut self, drafts: Updates<Draft>) {
         self.remember_drafts(drafts);
     }
 
@@ -286,13 +286,13 @@ mod tests {
             state.findings().iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(),
             ["newer-state"; 4]
         );
-        assert_eq!((state.memory(), state.lost_policies()), (Memory::Partial, ["guard".to_owned()].into()));
+        assert_eq!((state.memory(), state.lost_policies()), (RestoredState::Partial, ["guard".to_owned()].into()));
         remember_all(&mut state);
-        state.remember(News::new(), News::new());
+        state.remember(Updates::new(), Updates::new());
         remember_all(&mut state);
         let next = StateDir::open(dir.path());
         assert_eq!((next.accepted().len(), next.drafts().len(), next.policies().len()), (1, 1, 1), "over a restart");
-        assert_eq!((next.memory(), next.lost_policies()), (Memory::Partial, BTreeSet::new()));
+        assert_eq!((next.memory(), next.lost_policies()), (RestoredState::Partial, BTreeSet::new()));
         assert!(files.iter().all(|file| fs::read(file).unwrap() == newer));
     }
 
@@ -302,7 +302,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(!StateDir::open(dir.path()).is_of_an_earlier_release() && StateDir::open(dir.path()).is_bare());
         StateDir::open(dir.path()).lose();
-        assert_eq!(StateDir::open(dir.path()).memory(), Memory::Partial, "over a restart");
+        assert_eq!(StateDir::open(dir.path()).memory(), RestoredState::Partial, "over a restart");
         assert!(StateDir::open(dir.path()).is_of_an_earlier_release() && !StateDir::open(dir.path()).is_bare());
         fs::create_dir(dir.path().join(sources::FOLDER)).unwrap();
         assert!(!StateDir::open(dir.path()).is_of_an_earlier_release());
@@ -313,7 +313,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         remember_all(&mut StateDir::open(dir.path()));
         let state = StateDir::open(dir.path());
-        assert_eq!((state.findings(), state.memory(), state.lost_policies()), (vec![], Memory::Whole, BTreeSet::new()));
+        assert_eq!(
+            (state.findings(), state.memory(), state.lost_policies()),
+            (vec![], RestoredState::Whole, BTreeSet::new())
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egressd_core::decision::Draft;
 use egressd_core::model::{Labels, PolicyObject, PrivateDestinations};
-use egressd_core::pipeline::News;
+use egressd_core::pipeline::Updates;
 
 /// Policies by name.
 pub(crate) type Objects = BTreeMap<String, Arc<PolicyObject>>;
@@ -14,7 +14,7 @@ pub(crate) type Objects = BTreeMap<String, Arc<PolicyObject>>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Promised {
     pub(crate) private: Option<PrivateDestinations>,
-    pub(crate) accepted: News<Labels>,
+    pub(crate) accepted: Updates<Labels>,
     /// Exactly those in force; none where they did not change.
     pub(crate) policies: Option<Objects>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Promised {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pending {
     pub(crate) promised: Promised,
-    pub(crate) drafts: News<Draft>,
+    pub(crate) drafts: Updates<Draft>,
 }
 
 impl Promised {

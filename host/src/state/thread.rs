@@ -10,7 +10,7 @@ use std::{io, thread};
 
 use egressd_core::decision::Draft;
 use egressd_core::model::{Labels, PrivateDestinations};
-use egressd_core::pipeline::News;
+use egressd_core::pipeline::Updates;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::warn;
@@ -33,7 +33,7 @@ pub(crate) trait Disk: Send + 'static {
     fn write_promised(&mut self, promised: Promised) -> Promised;
 
     /// Writes drafts, with those that could not be written before.
-    fn write_drafts(&mut self, drafts: News<Draft>);
+    fn write_drafts(&mut self, drafts: Updates<Draft>);
 
     /// Whether something is left that could not be written.
     fn health(&self) -> Health;
@@ -107,7 +107,7 @@ impl StateThread {
     }
 
     /// Hands over what is other than before, and what could not be written, if there is any.
-    pub fn remember(&mut self, accepted: News<Labels>, drafts: News<Draft>) {
+    pub fn remember(&mut self, accepted: Updates<Labels>, drafts: Updates<Draft>) {
         let pending = Pending { promised: Promised { accepted, ..Promised::default() }, drafts };
         if !pending.is_empty() || self.written.borrow().health == Health::Failing {
             self.hand(pending);
@@ -131,7 +131,7 @@ impl StateThread {
     }
 
     fn promise(&mut self, promised: Promised) {
-        self.hand(Pending { promised, drafts: News::new() });
+        self.hand(Pending { promised, drafts: Updates::new() });
     }
 
     fn hand(&mut self, pending: Pending) {
@@ -197,7 +197,7 @@ impl Drop for StateThread {
 fn write_all(mut disk: impl Disk, shared: &Shared, written_sender: &watch::Sender<Written>) {
     let mut failed = Promised::default();
     while let Some((newer, handed)) = shared.take() {
-        let mut pending = Pending { promised: failed, drafts: News::new() };
+        let mut pending = Pending { promised: failed, drafts: Updates::new() };
         pending.add(newer);
         // Where an edit narrows a Service, an earlier draft of it is wider: it must not stand in after a restart (P4).
         let has_edits = !pending.promised.accepted.is_empty();

@@ -18,7 +18,7 @@ const LONG: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Write {
     Promised(Promised),
-    Drafts(News<Draft>),
+    Drafts(Updates<Draft>),
 }
 
 /// A disk that does nothing until the test says what becomes of it.
@@ -51,7 +51,7 @@ impl Disk for Actor {
         }
     }
 
-    fn write_drafts(&mut self, drafts: News<Draft>) {
+    fn write_drafts(&mut self, drafts: Updates<Draft>) {
         self.ask(Write::Drafts(drafts));
     }
 
@@ -68,7 +68,7 @@ impl Hand {
     /// Lets the disk end the first look.
     fn go_on(&self) {
         self.answers.send(Health::Good).unwrap();
-        assert_eq!(self.write(), Write::Drafts(News::new()));
+        assert_eq!(self.write(), Write::Drafts(Updates::new()));
     }
 
     /// Lets the disk do one write.
@@ -91,7 +91,7 @@ fn held() -> (StateThread, Hand) {
     let ((asking, asked), (answers, answered)) = (mpsc::channel(), mpsc::channel());
     let actor = Actor { asking, answers: answered, health: Health::Good };
     let (state, hand) = (StateThread::over(actor, Known::default()).unwrap(), Hand { asked, answers });
-    assert_eq!(hand.next(), promised(News::new()));
+    assert_eq!(hand.next(), promised(Updates::new()));
     (state, hand)
 }
 
@@ -106,15 +106,15 @@ fn uid(text: &str) -> Uid {
     Uid::new(text).unwrap()
 }
 
-fn accepted(of: &str, value: &str) -> News<Labels> {
+fn accepted(of: &str, value: &str) -> Updates<Labels> {
     [(uid(of), Some(Arc::new([("egress".to_owned(), value.to_owned())].into())))].into()
 }
 
-fn draft(of: &str) -> News<Draft> {
+fn draft(of: &str) -> Updates<Draft> {
     [(uid(of), Some(Arc::default()))].into()
 }
 
-fn promised(accepted: News<Labels>) -> Write {
+fn promised(accepted: Updates<Labels>) -> Write {
     Write::Promised(Promised { accepted, ..Promised::default() })
 }
 
@@ -131,14 +131,17 @@ async fn what_was_handed_over_is_on_the_disk_after_the_end_the_newest_of_each() 
     let directory = tempfile::tempdir().unwrap();
     let mut state = in_directory(directory.path());
     state.remember(accepted("a", "1"), draft("a"));
-    state.remember(accepted("a", "2"), News::new());
+    state.remember(accepted("a", "2"), Updates::new());
     state.remember(accepted("b", "1"), draft("b"));
     state.remember([(uid("b"), None)].into(), [(uid("b"), None)].into());
     state.remember_policies(&guard());
     state.remember_private(PrivateDestinations::AsBefore);
     state.finish().await;
     let next = StateDir::open(directory.path());
-    assert_eq!(next.accepted().into_iter().map(|(uid, one)| (uid, Some(one))).collect::<News<_>>(), accepted("a", "2"));
+    assert_eq!(
+        next.accepted().into_iter().map(|(uid, one)| (uid, Some(one))).collect::<Updates<_>>(),
+        accepted("a", "2")
+    );
     assert_eq!(next.drafts().into_keys().collect::<Vec<_>>(), [uid("a")]);
     assert_eq!((next.policies(), next.private_destinations()), (guard(), Some(PrivateDestinations::AsBefore)));
 }
@@ -147,7 +150,7 @@ async fn what_was_handed_over_is_on_the_disk_after_the_end_the_newest_of_each() 
 async fn a_file_that_was_cut_off_is_written_anew_though_there_is_no_news() {
     let directory = tempfile::tempdir().unwrap();
     let mut state = in_directory(directory.path());
-    state.remember(accepted("a", "1"), News::new());
+    state.remember(accepted("a", "1"), Updates::new());
     state.finish().await;
     let file = directory.path().join("accepted");
     let whole = fs::read(&file).unwrap();
@@ -160,16 +163,16 @@ async fn a_file_that_was_cut_off_is_written_anew_though_there_is_no_news() {
 #[tokio::test]
 async fn what_is_promised_is_waited_for_and_drafts_are_only_with_an_edit() {
     let (mut state, hand) = idle();
-    state.remember(News::new(), draft("a"));
+    state.remember(Updates::new(), draft("a"));
     assert_eq!(state.settled().now_or_never(), Some(Ok(())), "drafts");
-    assert_eq!((hand.write(), hand.write()), (promised(News::new()), Write::Drafts(draft("a"))));
+    assert_eq!((hand.write(), hand.write()), (promised(Updates::new()), Write::Drafts(draft("a"))));
     let edits: [fn(&mut StateThread); 2] = [
         |state| state.remember(accepted("a", "1"), draft("a")),
-        |state| state.remember([(uid("a"), None)].into(), News::new()),
+        |state| state.remember([(uid("a"), None)].into(), Updates::new()),
     ];
     for edit in edits {
         edit(&mut state);
-        assert_ne!(hand.write(), promised(News::new()));
+        assert_ne!(hand.write(), promised(Updates::new()));
         assert_eq!(state.settled().now_or_never(), None, "an earlier draft could be wider");
         hand.write();
         assert_eq!(state.settled().await, Ok(()));
@@ -179,7 +182,7 @@ async fn what_is_promised_is_waited_for_and_drafts_are_only_with_an_edit() {
     for news in news {
         news(&mut state);
         assert_eq!(state.settled().now_or_never(), None, "it is not on the disk");
-        assert_ne!(hand.write(), promised(News::new()));
+        assert_ne!(hand.write(), promised(Updates::new()));
         assert_eq!(state.settled().await, Ok(()), "drafts are not written yet");
         hand.write();
     }
@@ -190,12 +193,12 @@ async fn what_is_no_news_is_not_handed_over() {
     let (mut state, hand) = idle();
     state.remember_private(PrivateDestinations::AsBefore);
     state.remember_policies(&guard());
-    state.remember(accepted("a", "1"), News::new());
+    state.remember(accepted("a", "1"), Updates::new());
     while !matches!(hand.write(), Write::Promised(Promised { accepted, .. }) if !accepted.is_empty()) {}
     hand.write();
     state.remember_private(PrivateDestinations::AsBefore);
     state.remember_policies(&guard());
-    state.remember(News::new(), News::new());
+    state.remember(Updates::new(), Updates::new());
     state.finish().await;
     assert!(hand.asked.try_recv().is_err());
 }
@@ -227,7 +230,7 @@ async fn what_could_not_be_written_is_tried_again_with_the_next_news_and_newer_c
     while state.written.borrow().health == Health::Good {
         tokio::task::yield_now().await;
     }
-    state.remember(News::new(), News::new());
+    state.remember(Updates::new(), Updates::new());
     assert_eq!(hand.refuse(), Write::Promised(private(PrivateDestinations::AsBefore)));
     hand.refuse();
     state.remember_private(PrivateDestinations::Withheld);
@@ -245,7 +248,7 @@ async fn a_directory_that_can_be_written_again_has_all_with_the_next_news() {
     state.remember_private(PrivateDestinations::AsBefore);
     state.settled().await.unwrap();
     fs::remove_file(&place).unwrap();
-    state.remember(accepted("b", "1"), News::new());
+    state.remember(accepted("b", "1"), Updates::new());
     state.finish().await;
     let next = StateDir::open(&place);
     assert_eq!((next.accepted().len(), next.drafts().len()), (2, 1));
@@ -255,14 +258,14 @@ async fn a_directory_that_can_be_written_again_has_all_with_the_next_news() {
 #[tokio::test]
 async fn a_disk_that_hangs_costs_one_wait_and_is_waited_for_again_when_it_answers() {
     let (mut state, hand) = held();
-    state.remember(accepted("a", "1"), News::new());
+    state.remember(accepted("a", "1"), Updates::new());
     assert_eq!(state.settled().await, Ok(()), "the disk has not answered");
-    state.remember(accepted("a", "2"), News::new());
+    state.remember(accepted("a", "2"), Updates::new());
     assert_eq!(state.settled().now_or_never(), Some(Ok(())), "nothing waits any more");
     hand.go_on();
     assert_eq!(hand.write(), promised(accepted("a", "2")), "it was handed over all the same");
     hand.write();
-    state.remember(accepted("a", "3"), News::new());
+    state.remember(accepted("a", "3"), Updates::new());
     let next = hand.next();
     assert_eq!((next, state.settled().now_or_never()), (promised(accepted("a", "3")), None));
 }
@@ -270,11 +273,11 @@ async fn a_disk_that_hangs_costs_one_wait_and_is_waited_for_again_when_it_answer
 #[tokio::test]
 async fn the_end_waits_until_all_is_written() {
     let (mut state, hand) = held();
-    state.remember(News::new(), draft("a"));
+    state.remember(Updates::new(), draft("a"));
     let mut end = pin!(state.finish());
     assert_eq!(end.as_mut().now_or_never(), None);
     hand.go_on();
-    assert_eq!((hand.write(), hand.write()), (promised(News::new()), Write::Drafts(draft("a"))));
+    assert_eq!((hand.write(), hand.write()), (promised(Updates::new()), Write::Drafts(draft("a"))));
     end.await;
 }
 
@@ -284,7 +287,7 @@ async fn a_thread_that_has_ended_is_an_error() {
     state.shared.close();
     hand.go_on();
     drop(hand);
-    state.remember(accepted("a", "1"), News::new());
+    state.remember(accepted("a", "1"), Updates::new());
     while state.written.changed().await.is_ok() {}
     assert_eq!(state.settled().await, Err(StateThreadGone));
 }

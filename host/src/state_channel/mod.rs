@@ -5,7 +5,7 @@ pub mod notices;
 use std::sync::Arc;
 
 use egressd_core::finding::Finding;
-use egressd_core::in_force::InForce;
+use egressd_core::in_force::AppliedRound;
 use tokio::sync::watch;
 
 use crate::clock::{self, Instant, Moment};
@@ -18,7 +18,7 @@ pub struct DaemonState {
     /// When the process began.
     pub since: Moment,
     /// What is in force; none before the first round is.
-    pub in_force: Option<Arc<InForce>>,
+    pub in_force: Option<Arc<AppliedRound>>,
     /// Why something newer is not in force.
     pub trouble: Option<String>,
     /// What became of each policy, by name.
@@ -96,7 +96,7 @@ impl StateChannel {
     }
 
     /// A round came into force.
-    pub fn in_force(&self, round: Arc<InForce>) {
+    pub fn in_force(&self, round: Arc<AppliedRound>) {
         self.newest.send_modify(|newest| {
             newest.in_force = Some(round);
             newest.trouble = None;
@@ -122,7 +122,7 @@ impl StateChannel {
     }
 
     /// A round did not come into force; what is in force still, where anything is.
-    pub fn held_back(&self, why: String, still: Option<Arc<InForce>>) {
+    pub fn held_back(&self, why: String, still: Option<Arc<AppliedRound>>) {
         self.newest.send_modify(|newest| {
             newest.trouble = Some(why);
             newest.in_force = still.or_else(|| newest.in_force.take());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::chain::{Asked, Policy, PolicyFailure, Validator};
+use egressd_core::chain::{MemberRole, Policy, PolicyFailure, Validator};
 use egressd_core::decision::{Diagnostic, Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{Context, SubjectView};
@@ -25,7 +25,7 @@ pub struct Loaded {
     /// What it says about itself.
     pub description: Description,
     /// Whom to ask: a [`ComponentPolicy`] or a [`ComponentValidator`].
-    pub asked: Asked,
+    pub asked: MemberRole,
     /// What its calls cost.
     pub meter: Meter,
 }
@@ -62,8 +62,8 @@ pub fn configure(module: &Module, name: &str, settings: &str) -> Result<Loaded, 
     let configured =
         Configured { guest, functions, version, settings: settings.to_owned(), description: description.clone() };
     let asked = match module.world() {
-        World::Policy => Asked::Policy(Arc::new(ComponentPolicy(configured))),
-        World::Validator => Asked::Validator(Arc::new(ComponentValidator(configured))),
+        World::Policy => MemberRole::Policy(Arc::new(ComponentPolicy(configured))),
+        World::Validator => MemberRole::Validator(Arc::new(ComponentValidator(configured))),
     };
     Ok(Loaded { description, asked, meter })
 }

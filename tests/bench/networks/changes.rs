@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use egressd::kernel::nft::Netlink;
 use egressd_core::decision::Rule;
-use egressd_core::model::Key;
+use egressd_core::model::ChangeKey;
 use egressd_core::owner::Owner;
 use egressd_core::testkit::{RuleParts, service, settings_of_many};
 use lab::Namespace;
@@ -130,7 +130,7 @@ impl ManyServices {
     }
 }
 
-fn put(world: &mut World, number: u32, address: u32, list: u32) -> Key {
+fn put(world: &mut World, number: u32, address: u32, list: u32) -> ChangeKey {
     let address = Ipv4Addr::from(0x0b00_0000 + address);
     let mut service = service(&format!("service-{number}"), &[&address.to_string()]);
     service.annotations.insert(LIST, list.to_string());

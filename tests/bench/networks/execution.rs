@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use egressd::kernel::nft::Netlink;
 use egressd_core::diff::{Applied, Changes, Comparison, Cut, SLICE, Slices};
-use egressd_core::model::Key;
+use egressd_core::model::ChangeKey;
 
 use crate::clock::{self, used};
 use crate::kernel::commit;
@@ -32,7 +32,7 @@ impl Execution {
 }
 
 /// Handles an update as the loop does.
-pub(super) fn change(world: &mut World, netlink: &mut Netlink, key: Key) -> Execution {
+pub(super) fn change(world: &mut World, netlink: &mut Netlink, key: ChangeKey) -> Execution {
     let (comparison, planning) = used(clock::thread, || world.take(&BTreeSet::from([key])));
     let execution = carry_out(world, netlink, comparison);
     Execution { whole: execution.whole + planning, ..execution }

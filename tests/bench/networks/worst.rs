@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use egressd::kernel::nft::Netlink;
 use egressd_core::decision::Rule;
 use egressd_core::diff::Applied;
-use egressd_core::model::{Key, SubjectView};
+use egressd_core::model::{ChangeKey, SubjectView};
 use egressd_core::plan::Limits;
 use egressd_core::testkit::{RuleParts, service};
 use ipnet::IpNet;
@@ -100,7 +100,7 @@ impl Revisions {
     }
 }
 
-fn put(world: &mut World, newest: Revisions) -> Key {
+fn put(world: &mut World, newest: Revisions) -> ChangeKey {
     // Two, for networks within each other that lead to the one and the other.
     let addresses = [1, 2].map(|place| Ipv4Addr::from(0x0b00_0000 + 2 * newest.address + place).to_string());
     let mut service = service("wide", &addresses.each_ref().map(String::as_str));

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egressd_core::chain::{
-    Asked, Chain, ChainDecision, ChainResult, Contract, FailureKind, Member, Policy, PolicyFailure,
+    Chain, ChainDecision, ChainResult, Contract, FailureKind, Member, MemberRole, Policy, PolicyFailure,
 };
-use egressd_core::check::{Kind, Note, Overlap};
+use egressd_core::check::{NoteKind, Overlap, PlanNote};
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
 use egressd_core::finding::{Finding, at_most};
-use egressd_core::model::{Context, Key, PolicyObject, Snapshot, SubjectKey, SubjectKind, SubjectKinds, SubjectView};
+use egressd_core::model::{
+    ChangeKey, Context, PolicyObject, Snapshot, SubjectKey, SubjectKind, SubjectKinds, SubjectView,
+};
 use egressd_core::net::Family;
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Round};
@@ -37,7 +39,7 @@ impl Policy for Fixed {
 }
 
 fn fixed(policy: fn(&SubjectView) -> Result<Decision, PolicyFailure>) -> Member {
-    Member::new(Asked::Policy(Arc::new(Fixed(policy))))
+    Member::new(MemberRole::Policy(Arc::new(Fixed(policy))))
 }
 
 fn failure(kind: FailureKind, reason: &str) -> PolicyFailure {
@@ -66,7 +68,7 @@ impl World {
 
     fn answer(&mut self, result: impl Fn(&Context, &SubjectView) -> ChainResult) -> Vec<Finding> {
         let keys = self.snapshot.services.keys().chain(self.snapshot.egress_policies.keys());
-        let mut questions = self.pipeline.update(&self.snapshot, &keys.cloned().map(Key::Subject).collect());
+        let mut questions = self.pipeline.update(&self.snapshot, &keys.cloned().map(ChangeKey::Subject).collect());
         while !questions.is_empty() {
             let context = self.pipeline.context();
             let answers = questions.into_iter().map(|question| {
@@ -88,7 +90,8 @@ fn web() -> World {
 fn failures() -> Vec<Finding> {
     let trapped = fixed(|_| Err(failure(FailureKind::Prompt, "it trapped: unreachable executed")));
     let member = |on_failure| Chain::new([Member { on_failure, ..trapped.clone() }]);
-    let missing = Member { name: "guard".to_owned(), ..Member::new(Asked::Missing("it has no module".to_owned())) };
+    let missing =
+        Member { name: "guard".to_owned(), ..Member::new(MemberRole::Missing("it has no module".to_owned())) };
     let chains = [OnFailure::KeepLast, OnFailure::Closed, OnFailure::Skip].map(member);
     chains.into_iter().chain([Chain::new([missing])]).flat_map(|chain| web().ask(&chain)).collect()
 }
@@ -125,7 +128,7 @@ fn waiting() -> Vec<Finding> {
 /// What a policy's contract has no form for.
 fn not_shown() -> Vec<Finding> {
     let pass = || Member { order: 1, ..fixed(|_| Ok(Decision::Pass)) };
-    let several = Member::new(Asked::Policy(Arc::new(Several)));
+    let several = Member::new(MemberRole::Policy(Arc::new(Several)));
     let old = pass().handling(SubjectKinds::services(), Contract::Services("0.1.0"));
     let draft = World::web(&["192.0.2.10", "192.0.2.11"], &["10.0.0.1"]).ask(&Chain::new([several, old.clone()]));
     let new = pass().handling(SubjectKinds::services(), Contract::Subjects("0.2.0"));
@@ -179,17 +182,17 @@ fn limits() -> Vec<Finding> {
 
 /// What must not be, and pods that two Services have.
 fn defects() -> Vec<Finding> {
-    let note = |kind| Note { subject: SubjectKey::service("shop", "web"), kind }.finding();
+    let note = |kind| PlanNote { subject: SubjectKey::service("shop", "web"), kind }.finding();
     let other = SubjectKey::service("shop", "api");
     let overlap = |more, pods| Overlap { other: other.clone(), more, pod: a("10.0.0.1"), pods };
     let kinds = [
-        Kind::FamilyUnknown(Family::Ipv6),
-        Kind::NoSources("web-1".to_owned()),
-        Kind::MixedFamilies("web-1".to_owned()),
-        Kind::Unmerged(Family::Ipv4),
-        Kind::Behind(overlap(0, 1)),
-        Kind::Behind(overlap(2, 3)),
-        Kind::Before(overlap(0, 1)),
+        NoteKind::FamilyUnknown(Family::Ipv6),
+        NoteKind::NoSources("web-1".to_owned()),
+        NoteKind::MixedFamilies("web-1".to_owned()),
+        NoteKind::Unmerged(Family::Ipv4),
+        NoteKind::Behind(overlap(0, 1)),
+        NoteKind::Behind(overlap(2, 3)),
+        NoteKind::Before(overlap(0, 1)),
     ];
     kinds.map(note).into_iter().collect()
 }

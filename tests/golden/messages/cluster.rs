@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egressd_core::decision::Draft;
 use egressd_core::model::{Labels, Origin, PrivateDestinations, Uid};
-use egressd_core::pipeline::Memory;
+use egressd_core::pipeline::RestoredState;
 use egressd_core::plan::SharedAddresses;
 use egressd_core::testkit::{a, rule};
 
@@ -141,7 +141,7 @@ fn remembered() -> Vec<Scenario> {
     let unreadable = named(web(&["kube-vip.io/egress: true"]));
     vec![
         invalid().after(|known| known.accepted.extend(uid().map(|uid| (uid, good)))),
-        invalid().after(|known| known.memory = Memory::Partial),
+        invalid().after(|known| known.memory = RestoredState::Partial),
         Scenario::with(unreadable).after(|known| known.drafts.extend(uid().map(|uid| (uid, draft)))),
     ]
 }

@@ -20,7 +20,7 @@ use egressd_core::compile::{Instance, InstanceName};
 use egressd_core::finding::Finding;
 use egressd_core::model::SubjectKey;
 use egressd_core::net::Family;
-use egressd_core::pipeline::{Audited, Disagreement, Part};
+use egressd_core::pipeline::{AuditSubject, AuditedPart, Disagreement};
 use egressd_core::ruleset::Layout;
 
 /// All of them.
@@ -40,7 +40,8 @@ fn this_node() -> Result<Vec<Finding>> {
     let table = orphans[0].table.clone();
     let layout = Layout::of_comment("managed by egressd, layout 9").context("a layout")?;
     let lock = lock::Error::Held { path: "/run/egressd/@default.lock".into() };
-    let disagreement = Disagreement { subject: Audited::Subject(SubjectKey::service("shop", "web")), part: Part::View };
+    let disagreement =
+        Disagreement { subject: AuditSubject::Subject(SubjectKey::service("shop", "web")), part: AuditedPart::View };
     let mut findings: Vec<Finding> = orphans.iter().map(Orphan::finding).collect();
     findings.extend([
         newer_layout(&nft::Error::NewerLayout { table, layout }),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::drafts::hidden;
 use super::kinds::{blind, finding};
-use super::{Asked, Chain, ChainDecision, ChainResult, FAILED, FailureKind, Member, PolicyFailure, Shadow};
+use super::{Chain, ChainDecision, ChainResult, FAILED, FailureKind, Member, MemberRole, PolicyFailure, Shadow};
 use crate::decision::{Decision, Diagnostic, Draft, Outcome};
 use crate::finding::{Finding, Severity, at_most};
 use crate::guard::guard;
@@ -84,11 +84,11 @@ impl<'a> Walk<'a> {
             return Some(ChainDecision::Denied { policy: member.name.clone() });
         }
         let answer = match &member.asked {
-            Asked::Policy(policy) => policy.evaluate(self.context, self.subject, &self.draft),
-            Asked::Validator(validator) => {
+            MemberRole::Policy(policy) => policy.evaluate(self.context, self.subject, &self.draft),
+            MemberRole::Validator(validator) => {
                 validator.validate(self.context, self.subject, &self.draft).map(why_not_owner)
             }
-            Asked::Missing(reason) => Err(PolicyFailure {
+            MemberRole::Missing(reason) => Err(PolicyFailure {
                 policy: member.name.clone(),
                 reason: format!("it is not loaded: {reason}"),
                 kind: FailureKind::Prompt,

@@ -27,12 +27,12 @@ pub struct Member {
     /// How it is shown them.
     pub contract: Contract,
     /// Whom to ask.
-    pub asked: Asked,
+    pub asked: MemberRole,
 }
 
 /// What is asked.
 #[derive(Clone)]
-pub enum Asked {
+pub enum MemberRole {
     /// For a draft.
     Policy(Arc<dyn Policy>),
     /// For objections.
@@ -41,7 +41,7 @@ pub enum Asked {
     Missing(String),
 }
 
-impl fmt::Debug for Asked {
+impl fmt::Debug for MemberRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Policy(policy) => write!(f, "Policy({})", policy.name()),
@@ -53,15 +53,15 @@ impl fmt::Debug for Asked {
 
 impl Member {
     /// A policy of this program that is asked about every Service and whose failures keep the last good rules.
-    pub fn new(asked: Asked) -> Self {
+    pub fn new(asked: MemberRole) -> Self {
         let name = match &asked {
-            Asked::Policy(policy) => policy.name().to_owned(),
-            Asked::Validator(validator) => validator.name().to_owned(),
-            Asked::Missing(_) => String::new(),
+            MemberRole::Policy(policy) => policy.name().to_owned(),
+            MemberRole::Validator(validator) => validator.name().to_owned(),
+            MemberRole::Missing(_) => String::new(),
         };
         let interest = match &asked {
-            Asked::Policy(_) | Asked::Validator(_) => Interest::everything(),
-            Asked::Missing(_) => Interest::default(),
+            MemberRole::Policy(_) | MemberRole::Validator(_) => Interest::everything(),
+            MemberRole::Missing(_) => Interest::default(),
         };
         Self {
             name,
@@ -99,15 +99,15 @@ impl Member {
     /// Whether there is nothing to ask.
     pub(super) fn is_missing(&self) -> bool {
         match self.asked {
-            Asked::Missing(_) => true,
-            Asked::Policy(_) | Asked::Validator(_) => false,
+            MemberRole::Missing(_) => true,
+            MemberRole::Policy(_) | MemberRole::Validator(_) => false,
         }
     }
 
     fn rank(&self) -> (Phase, i32, &str) {
         let phase = match self.asked {
-            Asked::Policy(_) | Asked::Missing(_) => Phase::Draft,
-            Asked::Validator(_) => Phase::Validate,
+            MemberRole::Policy(_) | MemberRole::Missing(_) => Phase::Draft,
+            MemberRole::Validator(_) => Phase::Validate,
         };
         (phase, self.order, &self.name)
     }
@@ -146,6 +146,6 @@ impl Chain {
 /// One policy for everybody.
 impl From<Box<dyn Policy>> for Chain {
     fn from(policy: Box<dyn Policy>) -> Self {
-        Self::new([Member::new(Asked::Policy(policy.into()))])
+        Self::new([Member::new(MemberRole::Policy(policy.into()))])
     }
 }

@@ -10,7 +10,7 @@ mod member;
 pub use drafts::DRAFT_NOT_SHOWN;
 pub use kinds::{Contract, NOT_SHOWN};
 pub use known::KnownFailures;
-pub use member::{Asked, Chain, Member};
+pub use member::{Chain, Member, MemberRole};
 
 use std::sync::Arc;
 

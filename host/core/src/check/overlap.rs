@@ -4,12 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Kind, Note, Overlap};
+use super::{NoteKind, Overlap, PlanNote};
 use crate::model::SubjectKey;
 use crate::plan::{Claim, Plan, Rank, ranked};
 
 /// One note for every Service that shares pods: what it is behind, else what it is before.
-pub(super) fn overlaps(plan: &Plan) -> Vec<Note> {
+pub(super) fn overlaps(plan: &Plan) -> Vec<PlanNote> {
     let claims = ranked(plan);
     let mut shared: BTreeMap<&SubjectKey, Vec<(IpAddr, &[Claim<'_>])>> = BTreeMap::new();
     for (pod, claims) in claims.iter().filter(|(_, claims)| claims.len() > 1) {
@@ -21,7 +21,7 @@ pub(super) fn overlaps(plan: &Plan) -> Vec<Note> {
 }
 
 /// The note for one Service, from the pods that it shares, in order, each with all that speak for it.
-pub fn overlap<'a>(key: &SubjectKey, pods: impl IntoIterator<Item = (IpAddr, &'a [Claim<'a>])>) -> Option<Note> {
+pub fn overlap<'a>(key: &SubjectKey, pods: impl IntoIterator<Item = (IpAddr, &'a [Claim<'a>])>) -> Option<PlanNote> {
     let mut tally = Tally::default();
     for (pod, claims) in pods.into_iter().filter(|(_, claims)| !has_one_source(claims)) {
         let [first, rest @ ..] = claims else { continue };
@@ -53,10 +53,10 @@ struct Tally<'a> {
 }
 
 impl Tally<'_> {
-    fn note(self, service: &SubjectKey) -> Option<Note> {
-        let behind = self.behind.overlap().map(Kind::Behind);
-        let kind = behind.or_else(|| self.before.overlap().map(Kind::Before))?;
-        Some(Note { subject: service.clone(), kind })
+    fn note(self, service: &SubjectKey) -> Option<PlanNote> {
+        let behind = self.behind.overlap().map(NoteKind::Behind);
+        let kind = behind.or_else(|| self.before.overlap().map(NoteKind::Before))?;
+        Some(PlanNote { subject: service.clone(), kind })
     }
 }
 

@@ -9,14 +9,14 @@ use super::names::{self, uid_of_chain, uid_of_comment};
 use super::{Chains, chains};
 use crate::model::Uid;
 use crate::net::Family;
-use crate::plan::Own;
+use crate::plan::SubjectAddresses;
 use crate::ruleset::{
     Chain, DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Statement, Table, Target, copy_reachable,
     look_into_prefixes,
 };
 
 /// The Services whose part of the kernel's tables stays.
-pub type Kept = BTreeMap<Uid, Own>;
+pub type Kept = BTreeMap<Uid, SubjectAddresses>;
 
 /// Takes over from `applied` what is there for these Services, of pods for which nothing else is known: what is known goes
 /// first. Where something of a pod does not stay, its packets are translated by nothing else instead: a packet is as it was
@@ -124,7 +124,7 @@ impl<'a> Keeping<'a> {
         own.is_some_and(|own| is_own(own, one.key.address(), &one.element.target))
     }
 
-    fn of_chain(&self, chain: &Name) -> Option<&Own> {
+    fn of_chain(&self, chain: &Name) -> Option<&SubjectAddresses> {
         self.kept.get(&uid_of_chain(chain)?)
     }
 
@@ -156,12 +156,12 @@ impl<'a> Keeping<'a> {
             }
         });
         // A chain may translate nothing, so that it names no address that could be another's.
-        let is_own = |own: &Own| !own.addresses.is_empty() && addresses.is_subset(&own.addresses);
+        let is_own = |own: &SubjectAddresses| !own.addresses.is_empty() && addresses.is_subset(&own.addresses);
         self.of_chain(chain).is_some_and(|own| own.pods.contains(&pod) && is_own(own))
     }
 }
 
-fn is_own(own: &Own, pod: IpAddr, target: &Target) -> bool {
+fn is_own(own: &SubjectAddresses, pod: IpAddr, target: &Target) -> bool {
     match target {
         Target::Address(address) => own.pods.contains(&pod) && own.addresses.contains(address),
         Target::Jump(_) | Target::Nothing | Target::Mark(_) => false,

@@ -12,7 +12,7 @@ pub struct UnixTime(pub i64);
 
 /// Which node an object names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Named {
+pub enum NamedNode {
     /// This one, as it is written.
     Node(Arc<str>),
     /// None: a Lease that was released, say.
@@ -29,7 +29,7 @@ pub enum Named {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct L2Status {
     /// `status.node`, else the label `metallb.io/node`.
-    pub named: Named,
+    pub named: NamedNode,
     /// `metadata.creationTimestamp`: each node that begins to announce makes an object of its own.
     pub since: Option<UnixTime>,
 }
@@ -39,16 +39,16 @@ pub struct L2Status {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lease {
     /// `spec.holderIdentity`.
-    pub named: Named,
+    pub named: NamedNode,
     /// `spec.acquireTime`, by the clock of the node that holds it.
     pub since: Option<UnixTime>,
     /// Whether it is renewed.
-    pub term: Term,
+    pub term: LeaseTerm,
 }
 
 /// Whether a Lease is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Term {
+pub enum LeaseTerm {
     /// It was renewed in time.
     Running,
     /// It was not renewed for longer than it lasts: another node may have taken over.
@@ -57,7 +57,7 @@ pub enum Term {
 
 /// Everything that load balancers write about who announces addresses. Empty where none of them is read.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Announced {
+pub struct Announcements {
     /// MetalLB's ServiceL2Statuses: by Service, then by the object's name.
     pub l2_statuses: OrdMap<SubjectKey, ByName<Arc<L2Status>>>,
     /// The Leases of load balancers, by namespace and name.
@@ -67,7 +67,7 @@ pub struct Announced {
     pub unreadable: OrdSet<Arc<str>>,
 }
 
-impl Announced {
+impl Announcements {
     /// Whether nothing of the kind is known.
     pub fn is_empty(&self) -> bool {
         let Self { l2_statuses, leases, unreadable } = self;

@@ -39,14 +39,14 @@ pub type PublishedNodes = OrdMap<String, Arc<EgressNode>>;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EgressNodes {
     /// Whether they are read now: what is not there is published only where that is known.
-    pub followed: Followed,
+    pub followed: ReadState,
     /// What was read last.
     pub by_name: PublishedNodes,
 }
 
 /// Whether objects of a kind are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Followed {
+pub enum ReadState {
     /// The server does not let it be read now, or nothing was read yet.
     #[default]
     No,

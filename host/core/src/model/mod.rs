@@ -27,31 +27,31 @@ mod view;
 
 pub use address::AddressTrust;
 pub(crate) use address::preferred_addresses;
-pub use announced::{Announced, L2Status, Lease, Named, Term, UnixTime};
+pub use announced::{Announcements, L2Status, Lease, LeaseTerm, NamedNode, UnixTime};
 pub(crate) use bounds::LAST_APPLIED;
 pub use by_name::ByName;
 pub use cluster::{
-    AddressReason, ClusterFacts, ClusterSettings, Concerned, InsideNetworks, Listing, MOST_ENDPOINTS, Origin,
+    AddressReason, AffectedSubjects, ClusterFacts, ClusterSettings, InsideNetworks, Listing, MOST_ENDPOINTS, Origin,
     Placement, PrivateDestinations, Reason, Surroundings,
 };
-pub use egress_node::{EgressNode, EgressNodes, Followed, MOST_PUBLISHED_ADDRESSES, Mark, PublishedNodes};
+pub use egress_node::{EgressNode, EgressNodes, MOST_PUBLISHED_ADDRESSES, Mark, PublishedNodes, ReadState};
 pub use egressd_vocabulary::{EndpointScope, ServiceType, TrafficPolicy};
 pub use interest::{Interest, is_withheld};
 pub use labels::Labels;
 pub use namespace::Namespace;
 pub use networks::{ClusterNetworks, Connected};
 pub use nodes::{
-    Believed, Counting, Further, KeptFurther, KeptNodes, MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE,
-    MOST_NODE_ADDRESSES,
+    FactsChange, KeptNodes, MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES, NodeFacts,
+    PublishedFacts, PublishedIndex,
 };
-pub use pods::{KnownPods, Phase, Pod, PodNetwork, Pods, Whose};
+pub use pods::{KnownPods, Phase, Pod, PodNetwork, PodOwner, Pods};
 pub use policy::{PolicyMark, PolicyObject};
 pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
 pub(crate) use published::asks_kube_vip;
 pub(crate) use published::published_on;
-pub use published::{ActiveEndpoints, KubeVipWrote, Published, Writer, active_endpoint, published};
+pub use published::{ActiveEndpoints, KubeVipEndpoint, Published, Writer, active_endpoint, published};
 pub use service::{Endpoint, ObjectReference, Selection, Service, ServicePort, Uid, UidError};
-pub use snapshot::{Before, Completeness, Key, MadeBy, Node, Readiness, Slice, Slices, Snapshot};
+pub use snapshot::{ChangeKey, Completeness, EarlierNodeData, ManagedBy, Node, Readiness, Slice, Slices, Snapshot};
 pub use subject::{EgressPolicy, Subject, SubjectObject};
 pub use subject_key::{SubjectKey, SubjectKind, SubjectName};
 pub use subject_kinds::SubjectKinds;

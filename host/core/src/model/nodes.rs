@@ -18,11 +18,11 @@ use imbl::{OrdMap, OrdSet};
 use ipnet::IpNet;
 
 pub(super) use self::further::further;
-pub use self::further::{Counting, Further, KeptFurther};
+pub use self::further::{FactsChange, PublishedFacts, PublishedIndex};
 pub use self::kept::KeptNodes;
 use self::networks::PodNetworks;
 use self::wrong::Wrong;
-use super::{Before, Completeness, Node, Readiness};
+use super::{Completeness, EarlierNodeData, Node, Readiness};
 use crate::finding::Finding;
 use crate::net::Family;
 
@@ -48,7 +48,7 @@ pub(super) type NodeNetworks = OrdMap<IpNet, Arc<str>>;
 /// The part of all Nodes' claims that counts. What two of them have in common they share, so that they are compared and copied
 /// at the cost of what differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Believed {
+pub struct NodeFacts {
     /// The addresses of all nodes.
     pub(super) addresses: OrdSet<IpAddr>,
     /// The networks of all nodes' pods.
@@ -69,7 +69,7 @@ struct Place {
 }
 
 /// Takes what is to be believed from all Nodes: the specification of [`KeptNodes`].
-pub(super) fn believed(nodes: &Nodes) -> Believed {
+pub(super) fn believed(nodes: &Nodes) -> NodeFacts {
     let mut wrong = Wrong::default();
     let networks = pod_networks(nodes, &mut wrong);
     let mut pod_networks: BTreeMap<Family, NodeNetworks> = BTreeMap::new();
@@ -78,7 +78,7 @@ pub(super) fn believed(nodes: &Nodes) -> Believed {
     }
     let addresses = addresses(nodes, &networks, &mut wrong);
     let first = |is: fn(&Node) -> bool| nodes.iter().find(|(_, node)| is(node)).map(|(name, _)| Arc::from(&**name));
-    Believed {
+    NodeFacts {
         addresses,
         pod_networks,
         partial: first(is_partial),
@@ -166,7 +166,7 @@ impl Node {
         let addresses = known.before.addresses.iter().chain(counted).chain(&self.before.addresses);
         let counted = known.pod_networks.iter().take(MOST_NODE_NETWORKS);
         let pod_networks = known.before.pod_networks.iter().chain(counted).chain(&self.before.pod_networks);
-        let before = Before {
+        let before = EarlierNodeData {
             addresses: first(MOST_ADDRESSES_BEFORE, addresses, &self.addresses, MOST_NODE_ADDRESSES),
             pod_networks: first(MOST_NETWORKS_BEFORE, pod_networks, &self.pod_networks, MOST_NODE_NETWORKS),
         };

@@ -116,24 +116,24 @@ impl Pods {
     }
 
     /// Whose an address is, as a namespace sees it.
-    pub fn whose(&self, address: IpAddr, namespace: &str) -> Whose<'_> {
+    pub fn whose(&self, address: IpAddr, namespace: &str) -> PodOwner<'_> {
         let is_own = |pod: &&Pod| *pod.name.namespace == *namespace;
         // What a pod on the node's network says of addresses takes none from a pod that has one of its own.
         let of_pods = || self.at(address).filter(|pod| pod.network == PodNetwork::Own);
         let foreign = || of_pods().find(|pod| !is_own(pod)).map(|pod| &*pod.name.namespace);
         match (of_pods().find(is_own), foreign()) {
-            (None, None) if self.at(address).next().is_some() => Whose::Nodes,
-            (None, None) => Whose::Unknown,
-            (Some(pod), None) => Whose::Own(&pod.name),
-            (None, Some(other)) => Whose::Foreign(other),
-            (Some(_), Some(other)) => Whose::Contested(other),
+            (None, None) if self.at(address).next().is_some() => PodOwner::Nodes,
+            (None, None) => PodOwner::Unknown,
+            (Some(pod), None) => PodOwner::Own(&pod.name),
+            (None, Some(other)) => PodOwner::Foreign(other),
+            (Some(_), Some(other)) => PodOwner::Contested(other),
         }
     }
 }
 
 /// Whose an address is, as a namespace sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose<'a> {
+pub enum PodOwner<'a> {
     /// A pod of this namespace has it, and none of another one.
     Own(&'a ObjectReference),
     /// Pods of other namespaces have it; this is one of these.
@@ -229,11 +229,11 @@ mod tests {
                         (0, 0, 0) => "unknown",
                     };
                     let found = match pods.whose(at, "a") {
-                        Whose::Own(_) => "own",
-                        Whose::Foreign(_) => "foreign",
-                        Whose::Contested(_) => "contested",
-                        Whose::Nodes => "nodes",
-                        Whose::Unknown => "unknown",
+                        PodOwner::Own(_) => "own",
+                        PodOwner::Foreign(_) => "foreign",
+                        PodOwner::Contested(_) => "contested",
+                        PodOwner::Nodes => "nodes",
+                        PodOwner::Unknown => "unknown",
                     };
                     prop_assert_eq!(found, expected);
                     prop_assert!(changed.contains(&at) || pods.whose(at, "a") == before.whose(at, "a"));

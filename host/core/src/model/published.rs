@@ -20,7 +20,7 @@ pub struct Published {
     /// Who wrote that.
     pub writer: Writer,
     /// What kube-vip wrote under its own prefix, whether that is egressd's or not.
-    pub kube_vip: Option<KubeVipWrote>,
+    pub kube_vip: Option<KubeVipEndpoint>,
 }
 
 /// Who wrote the active endpoint.
@@ -36,7 +36,7 @@ pub enum Writer {
 /// That the active endpoint on a Service is the one that kube-vip wrote: it writes one for Services
 /// that ask it for egress, and for no others.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KubeVipWrote {
+pub struct KubeVipEndpoint {
     /// Of which families, at least one.
     pub families: Vec<Family>,
     /// When, as people read it; none where the API server does not say.

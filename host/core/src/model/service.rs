@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{KubeVipWrote, Labels, ServiceType, SubjectKey, TrafficPolicy};
+use super::{KubeVipEndpoint, Labels, ServiceType, SubjectKey, TrafficPolicy};
 use crate::net::{Family, Protocol};
 
 /// The identity of one life of an object. It becomes a part of chain names, so it is short and plain.
@@ -99,7 +99,7 @@ pub struct Service {
     /// `spec.ports`.
     pub ports: Vec<ServicePort>,
     /// What `metadata.managedFields` says about the active endpoint.
-    pub kube_vip_wrote: Option<KubeVipWrote>,
+    pub kube_vip_wrote: Option<KubeVipEndpoint>,
 }
 
 /// Another object by name.

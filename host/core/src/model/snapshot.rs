@@ -8,7 +8,7 @@ use imbl::OrdMap;
 use ipnet::IpNet;
 
 use super::{
-    Announced, ByName, ClusterNetworks, EgressNodes, EgressPolicy, Endpoint, KnownPods, Labels, Namespace,
+    Announcements, ByName, ClusterNetworks, EgressNodes, EgressPolicy, Endpoint, KnownPods, Labels, Namespace,
     PolicyObject, Service, SubjectKey, SubjectKind, SubjectObject, Uid, Unreadable,
 };
 
@@ -18,7 +18,7 @@ pub struct Slice {
     /// The Service it belongs to (label `kubernetes.io/service-name`).
     pub service: SubjectKey,
     /// Who made it.
-    pub made_by: MadeBy,
+    pub made_by: ManagedBy,
     /// Its endpoints. Shared with the views that have just these.
     pub endpoints: Arc<[Endpoint]>,
 }
@@ -28,7 +28,7 @@ pub type Slices = ByName<Arc<Slice>>;
 
 /// Who made a slice, by the label `endpointslice.kubernetes.io/managed-by`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum MadeBy {
+pub enum ManagedBy {
     /// Kubernetes' endpoint-slice controller, from the pods that a Service selects.
     Controller,
     /// Another program, or a person.
@@ -45,7 +45,7 @@ pub struct Node {
     /// Whether these are all of them.
     pub completeness: Completeness,
     /// What it had before, as long as a part of it cannot be read.
-    pub before: Before,
+    pub before: EarlierNodeData,
     /// Its identity, where a server gave it one.
     pub uid: Option<Uid>,
     /// Its labels.
@@ -57,7 +57,7 @@ pub struct Node {
 /// What a Node had and has no more, where that may only be because a part of it cannot be read: it stays inside, the oldest
 /// first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Before {
+pub struct EarlierNodeData {
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
     /// Its pods' networks.
@@ -109,7 +109,7 @@ pub struct Snapshot {
     /// The pods of this node.
     pub pods: KnownPods,
     /// What load balancers write about the nodes that announce addresses.
-    pub announced: Announced,
+    pub announced: Announcements,
     /// What is there and cannot be read, where nothing is known from before.
     pub unreadable: Unreadable,
 }
@@ -141,7 +141,7 @@ impl Snapshot {
 /// carry no news of their own: values are read from the newest snapshot, so a doubled key cannot matter. What has none is
 /// noticed with the next key that is about it, or by the audit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
+pub enum ChangeKey {
     /// A Service or one of its EndpointSlices, or a subject of another kind.
     Subject(SubjectKey),
     /// A namespace's labels.

@@ -15,7 +15,7 @@ use super::shown::Shown;
 #[cfg(feature = "testkit")]
 use super::updating::ready_of;
 #[cfg(feature = "testkit")]
-use crate::model::{ClusterFacts, Endpoint, KeptFurther, KeptNodes};
+use crate::model::{ClusterFacts, Endpoint, KeptNodes, PublishedIndex};
 use crate::model::{Published, SubjectKey, SubjectView, published_on};
 #[cfg(feature = "testkit")]
 use crate::placement::Seen;
@@ -80,7 +80,7 @@ impl Pipeline {
 
     fn stale_surroundings(&self) -> impl Iterator<Item = String> {
         let facts = ClusterFacts::gather(&self.newest, &self.settings.cluster, &self.around);
-        let further = KeptFurther::of(&self.newest.nodes, &self.newest.egress_nodes.by_name);
+        let further = PublishedIndex::of(&self.newest.nodes, &self.newest.egress_nodes.by_name);
         let ready: BTreeSet<String> = ready_of(&self.newest).cloned().collect();
         let differ = [
             differ("what is inside", &*self.facts, &facts),

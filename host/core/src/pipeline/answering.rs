@@ -4,7 +4,7 @@ use super::entry::{Answer, AnswerState, FollowUp};
 use super::input::Heard;
 use super::memory::{accept, is_accepted};
 use super::shown::Looking;
-use super::{About, Pipeline, Question, again};
+use super::{Pipeline, Question, QuestionInput, again};
 use crate::chain::{ChainDecision, ChainResult, FailureKind};
 use crate::model::SubjectKey;
 
@@ -20,8 +20,8 @@ impl Pipeline {
             return None;
         }
         match question.about {
-            About::Today => self.about_today(&question.key, verdict),
-            About::LastAccepted => {
+            QuestionInput::Today => self.about_today(&question.key, verdict),
+            QuestionInput::LastAccepted => {
                 self.about_last_accepted(&question, verdict);
                 None
             }

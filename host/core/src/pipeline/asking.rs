@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::entry::{AnswerState, Entry, FollowUp};
 use super::input::of_other_types;
 use super::memory::extended;
-use super::{About, Pipeline, Question};
+use super::{Pipeline, Question, QuestionInput};
 use crate::model::Interest;
 
 impl Pipeline {
@@ -78,8 +78,8 @@ impl Pipeline {
     /// Whether an answer is still of use.
     pub fn is_current(&self, question: &Question) -> bool {
         self.subjects.get(&question.key).is_some_and(|entry| match question.about {
-            About::Today => entry.input == question.input,
-            About::LastAccepted => entry.follow_up == FollowUp::Asked,
+            QuestionInput::Today => entry.input == question.input,
+            QuestionInput::LastAccepted => entry.follow_up == FollowUp::Asked,
         })
     }
 

@@ -20,7 +20,7 @@ use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 
-pub use disagreement::{Audited, Disagreement, Part};
+pub use disagreement::{AuditSubject, AuditedPart, Disagreement};
 
 use super::derived::Derived;
 use super::places::Named;

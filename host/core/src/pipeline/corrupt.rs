@@ -10,11 +10,11 @@ use super::entry::AnswerState;
 use super::places::Place;
 use super::pods::Elsewhere;
 use crate::chain::{FailureKind, PolicyFailure};
-use crate::check::{Kind, Note};
+use crate::check::{NoteKind, PlanNote};
 use crate::model::{EgressNode, Mark, Node, SubjectKey, Uid};
 use crate::net::Family;
-use crate::plan::{Own, PlannedSubject, Shares, Size, TOO_MANY_ENDPOINTS};
-use crate::record::{Outcome, Record};
+use crate::plan::{Shares, Size, SubjectAddresses, SubjectPlan, TOO_MANY_ENDPOINTS};
+use crate::record::{Record, RecordState};
 
 /// What is wrong then, and how that comes: at one of the places where it can be, and not at all where there is none now.
 pub type Corruption = (&'static str, fn(&mut Pipeline, usize) -> Option<()>);
@@ -32,7 +32,7 @@ pub const CORRUPTIONS: [Corruption; 31] = [
     ("there is a record of a Service that is gone", |pipeline, _| pipeline.put_record(gone())),
     ("a plan is another", |pipeline, which| {
         let (key, plan) = pipeline.planned(which)?;
-        let other = PlannedSubject { created: plan.created ^ 1, ..(*plan).clone() };
+        let other = SubjectPlan { created: plan.created ^ 1, ..(*plan).clone() };
         pipeline.derived.plans.insert(key, Arc::new(other)).map(drop)
     }),
     ("there is a plan of a Service that is gone", |pipeline, which| {
@@ -98,12 +98,12 @@ pub const CORRUPTIONS: [Corruption; 31] = [
         pipeline.derived.refused.remove(&key).map(drop)
     }),
     ("something of a Service that is gone stays in the kernel", |pipeline, _| {
-        let own = Own { key: gone(), pods: Default::default(), addresses: Default::default() };
+        let own = SubjectAddresses { key: gone(), pods: Default::default(), addresses: Default::default() };
         pipeline.derived.kept.insert(gone(), (uid(), own));
         Some(())
     }),
     ("a plan that is gone has a fault", |pipeline, _| {
-        let note = Note { subject: gone(), kind: Kind::FamilyUnknown(Family::Ipv4) };
+        let note = PlanNote { subject: gone(), kind: NoteKind::FamilyUnknown(Family::Ipv4) };
         pipeline.derived.faults.insert(gone(), vec![note]);
         Some(())
     }),
@@ -180,13 +180,13 @@ impl Pipeline {
         nth(self.subjects.keys().cloned(), which)
     }
 
-    fn planned(&self, which: usize) -> Option<(SubjectKey, Arc<PlannedSubject>)> {
+    fn planned(&self, which: usize) -> Option<(SubjectKey, Arc<SubjectPlan>)> {
         let plans = self.derived.plans.iter().filter(|(_, plan)| plan.sources().next().is_some());
         nth(plans.map(|(key, plan)| (key.clone(), Arc::clone(plan))), which)
     }
 
     fn put_record(&mut self, key: SubjectKey) -> Option<()> {
-        self.derived.records.insert(key, Arc::new(Record { uid: uid(), outcome: Outcome::Unanswered }));
+        self.derived.records.insert(key, Arc::new(Record { uid: uid(), outcome: RecordState::Unanswered }));
         Some(())
     }
 

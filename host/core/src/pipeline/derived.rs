@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::limits::Instead;
 use super::pods::PodIndex;
 use crate::chain::PolicyFailure;
-use crate::check::{Networks, Note};
+use crate::check::{Networks, PlanNote};
 use crate::compile::Kept;
 use crate::decision::Rule;
 use crate::model::{ClusterFacts, SubjectKey, Uid};
-use crate::plan::{Limits, Own, PlannedSubject, SharedAddresses, Shares, Sharing, Size, Usage};
+use crate::plan::{Limits, SharedAddresses, Shares, Sharing, Size, SubjectAddresses, SubjectPlan, Usage};
 use crate::record::Records;
 
 /// What followed from the entries.
@@ -26,14 +26,14 @@ pub(super) struct Derived {
     pub(super) counted: BTreeMap<SubjectKey, Counted>,
     /// The Services whose newest change is not in force, and what is instead.
     pub(super) refused: BTreeMap<SubjectKey, Instead>,
-    pub(super) plans: BTreeMap<SubjectKey, Arc<PlannedSubject>>,
+    pub(super) plans: BTreeMap<SubjectKey, Arc<SubjectPlan>>,
     pub(super) pods: PodIndex,
     pub(super) failing: Failing,
-    pub(super) faults: BTreeMap<SubjectKey, Vec<Note>>,
+    pub(super) faults: BTreeMap<SubjectKey, Vec<PlanNote>>,
     /// Services that ask kube-vip, too.
     pub(super) beside: BTreeSet<SubjectKey>,
     /// What stays as the kernel has it.
-    pub(super) kept: BTreeMap<SubjectKey, (Uid, Own)>,
+    pub(super) kept: BTreeMap<SubjectKey, (Uid, SubjectAddresses)>,
     pub(super) records: Records,
     /// Of the facts that hold.
     pub(super) networks: Networks,
@@ -111,7 +111,7 @@ impl Failing {
 }
 
 /// The pods for which two plans of a Service differ: those that come or go, where the rules are the same otherwise.
-pub(super) fn touch(touched: &mut BTreeSet<IpAddr>, old: Option<&PlannedSubject>, new: Option<&PlannedSubject>) {
+pub(super) fn touch(touched: &mut BTreeSet<IpAddr>, old: Option<&SubjectPlan>, new: Option<&SubjectPlan>) {
     match (old, new) {
         (Some(old), Some(new)) if are_alike(old, new) => {
             for (old_rule, new_rule) in old.rules.iter().zip(&new.rules) {
@@ -121,13 +121,13 @@ pub(super) fn touch(touched: &mut BTreeSet<IpAddr>, old: Option<&PlannedSubject>
             }
             touched.extend(old.foreign.symmetric_difference(&new.foreign));
         }
-        (old, new) => touched.extend([old, new].into_iter().flatten().flat_map(PlannedSubject::sources)),
+        (old, new) => touched.extend([old, new].into_iter().flatten().flat_map(SubjectPlan::sources)),
     }
 }
 
 /// Whether two plans say the same about the pods that are in both.
-fn are_alike(old: &PlannedSubject, new: &PlannedSubject) -> bool {
-    let PlannedSubject { uid, created, rules, foreign: _, on_change: _, on_unavailable: _ } = old;
+fn are_alike(old: &SubjectPlan, new: &SubjectPlan) -> bool {
+    let SubjectPlan { uid, created, rules, foreign: _, on_change: _, on_unavailable: _ } = old;
     let same = |(one, other): (&Rule, &Rule)| {
         one.address() == other.address()
             && one.include() == other.include()

@@ -9,7 +9,7 @@ use super::claims::Claim;
 use super::input::{Heard, asks_nothing};
 use super::memory::with_annotations;
 use super::shown::{Looking, Shown, are_alike};
-use super::{About, Question};
+use super::{Question, QuestionInput};
 use crate::chain::{ChainResult, RESTS};
 use crate::finding::Finding;
 use crate::model::{AnnotationPrefix, Labels, Published, Subject, SubjectKey, SubjectObject, SubjectView};
@@ -99,7 +99,7 @@ impl Entry {
     /// What to ask about it.
     pub(super) fn question(&self, key: &SubjectKey) -> Question {
         let (key, failed) = (key.clone(), self.again.turn());
-        Question { key, about: About::Today, input: self.input, failed, view: Arc::clone(&self.view) }
+        Question { key, about: QuestionInput::Today, input: self.input, failed, view: Arc::clone(&self.view) }
     }
 
     /// What to ask about the input that was accepted last: today's Service with these annotations.
@@ -107,7 +107,7 @@ impl Entry {
         self.follow_up = FollowUp::Asked;
         let (key, failed) = (key.clone(), self.again.turn());
         let view = Arc::new(with_annotations(&self.view, accepted));
-        Question { key, about: About::LastAccepted, input: self.input, failed, view }
+        Question { key, about: QuestionInput::LastAccepted, input: self.input, failed, view }
     }
 
     /// Whether the policies have nothing to say about it.

@@ -14,22 +14,22 @@ use crate::decision::Draft;
 use crate::guard::guard;
 use crate::model::{Snapshot, SubjectKey, SubjectView, view};
 use crate::plan::{
-    End, Excess, Grant, Granted, Here, Limits, Planned, Size, Standby, TOO_MANY_ENDPOINTS, Wish, grants, narrows,
-    settle,
+    BudgetRequest, EvaluationEnd, Excess, FallbackDraft, Grant, GrantResult, Limits, NodeContext, Size, SubjectResult,
+    TOO_MANY_ENDPOINTS, grants, narrows, settle,
 };
 
 /// What is in force of a Service whose newest change is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Instead {
     pub(super) grant: Grant,
-    pub(super) planned: Planned,
+    pub(super) planned: SubjectResult,
 }
 
 /// What a Service can fall back to.
 struct Alternatives {
-    before: Planned,
+    before: SubjectResult,
     /// Absent where it was not edited: then the newest is what was accepted. Else unknown until the policies were asked.
-    accepted: Option<Option<Planned>>,
+    accepted: Option<Option<SubjectResult>>,
 }
 
 #[cfg(feature = "testkit")]
@@ -58,7 +58,7 @@ impl Pipeline {
     }
 
     /// How much a Service would have as it is today, or what is kept for it where that is more.
-    pub(super) fn demand(&self, key: &SubjectKey, newest: &Planned) -> Size {
+    pub(super) fn demand(&self, key: &SubjectKey, newest: &SubjectResult) -> Size {
         let newest = size(newest);
         newest.or(self.claimed(key, newest))
     }
@@ -67,14 +67,14 @@ impl Pipeline {
     /// way.
     pub(super) fn refusals(
         &self,
-        here: Here<'_>,
+        here: NodeContext<'_>,
         limits: &Limits,
-        planned: &BTreeMap<SubjectKey, Planned>,
+        planned: &BTreeMap<SubjectKey, SubjectResult>,
     ) -> (BTreeMap<SubjectKey, Instead>, Size) {
         // A Service without pods may get some again.
         let is_kept = |key: &SubjectKey| self.claimed(key, Size::default()) != Size::default();
         let asking = planned.iter().filter(|(key, planned)| planned.service.is_some() || is_kept(key));
-        let (wishes, alternatives): (Vec<Wish>, Vec<Alternatives>) =
+        let (wishes, alternatives): (Vec<BudgetRequest>, Vec<Alternatives>) =
             asking.filter_map(|(key, newest)| self.wish(here, key, newest)).unzip();
         let (granted, peak) = grants(limits, &wishes);
         let instead = wishes.iter().zip(alternatives).zip(granted).filter_map(|((wish, alternatives), granted)| {
@@ -91,7 +91,12 @@ impl Pipeline {
         if is_edited && newest.fits_in_place_of(claim) { newest } else { claim }
     }
 
-    fn wish(&self, here: Here<'_>, key: &SubjectKey, newest: &Planned) -> Option<(Wish, Alternatives)> {
+    fn wish(
+        &self,
+        here: NodeContext<'_>,
+        key: &SubjectKey,
+        newest: &SubjectResult,
+    ) -> Option<(BudgetRequest, Alternatives)> {
         let entry = self.subjects.get(key)?;
         let alternatives = self.alternatives(here, entry)?;
         let created = entry.view.subject.created();
@@ -102,16 +107,16 @@ impl Pipeline {
             Some(accepted) => accepted.as_ref().map(size),
         };
         let claim = self.claimed(key, newest);
-        Some((Wish { key: key.clone(), created, before, claim, accepted, newest }, alternatives))
+        Some((BudgetRequest { key: key.clone(), created, before, claim, accepted, newest }, alternatives))
     }
 
-    fn alternatives(&self, here: Here<'_>, entry: &Entry) -> Option<Alternatives> {
+    fn alternatives(&self, here: NodeContext<'_>, entry: &Entry) -> Option<Alternatives> {
         let verdict = entry.verdict.as_ref()?;
         let refused = ChainDecision::Invalid { policy: verdict.policy.clone().unwrap_or_default() };
         let instead = |standby| settle(here, &entry.view, &refused, &verdict.findings, standby);
         let accepted = self.is_edited(entry, verdict).then(|| {
             let last = entry.last_input.as_deref().filter(|last| matches!(last.decision, ChainDecision::Draft(_)));
-            last.map(|last| instead(Standby::LastInput(last)))
+            last.map(|last| instead(FallbackDraft::LastInput(last)))
         });
         Some(Alternatives { before: instead(self.last_draft(entry)), accepted })
     }
@@ -205,7 +210,12 @@ impl Pipeline {
     }
 }
 
-fn instead(key: &SubjectKey, alternatives: Alternatives, granted: Granted, newest: &Planned) -> Option<Instead> {
+fn instead(
+    key: &SubjectKey,
+    alternatives: Alternatives,
+    granted: GrantResult,
+    newest: &SubjectResult,
+) -> Option<Instead> {
     let is_edited = alternatives.accepted.is_some();
     let ((instead, accepted), excess) = (alternatives.of(granted.grant)?, granted.excess?);
     // A guard narrows what is in force, also where there is no room for its restrictions. What an edit denies has to fit.
@@ -221,31 +231,35 @@ fn instead(key: &SubjectKey, alternatives: Alternatives, granted: Granted, newes
 impl Alternatives {
     /// What is in force instead of the newest, and the input that was accepted last where that is something else. None where
     /// the newest is in force.
-    fn of(self, grant: Grant) -> Option<(Planned, Option<Planned>)> {
+    fn of(self, grant: Grant) -> Option<(SubjectResult, Option<SubjectResult>)> {
         let Self { before, accepted } = self;
         let accepted = accepted.flatten();
         match grant {
             Grant::Newest => None,
             Grant::Accepted => accepted.map(|accepted| (accepted, None)),
             Grant::Before => Some((before, accepted)),
-            Grant::Nothing => Some((Planned { service: None, ..before }, accepted)),
+            Grant::Nothing => Some((SubjectResult { service: None, ..before }, accepted)),
         }
     }
 }
 
 /// With too many endpoints the Service's input is wrong, whatever the policies say about the rest.
-pub(super) fn with_endpoints_counted(view: &SubjectView, planned: Planned) -> Planned {
+pub(super) fn with_endpoints_counted(view: &SubjectView, planned: SubjectResult) -> SubjectResult {
     let crowded = view.findings.iter().any(|finding| finding.code == TOO_MANY_ENDPOINTS);
     match planned.end {
-        End::Ruled if crowded => Planned { end: End::Invalid, ..planned },
-        End::Ruled | End::Off | End::Invalid | End::Denied | End::Failed => planned,
+        EvaluationEnd::Ruled if crowded => SubjectResult { end: EvaluationEnd::Invalid, ..planned },
+        EvaluationEnd::Ruled
+        | EvaluationEnd::Off
+        | EvaluationEnd::Invalid
+        | EvaluationEnd::Denied
+        | EvaluationEnd::Failed => planned,
     }
 }
 
-fn is_narrower(newest: &Planned, before: &Planned) -> bool {
+fn is_narrower(newest: &SubjectResult, before: &SubjectResult) -> bool {
     newest.service.as_ref().zip(before.service.as_ref()).is_some_and(|(newest, before)| narrows(newest, before))
 }
 
-fn size(planned: &Planned) -> Size {
+fn size(planned: &SubjectResult) -> Size {
     Size::of(planned.service.as_deref())
 }

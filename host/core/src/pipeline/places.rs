@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub(super) use self::audit::{Looked, Named};
 use super::by_address::ByAddress;
-use crate::model::{Believed, Further, KeptFurther, KeptNodes, Listing, SubjectKey};
+use crate::model::{KeptNodes, Listing, NodeFacts, PublishedFacts, PublishedIndex, SubjectKey};
 use crate::net::{AddressRange, Family, between, subtract, without};
 
 /// The Services of the newest state by address and by Node, whether or not policies are asked about them.
@@ -86,7 +86,7 @@ impl Places {
 pub(super) struct Indexed<'a> {
     pub(super) places: &'a Places,
     pub(super) nodes: &'a KeptNodes,
-    pub(super) further: &'a KeptFurther,
+    pub(super) further: &'a PublishedIndex,
     /// At least the Services with an address that was in none of the ranges of `before`.
     pub(super) outside: &'a BTreeSet<SubjectKey>,
     pub(super) before: &'a BTreeMap<Family, Vec<AddressRange>>,
@@ -106,11 +106,11 @@ impl Indexed<'_> {
 }
 
 impl Listing for Indexed<'_> {
-    fn nodes(&self) -> Believed {
+    fn nodes(&self) -> NodeFacts {
         self.nodes.believed()
     }
 
-    fn further(&self) -> Further {
+    fn further(&self) -> PublishedFacts {
         self.further.believed()
     }
 

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use super::by_address::ByAddress;
 use crate::decision::Rule;
 use crate::model::SubjectKey;
-use crate::plan::PlannedSubject;
+use crate::plan::SubjectPlan;
 
 /// The plans by Service.
-pub(super) type Plans = BTreeMap<SubjectKey, Arc<PlannedSubject>>;
+pub(super) type Plans = BTreeMap<SubjectKey, Arc<SubjectPlan>>;
 
 /// The pods of all plans.
 #[derive(Debug, Default)]
@@ -23,9 +23,9 @@ pub(super) struct PodIndex {
 
 impl PodIndex {
     /// Takes in another plan of a Service.
-    pub(super) fn replace(&mut self, key: &SubjectKey, old: Option<&PlannedSubject>, new: Option<&PlannedSubject>) {
+    pub(super) fn replace(&mut self, key: &SubjectKey, old: Option<&SubjectPlan>, new: Option<&SubjectPlan>) {
         let [before, after] =
-            [old, new].map(|plan| plan.into_iter().flat_map(PlannedSubject::sources).collect::<BTreeSet<IpAddr>>());
+            [old, new].map(|plan| plan.into_iter().flat_map(SubjectPlan::sources).collect::<BTreeSet<IpAddr>>());
         for gone in before.difference(&after) {
             self.subjects.remove(*gone, key);
             if self.of(*gone).is_empty() {
@@ -62,7 +62,7 @@ impl PodIndex {
     }
 
     /// The parts of all plans that are about these pods.
-    pub(super) fn around(&self, pods: &BTreeSet<IpAddr>, plans: &Plans) -> BTreeMap<SubjectKey, PlannedSubject> {
+    pub(super) fn around(&self, pods: &BTreeSet<IpAddr>, plans: &Plans) -> BTreeMap<SubjectKey, SubjectPlan> {
         let keys: BTreeSet<&SubjectKey> = pods.iter().flat_map(|pod| self.of(*pod)).collect();
         let part = |key: &SubjectKey| Some((key.clone(), cut(plans.get(key)?, pods)));
         keys.into_iter().filter_map(part).collect()
@@ -86,14 +86,14 @@ pub(super) enum Elsewhere {
     No,
 }
 
-fn cut(service: &PlannedSubject, pods: &BTreeSet<IpAddr>) -> PlannedSubject {
+fn cut(service: &SubjectPlan, pods: &BTreeSet<IpAddr>) -> SubjectPlan {
     let about = |rule: &Rule| {
         let has_some = rule.sources().iter().any(|pod| pods.contains(pod));
         // Networks and ports are copied for what is left alone: there may be thousands.
         has_some.then(|| rule.of_sources(|pod| pods.contains(&pod)))
     };
-    let PlannedSubject { uid, created, rules, foreign, on_change, on_unavailable } = service;
-    PlannedSubject {
+    let SubjectPlan { uid, created, rules, foreign, on_change, on_unavailable } = service;
+    SubjectPlan {
         uid: uid.clone(),
         created: *created,
         rules: rules.iter().filter_map(about).collect(),

@@ -9,16 +9,16 @@ use crate::model::Uid;
 #[derive(Debug)]
 pub(super) struct Remembered<T> {
     all: BTreeMap<Uid, Arc<T>>,
-    news: News<T>,
+    news: Updates<T>,
 }
 
 /// What is other than when it was asked last; none is what is remembered no more.
-pub type News<T> = BTreeMap<Uid, Option<Arc<T>>>;
+pub type Updates<T> = BTreeMap<Uid, Option<Arc<T>>>;
 
 impl<T> Remembered<T> {
     /// What an earlier process remembered.
     pub(super) fn of(all: BTreeMap<Uid, Arc<T>>) -> Self {
-        Self { all, news: News::new() }
+        Self { all, news: Updates::new() }
     }
 
     pub(super) fn all(&self) -> &BTreeMap<Uid, Arc<T>> {
@@ -40,7 +40,7 @@ impl<T> Remembered<T> {
         }
     }
 
-    pub(super) fn take_news(&mut self) -> News<T> {
+    pub(super) fn take_news(&mut self) -> Updates<T> {
         std::mem::take(&mut self.news)
     }
 }

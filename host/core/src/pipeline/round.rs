@@ -10,13 +10,13 @@ use super::entries::Extent;
 use super::limits::Instead;
 use super::pods::Elsewhere;
 use super::{Pipeline, Question};
-use crate::check::{Networks, Note, faults, overlap};
+use crate::check::{Networks, PlanNote, faults, overlap};
 use crate::compile::{Kept, compile, compile_pods};
 use crate::diff::{Common, Scope};
 use crate::finding::{Finding, Severity};
-use crate::in_force::Newest;
+use crate::in_force::PendingRound;
 use crate::model::{ClusterFacts, Placement, PrivateDestinations, Snapshot, SubjectKey};
-use crate::plan::{Here, Plan, Planned, ranked};
+use crate::plan::{NodeContext, Plan, SubjectResult, ranked};
 use crate::record::{Overview, ThisNode};
 use crate::ruleset::Ruleset;
 
@@ -24,7 +24,7 @@ use crate::ruleset::Ruleset;
 #[derive(Debug, Default)]
 pub struct Step {
     /// The whole, and which Services are other than in the step before.
-    pub newest: Newest,
+    pub newest: PendingRound,
     /// The part of the ruleset that may be another one.
     pub scope: Scope,
     /// The Services of which what the kernel has is to stay in the ruleset.
@@ -43,7 +43,7 @@ impl Step {
     pub fn and(self, later: Self) -> Self {
         let changed = self.newest.changed.into_iter().chain(later.newest.changed).collect();
         Self {
-            newest: Newest { changed, ..later.newest },
+            newest: PendingRound { changed, ..later.newest },
             scope: self.scope.and(later.scope),
             further: self.further.into_iter().chain(later.further).collect(),
             looked_at: self.looked_at + later.looked_at,
@@ -56,7 +56,7 @@ impl Step {
 #[derive(Debug, Default)]
 struct Way {
     /// What is in force of the Services that are looked at; those that are missing have no answer, or are gone.
-    planned: BTreeMap<SubjectKey, Planned>,
+    planned: BTreeMap<SubjectKey, SubjectResult>,
     keys: BTreeSet<SubjectKey>,
     touched: BTreeSet<IpAddr>,
     changed: BTreeSet<SubjectKey>,
@@ -72,7 +72,7 @@ impl Pipeline {
         let common = self.common(&mut derived);
         let way = self.advance(&mut derived, extent);
         let newest =
-            Newest { records: derived.records.clone(), changed: way.changed, overview: self.overview(&derived) };
+            PendingRound { records: derived.records.clone(), changed: way.changed, overview: self.overview(&derived) };
         let scope = Scope::Pods(way.touched, common);
         let further = self.remember_granted(&way.keys, &derived);
         let kept = Arc::new(derived.kept());
@@ -173,7 +173,7 @@ impl Pipeline {
 
     /// Puts what was before in the place of what exceeds a limit. Where everything fits, as nearly always, nothing else is
     /// looked at; where a namespace is full, all of it is; and where the node is, everything.
-    fn limit(&self, here: Here<'_>, derived: &mut Derived, way: &mut Way) {
+    fn limit(&self, here: NodeContext<'_>, derived: &mut Derived, way: &mut Way) {
         for key in &way.keys {
             let demand = way.planned.get(key).map(|planned| self.demand(key, planned));
             let counted = derived.counted.entry(key.clone()).or_default();
@@ -206,7 +206,7 @@ impl Pipeline {
     }
 
     /// Works out anew what all namespaces have, since the node is full, or was.
-    fn limit_the_node(&self, here: Here<'_>, derived: &mut Derived, way: &mut Way) {
+    fn limit_the_node(&self, here: NodeContext<'_>, derived: &mut Derived, way: &mut Way) {
         for namespace in derived.usage.namespaces() {
             self.look_at_all_of(here, &namespace, way);
         }
@@ -222,7 +222,7 @@ impl Pipeline {
         self.replace_refusals(here, derived, way, before, refused);
     }
 
-    fn look_at_all_of(&self, here: Here<'_>, namespace: &Arc<str>, way: &mut Way) {
+    fn look_at_all_of(&self, here: NodeContext<'_>, namespace: &Arc<str>, way: &mut Way) {
         for (key, _) in self.subjects.of_namespace(namespace) {
             if way.keys.insert(key.clone()) {
                 way.planned.extend(self.newest(here, key).map(|planned| (key.clone(), planned)));
@@ -233,7 +233,7 @@ impl Pipeline {
     /// What was refused `before` and is not any more is in force as it is today.
     fn replace_refusals(
         &self,
-        here: Here<'_>,
+        here: NodeContext<'_>,
         derived: &mut Derived,
         way: &mut Way,
         before: BTreeSet<SubjectKey>,
@@ -280,7 +280,7 @@ impl Pipeline {
     }
 
     /// Whoever speaks for a pod that is touched is to know of it.
-    fn join_those_who_share_pods(&self, here: Here<'_>, derived: &Derived, way: &mut Way) {
+    fn join_those_who_share_pods(&self, here: NodeContext<'_>, derived: &Derived, way: &mut Way) {
         let sharing: BTreeSet<&SubjectKey> = way.touched.iter().flat_map(|pod| derived.pods.of(*pod)).collect();
         for key in sharing {
             if way.keys.insert(key.clone()) {
@@ -293,13 +293,13 @@ impl Pipeline {
         }
     }
 
-    fn take_records(&self, here: Here<'_>, derived: &mut Derived, way: &mut Way) {
+    fn take_records(&self, here: NodeContext<'_>, derived: &mut Derived, way: &mut Way) {
         for key in &way.keys {
             let planned = way.planned.get(key);
             self.take_kept(here, derived, key, planned, &mut way.touched);
             let plan = derived.plans.get(key).cloned();
             let faults = plan.iter().flat_map(|plan| faults(key, plan, &derived.networks)).collect::<Vec<_>>();
-            let mut notes: Vec<Note> = faults.iter().cloned().chain(self.overlap(derived, key)).collect();
+            let mut notes: Vec<PlanNote> = faults.iter().cloned().chain(self.overlap(derived, key)).collect();
             notes.sort();
             match faults.is_empty() {
                 true => drop(derived.faults.remove(key)),
@@ -324,10 +324,10 @@ impl Pipeline {
 
     fn take_kept(
         &self,
-        here: Here<'_>,
+        here: NodeContext<'_>,
         derived: &mut Derived,
         key: &SubjectKey,
-        planned: Option<&Planned>,
+        planned: Option<&SubjectResult>,
         touched: &mut BTreeSet<IpAddr>,
     ) {
         let (before, now) = (derived.kept.get(key), self.keeps(here, key, planned));
@@ -342,7 +342,7 @@ impl Pipeline {
     }
 
     /// What a Service is to know about others that speak for its pods.
-    pub(super) fn overlap(&self, derived: &Derived, key: &SubjectKey) -> Option<Note> {
+    pub(super) fn overlap(&self, derived: &Derived, key: &SubjectKey) -> Option<PlanNote> {
         let pods = derived.plans.get(key).into_iter().flat_map(|plan| plan.sources());
         let shared: BTreeSet<IpAddr> = pods.filter(|pod| derived.pods.of(*pod).len() > 1).collect();
         if shared.is_empty() {
@@ -361,9 +361,9 @@ pub(super) fn bare_plan(facts: &ClusterFacts) -> Plan {
 
 /// Those of one namespace.
 pub(super) fn of_namespace(
-    planned: &BTreeMap<SubjectKey, Planned>,
+    planned: &BTreeMap<SubjectKey, SubjectResult>,
     namespace: &Arc<str>,
-) -> BTreeMap<SubjectKey, Planned> {
+) -> BTreeMap<SubjectKey, SubjectResult> {
     let of =
         planned.range(SubjectKey::first_of(Arc::clone(namespace))..).take_while(|(key, _)| key.namespace == *namespace);
     of.map(|(key, planned)| (key.clone(), planned.clone())).collect()
@@ -376,5 +376,5 @@ fn of_namespaces(refused: &BTreeMap<SubjectKey, Instead>, namespaces: &BTreeSet<
 /// A defect that was found in the plan: nothing of it may be carried out.
 fn fatal(derived: &Derived) -> Option<Finding> {
     let mut notes = derived.faults.values().flatten();
-    notes.find(|note| note.severity() == Severity::Error).map(Note::finding)
+    notes.find(|note| note.severity() == Severity::Error).map(PlanNote::finding)
 }

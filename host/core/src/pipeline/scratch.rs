@@ -9,12 +9,12 @@ use super::pods::Elsewhere;
 use super::round::{bare_plan, of_namespace};
 use super::{Pipeline, Round};
 use crate::chain::PolicyFailure;
-use crate::check::{Note, check};
+use crate::check::{PlanNote, check};
 use crate::compile::{Kept, compile};
 use crate::finding::Severity;
 use crate::model::{ClusterFacts, SubjectKey};
-use crate::plan::{Here, Plan, Planned, PlannedSubject, Sharing, Usage};
-use crate::record::{Record, Settled};
+use crate::plan::{NodeContext, Plan, Sharing, SubjectPlan, SubjectResult, Usage};
+use crate::record::{Record, SettledSubject};
 
 impl Pipeline {
     /// What follows, step by step or not. Only what the last step left to be asked is missing.
@@ -23,17 +23,17 @@ impl Pipeline {
         let sharing = Sharing::of(self.settings.shared, asking.map(|(_, entry)| &*entry.view));
         let here = self.here(&sharing);
         let newest = |key: &SubjectKey| Some((key.clone(), self.newest(here, key)?));
-        let mut planned: BTreeMap<SubjectKey, Planned> = self.subjects.keys().filter_map(newest).collect();
+        let mut planned: BTreeMap<SubjectKey, SubjectResult> = self.subjects.keys().filter_map(newest).collect();
         for (key, instead) in self.all_refusals(here, &planned) {
             planned.insert(key, instead.planned);
         }
         let plan = self.plan_of(&planned);
         let (ruleset, notes) = (compile(&plan, &self.settings.tables), check(&plan));
         let kept: Kept = planned.iter().filter_map(|(key, planned)| self.keeps(here, key, Some(planned))).collect();
-        let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(Note::finding);
+        let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(PlanNote::finding);
         let mut round = Round { ruleset, kept, fatal, ..self.bare_round(&self.facts) };
         for key in self.subjects.keys() {
-            let of_it: Vec<Note> = notes.iter().filter(|note| note.subject == *key).cloned().collect();
+            let of_it: Vec<PlanNote> = notes.iter().filter(|note| note.subject == *key).cloned().collect();
             let service = plan.subjects.get(key).map(|service| Arc::new(service.clone()));
             if let Some(record) = self.record(here, key, planned.get(key), service, &of_it) {
                 round.add(key, &record);
@@ -79,7 +79,11 @@ impl Pipeline {
     }
 
     /// What is in force instead of what exceeds a limit: of each namespace by itself, where the node has room for all.
-    fn all_refusals(&self, here: Here<'_>, planned: &BTreeMap<SubjectKey, Planned>) -> BTreeMap<SubjectKey, Instead> {
+    fn all_refusals(
+        &self,
+        here: NodeContext<'_>,
+        planned: &BTreeMap<SubjectKey, SubjectResult>,
+    ) -> BTreeMap<SubjectKey, Instead> {
         let mut usage = Usage::new(self.settings.limits);
         for (key, newest) in planned {
             usage.replace(key, None, Some(self.demand(key, newest)));
@@ -95,11 +99,11 @@ impl Pipeline {
         if usage.fits_the_node() { refused } else { self.refusals(here, &self.settings.limits, planned).0 }
     }
 
-    fn plan_of(&self, planned: &BTreeMap<SubjectKey, Planned>) -> Plan {
+    fn plan_of(&self, planned: &BTreeMap<SubjectKey, SubjectResult>) -> Plan {
         let service =
-            |(key, planned): (&SubjectKey, &Planned)| Some((key.clone(), (**planned.service.as_ref()?).clone()));
+            |(key, planned): (&SubjectKey, &SubjectResult)| Some((key.clone(), (**planned.service.as_ref()?).clone()));
         let plan = Plan { subjects: planned.iter().filter_map(service).collect(), ..bare_plan(&self.facts) };
-        let pods = plan.subjects.values().flat_map(PlannedSubject::sources);
+        let pods = plan.subjects.values().flat_map(SubjectPlan::sources);
         let elsewhere = pods.filter(|pod| self.is_elsewhere(*pod) == Elsewhere::Yes).collect();
         Plan { elsewhere, ..plan }
     }
@@ -118,15 +122,19 @@ impl Pipeline {
 #[cfg(feature = "testkit")]
 impl Round {
     /// The same as records, all of which are new.
-    pub fn records(&self) -> crate::in_force::Newest {
-        use crate::in_force::Newest;
-        use crate::record::{Outcome, Overview, Records, ThisNode};
+    pub fn records(&self) -> crate::in_force::PendingRound {
+        use crate::in_force::PendingRound;
+        use crate::record::{Overview, RecordState, Records, ThisNode};
         let settled = |key: &SubjectKey| {
             let (status, reporting) = (Arc::new(self.statuses.get(key)?.clone()), self.reporting.get(key).cloned());
-            Some(Settled { plan: self.plan.subjects.get(key).map(|plan| Arc::new(plan.clone())), status, reporting })
+            Some(SettledSubject {
+                plan: self.plan.subjects.get(key).map(|plan| Arc::new(plan.clone())),
+                status,
+                reporting,
+            })
         };
         let record = |(key, uid): (&SubjectKey, &crate::model::Uid)| {
-            let outcome = settled(key).map_or(Outcome::Unanswered, Outcome::Settled);
+            let outcome = settled(key).map_or(RecordState::Unanswered, RecordState::Settled);
             (key.clone(), Arc::new(Record { uid: uid.clone(), outcome }))
         };
         let records: Records = self.uids.iter().map(record).collect();
@@ -138,14 +146,14 @@ impl Round {
             findings: self.findings.clone(),
             here: ThisNode::default(),
         };
-        Newest { changed: records.keys().cloned().collect(), records, overview: Arc::new(overview) }
+        PendingRound { changed: records.keys().cloned().collect(), records, overview: Arc::new(overview) }
     }
 }
 
 impl Round {
     fn add(&mut self, key: &SubjectKey, record: &Record) {
         self.uids.insert(key.clone(), record.uid.clone());
-        if let Some(Settled { plan: _, status, reporting }) = record.settled() {
+        if let Some(SettledSubject { plan: _, status, reporting }) = record.settled() {
             self.statuses.insert(key.clone(), (**status).clone());
             self.reporting.extend(reporting.clone().map(|reporting| (key.clone(), reporting)));
         }

@@ -4,19 +4,22 @@ use std::sync::Arc;
 
 use super::entry::{AnswerState, Entry};
 use super::limits::with_endpoints_counted;
-use super::{Memory, Pipeline, choice};
+use super::{Pipeline, RestoredState, choice};
 use crate::beside;
 use crate::chain::{ChainDecision, ChainResult, Shadow};
-use crate::check::Note;
+use crate::check::PlanNote;
 use crate::model::{SubjectKey, Uid, asks_kube_vip};
-use crate::plan::{End, Here, Own, Planned, PlannedSubject, Shares, Sharing, Standby, settle, today};
-use crate::record::{Outcome, Record, Settled};
-use crate::reporting::{Reporting, Stage, reporting};
+use crate::plan::{
+    EvaluationEnd, FallbackDraft, NodeContext, Shares, Sharing, SubjectAddresses, SubjectPlan, SubjectResult, settle,
+    today,
+};
+use crate::record::{Record, RecordState, SettledSubject};
+use crate::reporting::{ReporterInput, Reporting, reporting};
 use crate::status::{ShadowStatus, State, SubjectStatus, status};
 
 impl Pipeline {
     /// What follows from the newest answer about a Service, whatever limits say; none while there is no answer.
-    pub(super) fn newest(&self, here: Here<'_>, key: &SubjectKey) -> Option<Planned> {
+    pub(super) fn newest(&self, here: NodeContext<'_>, key: &SubjectKey) -> Option<SubjectResult> {
         let entry = self.subjects.get(key)?;
         Some(with_endpoints_counted(&entry.view, self.settle(here, entry)?))
     }
@@ -31,20 +34,20 @@ impl Pipeline {
     /// The record of a Service from what is in force of it; none where nothing is asked about it.
     pub(super) fn record(
         &self,
-        here: Here<'_>,
+        here: NodeContext<'_>,
         key: &SubjectKey,
-        planned: Option<&Planned>,
-        plan: Option<Arc<PlannedSubject>>,
-        notes: &[Note],
+        planned: Option<&SubjectResult>,
+        plan: Option<Arc<SubjectPlan>>,
+        notes: &[PlanNote],
     ) -> Option<Record> {
         let entry = self.subjects.get(key)?;
-        let settled = |planned: &Planned| {
+        let settled = |planned: &SubjectResult| {
             let mut status = status(planned);
-            status.findings.extend(notes.iter().map(Note::finding));
+            status.findings.extend(notes.iter().map(PlanNote::finding));
             self.complete(here, entry, planned, &mut status);
-            Settled { plan, status: Arc::new(status), reporting: self.reporting(entry, planned) }
+            SettledSubject { plan, status: Arc::new(status), reporting: self.reporting(entry, planned) }
         };
-        let outcome = planned.map_or(Outcome::Unanswered, |planned| Outcome::Settled(settled(planned)));
+        let outcome = planned.map_or(RecordState::Unanswered, |planned| RecordState::Settled(settled(planned)));
         Some(Record { uid: entry.view.subject.uid().clone(), outcome })
     }
 
@@ -56,7 +59,7 @@ impl Pipeline {
     }
 
     /// Adds what is known of a Service beside its part of the plan.
-    fn complete(&self, here: Here<'_>, entry: &Entry, planned: &Planned, status: &mut SubjectStatus) {
+    fn complete(&self, here: NodeContext<'_>, entry: &Entry, planned: &SubjectResult, status: &mut SubjectStatus) {
         status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
         status.shadows = self.shadows(here, entry, planned);
         if status.state != State::Off {
@@ -67,17 +70,17 @@ impl Pipeline {
     }
 
     /// What stands on a Service that cannot be read is unknown.
-    fn reporting(&self, entry: &Entry, planned: &Planned) -> Option<Reporting> {
-        let stage = Stage { node: &self.settings.node, ready: &self.ready, ownership: &self.ownership };
+    fn reporting(&self, entry: &Entry, planned: &SubjectResult) -> Option<Reporting> {
+        let stage = ReporterInput { node: &self.settings.node, ready: &self.ready, ownership: &self.ownership };
         let is_readable = entry.standing != AnswerState::Unreadable;
         is_readable.then(|| reporting(stage, &entry.view, &entry.published, planned)).flatten()
     }
 
-    pub(super) fn here<'a>(&'a self, sharing: &'a Sharing) -> Here<'a> {
-        Here { context: &self.context, facts: &self.facts, ownership: &self.ownership, sharing }
+    pub(super) fn here<'a>(&'a self, sharing: &'a Sharing) -> NodeContext<'a> {
+        NodeContext { context: &self.context, facts: &self.facts, ownership: &self.ownership, sharing }
     }
 
-    fn settle(&self, here: Here<'_>, entry: &Entry) -> Option<Planned> {
+    fn settle(&self, here: NodeContext<'_>, entry: &Entry) -> Option<SubjectResult> {
         let verdict = entry.verdict.as_ref()?;
         if let (ChainDecision::Draft(draft), AnswerState::Earlier | AnswerState::Unreadable) =
             (&verdict.decision, entry.standing)
@@ -90,11 +93,11 @@ impl Pipeline {
         Some(settle(here, &entry.view, &verdict.decision, &verdict.findings, self.standby(entry, verdict)))
     }
 
-    fn standby<'a>(&'a self, entry: &'a Entry, verdict: &ChainResult) -> Standby<'a> {
+    fn standby<'a>(&'a self, entry: &'a Entry, verdict: &ChainResult) -> FallbackDraft<'a> {
         match (&verdict.decision, entry.last_input.as_deref()) {
             (ChainDecision::Invalid { .. }, Some(last)) => match &last.decision {
-                ChainDecision::Draft(_) => Standby::LastInput(last),
-                ChainDecision::Denied { .. } => Standby::Nothing,
+                ChainDecision::Draft(_) => FallbackDraft::LastInput(last),
+                ChainDecision::Denied { .. } => FallbackDraft::Nothing,
                 // Then the policies changed, and not the input alone.
                 ChainDecision::Invalid { .. } | ChainDecision::Failed(_) => self.last_draft(entry),
             },
@@ -102,28 +105,33 @@ impl Pipeline {
         }
     }
 
-    pub(super) fn last_draft(&self, entry: &Entry) -> Standby<'_> {
+    pub(super) fn last_draft(&self, entry: &Entry) -> FallbackDraft<'_> {
         match (self.drafts.get(entry.view.subject.uid()), self.memory) {
-            (Some(draft), _) => Standby::LastDraft(draft),
-            (None, Memory::Whole) => Standby::Nothing,
-            (None, Memory::Partial) => Standby::Unknown,
+            (Some(draft), _) => FallbackDraft::LastDraft(draft),
+            (None, RestoredState::Whole) => FallbackDraft::Nothing,
+            (None, RestoredState::Partial) => FallbackDraft::Unknown,
         }
     }
 
     /// What stays of a Service as the kernel has it: nothing was decided about it, and what was in force is unknown.
-    pub(super) fn keeps(&self, here: Here<'_>, key: &SubjectKey, settled: Option<&Planned>) -> Option<(Uid, Own)> {
+    pub(super) fn keeps(
+        &self,
+        here: NodeContext<'_>,
+        key: &SubjectKey,
+        settled: Option<&SubjectResult>,
+    ) -> Option<(Uid, SubjectAddresses)> {
         match self.memory {
-            Memory::Whole => return None,
-            Memory::Partial => {}
+            RestoredState::Whole => return None,
+            RestoredState::Partial => {}
         }
         let entry = self.subjects.get(key)?;
-        let undecided = matches!(settled?.end, End::Invalid | End::Failed);
-        let unknown = self.standby(entry, entry.verdict.as_ref()?) == Standby::Unknown;
-        (undecided && unknown).then(|| (entry.view.subject.uid().clone(), Own::of(here, &entry.view)))
+        let undecided = matches!(settled?.end, EvaluationEnd::Invalid | EvaluationEnd::Failed);
+        let unknown = self.standby(entry, entry.verdict.as_ref()?) == FallbackDraft::Unknown;
+        (undecided && unknown).then(|| (entry.view.subject.uid().clone(), SubjectAddresses::of(here, &entry.view)))
     }
 
     /// What would be in force with each policy in shadow mode, where that is something else.
-    fn shadows(&self, here: Here<'_>, entry: &Entry, enforced: &Planned) -> Vec<ShadowStatus> {
+    fn shadows(&self, here: NodeContext<'_>, entry: &Entry, enforced: &SubjectResult) -> Vec<ShadowStatus> {
         let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
         let would = |shadow: &Shadow| {
             let planned = settle(here, &entry.view, &shadow.decision, &shadow.findings, self.last_draft(entry));

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::places::Indexed;
-use super::{Memory, Pipeline, Question};
+use super::{Pipeline, Question, RestoredState};
 use crate::model::{
-    ClusterFacts, Concerned, Connected, Endpoint, Listing, MadeBy, Placement, PrivateDestinations, Selection,
+    AffectedSubjects, ClusterFacts, Connected, Endpoint, Listing, ManagedBy, Placement, PrivateDestinations, Selection,
     ServiceType, Snapshot, SubjectKey,
 };
 use crate::owner::LocalAddresses;
@@ -46,7 +46,7 @@ impl Pipeline {
 
     /// What is in force in the kernel follows from something that is not remembered any more.
     pub fn lost_memory(&mut self) {
-        self.memory = Memory::Partial;
+        self.memory = RestoredState::Partial;
         self.subjects.touch_all();
     }
 
@@ -74,11 +74,11 @@ impl Pipeline {
         }
         let before = std::mem::replace(&mut self.facts, Arc::new(facts));
         match before.concerned(&self.facts) {
-            Concerned::All => {
+            AffectedSubjects::All => {
                 self.subjects.touch_all();
                 self.subjects.keys().cloned().collect()
             }
-            Concerned::These(ranges) => {
+            AffectedSubjects::These(ranges) => {
                 ranges.into_iter().flat_map(|range| self.places.within(range)).cloned().collect()
             }
         }
@@ -126,5 +126,5 @@ impl Pipeline {
 #[derive(Debug, PartialEq)]
 enum Shows<'a> {
     Address(IpAddr, Option<(Selection, ServiceType)>),
-    Pod(Option<(Selection, ServiceType)>, MadeBy, &'a Endpoint),
+    Pod(Option<(Selection, ServiceType)>, ManagedBy, &'a Endpoint),
 }

@@ -20,7 +20,7 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// The questions that wait, and the time that namespaces have used.
 #[derive(Debug)]
-pub struct Turns {
+pub struct QuestionQueue {
     namespaces: BTreeMap<Arc<str>, Namespace>,
     /// Those of which something waits.
     places: BTreeMap<Place, Arc<str>>,
@@ -51,13 +51,13 @@ struct Namespace {
     waiting: Waiting,
 }
 
-impl Default for Turns {
+impl Default for QuestionQueue {
     fn default() -> Self {
         Self { namespaces: Default::default(), places: Default::default(), level: AHEAD, given: 0, now: Duration::ZERO }
     }
 }
 
-impl Turns {
+impl QuestionQueue {
     /// How many questions wait.
     pub fn len(&self) -> usize {
         self.namespaces.values().map(|namespace| namespace.waiting.len()).sum()

@@ -7,21 +7,23 @@ use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
 use super::{Pipeline, Question};
-use crate::model::{Context, Counting, Key, Node, PolicyMark, PolicyObject, Readiness, Service, Snapshot, SubjectKey};
+use crate::model::{
+    ChangeKey, Context, FactsChange, Node, PolicyMark, PolicyObject, Readiness, Service, Snapshot, SubjectKey,
+};
 use crate::placement::{Differ, ForAll, Seen};
 
 impl Pipeline {
     /// Takes in a newer state; returns what has to be asked: only about Services of which policies are shown something else.
-    pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> Vec<Question> {
+    pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<ChangeKey>) -> Vec<Question> {
         self.take_policies(snapshot);
         let changed = self.changed(snapshot);
-        let about_inside = keys.contains(&Key::Cluster)
-            || keys.contains(&Key::EgressNodes) && self.published_otherwise(snapshot)
+        let about_inside = keys.contains(&ChangeKey::Cluster)
+            || keys.contains(&ChangeKey::EgressNodes) && self.published_otherwise(snapshot)
             || changed.iter().any(|key| self.is_about_inside(snapshot, key));
         let mut dirty = self.dirty(snapshot, keys);
         dirty.extend(changed);
         dirty.extend(self.announced_otherwise(snapshot));
-        let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
+        let everything = keys.contains(&ChangeKey::Cluster) && self.cluster(snapshot);
         if everything {
             dirty.extend(self.all(snapshot));
         }
@@ -35,7 +37,7 @@ impl Pipeline {
 
     /// Takes in what nodes publish; whether other addresses count.
     fn published_otherwise(&mut self, snapshot: &Snapshot) -> bool {
-        self.further.follow(&snapshot.nodes, &snapshot.egress_nodes.by_name) == Counting::Otherwise
+        self.further.follow(&snapshot.nodes, &snapshot.egress_nodes.by_name) == FactsChange::Otherwise
     }
 
     fn take_policies(&mut self, snapshot: &Snapshot) {
@@ -92,18 +94,18 @@ impl Pipeline {
         snapshot.subjects().chain(unreadable).chain(self.subjects.keys()).cloned().collect()
     }
 
-    fn dirty(&self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> BTreeSet<SubjectKey> {
-        let of = |key: &Key| -> BTreeSet<SubjectKey> {
+    fn dirty(&self, snapshot: &Snapshot, keys: &BTreeSet<ChangeKey>) -> BTreeSet<SubjectKey> {
+        let of = |key: &ChangeKey| -> BTreeSet<SubjectKey> {
             match key {
-                Key::Subject(key) => [key.clone()].into(),
-                Key::Namespace(name) => self.of_namespace(snapshot, name),
+                ChangeKey::Subject(key) => [key.clone()].into(),
+                ChangeKey::Namespace(name) => self.of_namespace(snapshot, name),
                 // What concerns single Services is found by the addresses that come or go.
-                Key::Cluster => self.newly_unreadable(snapshot),
+                ChangeKey::Cluster => self.newly_unreadable(snapshot),
                 // Its effect comes with the chain that is loaded from it.
-                Key::Policy(_) => BTreeSet::new(),
-                Key::Announced | Key::EgressNodes => BTreeSet::new(),
-                Key::Pod(address) => self.places.of(*address).cloned().collect(),
-                Key::Pods => self.subjects.keys().cloned().collect(),
+                ChangeKey::Policy(_) => BTreeSet::new(),
+                ChangeKey::Announced | ChangeKey::EgressNodes => BTreeSet::new(),
+                ChangeKey::Pod(address) => self.places.of(*address).cloned().collect(),
+                ChangeKey::Pods => self.subjects.keys().cloned().collect(),
             }
         };
         keys.iter().flat_map(of).collect()

@@ -8,7 +8,7 @@ use super::entry::Entry;
 use super::{Pipeline, Question, choice};
 use crate::model::{Snapshot, Subject, SubjectKey, SubjectObject, SubjectView, preferred_addresses};
 use crate::net::Family;
-use crate::whose::{Earlier, Waits, sifted};
+use crate::whose::{EarlierEndpoints, Waits, sifted};
 
 impl Pipeline {
     /// Looks again at the Services of which an endpoint has waited for its pod as long as it may; returns what has to be
@@ -27,9 +27,9 @@ impl Pipeline {
         let newest = self.with_the_chosen_first(self.view(snapshot, key)?);
         let uid = newest.subject.uid();
         let known = self.subjects.get(key).filter(|entry| entry.view.subject.uid() == uid);
-        let remembered = || self.drafts.get(uid).map(|draft| Earlier::Remembered(draft));
-        let earlier = known.map(|entry| Earlier::Looked(&entry.view, &entry.waits)).or_else(remembered);
-        let earlier = earlier.unwrap_or(Earlier::Nothing);
+        let remembered = || self.drafts.get(uid).map(|draft| EarlierEndpoints::Remembered(draft));
+        let earlier = known.map(|entry| EarlierEndpoints::Looked(&entry.view, &entry.waits)).or_else(remembered);
+        let earlier = earlier.unwrap_or(EarlierEndpoints::Nothing);
         let (newest, waits) = sifted(&self.settings.node, &snapshot.pods, newest, earlier);
         Some((Arc::new(newest), waits))
     }

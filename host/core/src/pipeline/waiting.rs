@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{About, Question};
+use super::{Question, QuestionInput};
 use crate::model::SubjectKey;
 
 /// One question for each Service.
@@ -30,8 +30,10 @@ impl Waiting {
         let order = *self.orders.entry(question.key.clone()).or_insert(new);
         match (self.questions.get(&order), question.about) {
             // About today's input nothing is known yet, and its answer says whether an earlier one matters.
-            (Some(Question { about: About::Today, .. }), About::LastAccepted) => {}
-            (Some(_) | None, About::Today | About::LastAccepted) => drop(self.questions.insert(order, question)),
+            (Some(Question { about: QuestionInput::Today, .. }), QuestionInput::LastAccepted) => {}
+            (Some(_) | None, QuestionInput::Today | QuestionInput::LastAccepted) => {
+                drop(self.questions.insert(order, question))
+            }
         }
     }
 

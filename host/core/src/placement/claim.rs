@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::seen::{ByCilium, Seen};
-use crate::model::{L2Status, Lease, Named, ObjectReference, Service, SubjectKey, Term, UnixTime};
+use crate::model::{L2Status, Lease, LeaseTerm, NamedNode, ObjectReference, Service, SubjectKey, UnixTime};
 
 /// kube-vip's annotation that names the node which holds the addresses (kube-vip: `pkg/kubevip/annotations.go`).
 pub(super) const VIP_HOST: &str = "vipHost";
@@ -43,9 +43,9 @@ pub enum Claimant {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Claim<'a> {
     pub(super) by: Claimant,
-    named: Cow<'a, Named>,
+    named: Cow<'a, NamedNode>,
     pub(super) since: Option<UnixTime>,
-    pub(super) term: Term,
+    pub(super) term: LeaseTerm,
     pub(super) about: About,
 }
 
@@ -106,8 +106,8 @@ impl<'a> Claim<'a> {
     }
 
     pub(super) fn of_annotation(annotation: String, node: &str) -> Self {
-        let named = Cow::Owned(Named::Node(node.into()));
-        Self { by: Claimant::VipHost(annotation), named, since: None, term: Term::Running, about: About::This }
+        let named = Cow::Owned(NamedNode::Node(node.into()));
+        Self { by: Claimant::VipHost(annotation), named, since: None, term: LeaseTerm::Running, about: About::This }
     }
 
     fn of_cilium(lease: &'a Lease, name: ObjectReference, seen: &Seen, service: &Service) -> Self {
@@ -117,12 +117,12 @@ impl<'a> Claim<'a> {
     }
 
     fn of_any(title: &Arc<str>) -> Self {
-        let (by, named) = (Claimant::Unreadable(Arc::clone(title)), Cow::Owned(Named::Unreadable));
-        Self { by, named, since: None, term: Term::Running, about: About::Any }
+        let (by, named) = (Claimant::Unreadable(Arc::clone(title)), Cow::Owned(NamedNode::Unreadable));
+        Self { by, named, since: None, term: LeaseTerm::Running, about: About::Any }
     }
 
     #[cfg(test)]
-    pub(super) fn new(by: Claimant, named: Named, since: Option<UnixTime>, term: Term) -> Self {
+    pub(super) fn new(by: Claimant, named: NamedNode, since: Option<UnixTime>, term: LeaseTerm) -> Self {
         Self { by, named: Cow::Owned(named), since, term, about: About::This }
     }
 
@@ -132,26 +132,32 @@ impl<'a> Claim<'a> {
 
     fn of_status(name: &Arc<str>, status: &'a L2Status) -> Self {
         let by = Claimant::MetalLb(Arc::clone(name));
-        Self { by, named: Cow::Borrowed(&status.named), since: status.since, term: Term::Running, about: About::This }
+        Self {
+            by,
+            named: Cow::Borrowed(&status.named),
+            since: status.since,
+            term: LeaseTerm::Running,
+            about: About::This,
+        }
     }
 
     /// The node that it names for this Service; none where that cannot be read, or it may be about another one.
     pub(super) fn node(&self) -> Option<&str> {
         match (&*self.named, &self.about) {
-            (Named::Node(node), About::This) => Some(node),
-            (Named::Node(_), About::Either(_) | About::Any)
-            | (Named::NoNode | Named::Unreadable | Named::NotRead | Named::NotFollowed, _) => None,
+            (NamedNode::Node(node), About::This) => Some(node),
+            (NamedNode::Node(_), About::Either(_) | About::Any)
+            | (NamedNode::NoNode | NamedNode::Unreadable | NamedNode::NotRead | NamedNode::NotFollowed, _) => None,
         }
     }
 
     /// What it says about the node.
-    pub(super) fn named(&self) -> &Named {
+    pub(super) fn named(&self) -> &NamedNode {
         &self.named
     }
 
     /// Whether it says something about now.
     pub(super) fn is_in_force(&self) -> bool {
-        *self.named != Named::NoNode && self.term == Term::Running
+        *self.named != NamedNode::NoNode && self.term == LeaseTerm::Running
     }
 
     /// Whether the one who makes it puts the address on an interface of the node that it names.
@@ -167,7 +173,7 @@ impl<'a> Claim<'a> {
     /// the strongest claim, and the newest.
     pub(super) fn rank(&self) -> u8 {
         match (&self.by, &self.about) {
-            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) if *self.named == Named::NotFollowed => 3,
+            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) if *self.named == NamedNode::NotFollowed => 3,
             (Claimant::Unreadable(_), _) => 0,
             (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) => 0,
             (Claimant::MetalLb(_), _) => 1,

@@ -76,11 +76,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::{Lease, Named, Service, Term};
+    use crate::model::{Lease, LeaseTerm, NamedNode, Service};
     use crate::testkit::service;
 
     fn leases(names: impl IntoIterator<Item = String>) -> Seen {
-        let lease = Arc::new(Lease { named: Named::NoNode, since: None, term: Term::Running });
+        let lease = Arc::new(Lease { named: NamedNode::NoNode, since: None, term: LeaseTerm::Running });
         let all = names.into_iter().map(|name| (ObjectReference::new("kube-system", name), Arc::clone(&lease)));
         let mut seen = Seen::default();
         seen.announced.leases.extend(all);

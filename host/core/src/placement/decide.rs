@@ -74,7 +74,7 @@ mod tests {
     use proptest::sample::{select, subsequence};
 
     use super::*;
-    use crate::model::{Named, ObjectReference, Term, UnixTime};
+    use crate::model::{LeaseTerm, NamedNode, ObjectReference, UnixTime};
     use crate::placement::claim::services_lease;
 
     fn claimants() -> Vec<Claimant> {
@@ -89,20 +89,20 @@ mod tests {
         ]
     }
 
-    fn named() -> impl Strategy<Value = Named> {
+    fn named() -> impl Strategy<Value = NamedNode> {
         select(vec![
-            Named::Node("a".into()),
-            Named::Node("A".into()),
-            Named::Node("b".into()),
-            Named::NoNode,
-            Named::Unreadable,
+            NamedNode::Node("a".into()),
+            NamedNode::Node("A".into()),
+            NamedNode::Node("b".into()),
+            NamedNode::NoNode,
+            NamedNode::Unreadable,
         ])
     }
 
     fn claims() -> impl Strategy<Value = Vec<Claim<'static>>> {
         let of = |by| {
             let since = prop::option::of((0..2_i64).prop_map(UnixTime));
-            let term = select(vec![Term::Running, Term::Ended]);
+            let term = select(vec![LeaseTerm::Running, LeaseTerm::Ended]);
             (named(), since, term)
                 .prop_map(move |(named, since, term)| Claim::new(Claimant::clone(&by), named, since, term))
         };

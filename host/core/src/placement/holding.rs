@@ -8,7 +8,7 @@ use crate::model::UnixTime;
 
 /// Who holds an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holding {
+pub struct AddressHolder {
     /// The node, as it is written; none where no node is named, or which one cannot be read.
     pub node: Option<Arc<str>>,
     /// Since when, as what names it says; by the clock of whoever wrote that.
@@ -32,7 +32,7 @@ pub enum Certainty {
     Unknown,
 }
 
-impl Holding {
+impl AddressHolder {
     /// What claims come to; none where there are none.
     pub(super) fn of(decided: &Decided<'_>) -> Option<Self> {
         let claim = decided.claim.as_ref()?;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Lease, Named, Term, UnixTime};
+use crate::model::{Lease, LeaseTerm, NamedNode, UnixTime};
 
 /// How late the news of a renewal may be.
 pub const LATE: Duration = Duration::from_secs(5);
@@ -22,9 +22,9 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// What a Lease says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct LeaseRecord {
     /// `spec.holderIdentity`.
-    pub named: Named,
+    pub named: NamedNode,
     /// `spec.acquireTime`.
     pub acquired: Option<UnixTime>,
     /// `spec.renewTime`, in microseconds since 1970; only whether it changes matters of a Lease that was seen before.
@@ -44,14 +44,14 @@ pub struct Moment {
 
 /// A Lease with when it was seen to be renewed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Observed {
-    record: Record,
+pub struct ObservedLease {
+    record: LeaseRecord,
     ends: Duration,
 }
 
-impl Observed {
+impl ObservedLease {
     /// A Lease that is seen for the first time.
-    pub fn first(record: Record, now: Moment) -> Self {
+    pub fn first(record: LeaseRecord, now: Moment) -> Self {
         let full = now.steady + term(&record) + LATE;
         let left = record.renewed.map(|renewed| left(&record, renewed, now.wall));
         let ends = left.map_or(full, |left| full.min(now.steady + left));
@@ -60,7 +60,7 @@ impl Observed {
 
     /// The same as it is seen now. What is seen again without a renewal ends when it would have.
     #[must_use]
-    pub fn again(self, record: Record, now: Moment) -> Self {
+    pub fn again(self, record: LeaseRecord, now: Moment) -> Self {
         if self.record == record {
             return self;
         }
@@ -78,22 +78,22 @@ impl Observed {
 
     /// When it ends, if it is not renewed; none where it has.
     pub fn ends_after(&self, now: Duration) -> Option<Duration> {
-        (now < self.ends && self.record.named != Named::NoNode).then_some(self.ends)
+        (now < self.ends && self.record.named != NamedNode::NoNode).then_some(self.ends)
     }
 
     /// What it means at a moment.
     pub fn lease(&self, now: Duration) -> Arc<Lease> {
-        let term = if now < self.ends { Term::Running } else { Term::Ended };
+        let term = if now < self.ends { LeaseTerm::Running } else { LeaseTerm::Ended };
         Arc::new(Lease { named: self.record.named.clone(), since: self.record.acquired, term })
     }
 }
 
-fn term(record: &Record) -> Duration {
+fn term(record: &LeaseRecord) -> Duration {
     if record.duration.is_zero() { RENEWED_AT_LEAST } else { record.duration.min(LONGEST) }
 }
 
 /// How long a Lease goes on that was renewed then, whichever of the clocks is ahead.
-fn left(record: &Record, renewed: i64, now: UnixTime) -> Duration {
+fn left(record: &LeaseRecord, renewed: i64, now: UnixTime) -> Duration {
     let second = Duration::from_secs(1).as_micros();
     let renewed_at = i128::from(renewed);
     let now_at = i128::from(now.0) * i128::try_from(second).unwrap_or(i128::MAX);

@@ -37,13 +37,13 @@ use std::sync::Arc;
 pub use claim::{Claimant, cilium_lease, kube_vip_lease, services_lease};
 pub use concerned::is_of_a_load_balancer;
 pub(crate) use concerned::{Differ, ForAll};
-pub use holding::{Certainty, Holding};
-pub use lease::{CLOCKS_DIFFER, LATE, Moment, Observed, RENEWED_AT_LEAST, Record};
+pub use holding::{AddressHolder, Certainty};
+pub use lease::{CLOCKS_DIFFER, LATE, LeaseRecord, Moment, ObservedLease, RENEWED_AT_LEAST};
 pub(crate) use seen::Seen;
 
 use crate::finding::Finding;
 use crate::model::{AnnotationPrefix, Service, Snapshot, Subject};
-use crate::owner::{AddressState, LocalAddresses, Owner, Share};
+use crate::owner::{AddressState, HolderCount, LocalAddresses, Owner};
 use claim::{Claim, VIP_HOST};
 use decide::{Decided, decide};
 
@@ -110,11 +110,11 @@ impl AddressOwnership {
     }
 
     /// Whether other nodes may hold what this one holds.
-    pub(crate) fn share(&self) -> Share {
+    pub(crate) fn share(&self) -> HolderCount {
         match self.owner {
-            Owner::Auto | Owner::VipHost => Share::Alone,
-            Owner::Any => Share::Assumed,
-            Owner::Address => Share::Shared,
+            Owner::Auto | Owner::VipHost => HolderCount::Alone,
+            Owner::Any => HolderCount::Assumed,
+            Owner::Address => HolderCount::Shared,
         }
     }
 
@@ -143,16 +143,16 @@ impl AddressOwnership {
 
     /// Who holds one of a subject's addresses, as far as this node sees. All nodes that see equal claims name the same node,
     /// and where no claim names one, only what a node's own interfaces have is known to it.
-    pub fn holding(&self, subject: &Subject, address: IpAddr) -> Holding {
+    pub fn holding(&self, subject: &Subject, address: IpAddr) -> AddressHolder {
         let decided = match self.owner {
-            Owner::Any => return Holding::assumed(&self.node),
+            Owner::Any => return AddressHolder::assumed(&self.node),
             Owner::Address => Decided::default(),
             Owner::VipHost => Decided::of(subject.service().and_then(|service| self.vip_host(service))),
             Owner::Auto => self.decided_of(subject),
         };
-        Holding::of(&decided).unwrap_or_else(|| match self.held.get(&address) {
-            Some(AddressState::Usable) if self.owner.looks_at_interfaces() => Holding::certain(&self.node),
-            Some(_) | None => Holding::unknown(),
+        AddressHolder::of(&decided).unwrap_or_else(|| match self.held.get(&address) {
+            Some(AddressState::Usable) if self.owner.looks_at_interfaces() => AddressHolder::certain(&self.node),
+            Some(_) | None => AddressHolder::unknown(),
         })
     }
 

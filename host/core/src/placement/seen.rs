@@ -8,7 +8,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use super::claim::{CILIUM, KUBE_VIP, SYSTEM};
-use crate::model::{Announced, ObjectReference, Service, ServiceType, Snapshot, SubjectKey, UnreadableService};
+use crate::model::{Announcements, ObjectReference, Service, ServiceType, Snapshot, SubjectKey, UnreadableService};
 
 /// `spec.loadBalancerClass` of Services that Cilium's agents announce (`pkg/k8s/apis/cilium.io/v2alpha1/l2announcement_types.go`).
 pub(super) const CILIUM_CLASS: &str = "io.cilium/l2-announcer";
@@ -16,7 +16,7 @@ pub(super) const CILIUM_CLASS: &str = "io.cilium/l2-announcer";
 /// What of a state concerns who holds addresses.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Seen {
-    pub(super) announced: Announced,
+    pub(super) announced: Announcements,
     pub(super) services: OrdMap<SubjectKey, Arc<Service>>,
     pub(super) unreadable: OrdMap<SubjectKey, UnreadableService>,
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::claim::{About, Claim, Claimant};
 use super::decide::Decided;
 use crate::finding::{Finding, Severity};
-use crate::model::{Named, SubjectKey};
+use crate::model::{NamedNode, SubjectKey};
 use crate::owner::{AddressState, HELD_ELSEWHERE};
 use crate::text::quoted;
 
@@ -49,12 +49,12 @@ pub(super) fn unknown(address: IpAddr, claim: &Claim<'_>) -> Finding {
 
 fn unreadable(address: IpAddr, claim: &Claim<'_>) -> Finding {
     let (state, remedy) = match claim.named() {
-        Named::NotRead => ("was not read yet", "the API server has to answer first"),
-        Named::NotFollowed => (
+        NamedNode::NotRead => ("was not read yet", "the API server has to answer first"),
+        NamedNode::NotFollowed => (
             "is not followed, since as many Leases are as may be",
             "let MetalLB or kube-vip announce the Service, or choose another --owner (docs/owner.md)",
         ),
-        Named::Unreadable | Named::Node(_) | Named::NoNode => ("cannot be read", "correct or delete it"),
+        NamedNode::Unreadable | NamedNode::Node(_) | NamedNode::NoNode => ("cannot be read", "correct or delete it"),
     };
     let because = format!("{} {state}, so it is unknown which node announces it; {remedy}", claim.by);
     Finding::warning("holder-unreadable", nothing(address, &because))

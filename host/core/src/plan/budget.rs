@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::PlannedSubject;
+use super::SubjectPlan;
 use super::resolve::{Numbered, resolve};
 use crate::decision::Rule;
 use crate::net::Family;
@@ -14,9 +14,9 @@ pub struct Limits {
     /// Of one Service.
     pub service: ServiceLimits,
     /// Of all Services of one namespace together.
-    pub namespace: Room,
+    pub namespace: Capacity,
     /// Of all namespaces together.
-    pub node: Room,
+    pub node: Capacity,
 }
 
 /// What one Service may have.
@@ -32,7 +32,7 @@ pub struct ServiceLimits {
 
 /// What fits into a namespace or a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct Capacity {
     /// Elements of maps, and the ports that chains match.
     pub elements: usize,
     /// The networks that rules name.
@@ -47,8 +47,8 @@ impl Default for Limits {
             service: ServiceLimits { rules: 256, networks: 4_096, endpoints: 10_000 },
             // The kernel checks all chains and all that leads to them with each change of an element that leads to one, and
             // walks all chains with every commit of anybody: 77 ms among 30,000.
-            namespace: Room { elements: 65_536, networks: 16_384, chains: 256 },
-            node: Room { elements: 500_000, networks: 65_536, chains: 4_096 },
+            namespace: Capacity { elements: 65_536, networks: 16_384, chains: 256 },
+            node: Capacity { elements: 500_000, networks: 65_536, chains: 4_096 },
         }
     }
 }
@@ -69,7 +69,7 @@ pub struct Size {
 
 impl Size {
     /// Of one Service's part; nothing where it has none.
-    pub fn of(service: Option<&PlannedSubject>) -> Self {
+    pub fn of(service: Option<&SubjectPlan>) -> Self {
         let Some(service) = service else { return Self::default() };
         let mut size = Self { rules: service.rules.len(), ..Self::default() };
         for family in Family::ALL {
@@ -175,7 +175,7 @@ mod tests {
     use crate::testkit::{RuleParts, a, n, rule};
 
     fn size(rules: &[Rule]) -> (usize, usize, usize) {
-        let service = PlannedSubject {
+        let service = SubjectPlan {
             uid: Uid::new("u").unwrap(),
             created: 0,
             rules: rules.to_vec().into(),

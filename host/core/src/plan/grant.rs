@@ -13,14 +13,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::budget::{Limits, Room, Size};
+use super::budget::{Capacity, Limits, Size};
 use super::excess::{Excess, Limit};
 use super::namespace::{Namespace, Step, Tier, Turn, namespaces};
 use crate::model::SubjectKey;
 
 /// What one Service would have.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct BudgetRequest {
     /// The Service.
     pub key: SubjectKey,
     /// Seconds since 1970: the older goes first.
@@ -41,17 +41,17 @@ pub struct Wish {
 pub enum Grant {
     /// Not at all.
     Nothing,
-    /// As [`Wish::before`].
+    /// As [`BudgetRequest::before`].
     Before,
-    /// As [`Wish::accepted`].
+    /// As [`BudgetRequest::accepted`].
     Accepted,
-    /// As [`Wish::newest`].
+    /// As [`BudgetRequest::newest`].
     Newest,
 }
 
 /// What became of a wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Granted {
+pub struct GrantResult {
     /// What is in force.
     pub grant: Grant,
     /// Why that is not the newest; none where it is.
@@ -60,7 +60,7 @@ pub struct Granted {
 
 /// What is in force of each wish, in the same order; and the most that all together had on the way: with more room than that
 /// on the node, its limit decides nothing.
-pub fn grants(limits: &Limits, wishes: &[Wish]) -> (Vec<Granted>, Size) {
+pub fn grants(limits: &Limits, wishes: &[BudgetRequest]) -> (Vec<GrantResult>, Size) {
     let granted = vec![NOT_YET; wishes.len()];
     let mut node = Node { limits, total: Size::default(), peak: Size::default(), granted };
     let mut namespaces = namespaces(limits, wishes);
@@ -86,14 +86,14 @@ pub fn grants(limits: &Limits, wishes: &[Wish]) -> (Vec<Granted>, Size) {
     (node.granted, node.peak)
 }
 
-const NOT_YET: Granted = Granted { grant: Grant::Nothing, excess: None };
+const NOT_YET: GrantResult = GrantResult { grant: Grant::Nothing, excess: None };
 
 /// The node on the way.
 struct Node<'l> {
     limits: &'l Limits,
     total: Size,
     peak: Size,
-    granted: Vec<Granted>,
+    granted: Vec<GrantResult>,
 }
 
 impl Node<'_> {
@@ -126,14 +126,14 @@ impl Limits {
     }
 
     pub(super) fn of_namespace(&self, size: Size) -> Option<Excess> {
-        let Room { elements, networks, chains } = self.namespace;
+        let Capacity { elements, networks, chains } = self.namespace;
         let over = Excess::of(Limit::NamespaceElements, size.elements, elements);
         let over = over.or_else(|| Excess::of(Limit::NamespaceNetworks, size.networks, networks));
         over.or_else(|| Excess::of(Limit::NamespaceChains, size.chains, chains))
     }
 
     pub(super) fn of_node(&self, size: Size) -> Option<Excess> {
-        let Room { elements, networks, chains } = self.node;
+        let Capacity { elements, networks, chains } = self.node;
         let over = Excess::of(Limit::NodeElements, size.elements, elements);
         let over = over.or_else(|| Excess::of(Limit::NodeNetworks, size.networks, networks));
         over.or_else(|| Excess::of(Limit::NodeChains, size.chains, chains))

@@ -24,16 +24,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use budget::{Limits, Room, ServiceLimits, Size};
+pub use budget::{Capacity, Limits, ServiceLimits, Size};
 pub use excess::{Excess, Limit, TOO_MANY_ENDPOINTS};
-pub use grant::{Grant, Granted, Wish, grants};
+pub use grant::{BudgetRequest, Grant, GrantResult, grants};
 pub(crate) use narrower::narrows;
-pub use own::Own;
+pub use own::SubjectAddresses;
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
 pub use resolve::{Answer, Entry, Numbered, Place, Port, resolve};
 pub use rules::Rules;
-pub use settle::{Here, Standby, settle};
+pub use settle::{FallbackDraft, NodeContext, settle};
 pub use sharing::{SharedAddresses, Shares, Sharing};
 pub(crate) use today::today;
 pub use usage::Usage;
@@ -54,12 +54,12 @@ pub struct Plan {
     /// their network may be.
     pub elsewhere: BTreeSet<IpAddr>,
     /// The subjects with rules.
-    pub subjects: BTreeMap<SubjectKey, PlannedSubject>,
+    pub subjects: BTreeMap<SubjectKey, SubjectPlan>,
 }
 
 /// One Service's part of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlannedSubject {
+pub struct SubjectPlan {
     /// The identity of this life of the Service.
     pub uid: Uid,
     /// Seconds since 1970: the older Service wins (P13).
@@ -75,7 +75,7 @@ pub struct PlannedSubject {
     pub on_unavailable: OnUnavailable,
 }
 
-impl PlannedSubject {
+impl SubjectPlan {
     /// The pods that it is about: those of several rules more than once.
     pub fn sources(&self) -> impl Iterator<Item = IpAddr> {
         self.rules.iter().flat_map(|rule| rule.sources().iter().copied())
@@ -84,18 +84,18 @@ impl PlannedSubject {
 
 /// A Service's plan, and what is reported to its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planned {
+pub struct SubjectResult {
     /// None when there is nothing to translate.
-    pub service: Option<Arc<PlannedSubject>>,
+    pub service: Option<Arc<SubjectPlan>>,
     /// How it came to that.
-    pub end: End,
+    pub end: EvaluationEnd,
     /// Everything found on the way, in order.
     pub findings: Vec<Finding>,
 }
 
 /// How a Service's evaluation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum End {
+pub enum EvaluationEnd {
     /// Egress was not asked for.
     Off,
     /// Asked for, and here are the rules, if there is something to translate.

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::budget::{Limits, Room, Size};
-use super::grant::{Grant, Wish};
+use super::budget::{Capacity, Limits, Size};
+use super::grant::{BudgetRequest, Grant};
 use crate::model::SubjectKey;
 
 /// One wish's next part.
@@ -82,7 +82,7 @@ impl Namespace<'_> {
         self.used = after;
     }
 
-    pub(super) fn turn(&self, room: Room) -> Option<Turn> {
+    pub(super) fn turn(&self, room: Capacity) -> Option<Turn> {
         let step = self.steps.last()?;
         let share = share(room, self.after(step)).max(share(room, self.used));
         Some((share, step.created, step.key.clone()))
@@ -90,7 +90,7 @@ impl Namespace<'_> {
 }
 
 /// The largest of the shares, as a number that orders as they do.
-fn share(room: Room, size: Size) -> u128 {
+fn share(room: Capacity, size: Size) -> u128 {
     let [elements, networks, chains] = [room.elements, room.networks, room.chains].map(|most| most as u128);
     let of = |used: usize, others: u128| (used as u128).saturating_mul(others);
     let shares = [
@@ -102,7 +102,7 @@ fn share(room: Room, size: Size) -> u128 {
 }
 
 /// The steps of each namespace, last first.
-pub(super) fn namespaces<'a>(limits: &Limits, wishes: &'a [Wish]) -> Vec<Namespace<'a>> {
+pub(super) fn namespaces<'a>(limits: &Limits, wishes: &'a [BudgetRequest]) -> Vec<Namespace<'a>> {
     let mut all: BTreeMap<&str, Namespace<'a>> = BTreeMap::new();
     for (place, wish) in wishes.iter().enumerate() {
         let namespace = all.entry(&wish.key.namespace).or_default();
@@ -118,8 +118,8 @@ pub(super) fn namespaces<'a>(limits: &Limits, wishes: &'a [Wish]) -> Vec<Namespa
 
 /// What a Service may come to, one after the other. What was in force may be more than a Service may have today: an
 /// administrator's new limit is no reason to take away what was accepted.
-fn steps<'a>(limits: &Limits, place: usize, wish: &'a Wish) -> Vec<Step<'a>> {
-    let Wish { ref key, created, before, claim: _, accepted, newest } = *wish;
+fn steps<'a>(limits: &Limits, place: usize, wish: &'a BudgetRequest) -> Vec<Step<'a>> {
+    let BudgetRequest { ref key, created, before, claim: _, accepted, newest } = *wish;
     let step = |tier, to, size| Step { place, key, created, tier, to, size };
     let allowed = |size: &Size| limits.of_service(*size).is_none();
     let (accepted, newest) = (accepted.filter(allowed), Some(newest).filter(allowed));

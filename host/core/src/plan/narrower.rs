@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::PlannedSubject;
+use super::SubjectPlan;
 use crate::decision::Rule;
 
 /// Whether each of these rules is one of those before, or less than it.
-pub(crate) fn narrows(newest: &PlannedSubject, before: &PlannedSubject) -> bool {
+pub(crate) fn narrows(newest: &SubjectPlan, before: &SubjectPlan) -> bool {
     newest.rules.iter().all(|rule| before.rules.iter().any(|other| is_less(rule, other)))
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::Here;
+use super::NodeContext;
 use crate::model::{SubjectKey, SubjectView};
 
 /// What is a Service's own today.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Own {
+pub struct SubjectAddresses {
     /// Which Service.
     pub key: SubjectKey,
     /// Its endpoints on this node.
@@ -17,9 +17,9 @@ pub struct Own {
     pub addresses: BTreeSet<IpAddr>,
 }
 
-impl Own {
+impl SubjectAddresses {
     /// What is its own, by the same rules as for what is planned.
-    pub fn of(here: Here<'_>, view: &SubjectView) -> Self {
+    pub fn of(here: NodeContext<'_>, view: &SubjectView) -> Self {
         let pods = view.local_endpoints(here.context).map(|endpoint| endpoint.address);
         Self {
             key: view.subject.key().clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Plan, PlannedSubject};
+use super::{Plan, SubjectPlan};
 use crate::decision::Rule;
 use crate::model::SubjectKey;
 
@@ -40,7 +40,7 @@ pub struct Claim<'a> {
     /// The Service.
     pub key: &'a SubjectKey,
     /// Its part of the plan.
-    pub service: &'a PlannedSubject,
+    pub service: &'a SubjectPlan,
     /// Its rules that have this pod as a source, in order.
     pub rules: Vec<&'a Rule>,
     /// How specific they are.

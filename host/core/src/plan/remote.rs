@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::net::IpAddr;
 
-use super::settle::Here;
+use super::settle::NodeContext;
 use crate::decision::Rule;
 use crate::finding::{Finding, Severity};
 use crate::model::{Context, Endpoint, SubjectView, TrafficPolicy};
 use crate::net::Family;
-use crate::owner::Share;
+use crate::owner::HolderCount;
 use crate::placement::AddressOwnership;
 
 /// How many nodes are named.
@@ -20,8 +20,8 @@ const NAMED: usize = 3;
 ///
 /// Where the policies leave out an endpoint of this node they choose among endpoints, and which ones they would choose
 /// elsewhere is not known here.
-pub(super) fn untranslated(here: Here<'_>, view: &SubjectView, rules: &[Rule]) -> Option<Finding> {
-    let Here { context, ownership, .. } = here;
+pub(super) fn untranslated(here: NodeContext<'_>, view: &SubjectView, rules: &[Rule]) -> Option<Finding> {
+    let NodeContext { context, ownership, .. } = here;
     // Most Services need no further look, and all of them are looked at in every round.
     remote(context, view).next().filter(|_| !rules.is_empty())?;
     let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources().iter().copied()).collect();
@@ -35,14 +35,16 @@ pub(super) fn untranslated(here: Here<'_>, view: &SubjectView, rules: &[Rule]) -
     let addresses = rules.iter().map(|rule| rule.address()).filter(|address| is_of(&whole, *address));
     let addresses = list(addresses.collect::<BTreeSet<_>>());
     (!remote.is_empty()).then(|| match ownership.share() {
-        Share::Alone | Share::Assumed => Finding::warning(CODE, left_out(context, view, &addresses, &remote)),
-        Share::Shared => Finding::new(Severity::Info, CODE, left_to_others(view, &addresses, &remote)),
+        HolderCount::Alone | HolderCount::Assumed => {
+            Finding::warning(CODE, left_out(context, view, &addresses, &remote))
+        }
+        HolderCount::Shared => Finding::new(Severity::Info, CODE, left_to_others(view, &addresses, &remote)),
     })
 }
 
 /// Where nothing is translated here: the endpoints that could be, if the address were with them.
-pub(super) fn apart(here: Here<'_>, view: &SubjectView) -> Option<Finding> {
-    let Here { context, ownership, .. } = here;
+pub(super) fn apart(here: NodeContext<'_>, view: &SubjectView) -> Option<Finding> {
+    let NodeContext { context, ownership, .. } = here;
     let held = held_apart(ownership, &context.node, view);
     if held.is_empty() {
         return None;
@@ -70,9 +72,9 @@ pub(super) fn apart(here: Here<'_>, view: &SubjectView) -> Option<Finding> {
 /// is so of one family alone: nothing shows here whether the policies were asked for that one.
 pub(crate) fn held_apart(ownership: &AddressOwnership, node: &str, view: &SubjectView) -> BTreeSet<IpAddr> {
     match ownership.share() {
-        Share::Alone => {}
+        HolderCount::Alone => {}
         // Then it is not known that no other node translates.
-        Share::Assumed | Share::Shared => return BTreeSet::new(),
+        HolderCount::Assumed | HolderCount::Shared => return BTreeSet::new(),
     }
     let is_apart = |address: IpAddr| {
         let mut endpoints =

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::not_implemented::not_implemented;
 use super::today::today;
-use super::{End, Planned, PlannedSubject, Rules, Sharing, alternatives, inside, remote};
+use super::{EvaluationEnd, Rules, Sharing, SubjectPlan, SubjectResult, alternatives, inside, remote};
 use crate::chain::{ChainDecision, ChainResult, FAILED};
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
@@ -18,7 +18,7 @@ use crate::placement::AddressOwnership;
 
 /// What holds on this node for every Service.
 #[derive(Clone, Copy, Debug)]
-pub struct Here<'a> {
+pub struct NodeContext<'a> {
     /// What policies see, too.
     pub context: &'a Context,
     /// Which destinations stay in the cluster.
@@ -29,7 +29,7 @@ pub struct Here<'a> {
     pub sharing: &'a Sharing,
 }
 
-impl Here<'_> {
+impl NodeContext<'_> {
     /// Why `address` may not be a source here, if it may not: the same for what is planned and for what may stay.
     pub(super) fn why_not_owner(self, view: &SubjectView, address: IpAddr) -> Option<Finding> {
         let not_held = || self.ownership.why_not_owner(&view.subject, address);
@@ -40,7 +40,7 @@ impl Here<'_> {
 
 /// What stays in force when the newest verdict gives no rules through no decision of anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standby<'a> {
+pub enum FallbackDraft<'a> {
     /// Nothing was in force before.
     Nothing,
     /// It is unknown what was in force before: an earlier process remembered it in a form that this one does not know. What
@@ -54,12 +54,12 @@ pub enum Standby<'a> {
 
 /// Settles one Service: guards the draft, and leaves out what cannot be translated, saying so.
 pub fn settle(
-    here: Here<'_>,
+    here: NodeContext<'_>,
     view: &SubjectView,
     decision: &ChainDecision,
     findings: &[Finding],
-    standby: Standby<'_>,
-) -> Planned {
+    standby: FallbackDraft<'_>,
+) -> SubjectResult {
     let mut findings = findings.to_vec();
     let (end, draft) = guarded(here.context, view, decision, standby, &mut findings);
     let rules = apart_from_this_node(here, draft.rules(), &mut findings);
@@ -67,16 +67,19 @@ pub fn settle(
     let rules = translatable(here, view, rules, &mut findings);
     findings.extend(remote::untranslated(here, view, &rules));
     // Anything worse is why nothing is translated.
-    if end == End::Ruled && rules.is_empty() && findings.iter().all(|finding| finding.severity == Severity::Info) {
+    if end == EvaluationEnd::Ruled
+        && rules.is_empty()
+        && findings.iter().all(|finding| finding.severity == Severity::Info)
+    {
         findings.extend(remote::apart(here, view));
     }
-    if end != End::Off {
+    if end != EvaluationEnd::Off {
         findings.splice(0..0, view.findings.iter().cloned());
         findings.extend(inside::findings(here.facts, &rules));
         findings.extend(not_implemented(&draft));
         findings.extend(here.ownership.notes(&view.subject));
     }
-    let service = (!rules.is_empty()).then(|| PlannedSubject {
+    let service = (!rules.is_empty()).then(|| SubjectPlan {
         uid: view.subject.uid().clone(),
         created: view.subject.created(),
         rules: Rules::left(&draft, rules),
@@ -84,7 +87,7 @@ pub fn settle(
         on_change: draft.on_change.unwrap_or_default(),
         on_unavailable: draft.on_unavailable.unwrap_or_default(),
     });
-    Planned { service: service.map(Arc::new), end, findings }
+    SubjectResult { service: service.map(Arc::new), end, findings }
 }
 
 /// The endpoints here that name no pod of the Service's own namespace. Those elsewhere, of which there may be many more,
@@ -100,43 +103,47 @@ fn guarded(
     context: &Context,
     view: &SubjectView,
     decision: &ChainDecision,
-    standby: Standby<'_>,
+    standby: FallbackDraft<'_>,
     findings: &mut Vec<Finding>,
-) -> (End, Arc<Draft>) {
+) -> (EvaluationEnd, Arc<Draft>) {
     match decision {
         ChainDecision::Draft(draft) => match guard::guard(context, view, draft) {
             Ok(()) => {
-                let end = if **draft == Draft::default() && findings.is_empty() { End::Off } else { End::Ruled };
+                let end = if **draft == Draft::default() && findings.is_empty() {
+                    EvaluationEnd::Off
+                } else {
+                    EvaluationEnd::Ruled
+                };
                 (end, Arc::clone(draft))
             }
             Err(refusal) => {
                 findings.push(Finding::error("answer-refused", format!("the policies' answer is refused: {refusal}")));
-                (End::Failed, stand_in(context, view, standby, findings).into())
+                (EvaluationEnd::Failed, stand_in(context, view, standby, findings).into())
             }
         },
-        ChainDecision::Invalid { .. } => (End::Invalid, stand_in(context, view, standby, findings).into()),
-        ChainDecision::Denied { .. } => (End::Denied, Arc::default()),
+        ChainDecision::Invalid { .. } => (EvaluationEnd::Invalid, stand_in(context, view, standby, findings).into()),
+        ChainDecision::Denied { .. } => (EvaluationEnd::Denied, Arc::default()),
         ChainDecision::Failed(failure) => {
             findings.push(failure.attributed(Finding::error(FAILED, failure.to_string())));
-            (End::Failed, stand_in(context, view, standby, findings).into())
+            (EvaluationEnd::Failed, stand_in(context, view, standby, findings).into())
         }
     }
 }
 
 /// The draft that stays in force, for what is the Service's own today.
-fn stand_in(context: &Context, view: &SubjectView, standby: Standby<'_>, findings: &mut Vec<Finding>) -> Draft {
+fn stand_in(context: &Context, view: &SubjectView, standby: FallbackDraft<'_>, findings: &mut Vec<Finding>) -> Draft {
     let (draft, what) = match standby {
-        Standby::LastDraft(draft) => (draft, "the last good rules stay in force, for today's endpoints"),
-        Standby::LastInput(ChainResult { decision: ChainDecision::Draft(draft), .. }) => {
+        FallbackDraft::LastDraft(draft) => (draft, "the last good rules stay in force, for today's endpoints"),
+        FallbackDraft::LastInput(ChainResult { decision: ChainDecision::Draft(draft), .. }) => {
             (&**draft, "the last valid annotations stay in force")
         }
-        Standby::Nothing | Standby::LastInput(_) => {
+        FallbackDraft::Nothing | FallbackDraft::LastInput(_) => {
             let kind = view.subject.kind();
             let message = format!("there is no earlier valid configuration, so egress is inactive for this {kind}");
             findings.push(Finding::new(Severity::Info, "nothing-in-force", message));
             return Draft::default();
         }
-        Standby::Unknown => {
+        FallbackDraft::Unknown => {
             findings.push(Finding::new(
                 Severity::Info,
                 "kernel-keeps",
@@ -163,7 +170,7 @@ fn stand_in(context: &Context, view: &SubjectView, standby: Standby<'_>, finding
 
 /// The rules without sources that this node's interfaces have: a slice may list any address, and what has one of the
 /// node's is the node itself (P1).
-fn apart_from_this_node<'r>(here: Here<'_>, rules: &'r [Rule], findings: &mut Vec<Finding>) -> Cow<'r, [Rule]> {
+fn apart_from_this_node<'r>(here: NodeContext<'_>, rules: &'r [Rule], findings: &mut Vec<Finding>) -> Cow<'r, [Rule]> {
     let ours = |source: &IpAddr| here.ownership.is_on_an_interface(*source);
     let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources()).copied().filter(ours).collect();
     let Some(first) = sources.first() else { return Cow::Borrowed(rules) };
@@ -180,7 +187,7 @@ fn this_nodes(first: IpAddr, more: usize) -> Finding {
 
 /// The rules that have a source, whose address this node holds, and whose family is known.
 fn translatable<'r>(
-    here: Here<'_>,
+    here: NodeContext<'_>,
     view: &SubjectView,
     rules: Cow<'r, [Rule]>,
     findings: &mut Vec<Finding>,

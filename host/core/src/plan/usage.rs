@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::budget::{Limits, Room, Size};
+use super::budget::{Capacity, Limits, Size};
 use crate::model::SubjectKey;
 
 /// What Services would have as they are today, or what is kept for them where that is more.
@@ -134,6 +134,6 @@ impl Usage {
 
     /// The limits of Services and namespaces alone, for a namespace by itself.
     pub fn without_the_node(&self) -> Limits {
-        Limits { node: Room { elements: usize::MAX, networks: usize::MAX, chains: usize::MAX }, ..self.limits }
+        Limits { node: Capacity { elements: usize::MAX, networks: usize::MAX, chains: usize::MAX }, ..self.limits }
     }
 }

@@ -20,7 +20,7 @@ pub enum Match {
     /// and is not read back.
     Protocol(u8),
     /// `iifname "eth0"`, `oifname != "eth0"`.
-    Interface(Way, Sense, Interface),
+    Interface(InterfaceDirection, MatchOperator, Interface),
     /// `meta mark & 0x1000 == 0x1000`, `ct mark 0x5`.
     Mark(Mark, Bits),
     /// `ct state invalid,new`: one of these.
@@ -42,7 +42,7 @@ pub enum Match {
 
 /// Which device of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Way {
+pub enum InterfaceDirection {
     /// The one that it came by.
     In,
     /// The one that it leaves by.
@@ -51,7 +51,7 @@ pub enum Way {
 
 /// Whether a condition holds where two things are equal, or where they are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Sense {
+pub enum MatchOperator {
     /// `==`.
     Is,
     /// `!=`.
@@ -64,7 +64,7 @@ pub struct Bits {
     /// The bits that are looked at.
     pub mask: u32,
     /// How they compare.
-    pub sense: Sense,
+    pub sense: MatchOperator,
     /// With what; no bit of it is outside the mask.
     pub value: u32,
 }
@@ -77,15 +77,15 @@ impl Bits {
 
     /// The number is this under a mask.
     pub fn under(mask: u32, value: u32) -> Self {
-        Self { mask, sense: Sense::Is, value }
+        Self { mask, sense: MatchOperator::Is, value }
     }
 
     /// The opposite.
     #[must_use]
     pub fn negated(self) -> Self {
         let sense = match self.sense {
-            Sense::Is => Sense::IsNot,
-            Sense::IsNot => Sense::Is,
+            MatchOperator::Is => MatchOperator::IsNot,
+            MatchOperator::IsNot => MatchOperator::Is,
         };
         Self { sense, ..self }
     }
@@ -96,7 +96,7 @@ impl Bits {
     }
 }
 
-impl Sense {
+impl MatchOperator {
     /// Whether it holds for two things.
     pub fn of<T: PartialEq>(self, one: &T, other: &T) -> bool {
         match self {

@@ -18,7 +18,7 @@ mod timeout;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use condition::{Bits, Match, Sense, Way, tcp_flags};
+pub use condition::{Bits, InterfaceDirection, Match, MatchOperator, tcp_flags};
 pub use connection::{Direction, Mark, State, States};
 pub use family::TableFamily;
 pub use field::{Field, Key};

@@ -12,14 +12,14 @@ use crate::chain::{ChainDecision, ChainResult};
 use crate::compile::table_names;
 use crate::decision::{Draft, Rule};
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, EgressNode, EgressPolicy, Endpoint, MadeBy,
-    Mark, Node, ObjectReference, Selection, Service, ServiceType, Slice, Snapshot, SubjectKey, SubjectKind,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, EgressNode, EgressPolicy, Endpoint,
+    ManagedBy, Mark, Node, ObjectReference, Selection, Service, ServiceType, Slice, Snapshot, SubjectKey, SubjectKind,
     Surroundings, TrafficPolicy, Uid,
 };
 use crate::net::Family;
 use crate::owner::Owner;
-use crate::pipeline::{News, Question, Settings};
-use crate::plan::{Limits, Room, SharedAddresses};
+use crate::pipeline::{Question, Settings, Updates};
+use crate::plan::{Capacity, Limits, SharedAddresses};
 
 /// An address from text.
 ///
@@ -82,7 +82,7 @@ pub fn settings(owner: Owner) -> Settings {
 
 /// The same, with room for a million elements: for many Services of one namespace.
 pub fn settings_of_many(owner: Owner) -> Settings {
-    let everything = Room { elements: 1 << 20, networks: 1 << 20, chains: 1 << 20 };
+    let everything = Capacity { elements: 1 << 20, networks: 1 << 20, chains: 1 << 20 };
     Settings { limits: Limits { namespace: everything, node: everything, ..Limits::default() }, ..settings(owner) }
 }
 
@@ -157,7 +157,7 @@ fn endpoint(namespace: &Arc<str>, address: &str, node: &str) -> Endpoint {
 }
 
 /// What leads from one thing that is remembered to another.
-pub fn news<T: PartialEq>(before: &BTreeMap<Uid, Arc<T>>, after: &BTreeMap<Uid, Arc<T>>) -> News<T> {
+pub fn news<T: PartialEq>(before: &BTreeMap<Uid, Arc<T>>, after: &BTreeMap<Uid, Arc<T>>) -> Updates<T> {
     let gone = before.keys().filter(|uid| !after.contains_key(uid)).map(|uid| (uid.clone(), None));
     let come = after.iter().filter(|(uid, one)| before.get(uid) != Some(one));
     gone.chain(come.map(|(uid, one)| (uid.clone(), Some(Arc::clone(one))))).collect()
@@ -193,7 +193,7 @@ impl SnapshotBuilder {
 
     fn slice(mut self, key: &SubjectKey, name: &str, endpoints: &[(&str, &str)]) -> Self {
         let endpoints = endpoints.iter().map(|(text, node)| endpoint(&key.namespace, text, node)).collect();
-        let slice = Slice { service: key.clone(), made_by: MadeBy::Controller, endpoints };
+        let slice = Slice { service: key.clone(), made_by: ManagedBy::Controller, endpoints };
         self.0.slices.entry(key.clone()).or_default().insert(name.to_owned(), Arc::new(slice));
         self
     }

@@ -7,8 +7,9 @@ use std::net::IpAddr;
 use super::{a, n};
 use crate::net::{Family, PortRange, Protocol, merge_ranges};
 use crate::ruleset::{
-    Bits, Chain, DataKind, Direction, Element, Field, Hook, Interface, Key, KeyKind, Map, MapKey, MapKind, Mark,
-    MarkChange, Match, Name, Point, Rule, Ruleset, Sense, Set, State, Statement, States, Table, Target, Way, tcp_flags,
+    Bits, Chain, DataKind, Direction, Element, Field, Hook, Interface, InterfaceDirection, Key, KeyKind, Map, MapKey,
+    MapKind, Mark, MarkChange, Match, MatchOperator, Name, Point, Rule, Ruleset, Set, State, Statement, States, Table,
+    Target, tcp_flags,
 };
 
 /// The mark of what came out of the tunnel.
@@ -110,7 +111,7 @@ fn divert(family: Family) -> Vec<Rule> {
     let (original, reply) = (Match::Direction(Direction::Original), Match::Direction(Direction::Reply));
     let marks = MapKind::marks(family);
     vec![
-        Rule::new([device(Way::In, Sense::Is)], mark(FROM_TUNNEL)),
+        Rule::new([device(InterfaceDirection::In, MatchOperator::Is)], mark(FROM_TUNNEL)),
         Rule::new([original, is_not_in(Field::Source(family), "egress_diverted")], [Statement::Return]),
         Rule::new(
             [
@@ -133,7 +134,7 @@ fn divert(family: Family) -> Vec<Rule> {
 
 fn postrouting(family: Family) -> Vec<Rule> {
     vec![
-        Rule::when(device(Way::Out, Sense::Is), Statement::SnatTo(Field::Source(family))),
+        Rule::when(device(InterfaceDirection::Out, MatchOperator::Is), Statement::SnatTo(Field::Source(family))),
         Rule::when(is_in(Field::Destination(family), "egress_excluded"), Statement::Return),
         Rule::when(is_in(Field::OriginalDestination(family), "egress_excluded"), Statement::Return),
         Rule::always(Statement::VerdictBy(Key::of(MapKind::chains(family)), name("egress_chains"))),
@@ -146,8 +147,11 @@ fn guard(family: Family) -> Vec<Rule> {
     let ours = Bits::under(OURS, OURS);
     let dropped = |matches: Vec<Match>| Rule::new(matches, [Statement::Counter, Statement::Drop]);
     let original = || Match::Direction(Direction::Original);
-    let (came, leaves, stays) =
-        (device(Way::In, Sense::Is), device(Way::Out, Sense::Is), device(Way::Out, Sense::IsNot));
+    let (came, leaves, stays) = (
+        device(InterfaceDirection::In, MatchOperator::Is),
+        device(InterfaceDirection::Out, MatchOperator::Is),
+        device(InterfaceDirection::Out, MatchOperator::IsNot),
+    );
     let invalid = Match::State(states(&[State::Invalid]));
     let tunnelled = Bits::under(ALL, FROM_TUNNEL).negated();
     vec![
@@ -180,7 +184,7 @@ fn outer() -> Match {
     Match::DestinationPort(PortRange::new(Protocol::Udp, PORT, PORT).expect("a port"))
 }
 
-fn device(way: Way, sense: Sense) -> Match {
+fn device(way: InterfaceDirection, sense: MatchOperator) -> Match {
     Match::Interface(way, sense, Interface::new("egressd0").expect("a device"))
 }
 

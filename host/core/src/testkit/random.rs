@@ -15,7 +15,7 @@ use egressd_vocabulary::RuleParts;
 use crate::decision::Rule;
 use crate::model::{SubjectKey, Uid};
 use crate::net::{AddressRange, Family, PortRange, Protocol, is_private, is_within, merge_ranges};
-use crate::plan::{Plan, PlannedSubject};
+use crate::plan::{Plan, SubjectPlan};
 
 /// The Services of a universe, in two namespaces.
 const NAMES: [&str; 4] = ["a", "b", "other/c", "other/d"];
@@ -119,14 +119,14 @@ impl Universe {
 
     /// Services of one to three rules, without a name. Half of them have no networks and no source ports, so that elements
     /// of several Services meet as often as chains do.
-    fn services(&self) -> impl Strategy<Value = PlannedSubject> + use<> {
+    fn services(&self) -> impl Strategy<Value = SubjectPlan> + use<> {
         let pods = self.worlds.iter().flat_map(|world| world.pods.clone()).collect::<Vec<_>>();
         let foreign = subsequence(pods, 0..=4);
         let simple = self.rules().prop_map(|rule| {
             RuleParts { include: vec![], exclude: vec![], source_ports: vec![], ..rule.into() }.rule()
         });
         let rules = prop_oneof![vec(self.rules(), 1..4), vec(simple, 1..3)];
-        (0..3i64, foreign, rules).prop_map(|(created, foreign, rules)| PlannedSubject {
+        (0..3i64, foreign, rules).prop_map(|(created, foreign, rules)| SubjectPlan {
             uid: uid("unnamed"),
             created,
             rules: rules
@@ -205,8 +205,8 @@ fn uid(name: &str) -> Uid {
     Uid::new(format!("uid-{}", name.replace('/', "-"))).expect("a uid")
 }
 
-fn named(name: &str, service: PlannedSubject) -> (SubjectKey, PlannedSubject) {
-    (key(name), PlannedSubject { uid: uid(name), ..service })
+fn named(name: &str, service: SubjectPlan) -> (SubjectKey, SubjectPlan) {
+    (key(name), SubjectPlan { uid: uid(name), ..service })
 }
 
 /// What the promises say of a packet, straight from the plan: P2, then P13.
@@ -232,14 +232,14 @@ pub fn promised(plan: &Plan, packet: &Packet) -> Option<IpAddr> {
 
 /// Of a namespace among those with a Service for this pod: 0 when one of its endpoints names a pod of its own, and when
 /// its oldest Service was made.
-fn standing(services: &[(&SubjectKey, &PlannedSubject)], namespace: &str, pod: IpAddr) -> (u8, i64) {
+fn standing(services: &[(&SubjectKey, &SubjectPlan)], namespace: &str, pod: IpAddr) -> (u8, i64) {
     let of_it = || services.iter().filter(|(key, _)| *key.namespace == *namespace).map(|(_, service)| service);
     let named = of_it().map(|service| u8::from(service.foreign.contains(&pod))).min();
     (named.unwrap_or(1), of_it().map(|service| service.created).min().unwrap_or(0))
 }
 
 /// 0 with networks, 1 with ports, 2 plain: of the Service's rules for this pod.
-fn specificity(service: &PlannedSubject, pod: IpAddr) -> u8 {
+fn specificity(service: &SubjectPlan, pod: IpAddr) -> u8 {
     let of = |rule: &Rule| match (
         rule.include().len() + rule.exclude().len(),
         rule.source_ports().len() + rule.destination_ports().len(),

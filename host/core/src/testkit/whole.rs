@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::in_force::InForce;
+use crate::in_force::AppliedRound;
 use crate::model::{Placement, PrivateDestinations};
 use crate::pipeline::Round;
-use crate::plan::{Plan, PlannedSubject};
+use crate::plan::{Plan, SubjectPlan};
 
 /// The plan, statuses, reporting and uids that are in force; nothing else of a round.
-pub fn whole(in_force: &InForce) -> Round {
+pub fn whole(in_force: &AppliedRound) -> Round {
     let inside = &in_force.overview.inside;
     let mut round = Round::default();
     let mut plan = Plan { excluded: inside.excluded.clone(), exact: inside.exact.clone(), ..Plan::default() };
@@ -18,7 +18,7 @@ pub fn whole(in_force: &InForce) -> Round {
         round.reporting.extend(shown.record.reporting().map(|reporting| (key.clone(), reporting.clone())));
         plan.subjects.extend(shown.record.plan().map(|service| (key.clone(), (**service).clone())));
     }
-    let pods = plan.subjects.values().flat_map(PlannedSubject::sources);
+    let pods = plan.subjects.values().flat_map(SubjectPlan::sources);
     let is_elsewhere = |pod: &_| inside.placement(*pod) == Placement::Elsewhere(PrivateDestinations::Withheld);
     let elsewhere = pods.filter(is_elsewhere).collect();
     Round { plan: Plan { elsewhere, ..plan }, inside: Arc::clone(inside), ..round }

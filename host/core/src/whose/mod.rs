@@ -16,11 +16,11 @@ pub use wait::{HOLD, Waits};
 
 use crate::decision::Draft;
 use crate::finding::{Finding, at_most, first_of};
-use crate::model::{Endpoint, KnownPods, ObjectReference, Pods, SubjectKey, SubjectView, Whose};
+use crate::model::{Endpoint, KnownPods, ObjectReference, PodOwner, Pods, SubjectKey, SubjectView};
 
 /// What is known of a subject from before.
 #[derive(Clone, Copy, Debug)]
-pub enum Earlier<'a> {
+pub enum EarlierEndpoints<'a> {
     /// What was left of its endpoints when it was looked at last, and which of them waited.
     Looked(&'a SubjectView, &'a Waits),
     /// The last good draft that an earlier process remembered.
@@ -31,7 +31,12 @@ pub enum Earlier<'a> {
 
 /// The view without the endpoints of this node that are not the Service's, as far as is known; and which ones wait. What
 /// is left names the pod that it is, whatever its slice says.
-pub fn sifted(node: &str, pods: &KnownPods, mut view: SubjectView, earlier: Earlier<'_>) -> (SubjectView, Waits) {
+pub fn sifted(
+    node: &str,
+    pods: &KnownPods,
+    mut view: SubjectView,
+    earlier: EarlierEndpoints<'_>,
+) -> (SubjectView, Waits) {
     let (pods, reading) = match pods {
         KnownPods::NotWatched => return (view, Waits::default()),
         KnownPods::Complete(pods) => (pods, Reading::Now),
@@ -95,7 +100,7 @@ struct EndpointFilter<'a> {
     pods: &'a Pods,
     reading: Reading,
     key: &'a SubjectKey,
-    earlier: Earlier<'a>,
+    earlier: EarlierEndpoints<'a>,
     waits: Waits,
     reasons: BTreeMap<Reason, Vec<IpAddr>>,
 }
@@ -103,11 +108,11 @@ struct EndpointFilter<'a> {
 impl EndpointFilter<'_> {
     fn standing(&mut self, address: IpAddr) -> PodOwnership {
         match self.pods.whose(address, &self.key.namespace) {
-            Whose::Own(name) => PodOwnership::Own(name.clone()),
-            Whose::Foreign(other) => self.withhold(address, Reason::Foreign(other.to_owned())),
-            Whose::Nodes => self.withhold(address, Reason::Nodes),
-            Whose::Contested(other) => self.wait(address, Reason::Contested(other.to_owned())),
-            Whose::Unknown => self.wait(address, Reason::Unknown),
+            PodOwner::Own(name) => PodOwnership::Own(name.clone()),
+            PodOwner::Foreign(other) => self.withhold(address, Reason::Foreign(other.to_owned())),
+            PodOwner::Nodes => self.withhold(address, Reason::Nodes),
+            PodOwner::Contested(other) => self.wait(address, Reason::Contested(other.to_owned())),
+            PodOwner::Unknown => self.wait(address, Reason::Unknown),
         }
     }
 
@@ -139,7 +144,7 @@ impl EndpointFilter<'_> {
     }
 }
 
-impl Earlier<'_> {
+impl EarlierEndpoints<'_> {
     /// How an endpoint waits on this node: as before, or from now on.
     fn wait_for(self, node: &str, address: IpAddr) -> Wait {
         let is_in_force = match self {

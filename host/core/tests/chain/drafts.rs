@@ -12,7 +12,7 @@ fn verdict(second: Member) -> ChainResult {
     let snapshot = SnapshotBuilder::default().service(service("web", &["11.0.0.2", "11.0.0.3"]), &["10.0.0.1"]).build();
     let (facts, key) = (ClusterFacts::detected(&snapshot), SubjectKey::service("default", "web"));
     let view = view(&snapshot, &facts, &key, AddressTrust::Status, &AnnotationPrefix::default()).expect("it is there");
-    let first = Member { order: -1, ..Member::new(Asked::Policy(Arc::new(Several))) };
+    let first = Member { order: -1, ..Member::new(MemberRole::Policy(Arc::new(Several))) };
     Chain::new([first, second]).evaluate(&here().0, &view)
 }
 

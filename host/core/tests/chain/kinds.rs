@@ -84,7 +84,7 @@ fn in_shadow_mode_it_is_reported_in_its_own_shadow_alone() {
 
 #[test]
 fn a_member_that_could_not_be_loaded_is_missed_as_for_services() {
-    let missing = Member { name: "guard".to_owned(), ..Member::new(Asked::Missing("no such file".to_owned())) };
+    let missing = Member { name: "guard".to_owned(), ..Member::new(MemberRole::Missing("no such file".to_owned())) };
     let verdict = Chain::new([missing]).evaluate(&here().0, &of_another_kind());
     assert!(matches!(verdict.decision, ChainDecision::Failed(_)), "{:?}", verdict.decision);
 }
@@ -96,7 +96,7 @@ fn a_member_that_could_not_be_loaded_and_is_to_be_skipped_is_skipped_for_subject
         name: "guard".to_owned(),
         order: 1,
         on_failure: OnFailure::Skip,
-        ..Member::new(Asked::Missing("no such file".to_owned()))
+        ..Member::new(MemberRole::Missing("no such file".to_owned()))
     };
     let first = of_both_kinds(member(0, ENFORCED, &Arc::default()));
     let verdict = Chain::new([first, missing]).evaluate(&here().0, &of_another_kind());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Key, L2Status, Lease, Named, ObjectReference, Service, Term, UnixTime};
+use egressd_core::model::{ChangeKey, L2Status, Lease, LeaseTerm, NamedNode, ObjectReference, Service, UnixTime};
 use egressd_core::pipeline::Question;
 use egressd_core::placement::{cilium_lease, kube_vip_lease, services_lease};
 use egressd_core::testkit::service;
@@ -21,7 +21,7 @@ pub(crate) fn announced() -> impl Strategy<Value = OfAnnounced> {
         3 => who().prop_map(LeaseOf::KubeVip),
         1 => Just(LeaseOf::All),
     ];
-    let term = select(vec![Term::Running, Term::Running, Term::Ended]);
+    let term = select(vec![LeaseTerm::Running, LeaseTerm::Running, LeaseTerm::Ended]);
     prop_oneof![
         4 => (who(), select(vec!["l2-a", "l2-b"]), of((named(), 0..3_i64)))
             .prop_map(|(who, name, status)| OfAnnounced::Status(who, name, status)),
@@ -30,12 +30,12 @@ pub(crate) fn announced() -> impl Strategy<Value = OfAnnounced> {
     ]
 }
 
-fn named() -> impl Strategy<Value = Named> {
+fn named() -> impl Strategy<Value = NamedNode> {
     prop_oneof![
-        6 => select(NODES.to_vec()).prop_map(|node| Named::Node(node.into())),
-        1 => Just(Named::NoNode),
-        1 => Just(Named::Unreadable),
-        1 => prop_oneof![Just(Named::NotRead), Just(Named::NotFollowed)],
+        6 => select(NODES.to_vec()).prop_map(|node| NamedNode::Node(node.into())),
+        1 => Just(NamedNode::NoNode),
+        1 => Just(NamedNode::Unreadable),
+        1 => prop_oneof![Just(NamedNode::NotRead), Just(NamedNode::NotFollowed)],
     ]
 }
 
@@ -48,10 +48,10 @@ impl Node {
                 self.snapshot.announced.unreadable = title.iter().map(|title| Arc::from(*title)).collect();
             }
         }
-        self.update([Key::Announced])
+        self.update([ChangeKey::Announced])
     }
 
-    fn put_status(&mut self, who: usize, name: &'static str, status: Option<&(Named, i64)>) {
+    fn put_status(&mut self, who: usize, name: &'static str, status: Option<&(NamedNode, i64)>) {
         let statuses = &mut self.snapshot.announced.l2_statuses;
         match status {
             Some((named, since)) => {
@@ -62,7 +62,7 @@ impl Node {
         }
     }
 
-    fn put_lease(&mut self, whose: LeaseOf, lease: Option<&(Named, i64, Term)>) {
+    fn put_lease(&mut self, whose: LeaseOf, lease: Option<&(NamedNode, i64, LeaseTerm)>) {
         let leases = &mut self.snapshot.announced.leases;
         match lease {
             Some((named, since, term)) => {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    AnnotationPrefix, Before, Connected, EgressNode, Key, KnownPods, KubeVipWrote, Mark, Namespace,
+    AnnotationPrefix, ChangeKey, Connected, EarlierNodeData, EgressNode, KnownPods, KubeVipEndpoint, Mark, Namespace,
     Node as ClusterNode, Pods, Service, Slice, SubjectKey, SubjectKind, UnreadableService, Writer, active_endpoint,
 };
 use egressd_core::net::Family;
@@ -38,7 +38,7 @@ impl Node {
             OfService::Note(value) => self.change_service(who, |service| note(service, *value)),
             OfService::Policy(policy) => return self.meet_policy(who, policy.as_ref()),
         }
-        self.update([Key::Subject(key(who))])
+        self.update([ChangeKey::Subject(key(who))])
     }
 
     fn meet_policy(&mut self, who: usize, policy: Option<&(Spec, Vec<Listed>)>) -> Vec<Question> {
@@ -50,7 +50,7 @@ impl Node {
             }
             None => drop(self.snapshot.egress_policies.remove(&key)),
         }
-        self.update([Key::Subject(key)])
+        self.update([ChangeKey::Subject(key)])
     }
 
     fn put_service(&mut self, who: usize, spec: &Spec) {
@@ -108,13 +108,13 @@ impl Node {
             OfNode::Gone => drop(self.snapshot.nodes.remove(name)),
             OfNode::Part(completeness, addresses, pods) => self.change_node(name, |node| {
                 node.completeness = *completeness;
-                node.before = Before { addresses: addresses.clone(), pod_networks: networks(pods) };
+                node.before = EarlierNodeData { addresses: addresses.clone(), pod_networks: networks(pods) };
             }),
             OfNode::Readiness(readiness) => self.change_node(name, |node| node.readiness = *readiness),
             OfNode::Publishes(addresses) => return self.meet_published(name, addresses.as_deref()),
             OfNode::Label(label) => self.change_node(name, |node| node.labels = labels(*label)),
         }
-        self.update([Key::Cluster])
+        self.update([ChangeKey::Cluster])
     }
 
     fn meet_published(&mut self, name: &str, addresses: Option<&[IpAddr]>) -> Vec<Question> {
@@ -126,7 +126,7 @@ impl Node {
                 published.insert(name.to_owned(), Arc::new(node));
             }
         }
-        self.update([Key::EgressNodes])
+        self.update([ChangeKey::EgressNodes])
     }
 
     fn change_node(&mut self, name: &str, change: impl FnOnce(&mut ClusterNode)) {
@@ -150,12 +150,12 @@ impl Node {
                 return self.change_namespace(name, |namespace| namespace.annotations = annotations);
             }
         }
-        self.update([Key::Cluster])
+        self.update([ChangeKey::Cluster])
     }
 
     fn change_namespace(&mut self, name: &str, change: impl FnOnce(&mut Namespace)) -> Vec<Question> {
         change(Arc::make_mut(self.snapshot.namespaces.entry(name.to_owned()).or_default()));
-        self.update([Key::Namespace(name.to_owned())])
+        self.update([ChangeKey::Namespace(name.to_owned())])
     }
 
     pub(crate) fn meet_pods(&mut self, event: &OfPods) -> Vec<Question> {
@@ -171,7 +171,7 @@ impl Node {
                 return self.meet_pod(event);
             }
         };
-        self.update([Key::Pods])
+        self.update([ChangeKey::Pods])
     }
 
     fn meet_pod(&mut self, event: &OfPods) -> Vec<Question> {
@@ -185,7 +185,7 @@ impl Node {
             }
             OfPods::Are(_) | OfPods::NotWatched | OfPods::LastKnown => return Vec::new(),
         };
-        self.update(changed.into_iter().map(Key::Pod))
+        self.update(changed.into_iter().map(ChangeKey::Pod))
     }
 
     pub(crate) fn meet_host(&mut self, event: &OfHost) -> Vec<Question> {
@@ -218,7 +218,7 @@ fn publish(service: &mut Service, endpoint: Option<IpAddr>, writer: Writer) {
         service.annotations.remove(&name(family));
     }
     service.annotations.extend(endpoint.map(|endpoint| (name(Family::of(endpoint)), endpoint.to_string())));
-    let wrote = |endpoint| KubeVipWrote { families: vec![Family::of(endpoint)], at: None };
+    let wrote = |endpoint| KubeVipEndpoint { families: vec![Family::of(endpoint)], at: None };
     service.kube_vip_wrote = match writer {
         Writer::Anybody => None,
         Writer::KubeVip => endpoint.map(wrote),

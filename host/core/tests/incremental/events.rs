@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use egressd_core::model::{
-    Completeness, MadeBy, Named, PodNetwork, PrivateDestinations, Readiness, Selection, ServiceType, Term, Writer,
+    Completeness, LeaseTerm, ManagedBy, NamedNode, PodNetwork, PrivateDestinations, Readiness, Selection, ServiceType,
+    Writer,
 };
 use egressd_core::owner::LocalAddresses;
 use egressd_core::pipeline::Settings;
@@ -68,10 +69,10 @@ pub(crate) enum OfService {
     Gone,
     /// It is there and cannot be read: the life that was known, or this one.
     Unreadable(Option<u8>),
-    Slice(&'static str, MadeBy, Vec<Listed>),
+    Slice(&'static str, ManagedBy, Vec<Listed>),
     SliceGone(&'static str),
     /// Another makes the same slice.
-    SliceBy(&'static str, MadeBy),
+    SliceBy(&'static str, ManagedBy),
     Selected(Selection),
     /// The endpoint at this place among those that are listed, and who wrote it.
     Publishes(Option<usize>, Writer),
@@ -133,8 +134,8 @@ pub(crate) enum OfHost {
 #[derive(Clone, Debug)]
 pub(crate) enum OfAnnounced {
     /// MetalLB, in the object of this name.
-    Status(usize, &'static str, Option<(Named, i64)>),
-    Lease(LeaseOf, Option<(Named, i64, Term)>),
+    Status(usize, &'static str, Option<(NamedNode, i64)>),
+    Lease(LeaseOf, Option<(NamedNode, i64, LeaseTerm)>),
     /// What may be about any Service.
     Unreadable(Option<&'static str>),
 }

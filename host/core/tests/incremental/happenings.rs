@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use egressd_core::model::{Completeness, MadeBy, PodNetwork, Readiness, Selection, Writer};
+use egressd_core::model::{Completeness, ManagedBy, PodNetwork, Readiness, Selection, Writer};
 use egressd_core::owner::AddressState;
 use egressd_core::testkit::a;
 use proptest::collection::{btree_map, vec};
@@ -46,7 +46,7 @@ fn events() -> impl Strategy<Value = Event> {
 }
 
 fn of_services() -> impl Strategy<Value = OfService> {
-    let made_by = || select(vec![MadeBy::Controller, MadeBy::Controller, MadeBy::Other]);
+    let made_by = || select(vec![ManagedBy::Controller, ManagedBy::Controller, ManagedBy::Other]);
     let writer = select(vec![Writer::Anybody, Writer::KubeVip]);
     prop_oneof![
         8 => specs().prop_map(OfService::Is),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use egressd_core::chain::Chain;
 use egressd_core::decision::Draft;
-use egressd_core::in_force::InForce;
-use egressd_core::model::{Key, Labels, Snapshot, SubjectKey, Uid};
+use egressd_core::in_force::AppliedRound;
+use egressd_core::model::{ChangeKey, Labels, Snapshot, SubjectKey, Uid};
 use egressd_core::pipeline::{Pipeline, Question};
 use egressd_core::record::Records;
 
@@ -22,14 +22,14 @@ pub(crate) struct Node {
     /// What the source knows.
     pub(crate) snapshot: Snapshot,
     /// What of it the pipeline has not taken in.
-    outstanding: BTreeSet<Key>,
+    outstanding: BTreeSet<ChangeKey>,
     /// How many updates wait for the one after them.
     delay: usize,
     pub(crate) now: Duration,
     waiting: BTreeMap<SubjectKey, Question>,
     pub(crate) kernel: Kernel,
     pub(crate) records: Records,
-    pub(crate) in_force: InForce,
+    pub(crate) in_force: AppliedRound,
     /// Whether a round is in force as a whole, or was.
     pub(crate) has_begun: bool,
     pub(crate) accepted: BTreeMap<Uid, Arc<Labels>>,
@@ -52,7 +52,7 @@ impl Node {
             waiting: BTreeMap::new(),
             kernel: Kernel::default(),
             records: Records::new(),
-            in_force: InForce::default(),
+            in_force: AppliedRound::default(),
             has_begun: false,
             accepted: BTreeMap::new(),
             drafts: BTreeMap::new(),
@@ -92,7 +92,7 @@ impl Node {
     }
 
     /// Hands over the snapshot with these keys and those that are outstanding, unless that waits.
-    pub(crate) fn update(&mut self, keys: impl IntoIterator<Item = Key>) -> Vec<Question> {
+    pub(crate) fn update(&mut self, keys: impl IntoIterator<Item = ChangeKey>) -> Vec<Question> {
         self.outstanding.extend(keys);
         if self.delay > 0 {
             self.delay -= 1;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    ClusterNetworks, Completeness, EgressPolicy, Endpoint, Labels, MadeBy, Node, ObjectReference, Phase, Pod,
+    ClusterNetworks, Completeness, EgressPolicy, Endpoint, Labels, ManagedBy, Node, ObjectReference, Phase, Pod,
     PodNetwork, Pods, Readiness, Service, Slice, SubjectKey, Uid,
 };
 use egressd_core::testkit::{n, service};
@@ -50,7 +50,7 @@ pub(crate) fn as_egress_policy(key: &SubjectKey, uid: Uid, spec: &Spec, selected
     }
 }
 
-pub(crate) fn as_slice(key: &SubjectKey, made_by: MadeBy, listed: &[Listed]) -> Slice {
+pub(crate) fn as_slice(key: &SubjectKey, made_by: ManagedBy, listed: &[Listed]) -> Slice {
     Slice { service: key.clone(), made_by, endpoints: listed.iter().map(as_endpoint).collect() }
 }
 

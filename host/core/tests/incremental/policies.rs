@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::chain::{Asked, Chain, Contract, FailureKind, Member, Policy, PolicyFailure};
+use egressd_core::chain::{Chain, Contract, FailureKind, Member, MemberRole, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome, Rule};
 use egressd_core::model::{Context, Interest, SubjectKind, SubjectView};
 use egressd_core::net::{PortRange, Protocol};
@@ -31,9 +31,9 @@ impl Policies {
     pub(crate) fn chain(self) -> Chain {
         // It reads one annotation of several that the host reads.
         let reads = Interest::new(&["do".to_owned()], &[]);
-        let obedient = of_both_kinds(Member::new(Asked::Policy(Arc::new(Obedient))).reading(reads));
+        let obedient = of_both_kinds(Member::new(MemberRole::Policy(Arc::new(Obedient))).reading(reads));
         let of = |policy: Arc<dyn Policy>| {
-            Member { order: 1, ..Member::new(Asked::Policy(policy)) }.reading(Interest::default())
+            Member { order: 1, ..Member::new(MemberRole::Policy(policy)) }.reading(Interest::default())
         };
         match self {
             Self::Obedient => Chain::new([obedient]),

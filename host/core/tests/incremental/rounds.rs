@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use egressd_core::compile::keep;
 use egressd_core::diff::Scope;
-use egressd_core::in_force::{InForce, Newest, UnixTime};
+use egressd_core::in_force::{AppliedRound, PendingRound, UnixTime};
 use egressd_core::model::{SubjectKey, SubjectKind, Uid};
-use egressd_core::pipeline::{News, Round, Step};
+use egressd_core::pipeline::{Round, Step, Updates};
 use egressd_core::record::{Record, Records};
 use proptest::prelude::*;
 
@@ -65,7 +65,7 @@ impl Node {
 
     fn compare(&mut self, step: &Step, expected: &Round) -> Result<(), TestCaseError> {
         prop_assert_eq!(&self.whole(step), expected);
-        let Newest { records, changed, overview: _ } = &step.newest;
+        let PendingRound { records, changed, overview: _ } = &step.newest;
         for (key, record) in records {
             prop_assert_eq!(record.plan().map(|plan| &**plan), expected.plan.subjects.get(key));
         }
@@ -78,7 +78,7 @@ impl Node {
     }
 
     fn whole(&self, step: &Step) -> Round {
-        let Newest { records, changed: _, overview } = &step.newest;
+        let PendingRound { records, changed: _, overview } = &step.newest;
         Round {
             ruleset: self.pipeline.target(&Scope::Everything),
             plan: self.pipeline.plan(),
@@ -107,21 +107,21 @@ impl Node {
     }
 
     /// What is shown by what changed is what looking at all Services shows.
-    fn show(&mut self, newest: &Newest, waiting: Option<&BTreeSet<IpAddr>>) -> Result<(), TestCaseError> {
+    fn show(&mut self, newest: &PendingRound, waiting: Option<&BTreeSet<IpAddr>>) -> Result<(), TestCaseError> {
         self.has_begun |= waiting.is_some_and(BTreeSet::is_empty);
         if !self.has_begun {
             self.in_force.wait(newest);
             return Ok(());
         }
         let now = UnixTime(i64::try_from(self.now.as_secs()).unwrap_or(i64::MAX));
-        let show = |in_force: &mut InForce, newest: &Newest| match waiting {
+        let show = |in_force: &mut AppliedRound, newest: &PendingRound| match waiting {
             None => in_force.hold_back(newest, "refused", now),
             Some(waiting) if waiting.is_empty() => in_force.take_over(newest, now),
             Some(waiting) => in_force.take_over_partly(newest, waiting, now),
         };
         let (before, mut expected) = (self.in_force.clone(), self.in_force.clone());
         let all = newest.records.keys().chain(before.subjects.keys()).cloned().collect();
-        show(&mut expected, &Newest { changed: all, ..newest.clone() });
+        show(&mut expected, &PendingRound { changed: all, ..newest.clone() });
         let changed = show(&mut self.in_force, newest);
         let shown = self.in_force.subjects.iter().map(|(key, shown)| (key.clone(), Arc::clone(&shown.record)));
         findings_name_the_kind(&shown.collect())?;
@@ -144,9 +144,9 @@ fn findings_name_the_kind(records: &Records) -> Result<(), TestCaseError> {
 }
 
 /// The Services of which another record is in force.
-fn differences(before: &InForce, after: &InForce) -> BTreeSet<SubjectKey> {
+fn differences(before: &AppliedRound, after: &AppliedRound) -> BTreeSet<SubjectKey> {
     let differ = |key: &&SubjectKey| {
-        let of = |in_force: &InForce| in_force.subjects.get(*key).map(|shown| Arc::clone(&shown.record));
+        let of = |in_force: &AppliedRound| in_force.subjects.get(*key).map(|shown| Arc::clone(&shown.record));
         of(before) != of(after)
     };
     let keys: BTreeSet<&SubjectKey> = before.subjects.keys().chain(after.subjects.keys()).collect();
@@ -157,7 +157,7 @@ fn of<T>(records: &Records, part: impl Fn(&Record) -> Option<T>) -> BTreeMap<Sub
     records.iter().filter_map(|(key, record)| Some((key.clone(), part(record)?))).collect()
 }
 
-fn take<T>(all: &mut BTreeMap<Uid, Arc<T>>, news: News<T>) {
+fn take<T>(all: &mut BTreeMap<Uid, Arc<T>>, news: Updates<T>) {
     for (uid, one) in news {
         match one {
             Some(one) => drop(all.insert(uid, one)),

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use egressd_core::model::{ClusterSettings, MadeBy, Origin, PrivateDestinations, Readiness, ServiceType};
+use egressd_core::model::{ClusterSettings, ManagedBy, Origin, PrivateDestinations, Readiness, ServiceType};
 use egressd_core::owner::{AddressState, Owner};
 use egressd_core::pipeline::Settings;
-use egressd_core::plan::{Limits, Room, ServiceLimits, SharedAddresses};
+use egressd_core::plan::{Capacity, Limits, ServiceLimits, SharedAddresses};
 use egressd_core::testkit::settings;
 use proptest::collection::vec;
 use proptest::option::{self, of};
@@ -36,10 +36,10 @@ pub(crate) fn scenes() -> impl Strategy<Value = Scene> {
 fn limits() -> impl Strategy<Value = Limits> {
     let narrow = Limits {
         service: ServiceLimits { rules: 4, networks: 2, endpoints: 3 },
-        namespace: Room { elements: 4, networks: 3, chains: 2 },
-        node: Room { elements: 7, networks: 4, chains: 3 },
+        namespace: Capacity { elements: 4, networks: 3, chains: 2 },
+        node: Capacity { elements: 7, networks: 4, chains: 3 },
     };
-    let roomy = Limits { node: Room { elements: 100, networks: 100, chains: 100 }, ..narrow };
+    let roomy = Limits { node: Capacity { elements: 100, networks: 100, chains: 100 }, ..narrow };
     select(vec![narrow, roomy, Limits::default(), Limits::default()])
 }
 
@@ -68,7 +68,7 @@ fn node_that_holds_all() -> [Event; 2] {
 }
 
 fn beginning_of(who: usize, (spec, pods): (Spec, Vec<Listed>)) -> [Event; 2] {
-    let slice = OfService::Slice(SLICES[0], MadeBy::Controller, pods);
+    let slice = OfService::Slice(SLICES[0], ManagedBy::Controller, pods);
     [Event::Service(who, slice), Event::Service(who, OfService::Is(spec))]
 }
 

@@ -72,7 +72,7 @@ impl Policy for Pair {
 /// What is in force for `web` when a policy answered with `before`, and `own` is its own today.
 fn moved(before: &'static [&'static str], own: &[&str]) -> Vec<String> {
     let mut world = World::new();
-    world.reload([Member::new(Asked::Policy(Arc::new(Pair(before))))]);
+    world.reload([Member::new(MemberRole::Policy(Arc::new(Pair(before))))]);
     world.put(with(before, "translate"), &["10.0.0.1"]);
     world.comes(with(own, "translate"), &["10.0.0.1"]);
     let round = world.pipeline.round();
@@ -93,7 +93,7 @@ fn several_addresses_go_over_in_order_and_where_there_are_fewer_to_the_first() {
 #[test]
 fn of_several_addresses_of_a_rule_the_first_that_the_node_holds_is_used_before_any_policy_is_asked_again() {
     let mut world = World::with(Owner::Address, BTreeMap::new());
-    world.reload([Member::new(Asked::Policy(Arc::new(Several)))]);
+    world.reload([Member::new(MemberRole::Policy(Arc::new(Several)))]);
     world.put(with(&["11.0.0.2", "11.0.0.3", "11.0.0.4"], "translate"), &["10.0.0.1"]);
     for (held, used) in [
         (&["11.0.0.4", "11.0.0.3"][..], "10.0.0.1 -> 11.0.0.3"),
@@ -111,7 +111,7 @@ fn of_several_addresses_of_a_rule_the_first_that_the_node_holds_is_used_before_a
 #[test]
 fn a_policy_in_shadow_mode_shows_all_addresses_of_its_rules_and_first_the_one_that_this_node_uses() {
     let mut world = World::with(Owner::Address, BTreeMap::new());
-    world.reload([Member { mode: Mode::Shadow, ..Member::new(Asked::Policy(Arc::new(Several))) }]);
+    world.reload([Member { mode: Mode::Shadow, ..Member::new(MemberRole::Policy(Arc::new(Several))) }]);
     world.put(with(&["11.0.0.2", "11.0.0.3", "11.0.0.4"], "translate"), &["10.0.0.1"]);
     let questions = world.pipeline.set_local_addresses([(a("11.0.0.3"), AddressState::Usable)].into());
     let round = world.ask(questions);
@@ -124,7 +124,7 @@ fn a_policy_in_shadow_mode_shows_all_addresses_of_its_rules_and_first_the_one_th
 /// gets another address and, later, another pod.
 #[test]
 fn what_others_edit_all_the_time_keeps_no_change_waiting() {
-    let (mut world, mut turns) = (World::new(), Turns::default());
+    let (mut world, mut turns) = (World::new(), QuestionQueue::default());
     let dear = |namespace: usize, edit: usize| of(&format!("a{namespace}"), "dear", &format!("edit {edit}"));
     let mut answered_to = |edit: usize, address: &str, pods: &[&str]| {
         turns.add(world.come((0..12).map(|namespace| dear(namespace, edit))));

@@ -35,7 +35,7 @@ fn questions(names: &[&str]) -> Vec<Vec<Question>> {
 
 /// Which Service was served at each step where one was: the numbers of its namespace and of its own.
 fn served(steps: &[Step], questions: &[Vec<Question>]) -> Vec<(usize, usize)> {
-    let mut turns = Turns::default();
+    let mut turns = QuestionQueue::default();
     let place = |question: &Question| {
         let at = |(n, of_one): (usize, &Vec<Question>)| Some((n, of_one.iter().position(|other| other == question)?));
         questions.iter().enumerate().find_map(at).expect("one of the questions")
@@ -103,7 +103,7 @@ proptest! {
     #[test]
     fn news_about_what_waits_change_no_turn(steps in steps()) {
         let (questions, mut waiting) = (questions(&["a", "b", "c", "d"]), Vec::new());
-        let (mut quiet, mut edited) = (Turns::default(), Turns::default());
+        let (mut quiet, mut edited) = (QuestionQueue::default(), QuestionQueue::default());
         for step in steps {
             match step {
                 Step::Comes(namespace, service) => {
@@ -124,7 +124,7 @@ proptest! {
 
     #[test]
     fn only_those_are_remembered_that_wait_or_have_used_time_lately(steps in steps()) {
-        let (questions, mut turns) = (questions(&["a", "b", "c", "d"]), Turns::default());
+        let (questions, mut turns) = (questions(&["a", "b", "c", "d"]), QuestionQueue::default());
         turns.begin(at(1));
         for step in steps {
             match step {
@@ -146,7 +146,7 @@ proptest! {
 #[test]
 fn time_is_shared_and_not_the_number_of_questions() {
     let mut world = World::new();
-    let mut turns = Turns::default();
+    let mut turns = QuestionQueue::default();
     for (namespace, count) in [("dear", 10), ("cheap", 1_000)] {
         turns.add(world.come((0..count).map(|number| of(namespace, &number.to_string(), "pass"))));
     }
@@ -180,7 +180,7 @@ proptest! {
     /// A dear question of one namespace keeps one thread and not both, and nothing is asked twice or lost.
     #[test]
     fn of_two_that_ask_none_takes_a_second_question_of_one_namespace_while_another_waits(doings in doings()) {
-        let (questions, mut turns) = (questions(&["a", "b", "c", "d"]), Turns::default());
+        let (questions, mut turns) = (questions(&["a", "b", "c", "d"]), QuestionQueue::default());
         let (mut waiting, mut at_hand) = (Vec::<Question>::new(), Vec::<Question>::new());
         let of = |question: &Question| question.view.subject.key().namespace.clone();
         for doing in doings {
@@ -218,7 +218,7 @@ proptest! {
     #[test]
     fn two_that_ask_share_their_time_among_namespaces_as_one_does(costs in prop::collection::vec(1..100_000_u64, 3)) {
         let questions = questions(&["a", "b", "c"]);
-        let (mut turns, mut used) = (Turns::default(), [0u64; 3]);
+        let (mut turns, mut used) = (QuestionQueue::default(), [0u64; 3]);
         questions.iter().for_each(|of_one| turns.add(of_one.clone()));
         let mut threads: [(u64, Option<(usize, Question)>); 2] = Default::default();
         for _ in 0..300 {

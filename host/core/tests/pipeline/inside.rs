@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    ClusterFacts, Completeness, Connected, Endpoint, Key, MadeBy, Node, Selection, Slice, Snapshot, SubjectKey,
-    Surroundings,
+    ChangeKey, ClusterFacts, Completeness, Connected, Endpoint, ManagedBy, Node, Selection, Slice, Snapshot,
+    SubjectKey, Surroundings,
 };
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
@@ -20,7 +20,7 @@ const ADDRESSES: [&str; 5] = ["10.0.0.7", "172.30.1.7", "192.168.7.7", "10.96.0.
 #[derive(Clone, Debug)]
 enum Step {
     Service { name: u8, cluster_address: usize, selection: Selection },
-    Slice { name: u8, pods: Vec<usize>, made_by: MadeBy },
+    Slice { name: u8, pods: Vec<usize>, made_by: ManagedBy },
     Gone(u8),
     Node(Completeness),
     NoNode,
@@ -28,7 +28,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let selection = prop_oneof![Just(Selection::Selector), Just(Selection::ByHand)];
-    let made_by = prop_oneof![4 => Just(MadeBy::Controller), 1 => Just(MadeBy::Other)];
+    let made_by = prop_oneof![4 => Just(ManagedBy::Controller), 1 => Just(ManagedBy::Other)];
     let at = 0..ADDRESSES.len();
     let one = prop_oneof![
         3 => (0..3u8, at.clone(), selection)
@@ -50,35 +50,35 @@ fn endpoint(address: IpAddr) -> Endpoint {
     Endpoint { address, node: Some(context().node.into()), pod, ready: None, serving: None, terminating: None }
 }
 
-fn apply(step: &Step, snapshot: &mut Snapshot) -> Key {
+fn apply(step: &Step, snapshot: &mut Snapshot) -> ChangeKey {
     match step {
         Step::Service { name, cluster_address, selection } => {
             let mut one = service(&format!("s{name}"), &["11.0.0.2"]);
             one.cluster_addresses = vec![a(ADDRESSES[*cluster_address])];
             one.selection = *selection;
             snapshot.services.insert(key(*name), Arc::new(one));
-            Key::Subject(key(*name))
+            ChangeKey::Subject(key(*name))
         }
         Step::Slice { name, pods, made_by } => {
             let endpoints = pods.iter().map(|pod| endpoint(a(ADDRESSES[*pod]))).collect();
             let slice = Slice { service: key(*name), made_by: *made_by, endpoints };
             snapshot.slices.insert(key(*name), [("one".to_owned(), Arc::new(slice))].into_iter().collect());
-            Key::Subject(key(*name))
+            ChangeKey::Subject(key(*name))
         }
         Step::Gone(name) => {
             snapshot.services.remove(&key(*name));
             snapshot.slices.remove(&key(*name));
-            Key::Subject(key(*name))
+            ChangeKey::Subject(key(*name))
         }
         Step::Node(completeness) => {
             let pod_networks = vec![n("10.0.0.0/24")];
             let node = Node { pod_networks, completeness: *completeness, ..Node::default() };
             snapshot.nodes.insert(context().node, Arc::new(node));
-            Key::Cluster
+            ChangeKey::Cluster
         }
         Step::NoNode => {
             snapshot.nodes.remove(&context().node);
-            Key::Cluster
+            ChangeKey::Cluster
         }
     }
 }
@@ -93,7 +93,7 @@ proptest! {
         let (mut pipeline, mut snapshot) = (Pipeline::new(settings.clone(), [].into()), Snapshot::default());
         pipeline.connect(connected);
         for (step, is_named) in steps.iter().zip(is_named) {
-            let key = Some(apply(step, &mut snapshot)).filter(|key| is_named || *key == Key::Cluster);
+            let key = Some(apply(step, &mut snapshot)).filter(|key| is_named || *key == ChangeKey::Cluster);
             drop(pipeline.update(&snapshot, &key.into_iter().collect()));
             prop_assert_eq!(pipeline.stale(), Vec::<String>::new());
             prop_assert_eq!(&*pipeline.round().inside, &ClusterFacts::gather(&snapshot, &settings.cluster, &around));

@@ -60,7 +60,7 @@ fn of_a_service_that_asks_for_nothing_no_findings_are_kept_and_none_are_lost_to_
     world.put(silent, &["10.0.0.1"]);
     let kept = format!("{:?}", world.pipeline);
     assert!(!kept.contains("address-not-an-ip"), "{kept}");
-    world.look_at([Key::Cluster, Key::Subject(SubjectKey::service("default", "web"))]);
+    world.look_at([ChangeKey::Cluster, ChangeKey::Subject(SubjectKey::service("default", "web"))]);
     assert_eq!(world.asked, 1, "nothing changed");
     let round = world.reload([stubborn(Decision::Invalid)]);
     let found = &round.statuses[&SubjectKey::service("default", "web")].findings;
@@ -77,7 +77,7 @@ fn of_a_service_that_asks_for_nothing_no_endpoint_is_kept_and_each_change_is_ask
     world.put(web(None), &pods);
     let kept = format!("{:?}", world.pipeline).matches("Endpoint {").count();
     assert_eq!(kept, 1_000, "in the newest state alone");
-    world.look_at([Key::Cluster, Key::Subject(SubjectKey::service("default", "web"))]);
+    world.look_at([ChangeKey::Cluster, ChangeKey::Subject(SubjectKey::service("default", "web"))]);
     world.put(web(None), &pods);
     assert_eq!(world.asked, 1, "nothing changed");
     pods.pop();

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use egressd_core::model::{Key, Node, Readiness, Snapshot};
+use egressd_core::model::{ChangeKey, Node, Readiness, Snapshot};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Pipeline;
 use egressd_core::testkit::{n, settings_of_many};
 use proptest::prelude::*;
 
 /// What becomes of one of four Nodes, and whether the source gives a key with it.
-fn changes() -> impl Strategy<Value = (usize, Option<Node>, BTreeSet<Key>)> {
+fn changes() -> impl Strategy<Value = (usize, Option<Node>, BTreeSet<ChangeKey>)> {
     let readiness = prop_oneof![Just(Readiness::Ready), Just(Readiness::NotReady)];
     let network = prop::option::of(prop_oneof![Just(n("10.244.1.0/24")), Just(n("10.244.0.0/16"))]);
     let node = (readiness, network).prop_map(|(readiness, network)| Node {
@@ -18,7 +18,7 @@ fn changes() -> impl Strategy<Value = (usize, Option<Node>, BTreeSet<Key>)> {
         pod_networks: network.into_iter().collect(),
         ..Node::default()
     });
-    let keys = prop_oneof![Just(BTreeSet::new()), Just(BTreeSet::from([Key::Cluster]))];
+    let keys = prop_oneof![Just(BTreeSet::new()), Just(BTreeSet::from([ChangeKey::Cluster]))];
     (0..4usize, prop::option::of(node), keys)
 }
 

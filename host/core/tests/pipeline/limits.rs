@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use egressd_core::pipeline::{KEPT, Settings};
-use egressd_core::plan::{Limits, Room, ServiceLimits};
+use egressd_core::plan::{Capacity, Limits, ServiceLimits};
 use egressd_core::testkit::RuleParts;
 use ipnet::IpNet;
 
@@ -43,14 +43,14 @@ impl Policy for Networks {
 
 const LIMITS: Limits = Limits {
     service: ServiceLimits { rules: 2, networks: 4, endpoints: 5 },
-    namespace: Room { elements: 6, networks: 6, chains: 6 },
-    node: Room { elements: 10, networks: 10, chains: 10 },
+    namespace: Capacity { elements: 6, networks: 6, chains: 6 },
+    node: Capacity { elements: 10, networks: 10, chains: 10 },
 };
 
 /// The same where a network of each pod may be an element: what is refused then is refused for its networks.
 const ROOMY: Limits = Limits {
-    namespace: Room { elements: 100, ..LIMITS.namespace },
-    node: Room { elements: 100, ..LIMITS.node },
+    namespace: Capacity { elements: 100, ..LIMITS.namespace },
+    node: Capacity { elements: 100, ..LIMITS.node },
     ..LIMITS
 };
 
@@ -68,14 +68,14 @@ impl World {
         let settings = Settings { limits, ..settings(Owner::Any) };
         let pipeline = Pipeline::new(settings, before.pipeline.accepted().clone());
         let pipeline = pipeline.recalling(before.pipeline.drafts().clone());
-        let chain = Chain::new([Member::new(Asked::Policy(Arc::new(Networks)))]);
+        let chain = Chain::new([Member::new(MemberRole::Policy(Arc::new(Networks)))]);
         Self { pipeline, chain, snapshot: before.snapshot.clone(), asked: 0 }
     }
 
     /// The Service `namespace/name`, made at that time, with so many networks, and endpoints in a network of its own.
     fn has(&mut self, name: (&str, i64), networks: u8, endpoints: u8) -> Round {
         let key = self.will_have(name, networks, endpoints);
-        let round = self.look_at([Key::Subject(key)]);
+        let round = self.look_at([ChangeKey::Subject(key)]);
         self.ask_further(round)
     }
 
@@ -98,7 +98,7 @@ impl World {
         let key = self.will_have(name, 0, endpoints);
         let service = self.snapshot.services.get_mut(&key).expect("it is there");
         Arc::make_mut(service).annotations.insert("rules".to_owned(), rules.to_string());
-        let round = self.look_at([Key::Subject(key)]);
+        let round = self.look_at([ChangeKey::Subject(key)]);
         self.ask_further(round)
     }
 
@@ -115,7 +115,7 @@ impl World {
 
     fn restart_with(&self, members: impl IntoIterator<Item = Member>) -> Round {
         let mut next = Self { chain: Chain::new(members), ..Self::after(self, self.pipeline.limits()) };
-        let keys: BTreeSet<Key> = next.snapshot.services.keys().cloned().map(Key::Subject).collect();
+        let keys: BTreeSet<ChangeKey> = next.snapshot.services.keys().cloned().map(ChangeKey::Subject).collect();
         let round = next.look_at(keys);
         next.ask_further(round)
     }
@@ -123,7 +123,7 @@ impl World {
 
 /// Of each Service in force, how many networks and endpoints it has.
 fn in_force(round: &Round) -> String {
-    let one = |(key, service): (&SubjectKey, &egressd_core::plan::PlannedSubject)| {
+    let one = |(key, service): (&SubjectKey, &egressd_core::plan::SubjectPlan)| {
         let rule = &service.rules[0];
         format!("{key}: {} to {}", rule.sources().len(), rule.include().len())
     };
@@ -186,7 +186,7 @@ fn where_pods_come_without_an_edit_those_in_force_stay_and_of_what_grows_the_old
     assert_eq!(round.statuses, world.restart().statuses);
     // Both want to grow, and there is room for one.
     let grown = [(("a/young", 2), 4), (("a/old", 1), 3)].map(|(name, pods)| world.will_have(name, 0, pods));
-    let round = world.look_at(grown.map(Key::Subject));
+    let round = world.look_at(grown.map(ChangeKey::Subject));
     assert_eq!(in_force(&round), "a/old: 3 to 0, a/young: 3 to 0");
     assert_eq!(round.statuses, world.restart().statuses);
 }
@@ -222,7 +222,7 @@ fn on_a_full_node_the_namespace_with_the_most_loses_first() {
 }
 
 fn member(policy: impl Policy + 'static) -> Member {
-    Member::new(Asked::Policy(Arc::new(policy)))
+    Member::new(MemberRole::Policy(Arc::new(policy)))
 }
 
 /// Denies a network, as guards do.
@@ -295,7 +295,7 @@ fn what_is_counted_of_a_refused_edit_follows_when_the_room_of_its_pods_ends() {
     let key = world.will_have(("a/web", 1), 0, 2);
     let service = world.snapshot.services.get_mut(&key).expect("it is there");
     Arc::make_mut(service).annotations.insert("rules".to_owned(), "3".to_owned());
-    let round = world.look_at([Key::Subject(key)]);
+    let round = world.look_at([ChangeKey::Subject(key)]);
     assert_eq!(in_force(&world.ask_further(round)), "a/web: 2 to 2");
     world.pipeline.next_try(Duration::ZERO);
     let questions = world.pipeline.ask_waited(KEPT);

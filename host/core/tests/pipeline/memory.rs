@@ -1,7 +1,7 @@
 //! What an earlier process remembered in a form that this one does not know.
 
 use egressd_core::compile::{Kept, keep};
-use egressd_core::pipeline::Memory;
+use egressd_core::pipeline::RestoredState;
 use egressd_core::ruleset::Ruleset;
 use egressd_core::testkit::{Packet, Seen, trace};
 
@@ -10,7 +10,7 @@ use super::*;
 /// After an earlier process of which nothing is known but that it remembered something.
 fn forgetful() -> World {
     let mut world = World::new();
-    world.pipeline = Pipeline::new(settings(Owner::Any), BTreeMap::new()).knowing(Memory::Partial);
+    world.pipeline = Pipeline::new(settings(Owner::Any), BTreeMap::new()).knowing(RestoredState::Partial);
     world
 }
 

@@ -15,7 +15,7 @@ impl World {
         let namespace = Namespace { annotations: Labels::from([(name, value)]), ..Namespace::default() };
         self.snapshot.namespaces.insert("default".to_owned(), Arc::new(namespace));
         let before = self.asked;
-        self.look_at([Key::Namespace("default".to_owned())]);
+        self.look_at([ChangeKey::Namespace("default".to_owned())]);
         self.asked - before
     }
 }

@@ -17,7 +17,7 @@ impl World {
         let (name, key) = ("elsewhere", SubjectKey::service("default", "web"));
         let slice = Arc::clone(&SnapshotBuilder::default().elsewhere("web", &endpoints).build().slices[&key][name]);
         self.snapshot.slices.entry(key.clone()).or_default().insert(name.to_owned(), slice);
-        self.look_at([Key::Subject(key)]);
+        self.look_at([ChangeKey::Subject(key)]);
         self.asked - before
     }
 

@@ -128,7 +128,7 @@ impl World {
         slice.endpoints = slice.endpoints.iter().map(with).collect();
         self.snapshot.services.extend(one.services);
         self.snapshot.slices.entry(key.clone()).or_default().insert("here".to_owned(), Arc::new(slice));
-        self.pipeline.update(&self.snapshot, &[Key::Subject(key)].into())
+        self.pipeline.update(&self.snapshot, &[ChangeKey::Subject(key)].into())
     }
 
     fn outcome(&mut self) -> All {

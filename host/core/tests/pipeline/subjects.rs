@@ -24,7 +24,7 @@ impl World {
     fn put_policy(&mut self, policy: EgressPolicy) -> Round {
         let key = policy.key.clone();
         SnapshotBuilder::default().egress_policy(policy).add_to(&mut self.snapshot);
-        self.look_at([Key::Subject(key)])
+        self.look_at([ChangeKey::Subject(key)])
     }
 }
 
@@ -81,7 +81,7 @@ fn a_subject_that_is_gone_loses_its_rules_and_its_service_of_the_same_name_keeps
     let key = policy.key.clone();
     world.put_policy(policy);
     world.snapshot.egress_policies.remove(&key);
-    let round = world.look_at([Key::Subject(key.clone())]);
+    let round = world.look_at([ChangeKey::Subject(key.clone())]);
     assert!(!round.statuses.contains_key(&key));
     assert_eq!(in_force(&round), "10.0.0.1 -> 11.0.0.2");
 }
@@ -120,7 +120,7 @@ fn what_a_subject_selects_and_is_a_pod_of_another_namespace_is_not_translated() 
         let mut pods = Pods::default();
         pods.insert(Arc::new(pod));
         world.snapshot.pods = KnownPods::Complete(pods);
-        world.look_at([Key::Pods]);
+        world.look_at([ChangeKey::Pods]);
         let round = world.put_policy(policy.clone());
         assert_eq!(round.plan.subjects.contains_key(&key), is_translated, "{namespace}");
     }

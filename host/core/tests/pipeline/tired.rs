@@ -26,7 +26,7 @@ fn a_policy_that_was_too_slow_is_asked_again_and_one_that_traps_is_not() {
     let mut world = World::new();
     world.web(Some("translate"), &["10.0.0.1"]);
     world.put(Service { uid: Uid::new("x").expect("a uid"), ..trapped() }, &["10.0.0.2"]);
-    let weary = Member { order: 1, ..Member::new(Asked::Policy(Arc::new(Weary(AtomicBool::new(true))))) };
+    let weary = Member { order: 1, ..Member::new(MemberRole::Policy(Arc::new(Weary(AtomicBool::new(true))))) };
     let round = world.reload([obedient(), weary]);
     let failed = round.statuses.values().filter(|status| status.state == State::Failed).count();
     assert_eq!(failed, 2);

@@ -14,8 +14,8 @@ pub(super) fn of(namespace: &str, name: &str, action: &str) -> Service {
 }
 
 /// Serves so many questions, each of which takes so long, and returns the names of their Services.
-fn serve(turns: &mut Turns, count: usize, took: Duration) -> Vec<String> {
-    let name = |turns: &mut Turns| Some(turns.serve(|_| ((), took))?.0.view.subject.key().name.to_string());
+fn serve(turns: &mut QuestionQueue, count: usize, took: Duration) -> Vec<String> {
+    let name = |turns: &mut QuestionQueue| Some(turns.serve(|_| ((), took))?.0.view.subject.key().name.to_string());
     (0..count).map_while(|_| name(turns)).collect()
 }
 
@@ -26,16 +26,16 @@ fn a_new_service_is_among_the_first_few_questions_whatever_another_tenant_has() 
     let mut keys = BTreeSet::new();
     for number in 0..1_000 {
         let one = of("a-tenant", &format!("bad-{number:03}"), "trap");
-        keys.insert(Key::Subject(one.key.clone()));
+        keys.insert(ChangeKey::Subject(one.key.clone()));
         world.snapshot.services.extend(SnapshotBuilder::default().service(one, &[]).build().services);
     }
-    let mut turns = Turns::default();
+    let mut turns = QuestionQueue::default();
     turns.add(world.pipeline.update(&world.snapshot, &keys));
     while let Some((question, verdict)) = world.serve(&mut turns, Duration::from_micros(50)) {
         world.pipeline.answer(vec![(question, verdict)]);
     }
     let new = of("z-victim", "new", "translate");
-    keys.insert(Key::Subject(new.key.clone()));
+    keys.insert(ChangeKey::Subject(new.key.clone()));
     world.snapshot.services.extend(SnapshotBuilder::default().service(new, &[]).build().services);
     for service in world.snapshot.services.clone().values() {
         let mut touched = (**service).clone();
@@ -51,7 +51,7 @@ fn a_new_service_is_among_the_first_few_questions_whatever_another_tenant_has() 
 #[test]
 fn what_waits_and_what_is_newer_are_asked_in_turn_and_each_once() {
     let mut world = World::new();
-    let mut turns = Turns::default();
+    let mut turns = QuestionQueue::default();
     turns.add(world.come(["1", "2", "3"].map(|name| of("a", name, "trap"))));
     turns.add(world.come([of("b", "new", "translate"), of("a", "2", "deny")]));
     turns.retain(|question| world.pipeline.is_current(question));
@@ -66,7 +66,7 @@ fn in_a_namespace_what_failed_last_comes_last() {
     let mut world = World::new();
     let questions = world.come([of("a", "1", "trap"), of("a", "2", "translate")]);
     world.ask(questions);
-    let mut turns = Turns::default();
+    let mut turns = QuestionQueue::default();
     turns.add(world.pipeline.ask_all(world.chain.interest()));
     assert_eq!(serve(&mut turns, 9, Duration::ZERO), ["2", "1"]);
 }
@@ -74,11 +74,11 @@ fn in_a_namespace_what_failed_last_comes_last() {
 #[test]
 fn what_is_gone_is_not_asked_about() {
     let mut world = World::new();
-    let mut turns = Turns::default();
+    let mut turns = QuestionQueue::default();
     turns.add(world.come([of("a", "1", "translate"), of("b", "1", "translate")]));
     let key = SubjectKey::service("a", "1");
     world.snapshot.services.remove(&key);
-    turns.add(world.pipeline.update(&world.snapshot, &[Key::Subject(key)].into()));
+    turns.add(world.pipeline.update(&world.snapshot, &[ChangeKey::Subject(key)].into()));
     turns.retain(|question| world.pipeline.is_current(question));
     assert_eq!(serve(&mut turns, 9, Duration::ZERO).len(), 1);
     assert!(turns.is_empty());
@@ -92,7 +92,7 @@ fn what_is_asked_about_an_earlier_input_has_its_turn_like_all_else() {
     let all = |action: &str| names.iter().map(|name| of("a", name, action)).collect::<Vec<_>>();
     let questions = world.come(all("translate"));
     world.ask(questions);
-    let mut turns = Turns::default();
+    let mut turns = QuestionQueue::default();
     turns.add(world.come(all("gibberish")));
     let mut further = Vec::new();
     while let Some(answered) = world.serve(&mut turns, Duration::from_millis(1)) {
@@ -114,7 +114,7 @@ fn a_question_about_an_earlier_input_takes_no_place_of_one_about_todays() {
     let questions = world.come([wrong]);
     let earlier = world.answer(questions);
     let todays = world.come([accepted]);
-    let mut turns = Turns::default();
+    let mut turns = QuestionQueue::default();
     turns.add(todays.clone());
     turns.add(earlier);
     assert_eq!(turns.serve(|_| ((), Duration::ZERO)), Some((todays[0].clone(), ())));
@@ -144,7 +144,7 @@ impl World {
 
     /// Puts a Service into the snapshot, which is looked at.
     pub(super) fn comes(&mut self, service: Service, endpoints: &[&str]) -> Vec<Question> {
-        let keys = [Key::Subject(service.key.clone())].into();
+        let keys = [ChangeKey::Subject(service.key.clone())].into();
         SnapshotBuilder::default().service(service, endpoints).add_to(&mut self.snapshot);
         self.pipeline.update(&self.snapshot, &keys)
     }
@@ -160,7 +160,7 @@ impl World {
     }
 
     /// Asks the policies whose turn it is, which takes so long.
-    pub(super) fn serve(&self, turns: &mut Turns, took: Duration) -> Option<(Question, ChainResult)> {
+    pub(super) fn serve(&self, turns: &mut QuestionQueue, took: Duration) -> Option<(Question, ChainResult)> {
         let context = self.pipeline.context();
         turns.serve(|question| (self.chain.evaluate(&context, &question.view), took))
     }
@@ -223,7 +223,7 @@ fn what_is_not_answered_yet_keeps_what_it_had_for_todays_endpoints() {
     let one = SnapshotBuilder::default().service(web(Some("deny")), &["10.0.0.2", "10.0.0.3"]).build();
     (world.snapshot.services, world.snapshot.slices) = (one.services, one.slices);
     let questions =
-        world.pipeline.update(&world.snapshot, &[Key::Subject(SubjectKey::service("default", "web"))].into());
+        world.pipeline.update(&world.snapshot, &[ChangeKey::Subject(SubjectKey::service("default", "web"))].into());
     assert_eq!(in_force(&world.pipeline.round()), "10.0.0.2 -> 11.0.0.2");
     assert_eq!(in_force(&world.ask(questions)), "nothing");
 }

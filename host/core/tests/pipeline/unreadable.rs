@@ -31,7 +31,7 @@ fn world(endpoints: &[&str]) -> World {
 #[test]
 fn what_was_in_force_of_it_stays_for_todays_endpoints_and_it_is_named() {
     let mut world = world(&["10.0.0.1", "10.0.0.3"]);
-    let round = world.look_at([Key::Subject(key())]);
+    let round = world.look_at([ChangeKey::Subject(key())]);
     assert_eq!(in_force(&round), "10.0.0.1 -> 11.0.0.2");
     let found = &round.statuses[&key()].findings;
     let sentence = "the Service cannot be read: spec.type \"Loud\" is not ClusterIP; what was in force of this Service before egressd was started stays, for today's endpoints, until it is corrected";
@@ -47,7 +47,7 @@ fn what_was_in_force_of_it_stays_for_todays_endpoints_and_it_is_named() {
 #[test]
 fn no_policy_is_asked_about_it_whatever_else_changes() {
     let mut world = world(&["10.0.0.1"]);
-    world.look_at([Key::Cluster]);
+    world.look_at([ChangeKey::Cluster]);
     let round = world.reload([obedient(), stubborn(Decision::Deny)]);
     assert_eq!((in_force(&round).as_str(), world.asked), ("10.0.0.1 -> 11.0.0.2", 0));
     assert!(world.pipeline.ask_failed(Duration::from_secs(60)).is_empty());
@@ -56,14 +56,14 @@ fn no_policy_is_asked_about_it_whatever_else_changes() {
 #[test]
 fn when_it_can_be_read_or_is_gone_it_is_like_any_other() {
     let mut read = world(&["10.0.0.1"]);
-    read.look_at([Key::Cluster]);
+    read.look_at([ChangeKey::Cluster]);
     read.snapshot.unreadable = Unreadable::default();
     let round = read.web(Some("translate"), &["10.0.0.2"]);
     assert_eq!((in_force(&round).as_str(), round.statuses[&key()].findings.len()), ("10.0.0.2 -> 11.0.0.2", 0));
     let mut gone = world(&["10.0.0.1"]);
-    gone.look_at([Key::Cluster]);
+    gone.look_at([ChangeKey::Cluster]);
     gone.snapshot.unreadable = Unreadable::default();
-    assert_eq!(in_force(&gone.look_at([Key::Subject(key())])), "nothing");
+    assert_eq!(in_force(&gone.look_at([ChangeKey::Subject(key())])), "nothing");
     assert!(gone.pipeline.drafts().is_empty());
 }
 
@@ -73,7 +73,7 @@ fn another_life_of_it_or_one_that_nothing_was_in_force_of_is_not_translated() {
     let uid = Uid::new("another").expect("a uid");
     let unreadable = UnreadableService { uid, why: "?".into() };
     other.snapshot.unreadable.services.insert(key(), unreadable);
-    assert_eq!(in_force(&other.look_at([Key::Cluster])), "nothing");
+    assert_eq!(in_force(&other.look_at([ChangeKey::Cluster])), "nothing");
 }
 
 /// How old it is cannot be read, so of a pod that is behind both the other one is asked first.
@@ -84,7 +84,7 @@ fn it_takes_no_pod_from_a_service_that_can_be_read() {
     api.annotations.insert("do".to_owned(), "translate".to_owned());
     api.created = 5;
     world.put(api, &["10.0.0.1"]);
-    let round = world.look_at([Key::Cluster]);
+    let round = world.look_at([ChangeKey::Cluster]);
     let seen = ["10.0.0.1", "10.0.0.2"].map(|pod| trace(&round.ruleset, &Packet::new(a(pod), a("192.0.2.1"))));
     assert_eq!(seen, ["11.0.0.3", "11.0.0.2"].map(|address| Seen::As(a(address))));
 }
@@ -98,5 +98,5 @@ fn of_several_addresses_of_a_rule_the_one_that_this_node_holds_stays() {
     let drafts = [(web(None).uid, Arc::new(draft))].into();
     world.pipeline = Pipeline::new(settings(Owner::Address), BTreeMap::new()).recalling(drafts);
     world.pipeline.set_local_addresses([(a("11.0.0.3"), AddressState::Usable)].into());
-    assert_eq!(in_force(&world.look_at([Key::Cluster])), "10.0.0.1 -> 11.0.0.3");
+    assert_eq!(in_force(&world.look_at([ChangeKey::Cluster])), "10.0.0.1 -> 11.0.0.3");
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    AnnotationPrefix, Announced, L2Status, Lease, Named, ObjectReference, Snapshot, Subject, SubjectKey, SubjectObject,
-    Term, UnixTime,
+    AnnotationPrefix, Announcements, L2Status, Lease, LeaseTerm, NamedNode, ObjectReference, Snapshot, Subject,
+    SubjectKey, SubjectObject, UnixTime,
 };
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::placement::{AddressOwnership, cilium_lease, services_lease};
@@ -31,15 +31,15 @@ pub(crate) struct Claims {
 pub(crate) struct Called(ObjectReference, Lease);
 
 pub(crate) fn metallb(node: &str, since: i64) -> L2Status {
-    L2Status { named: Named::Node(node.into()), since: Some(UnixTime(since)) }
+    L2Status { named: NamedNode::Node(node.into()), since: Some(UnixTime(since)) }
 }
 
 pub(crate) fn unreadable(since: i64) -> L2Status {
-    L2Status { named: Named::Unreadable, since: Some(UnixTime(since)) }
+    L2Status { named: NamedNode::Unreadable, since: Some(UnixTime(since)) }
 }
 
 pub(crate) fn no_node(since: i64) -> L2Status {
-    L2Status { named: Named::NoNode, since: Some(UnixTime(since)) }
+    L2Status { named: NamedNode::NoNode, since: Some(UnixTime(since)) }
 }
 
 pub(crate) fn cilium(node: &str, since: i64) -> Called {
@@ -56,15 +56,15 @@ pub(crate) fn annotated(name: &str, value: &str) -> Claims {
 }
 
 fn lease(node: &str, since: i64) -> Lease {
-    Lease { named: Named::Node(node.into()), since: Some(UnixTime(since)), term: Term::Running }
+    Lease { named: NamedNode::Node(node.into()), since: Some(UnixTime(since)), term: LeaseTerm::Running }
 }
 
 impl Called {
-    pub(crate) fn naming(self, named: Named) -> Self {
+    pub(crate) fn naming(self, named: NamedNode) -> Self {
         Self(self.0, Lease { named, ..self.1 })
     }
 
-    pub(crate) fn term(self, term: Term) -> Self {
+    pub(crate) fn term(self, term: LeaseTerm) -> Self {
         Self(self.0, Lease { term, ..self.1 })
     }
 }
@@ -111,8 +111,8 @@ impl Claims {
     /// The same, with nothing of it readable but the annotation.
     pub(crate) fn all_unreadable(&self) -> Self {
         let mut all = self.clone();
-        all.statuses.iter_mut().for_each(|(_, status)| status.named = Named::Unreadable);
-        all.leases.iter_mut().for_each(|(_, lease)| lease.named = Named::Unreadable);
+        all.statuses.iter_mut().for_each(|(_, status)| status.named = NamedNode::Unreadable);
+        all.leases.iter_mut().for_each(|(_, lease)| lease.named = NamedNode::Unreadable);
         all
     }
 
@@ -142,24 +142,24 @@ impl Claims {
     pub(crate) fn is_announced(&self) -> bool {
         let runs = |(name, lease): &(ObjectReference, Lease)| {
             let counts = *name != services_lease() || self.annotations.contains_key(VIP_HOST);
-            counts && lease.term == Term::Running
+            counts && lease.term == LeaseTerm::Running
         };
         !self.statuses.is_empty() || self.unreadable.is_some() || self.leases.iter().any(runs)
     }
 
     /// Whether anything but an interface names a node.
     pub(crate) fn is_claimed(&self) -> bool {
-        let names = |named: &Named| *named != Named::NoNode;
+        let names = |named: &NamedNode| *named != NamedNode::NoNode;
         let status = self.statuses.iter().any(|(_, status)| names(&status.named));
         let runs = |(name, lease): &(ObjectReference, Lease)| {
-            *name != services_lease() && lease.term == Term::Running && names(&lease.named)
+            *name != services_lease() && lease.term == LeaseTerm::Running && names(&lease.named)
         };
         let others = self.annotations.contains_key(VIP_HOST) || self.unreadable.is_some();
         status || others || self.leases.iter().any(runs)
     }
 
-    fn announced(&self) -> Announced {
-        let mut announced = Announced::default();
+    fn announced(&self) -> Announcements {
+        let mut announced = Announcements::default();
         for (name, status) in &self.statuses {
             let key = SubjectKey::service("default", "web");
             announced.l2_statuses.entry(key).or_default().insert(name.as_str(), Arc::new(status.clone()));
@@ -193,16 +193,16 @@ fn any_node() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["a", "b", "c", "B", "gone"]).prop_map(str::to_owned)
 }
 
-fn any_named() -> impl Strategy<Value = Named> {
+fn any_named() -> impl Strategy<Value = NamedNode> {
     prop_oneof![
-        6 => any_node().prop_map(|node| Named::Node(node.into())),
-        1 => Just(Named::NoNode),
-        1 => Just(Named::Unreadable),
+        6 => any_node().prop_map(|node| NamedNode::Node(node.into())),
+        1 => Just(NamedNode::NoNode),
+        1 => Just(NamedNode::Unreadable),
     ]
 }
 
 fn any_lease() -> impl Strategy<Value = Option<Lease>> {
-    let term = prop::sample::select(vec![Term::Running, Term::Running, Term::Ended]);
+    let term = prop::sample::select(vec![LeaseTerm::Running, LeaseTerm::Running, LeaseTerm::Ended]);
     let lease = (any_named(), 0..3_i64, term);
     let lease = lease.prop_map(|(named, since, term)| Lease { named, since: Some(UnixTime(since)), term });
     prop::option::of(lease)

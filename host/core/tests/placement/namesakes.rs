@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use egressd_core::model::{
-    AnnotationPrefix, L2Status, Lease, Named, ObjectReference, Service, ServiceType, Snapshot, Subject, SubjectKey,
-    SubjectObject, Term, UnixTime, UnreadableService,
+    AnnotationPrefix, L2Status, Lease, LeaseTerm, NamedNode, ObjectReference, Service, ServiceType, Snapshot, Subject,
+    SubjectKey, SubjectObject, UnixTime, UnreadableService,
 };
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::placement::Certainty::{Certain, Unknown};
-use egressd_core::placement::{AddressOwnership, Holding};
+use egressd_core::placement::{AddressHolder, AddressOwnership};
 use egressd_core::testkit::{a, service};
 use proptest::prelude::*;
 
@@ -52,7 +52,7 @@ fn with_class(which: usize, class: Option<&str>) -> Service {
 /// A cluster with these Services and one Lease that node b holds.
 fn cluster(there: &[There]) -> Snapshot {
     let mut snapshot = without_the_lease(there);
-    let lease = Lease { named: Named::Node("b".into()), since: Some(UnixTime(1)), term: Term::Running };
+    let lease = Lease { named: NamedNode::Node("b".into()), since: Some(UnixTime(1)), term: LeaseTerm::Running };
     snapshot.announced.leases.insert(ObjectReference::new("kube-system", LEASE), Arc::new(lease));
     snapshot
 }
@@ -73,7 +73,7 @@ fn without_the_lease(there: &[There]) -> Snapshot {
 }
 
 /// What a node of this name, whose interface has the address, knows of a Service.
-fn seen_from(node: &str, snapshot: &Snapshot, which: usize) -> (Holding, bool, Option<String>) {
+fn seen_from(node: &str, snapshot: &Snapshot, which: usize) -> (AddressHolder, bool, Option<String>) {
     let mut ownership = AddressOwnership::new(Owner::Auto, node, &AnnotationPrefix::default());
     ownership.set_local_addresses(LocalAddresses::from([(a(V4), AddressState::Usable)]));
     ownership.see(snapshot);
@@ -152,7 +152,7 @@ fn a_lease_that_may_be_of_two_services_counts_for_neither_and_names_both() {
 #[test]
 fn what_a_load_balancer_says_of_one_service_alone_comes_before_a_lease_that_may_be_anothers() {
     let mut snapshot = cluster(&[There::OfClass(None), There::OfClass(None)]);
-    let status = L2Status { named: Named::Node("c".into()), since: None };
+    let status = L2Status { named: NamedNode::Node("c".into()), since: None };
     snapshot.announced.l2_statuses.entry(key(1)).or_default().insert("l2-x", Arc::new(status));
     let (holding, holds, _) = seen_from("c", &snapshot, 1);
     assert_eq!((holding.node.as_deref(), holding.certainty, holds), (Some("c"), Certain, true));
@@ -163,7 +163,7 @@ fn what_a_load_balancer_says_of_one_service_alone_comes_before_a_lease_that_may_
 fn a_lease_that_may_be_of_two_and_has_ended_keeps_neither_from_its_interface() {
     let mut snapshot = cluster(&[There::OfClass(None), There::OfClass(None)]);
     let lease = snapshot.announced.leases.get_mut(&ObjectReference::new("kube-system", LEASE)).unwrap();
-    Arc::make_mut(lease).term = Term::Ended;
+    Arc::make_mut(lease).term = LeaseTerm::Ended;
     assert!(seen_from("elsewhere", &snapshot, 0).1 && seen_from("b", &snapshot, 1).1);
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use egressd_core::chain::{ChainDecision, ChainResult};
 use egressd_core::decision::Draft;
 use egressd_core::model::{
-    Endpoint, Key, KnownPods, Labels, MadeBy, ObjectReference, Phase, Pod, PodNetwork, Pods, Slice, Snapshot,
+    ChangeKey, Endpoint, KnownPods, Labels, ManagedBy, ObjectReference, Phase, Pod, PodNetwork, Pods, Slice, Snapshot,
     SubjectKey, Uid,
 };
 use egressd_core::owner::Owner;
@@ -106,23 +106,23 @@ impl World {
         let listed = one.slices[&key]["here"].endpoints.iter().cloned();
         let endpoints =
             listed.map(|endpoint| Endpoint { pod: pod.clone(), node: Some(node.as_str().into()), ..endpoint });
-        let slice = Slice { service: key.clone(), made_by: MadeBy::Controller, endpoints: endpoints.collect() };
+        let slice = Slice { service: key.clone(), made_by: ManagedBy::Controller, endpoints: endpoints.collect() };
         self.snapshot.services.extend(one.services);
         self.snapshot.slices.insert(key.clone(), [("here".to_owned(), Arc::new(slice))].into_iter().collect());
-        self.look_at(Key::Subject(key));
+        self.look_at(ChangeKey::Subject(key));
     }
 
     /// A pod comes, or changes.
     pub(crate) fn come(&mut self, pod: Pod) {
         let changed = self.table().insert(Arc::new(pod));
-        self.look_at_all(changed.into_iter().map(Key::Pod).collect());
+        self.look_at_all(changed.into_iter().map(ChangeKey::Pod).collect());
     }
 
     /// A pod is gone.
     pub(crate) fn go(&mut self, namespace: &str, name: &str) {
         let name = ObjectReference::new(namespace, name);
         let changed = self.table().remove(&name);
-        self.look_at_all(changed.into_iter().map(Key::Pod).collect());
+        self.look_at_all(changed.into_iter().map(ChangeKey::Pod).collect());
     }
 
     /// Pods cannot be read any more.
@@ -134,7 +134,7 @@ impl World {
     /// From now on this is known.
     pub(crate) fn know(&mut self, pods: KnownPods) {
         self.snapshot.pods = pods;
-        self.look_at(Key::Pods);
+        self.look_at(ChangeKey::Pods);
     }
 
     fn table(&mut self) -> &mut Pods {
@@ -156,17 +156,17 @@ impl World {
         self.pipeline.next_try(self.now)
     }
 
-    fn look_at(&mut self, key: Key) {
+    fn look_at(&mut self, key: ChangeKey) {
         self.look_at_all([key].into());
     }
 
-    fn look_at_all(&mut self, keys: BTreeSet<Key>) {
+    fn look_at_all(&mut self, keys: BTreeSet<ChangeKey>) {
         let questions = self.pipeline.update(&self.snapshot, &keys);
         self.ask(questions);
     }
 
     /// Whose Services are looked at for this key: now all of them are as slices say, which only shows where it is looked.
-    pub(crate) fn looked_at(&mut self, key: Key) -> Vec<String> {
+    pub(crate) fn looked_at(&mut self, key: ChangeKey) -> Vec<String> {
         self.snapshot.pods = KnownPods::NotWatched;
         let questions = self.pipeline.update(&self.snapshot, &[key].into());
         questions.iter().map(|question| question.view.subject.key().namespace.to_string()).collect()

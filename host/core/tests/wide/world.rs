@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use egressd_core::decision::Rule;
 use egressd_core::model::{SubjectKey, Uid};
 use egressd_core::net::{Family, PortRange, Protocol};
-use egressd_core::plan::{Plan, PlannedSubject};
+use egressd_core::plan::{Plan, SubjectPlan};
 use egressd_core::testkit::{Packet, RuleParts, a, facts};
 use ipnet::IpNet;
 
@@ -121,12 +121,12 @@ fn rule(dice: &mut Dice, worlds: &[World; 2], id: usize, dense: usize) -> Rule {
     .rule()
 }
 
-fn service(dice: &mut Dice, worlds: &[World; 2], name: &str) -> PlannedSubject {
+fn service(dice: &mut Dice, worlds: &[World; 2], name: &str) -> SubjectPlan {
     let count = 1 + dice.below(4);
     let dense = 1 + dice.below(5);
     let rules: Vec<Rule> = (0..count).map(|i| rule(dice, worlds, i, dense)).collect();
     let pods: Vec<IpAddr> = worlds.iter().flat_map(|w| w.pods.clone()).collect();
-    PlannedSubject {
+    SubjectPlan {
         uid: Uid::new(format!("uid-{}", name.replace('/', "-"))).unwrap(),
         created: dice.below(3) as i64,
         rules: rules.into(),

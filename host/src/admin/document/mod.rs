@@ -8,7 +8,7 @@ mod table;
 use std::net::IpAddr;
 
 use egressd_core::finding::Finding;
-use egressd_core::in_force::Shown;
+use egressd_core::in_force::AppliedSubject;
 use egressd_core::model::SubjectKey;
 use serde::{Deserialize, Serialize};
 
@@ -138,8 +138,8 @@ fn findings(newest: &DaemonState) -> Vec<FindingDocument> {
 }
 
 /// None while the policies have not answered about it.
-fn service(survey: Option<&Survey>, key: &SubjectKey, shown: &Shown) -> Option<Service> {
-    let Shown { record, since } = shown;
+fn service(survey: Option<&Survey>, key: &SubjectKey, shown: &AppliedSubject) -> Option<Service> {
+    let AppliedSubject { record, since } = shown;
     let status = record.status()?;
     let counted = |survey: &Survey| survey.connections.get(&record.uid).copied();
     Some(Service {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use egressd_core::compile::{compile, table_names};
 use egressd_core::model::{Snapshot, SubjectKey};
 use egressd_core::pipeline::Round;
-use egressd_core::plan::PlannedSubject;
+use egressd_core::plan::SubjectPlan;
 use egressd_core::ruleset::Ruleset;
 use egressd_core::status::{SubjectStatus, UNDER_WAY};
 use egressd_core::testkit::{Packet, Seen, a, promised, trace, whole};
@@ -59,7 +59,7 @@ impl Claims {
 
     /// The pods that are reported on: those of no Service that waits for the kernel.
     fn claimed(&self, in_force: &Round, waiting: &BTreeSet<SubjectKey>) -> BTreeSet<IpAddr> {
-        let sources = |service: &PlannedSubject| -> Vec<IpAddr> {
+        let sources = |service: &SubjectPlan| -> Vec<IpAddr> {
             service.rules.iter().flat_map(|rule| rule.sources().to_vec()).collect()
         };
         let of = |key: &SubjectKey| -> BTreeSet<IpAddr> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use egressd_core::chain::Chain;
-use egressd_core::model::{Key, Snapshot, SubjectKey};
+use egressd_core::model::{ChangeKey, Snapshot, SubjectKey};
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::pipeline::{Pipeline, Round};
 use egressd_core::ruleset::Ruleset;
@@ -122,7 +122,7 @@ impl LoopFixture {
         let daemon = tokio::spawn(run(setting, ends, Observers { state_channel, metrics: metrics.clone() }));
         let time = tokio::spawn(stop_time(reader.clone()));
         loader_control.load(loaded(chain));
-        let keys = snapshot.services.keys().cloned().map(Key::Subject).chain([Key::Cluster]).collect();
+        let keys = snapshot.services.keys().cloned().map(ChangeKey::Subject).chain([ChangeKey::Cluster]).collect();
         sender.send(Update { snapshot: snapshot.clone(), keys, ..Update::default() });
         let (held, claims) = (LocalAddresses::new(), Claims::of(&snapshot));
         Self {
@@ -196,7 +196,7 @@ impl LoopFixture {
     }
 
     fn send(&self, name: &str) {
-        let keys = BTreeSet::from([Key::Subject(key(name))]);
+        let keys = BTreeSet::from([ChangeKey::Subject(key(name))]);
         self.sender.send(Update { snapshot: self.snapshot.clone(), keys, ..Update::default() });
     }
 
@@ -312,9 +312,10 @@ impl LoopFixture {
     /// What follows from the newest state where there was none before.
     fn all_from_scratch(&self) -> Round {
         let mut pipeline = Pipeline::new(settings(self.owner), BTreeMap::new());
-        let ((chain, _gate), keys) = (annotation_policy(), self.snapshot.services.keys().cloned().map(Key::Subject));
+        let ((chain, _gate), keys) =
+            (annotation_policy(), self.snapshot.services.keys().cloned().map(ChangeKey::Subject));
         pipeline.set_local_addresses(self.held.clone());
-        let questions = pipeline.update(&self.snapshot, &keys.chain([Key::Cluster]).collect());
+        let questions = pipeline.update(&self.snapshot, &keys.chain([ChangeKey::Cluster]).collect());
         ask(&mut pipeline, &chain, questions)
     }
 

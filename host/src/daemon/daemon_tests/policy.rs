@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, mpsc};
 
-use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
+use egressd_core::chain::{Chain, Member, MemberRole, Policy, PolicyFailure};
 use egressd_core::check::DEFECT;
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
 use egressd_core::model::{Context, SubjectView};
@@ -99,5 +99,5 @@ pub(super) fn annotation_policy() -> (Chain, Gate) {
     let (says_begun, begun) = unbounded_channel();
     let (may_end, waits) = mpsc::channel();
     let policy = AnnotationPolicy { begun: says_begun, may_end: Mutex::new(waits) };
-    (Chain::new([Member::new(Asked::Policy(Arc::new(policy)))]), Gate { begun, may_end })
+    (Chain::new([Member::new(MemberRole::Policy(Arc::new(policy)))]), Gate { begun, may_end })
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use egressd_core::diff::{Applied, Changes};
-use egressd_core::model::{Key, Snapshot};
+use egressd_core::model::{ChangeKey, Snapshot};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Pipeline;
 use egressd_core::testkit::{SnapshotBuilder, answered_plainly, service, settings_of_many};
@@ -33,16 +33,16 @@ impl World {
     }
 
     /// Adds a Service, or gives it another address. Names and addresses are equally long.
-    fn put(&mut self, number: u32, turn: u8) -> Key {
+    fn put(&mut self, number: u32, turn: u8) -> ChangeKey {
         let service = service(&format!("service-{number:05}"), &[&format!("11.0.0.{}", 100 + turn)]);
         let key = service.key.clone();
         let endpoint = Ipv4Addr::from(0x0a00_0001 + number).to_string();
         SnapshotBuilder::default().service(service, &[&endpoint]).add_to(&mut self.snapshot);
-        Key::Subject(key)
+        ChangeKey::Subject(key)
     }
 
     /// What the kernel is handed for these.
-    fn take(&mut self, keys: &BTreeSet<Key>) -> Changes {
+    fn take(&mut self, keys: &BTreeSet<ChangeKey>) -> Changes {
         let questions = self.pipeline.update(&self.snapshot, keys);
         assert_eq!(self.pipeline.answer(answered_plainly(questions)), []);
         self.applied.add_outstanding(self.pipeline.step().scope);

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use egressd_core::model::{AnnotationPrefix, Interest, Key, Labels, Lease, Named, ObjectReference, SubjectKey, Term};
+use egressd_core::model::{
+    AnnotationPrefix, ChangeKey, Interest, Labels, Lease, LeaseTerm, NamedNode, ObjectReference, SubjectKey,
+};
 use serde_json::json;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::sleep;
@@ -98,11 +100,11 @@ fn choosing_by(label: &str) -> Interest {
 }
 
 fn held_by(node: &str) -> LeaseReport {
-    let lease = Lease { named: Named::Node(node.into()), since: None, term: Term::Running };
+    let lease = Lease { named: NamedNode::Node(node.into()), since: None, term: LeaseTerm::Running };
     LeaseReport { lease: Some(Arc::new(lease)), ..LeaseReport::default() }
 }
 
-fn named(update: &Update, service: &str) -> Option<Named> {
+fn named(update: &Update, service: &str) -> Option<NamedNode> {
     Some(update.snapshot.announced.leases.get(&lease_of(service))?.named.clone())
 }
 
@@ -113,7 +115,7 @@ async fn the_first_state_has_the_leases_of_its_services() {
     let mut taken = Box::pin(source.receiver.next());
     assert!(timeout_at(clock::now(), &mut taken).await.is_err(), "nothing is handed over before");
     source.report("web", held_by("node-a")).await;
-    assert_eq!(named(&taken.await, "web"), Some(Named::Node("node-a".into())));
+    assert_eq!(named(&taken.await, "web"), Some(NamedNode::Node("node-a".into())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,21 +131,21 @@ async fn a_service_waits_for_its_lease_and_not_for_long() {
     source.send(FollowerEvent::Event(Kind::Services, Event::Changed(asking("mail")))).await;
     let update = source.receiver.next().await;
     assert_eq!(clock::since(begun), NAMESPACE_TIMEOUT / 2 + NAMESPACE_TIMEOUT);
-    assert_eq!(named(&update, "mail"), Some(Named::NotRead), "it may name any node");
+    assert_eq!(named(&update, "mail"), Some(NamedNode::NotRead), "it may name any node");
     source.report("mail", held_by("node-b")).await;
-    assert_eq!(named(&source.receiver.next().await, "mail"), Some(Named::Node("node-b".into())));
+    assert_eq!(named(&source.receiver.next().await, "mail"), Some(NamedNode::Node("node-b".into())));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_lease_means_concerns_no_service_as_such_and_the_same_again_nothing() {
     let source = Source::begun().await;
     source.report("web", held_by("node-b")).await;
-    assert_eq!(source.receiver.next().await.keys.into_iter().collect::<Vec<_>>(), [Key::Announced]);
+    assert_eq!(source.receiver.next().await.keys.into_iter().collect::<Vec<_>>(), [ChangeKey::Announced]);
     source.report("web", held_by("node-b")).await;
     source.report("dns", held_by("node-b")).await;
     source.send(FollowerEvent::Event(Kind::Namespaces, Event::Changed(namespace("other", "l")))).await;
     let update = source.receiver.next().await;
-    assert_eq!(update.keys.iter().collect::<Vec<_>>(), [&Key::Namespace("other".to_owned())]);
+    assert_eq!(update.keys.iter().collect::<Vec<_>>(), [&ChangeKey::Namespace("other".to_owned())]);
     assert_eq!(named(&update, "dns"), None, "of one that is not followed");
 }
 
@@ -152,7 +154,7 @@ async fn with_its_service_a_lease_goes() {
     let source = Source::begun().await;
     source.send(FollowerEvent::Event(Kind::Services, Event::Gone(ObjectReference::new("shop", "web")))).await;
     let update = source.receiver.next().await;
-    let gone: Vec<Key> = vec![Key::Subject(SubjectKey::service("shop", "web")), Key::Announced];
+    let gone: Vec<ChangeKey> = vec![ChangeKey::Subject(SubjectKey::service("shop", "web")), ChangeKey::Announced];
     assert_eq!(update.keys, gone.into_iter().collect());
     assert!(update.snapshot.announced.is_empty() && source.wanted.borrow().is_empty());
 }
@@ -191,9 +193,9 @@ async fn when_policies_read_more_the_leases_of_services_that_ask_by_it_are_follo
     timeout_at(clock::now() + NAMESPACE_TIMEOUT, source.follows("dns")).await.expect("it waits for no other news");
     let update = source.receiver.next().await;
     assert!(update.coverage.has(&choosing_by("tier")));
-    assert_eq!(named(&update, "dns"), Some(Named::NotRead), "it may name any node");
+    assert_eq!(named(&update, "dns"), Some(NamedNode::NotRead), "it may name any node");
     source.report("dns", held_by("node-b")).await;
-    assert_eq!(named(&source.receiver.next().await, "dns"), Some(Named::Node("node-b".into())));
+    assert_eq!(named(&source.receiver.next().await, "dns"), Some(NamedNode::Node("node-b".into())));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use egressd_core::model::{Key, SubjectKey};
+use egressd_core::model::{ChangeKey, SubjectKey};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::yield_now;
 use tokio::time::sleep;
@@ -38,8 +38,8 @@ fn changed(reading: Reading) -> Event {
     Event::Changed(reading)
 }
 
-fn keys(names: &[&str]) -> Vec<Key> {
-    names.iter().map(|name| Key::Subject(SubjectKey::service("shop", *name))).collect()
+fn keys(names: &[&str]) -> Vec<ChangeKey> {
+    names.iter().map(|name| ChangeKey::Subject(SubjectKey::service("shop", *name))).collect()
 }
 
 fn has(update: &Update, names: &[&str]) {

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Before, Completeness, Mark, Snapshot};
+use egressd_core::model::{Completeness, EarlierNodeData, Mark, Snapshot};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use tracing::warn;
@@ -131,8 +131,10 @@ pub(super) fn lines(facts: &Facts) -> String {
         let of = |addresses: &[IpAddr], networks: &[IpNet]| written(name, addresses, networks, node.completeness);
         let object = of(&node.addresses, &node.pod_networks);
         match &node.before {
-            none if *none == Before::default() => json!({"object": object}),
-            Before { addresses, pod_networks } => json!({"object": object, "earlier": [of(addresses, pod_networks)]}),
+            none if *none == EarlierNodeData::default() => json!({"object": object}),
+            EarlierNodeData { addresses, pod_networks } => {
+                json!({"object": object, "earlier": [of(addresses, pod_networks)]})
+            }
         }
     });
     let services = snapshot.service_networks.iter().map(|(name, networks)| {

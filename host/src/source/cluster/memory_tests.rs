@@ -10,8 +10,10 @@ use crate::source::networks;
 
 fn facts(network: &str) -> Facts {
     let (addresses, pod_networks) = (vec![[192, 168, 0, 1].into()], vec![network.parse().unwrap()]);
-    let before =
-        Before { addresses: vec![[192, 168, 0, 9].into()], pod_networks: vec!["10.0.9.0/24".parse().unwrap()] };
+    let before = EarlierNodeData {
+        addresses: vec![[192, 168, 0, 9].into()],
+        pod_networks: vec!["10.0.9.0/24".parse().unwrap()],
+    };
     let node = Node { addresses, pod_networks, completeness: Completeness::Partial, before, ..Node::default() };
     let mut snapshot = Snapshot::default();
     snapshot.nodes.insert("n1".to_owned(), Arc::new(node));

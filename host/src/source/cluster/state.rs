@@ -15,7 +15,7 @@ use std::mem;
 use std::sync::Arc;
 
 use egressd_core::finding::{Finding, at_most};
-use egressd_core::model::{Followed, Key, KnownPods, Node, ObjectReference, Pods, Snapshot, SubjectKey, Texts};
+use egressd_core::model::{ChangeKey, KnownPods, Node, ObjectReference, Pods, ReadState, Snapshot, SubjectKey, Texts};
 
 use super::super::claims;
 use super::super::documents::Object;
@@ -51,7 +51,7 @@ pub struct State {
     pods_were: PodsWere,
     /// Why it is unknown what an earlier process knew.
     unknown: Option<Finding>,
-    keys: BTreeSet<Key>,
+    keys: BTreeSet<ChangeKey>,
     cut: Cut,
     texts: Texts,
 }
@@ -106,12 +106,12 @@ impl State {
                 let list = self.lists.remove(&kind).unwrap_or_default();
                 self.replace(kind, list);
                 self.cut.is_complete(kind);
-                self.follow_kind(kind, Followed::Yes);
+                self.follow_kind(kind, ReadState::Yes);
             }
             Event::Absent => {
                 self.lists.remove(&kind);
                 self.replace(kind, BTreeMap::new());
-                self.follow_kind(kind, Followed::Absent);
+                self.follow_kind(kind, ReadState::Absent);
             }
             Event::Changed(reading) => {
                 let reading = compacted(reading, &mut self.texts);
@@ -147,7 +147,7 @@ impl State {
     pub fn lacks_a_namespace(&self) -> bool {
         let Snapshot { services, namespaces, .. } = &self.snapshot;
         let is_changed = |key: &SubjectKey| services.contains_key(key) && !namespaces.contains_key(&*key.namespace);
-        self.awaited.is_empty() && self.keys.iter().any(|key| matches!(key, Key::Subject(key) if is_changed(key)))
+        self.awaited.is_empty() && self.keys.iter().any(|key| matches!(key, ChangeKey::Subject(key) if is_changed(key)))
     }
 
     /// The newest state with the keys of what changed since the last time; none when nothing did.
@@ -157,7 +157,7 @@ impl State {
 
     /// The newest state as a whole, however little of it there is.
     pub fn whole(&mut self) -> Update {
-        self.keys.insert(Key::Cluster);
+        self.keys.insert(ChangeKey::Cluster);
         self.hand_over()
     }
 
@@ -213,7 +213,7 @@ impl State {
         };
         let before = mem::replace(&mut self.snapshot.pods, known);
         if mem::discriminant(&before) != mem::discriminant(&self.snapshot.pods) {
-            self.keys.insert(Key::Pods);
+            self.keys.insert(ChangeKey::Pods);
         }
     }
 
@@ -281,7 +281,7 @@ impl State {
         match object {
             Object::Service(service) => {
                 if snapshot.services.get(&service.key) != Some(&service) {
-                    keys.insert(Key::Subject(service.key.clone()));
+                    keys.insert(ChangeKey::Subject(service.key.clone()));
                     snapshot.services.insert(service.key.clone(), service);
                 }
             }
@@ -290,23 +290,23 @@ impl State {
             Object::EgressNode(name, node) => self.store_egress_node(name, node),
             Object::Namespace(name, namespace) => {
                 if snapshot.namespaces.get(&name) != Some(&namespace) {
-                    keys.insert(Key::Namespace(name.clone()));
+                    keys.insert(ChangeKey::Namespace(name.clone()));
                     snapshot.namespaces.insert(name, namespace);
                 }
             }
             Object::ServiceNetworks(name, networks) => {
                 if snapshot.service_networks.get(&name) != Some(&networks) {
-                    keys.insert(Key::Cluster);
+                    keys.insert(ChangeKey::Cluster);
                     snapshot.service_networks.insert(name, networks);
                 }
             }
             Object::Policy(_, policy) => {
                 if snapshot.policies.get(&policy.name) != Some(&policy) {
-                    keys.insert(Key::Policy(policy.name.clone()));
+                    keys.insert(ChangeKey::Policy(policy.name.clone()));
                     snapshot.policies.insert(policy.name.clone(), policy);
                 }
             }
-            Object::Pod(pod) => keys.extend(self.pods.insert(pod).into_iter().map(Key::Pod)),
+            Object::Pod(pod) => keys.extend(self.pods.insert(pod).into_iter().map(ChangeKey::Pod)),
             Object::Networks(identity, networks) => {
                 keys.extend(networks::set(snapshot, networks::title(identity.0, &identity.1), Some(&networks)));
             }
@@ -319,7 +319,7 @@ impl State {
     fn store_node(&mut self, name: String, node: Arc<Node>, arguments: &Arguments) {
         self.keys.extend(networks::set_arguments(&mut self.snapshot, &name, arguments));
         if self.snapshot.nodes.get(&name) != Some(&node) {
-            self.keys.insert(Key::Cluster);
+            self.keys.insert(ChangeKey::Cluster);
             self.snapshot.nodes.insert(name, node);
         }
     }
@@ -332,27 +332,27 @@ impl State {
         let key = match kind {
             Kind::Services => {
                 let key = subject_key(name);
-                snapshot.services.remove(&key).map(|_| Key::Subject(key))
+                snapshot.services.remove(&key).map(|_| ChangeKey::Subject(key))
             }
             Kind::Slices => self.slices.remove(name).map(|service| {
                 attached::remove_slice(snapshot, &service, plain);
-                Key::Subject(service)
+                ChangeKey::Subject(service)
             }),
             Kind::Nodes => {
                 let argued = networks::set_arguments(snapshot, plain, &Arguments::new());
-                snapshot.nodes.remove(plain).map(|_| Key::Cluster).or(argued)
+                snapshot.nodes.remove(plain).map(|_| ChangeKey::Cluster).or(argued)
             }
-            Kind::EgressNodes => snapshot.egress_nodes.by_name.remove(plain).map(|_| Key::EgressNodes),
-            Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| Key::Namespace(plain.to_owned())),
-            Kind::ServiceNetworks => snapshot.service_networks.remove(plain).map(|_| Key::Cluster),
-            Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.to_owned())),
+            Kind::EgressNodes => snapshot.egress_nodes.by_name.remove(plain).map(|_| ChangeKey::EgressNodes),
+            Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| ChangeKey::Namespace(plain.to_owned())),
+            Kind::ServiceNetworks => snapshot.service_networks.remove(plain).map(|_| ChangeKey::Cluster),
+            Kind::Policies => snapshot.policies.remove(plain).map(|_| ChangeKey::Policy(plain.to_owned())),
             Kind::Claims(ClaimKind::L2Statuses) => {
                 self.statuses.remove(name).and_then(|of| claims::remove_status(snapshot, of.as_ref(), name))
             }
-            Kind::Claims(ClaimKind::Leases) => snapshot.announced.leases.remove(name).map(|_| Key::Announced),
+            Kind::Claims(ClaimKind::Leases) => snapshot.announced.leases.remove(name).map(|_| ChangeKey::Announced),
             Kind::Networks(_) => networks::set(snapshot, networks::title(kind, name), None),
             Kind::Pods => {
-                self.keys.extend(self.pods.remove(name).into_iter().map(Key::Pod));
+                self.keys.extend(self.pods.remove(name).into_iter().map(ChangeKey::Pod));
                 None
             }
             Kind::Endpoints => None,

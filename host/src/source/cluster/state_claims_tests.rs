@@ -1,6 +1,6 @@
 //! What load balancers write about the nodes that announce addresses, as it comes, moves and goes.
 
-use egressd_core::model::{L2Status, Named};
+use egressd_core::model::{L2Status, NamedNode};
 use serde_json::{Value, json};
 
 use super::super::super::watched::reading;
@@ -29,9 +29,9 @@ fn labelled(status: Value) -> Reading {
 /// What is known, each as `Service object: node`, and what may be about any Service.
 fn known(state: &State) -> Vec<String> {
     let node = |status: &L2Status| match &status.named {
-        Named::Node(node) => node.to_string(),
-        Named::NoNode => "none".to_owned(),
-        Named::Unreadable | Named::NotRead | Named::NotFollowed => "unreadable".to_owned(),
+        NamedNode::Node(node) => node.to_string(),
+        NamedNode::NoNode => "none".to_owned(),
+        NamedNode::Unreadable | NamedNode::NotRead | NamedNode::NotFollowed => "unreadable".to_owned(),
     };
     let statuses = state.snapshot.announced.l2_statuses.iter();
     let each = statuses.flat_map(|(service, statuses)| statuses.iter().map(move |one| (service, one)));

@@ -140,24 +140,24 @@ fn mirrored(Mirror { snapshot: mut mirror, mut whose }: Mirror, update: Option<U
         update.unwrap_or_else(|| Update { snapshot: mirror.clone(), ..Update::default() });
     for key in keys {
         match key {
-            Key::Subject(key) => {
+            ChangeKey::Subject(key) => {
                 mirror.services = mirror.services.alter(|_| snapshot.services.get(&key).cloned(), key.clone());
                 mirror.slices = mirror.slices.alter(|_| snapshot.slices.get(&key).cloned(), key.clone());
             }
-            Key::Namespace(key) => {
+            ChangeKey::Namespace(key) => {
                 mirror.namespaces = mirror.namespaces.alter(|_| snapshot.namespaces.get(&key).cloned(), key.clone());
             }
-            Key::Cluster => {
+            ChangeKey::Cluster => {
                 mirror.nodes = snapshot.nodes.clone();
                 mirror.service_networks = snapshot.service_networks.clone();
             }
-            Key::Pod(address) => {
+            ChangeKey::Pod(address) => {
                 whose.insert(address, whose_is(&snapshot, address));
             }
-            Key::Pods => whose = whose_all_are(&snapshot),
-            Key::EgressNodes => mirror.egress_nodes = snapshot.egress_nodes.clone(),
-            Key::Announced => mirror.announced = snapshot.announced.clone(),
-            Key::Policy(key) => {
+            ChangeKey::Pods => whose = whose_all_are(&snapshot),
+            ChangeKey::EgressNodes => mirror.egress_nodes = snapshot.egress_nodes.clone(),
+            ChangeKey::Announced => mirror.announced = snapshot.announced.clone(),
+            ChangeKey::Policy(key) => {
                 mirror.policies = mirror.policies.alter(|_| snapshot.policies.get(&key).cloned(), key.clone());
             }
         }

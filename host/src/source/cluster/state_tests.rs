@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::*;
 use egressd_core::model::{
-    EgressNode, Endpoint, Labels, MadeBy, Mark, Node, Phase, Pod, PodNetwork, PolicyObject, Service, ServiceType,
+    EgressNode, Endpoint, Labels, ManagedBy, Mark, Node, Phase, Pod, PodNetwork, PolicyObject, Service, ServiceType,
     Slice, TrafficPolicy, Uid,
 };
 
@@ -57,7 +57,7 @@ pub(in super::super) fn slice(of: &str, service: &str, pod: u8) -> Reading {
         terminating: None,
     };
     let service = SubjectKey::service("shop", service);
-    let slice = Slice { service, made_by: MadeBy::Controller, endpoints: [endpoint].into() };
+    let slice = Slice { service, made_by: ManagedBy::Controller, endpoints: [endpoint].into() };
     good(name("shop", of), Object::Slice(of.to_owned(), Arc::new(slice)))
 }
 
@@ -114,15 +114,15 @@ fn list(state: &mut State, kind: Kind, readings: &[Reading]) {
 /// The keys of everything that changed, as text.
 fn keys(state: &mut State) -> Vec<String> {
     let update = state.update().unwrap_or_default();
-    let text = |key: &Key| match key {
-        Key::Subject(service) => service.to_string(),
-        Key::Namespace(name) => format!("namespace {name}"),
-        Key::Cluster => "cluster".to_owned(),
-        Key::Policy(name) => format!("policy {name}"),
-        Key::Pod(address) => format!("pod {address}"),
-        Key::Pods => "pods".to_owned(),
-        Key::Announced => "announced".to_owned(),
-        Key::EgressNodes => "egressnodes".to_owned(),
+    let text = |key: &ChangeKey| match key {
+        ChangeKey::Subject(service) => service.to_string(),
+        ChangeKey::Namespace(name) => format!("namespace {name}"),
+        ChangeKey::Cluster => "cluster".to_owned(),
+        ChangeKey::Policy(name) => format!("policy {name}"),
+        ChangeKey::Pod(address) => format!("pod {address}"),
+        ChangeKey::Pods => "pods".to_owned(),
+        ChangeKey::Announced => "announced".to_owned(),
+        ChangeKey::EgressNodes => "egressnodes".to_owned(),
     };
     update.keys.iter().map(text).collect()
 }
@@ -196,18 +196,18 @@ fn whether_egress_nodes_are_read_is_known_from_the_end_of_a_list_to_the_next_ref
     state.resumed(kind);
     state.apply(kind, Event::Begin);
     state.resumed(kind);
-    assert_eq!(followed(&state), Followed::No);
+    assert_eq!(followed(&state), ReadState::No);
     state.apply(kind, Event::Complete);
-    assert_eq!(followed(&state), Followed::Yes);
+    assert_eq!(followed(&state), ReadState::Yes);
     state.interrupted(kind);
-    assert_eq!(followed(&state), Followed::No);
+    assert_eq!(followed(&state), ReadState::No);
     state.resumed(kind);
-    assert_eq!(followed(&state), Followed::Yes);
+    assert_eq!(followed(&state), ReadState::Yes);
     state.apply(kind, Event::Absent);
     state.resumed(kind);
-    assert_eq!(followed(&state), Followed::Absent, "an answer that there are none");
+    assert_eq!(followed(&state), ReadState::Absent, "an answer that there are none");
     list(&mut state, kind, &[]);
-    assert_eq!(followed(&state), Followed::Yes);
+    assert_eq!(followed(&state), ReadState::Yes);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use egressd_core::model::{Announced, Named};
+use egressd_core::model::{Announcements, NamedNode};
 
 use super::Places;
 use crate::source::handover::Update;
@@ -57,11 +57,11 @@ impl Directory {
 
 /// Each claim as `what: node`.
 fn claims(update: &Update) -> Vec<String> {
-    let Announced { l2_statuses, leases, unreadable } = &update.snapshot.announced;
-    let node = |named: &Named| match named {
-        Named::Node(node) => node.to_string(),
-        Named::Unreadable => "any".to_owned(),
-        Named::NoNode | Named::NotRead | Named::NotFollowed => "none".to_owned(),
+    let Announcements { l2_statuses, leases, unreadable } = &update.snapshot.announced;
+    let node = |named: &NamedNode| match named {
+        NamedNode::Node(node) => node.to_string(),
+        NamedNode::Unreadable => "any".to_owned(),
+        NamedNode::NoNode | NamedNode::NotRead | NamedNode::NotFollowed => "none".to_owned(),
     };
     let statuses = l2_statuses.iter().flat_map(|(key, statuses)| {
         statuses.iter().map(move |(name, status)| format!("{name} of {key}: {}", node(&status.named)))

@@ -1,7 +1,7 @@
 //! Whether what cannot be read of a manifest could say where pods live, or which node announces addresses: then what is inside
 //! is not known (P2), or who holds addresses.
 
-use egressd_core::model::Key;
+use egressd_core::model::ChangeKey;
 use serde::{Deserialize, Serialize};
 
 use crate::files;
@@ -92,14 +92,14 @@ impl Doubts {
     }
 
     /// What to look at again when they come or go.
-    pub(super) fn keys(self) -> impl Iterator<Item = Key> {
+    pub(super) fn keys(self) -> impl Iterator<Item = ChangeKey> {
         self.differing(Self::default())
     }
 
     /// The same where there were others before.
-    pub(super) fn differing(self, before: Self) -> impl Iterator<Item = Key> {
-        let networks = (self.networks != before.networks).then_some(Key::Cluster);
-        networks.into_iter().chain((self.claims != before.claims).then_some(Key::Announced))
+    pub(super) fn differing(self, before: Self) -> impl Iterator<Item = ChangeKey> {
+        let networks = (self.networks != before.networks).then_some(ChangeKey::Cluster);
+        networks.into_iter().chain((self.claims != before.claims).then_some(ChangeKey::Announced))
     }
 }
 

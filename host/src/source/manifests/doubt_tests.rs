@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use egressd_core::model::{Completeness, Key, Snapshot};
+use egressd_core::model::{ChangeKey, Completeness, Snapshot};
 
 use super::{FileId, Places};
 use crate::source::handover::Update;
@@ -39,7 +39,7 @@ fn a_file_that_names_a_node_and_was_never_read_is_in_doubt() {
             let files = [&[("b.yaml", text), ("web.yaml", WEB)], others].concat();
             let (_dir, _places, update) = first_look(&files);
             assert_eq!(in_doubt(&update.snapshot).len(), 1, "{text}");
-            assert!(update.keys.contains(&Key::Cluster));
+            assert!(update.keys.contains(&ChangeKey::Cluster));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::mem;
 use std::os::unix::fs::MetadataExt;
 
-use egressd_core::model::{Key, ObjectReference, SubjectKey, UnreadableService};
+use egressd_core::model::{ChangeKey, ObjectReference, SubjectKey, UnreadableService};
 
 use super::doubt::{Doubt, Doubts};
 use super::gathered::key;
@@ -71,12 +71,12 @@ impl File {
     }
 
     /// What to look at again when all of it comes or goes.
-    pub(super) fn keys(&self) -> Vec<Key> {
+    pub(super) fn keys(&self) -> Vec<ChangeKey> {
         self.objects.iter().map(key).chain(self.lost.keys()).collect()
     }
 
     /// Takes in how much of it is in doubt. What was good once stands for what cannot be read now.
-    pub(super) fn doubt(&mut self, doubts: Doubts) -> Vec<Key> {
+    pub(super) fn doubt(&mut self, doubts: Doubts) -> Vec<ChangeKey> {
         let is_known = !self.objects.is_empty() && self.lost.doubts.networks == Doubt::None;
         let networks = if is_known { Doubt::None } else { doubts.networks };
         self.set_doubts(Doubts { networks, claims: self.doubt_of_claims(doubts) })
@@ -90,13 +90,13 @@ impl File {
         if is_known && self.lost.doubts.claims == Doubt::None { Doubt::None } else { newest.claims }
     }
 
-    fn set_doubts(&mut self, doubts: Doubts) -> Vec<Key> {
+    fn set_doubts(&mut self, doubts: Doubts) -> Vec<ChangeKey> {
         doubts.differing(mem::replace(&mut self.lost.doubts, doubts)).collect()
     }
 
     /// Takes in new content; returns the keys of what it held and holds. An object that cannot be read stays as it was, and
     /// where not even its name can be read, everything stays that it could be.
-    pub(super) fn take(&mut self, contents: Contents) -> Vec<Key> {
+    pub(super) fn take(&mut self, contents: Contents) -> Vec<ChangeKey> {
         if contents.is_whole() {
             return self.replace(contents.objects);
         }
@@ -134,7 +134,7 @@ impl File {
     }
 
     /// Takes in content all of which can be read, and of which nothing has to be compared with what was there.
-    fn replace(&mut self, objects: Vec<Object>) -> Vec<Key> {
+    fn replace(&mut self, objects: Vec<Object>) -> Vec<ChangeKey> {
         let before = mem::replace(&mut self.objects, objects);
         self.objects.shrink_to_fit();
         share(&before, &mut self.objects);
@@ -151,7 +151,7 @@ impl File {
         services: Vec<(SubjectKey, UnreadableService)>,
         unreadable: &[(Identity, String)],
         held: &BTreeSet<Identity>,
-    ) -> Vec<Key> {
+    ) -> Vec<ChangeKey> {
         let is_lost = |identity: &Identity| !held.contains(identity);
         let services = services.into_iter().filter(|(key, _)| is_lost(&service_identity(key))).collect();
         let policies = unreadable.iter().map(|(identity, _)| identity).filter(|identity| is_lost(identity));
@@ -162,7 +162,7 @@ impl File {
 
     /// Keeps everything as it was. So does the doubt of a state that was good in part: it is what the next process remembers,
     /// since nothing of a content that is refused is.
-    pub(super) fn refuse(&mut self, fault: &str, doubts: Doubts) -> Vec<Key> {
+    pub(super) fn refuse(&mut self, fault: &str, doubts: Doubts) -> Vec<ChangeKey> {
         let is_empty = self.objects.is_empty();
         let claims = self.doubt_of_claims(doubts);
         let networks = if is_empty { doubts.networks } else { self.lost.doubts.networks };
@@ -178,11 +178,11 @@ impl File {
 
 impl File {
     /// Of a file that this egressd writes: what is not whole is as if it were not there, so that it is written again.
-    pub(super) fn forget_unless_whole(&mut self) -> Option<Key> {
+    pub(super) fn forget_unless_whole(&mut self) -> Option<ChangeKey> {
         let is_whole = self.faults.is_empty() || self.objects.is_empty();
         (!is_whole).then(|| {
             self.objects.clear();
-            Key::EgressNodes
+            ChangeKey::EgressNodes
         })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use egressd_core::finding::Finding;
 use egressd_core::model::{
-    ClusterNetworks, Completeness, Followed, Key, Node, ObjectReference, Slice, Snapshot, SubjectKey, Uid,
+    ChangeKey, ClusterNetworks, Completeness, Node, ObjectReference, ReadState, Slice, Snapshot, SubjectKey, Uid,
 };
 
 use super::doubt::{Doubt, Doubts};
@@ -37,17 +37,17 @@ pub fn snapshot(objects: &[Object]) -> Snapshot {
 }
 
 /// What to look at again when this object comes, goes or changes.
-pub(super) fn key(object: &Object) -> Key {
+pub(super) fn key(object: &Object) -> ChangeKey {
     match object {
-        Object::Service(service) => Key::Subject(service.key.clone()),
-        Object::Slice(_, slice) | Object::Endpoints(slice) => Key::Subject(slice.service.clone()),
-        Object::Namespace(name, _) => Key::Namespace(name.clone()),
-        Object::Node(..) | Object::ServiceNetworks(..) | Object::Networks(..) => Key::Cluster,
-        Object::EgressNode(..) => Key::EgressNodes,
-        Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
-        Object::Claim(..) => Key::Announced,
+        Object::Service(service) => ChangeKey::Subject(service.key.clone()),
+        Object::Slice(_, slice) | Object::Endpoints(slice) => ChangeKey::Subject(slice.service.clone()),
+        Object::Namespace(name, _) => ChangeKey::Namespace(name.clone()),
+        Object::Node(..) | Object::ServiceNetworks(..) | Object::Networks(..) => ChangeKey::Cluster,
+        Object::EgressNode(..) => ChangeKey::EgressNodes,
+        Object::Policy(_, policy) => ChangeKey::Policy(policy.name.clone()),
+        Object::Claim(..) => ChangeKey::Announced,
         // The first one makes a difference to all Services.
-        Object::Pod(_) | Object::PodElsewhere(_) => Key::Pods,
+        Object::Pod(_) | Object::PodElsewhere(_) => ChangeKey::Pods,
     }
 }
 
@@ -130,7 +130,7 @@ impl Gathered {
 
     /// What this node publishes about itself is among what is read, or there is none.
     pub(super) fn follow_egress_nodes(&mut self) {
-        self.snapshot.egress_nodes.followed = Followed::Yes;
+        self.snapshot.egress_nodes.followed = ReadState::Yes;
     }
 
     /// One file comes after the other.

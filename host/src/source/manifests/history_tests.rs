@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use egressd_core::model::{Key, Snapshot, SubjectKey, Unreadable};
+use egressd_core::model::{ChangeKey, Snapshot, SubjectKey, Unreadable};
 use proptest::prelude::*;
 
 use super::Places;
@@ -153,9 +153,9 @@ proptest! {
 }
 
 /// A start hands over everything.
-fn all_keys(snapshot: &Snapshot) -> BTreeSet<Key> {
-    let services = snapshot.services.keys().map(|key| Key::Subject(key.clone()));
-    services.chain(snapshot.policies.keys().map(|name| Key::Policy(name.clone()))).collect()
+fn all_keys(snapshot: &Snapshot) -> BTreeSet<ChangeKey> {
+    let services = snapshot.services.keys().map(|key| ChangeKey::Subject(key.clone()));
+    services.chain(snapshot.policies.keys().map(|name| ChangeKey::Policy(name.clone()))).collect()
 }
 
 struct Fixture {
@@ -299,9 +299,12 @@ fn a_service_and_a_guard_that_cannot_be_read_and_were_not_remembered_are_there_a
         "spec.type \"Loud\" is not ClusterIP, NodePort, LoadBalancer or ExternalName"
     );
     assert_eq!((unreadable.services.len(), unreadable.policies.contains("g")), (1, true));
-    assert_eq!(update.keys, [Key::Subject(key.clone()), Key::Policy("g".to_owned())].into());
+    assert_eq!(update.keys, [ChangeKey::Subject(key.clone()), ChangeKey::Policy("g".to_owned())].into());
     assert!(update.findings.iter().all(|finding| finding.message.ends_with("; its last good state is unknown")));
     fixture.write("web.yaml", &service("other", 1));
     let update = fixture.process.scan();
-    assert_eq!((update.snapshot.unreadable, update.keys.contains(&Key::Subject(key))), (Unreadable::default(), true));
+    assert_eq!(
+        (update.snapshot.unreadable, update.keys.contains(&ChangeKey::Subject(key))),
+        (Unreadable::default(), true)
+    );
 }

@@ -1,7 +1,7 @@
 //! Objects that are there and cannot be read, without a last good state, where that matters beyond the objects themselves:
 //! something may be in force of them.
 
-use egressd_core::model::{Key, ObjectReference, SubjectKey, Uid, UnreadableService};
+use egressd_core::model::{ChangeKey, ObjectReference, SubjectKey, Uid, UnreadableService};
 use serde::{Deserialize, Serialize};
 
 use super::doubt::{Doubt, Doubts};
@@ -47,9 +47,9 @@ impl Lost {
         services.is_empty() && policies.is_empty() && doubts.is_none()
     }
 
-    pub(super) fn keys(&self) -> Vec<Key> {
-        let services = self.services.iter().map(|(key, _)| Key::Subject(key.clone()));
-        let policies = self.policies.iter().map(|policy| Key::Policy(policy.name.to_string()));
+    pub(super) fn keys(&self) -> Vec<ChangeKey> {
+        let services = self.services.iter().map(|(key, _)| ChangeKey::Subject(key.clone()));
+        let policies = self.policies.iter().map(|policy| ChangeKey::Policy(policy.name.to_string()));
         services.chain(policies).chain(self.doubts.keys()).collect()
     }
 

@@ -5,7 +5,7 @@ use std::mem;
 use std::path::PathBuf;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Key, Snapshot};
+use egressd_core::model::{ChangeKey, Snapshot};
 
 use super::gathered::Gathered;
 use super::{Error, Holds, Naming, POLICIES, Place};
@@ -127,7 +127,7 @@ impl Places {
     }
 
     /// Everything that all files say together. Without a key nothing that they say is new.
-    fn update(&mut self, keys: BTreeSet<Key>, away: Vec<Finding>) -> Update {
+    fn update(&mut self, keys: BTreeSet<ChangeKey>, away: Vec<Finding>) -> Update {
         let gathered = match self.gathered.take().map(|known| *known) {
             Some(known) if keys.is_empty() => known,
             Some((known, _)) => {

@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use egressd_core::model::{EgressNode, Followed};
+use egressd_core::model::{EgressNode, ReadState};
 use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ fn a_file_counts_for_the_node_of_its_name_and_what_is_none_costs_itself() {
     fs::create_dir(fixture.at("directory.json")).unwrap();
     let update = fixture.places().read().unwrap();
     assert_eq!(published(&update), ["a [192.0.2.1]", "b [192.0.2.2, 2001:db8::2]"]);
-    assert!(update.snapshot.services.is_empty() && update.snapshot.egress_nodes.followed == Followed::Yes);
+    assert!(update.snapshot.services.is_empty() && update.snapshot.egress_nodes.followed == ReadState::Yes);
     let messages = fixture.messages(&update);
     let expected = [
         "broken.json: it is not YAML: ",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use egressd_core::finding::Finding;
-use egressd_core::model::Key;
+use egressd_core::model::ChangeKey;
 
 use super::file::{File, Stamp};
 use super::{Holds, Place};
@@ -22,7 +22,7 @@ pub(super) enum Beginning {
 
 impl Place {
     /// Compares what is there with what an earlier process knew. Returns the keys of what is taken from that.
-    pub(super) fn begin(&mut self, present: &BTreeMap<String, Option<Stamp>>) -> Vec<Key> {
+    pub(super) fn begin(&mut self, present: &BTreeMap<String, Option<Stamp>>) -> Vec<ChangeKey> {
         let others = match self.beginning {
             Beginning::Unread if self.holds.is_directory() => self.memory.others(present.keys()),
             Beginning::Unread | Beginning::Awaited | Beginning::Read => BTreeSet::new(),
@@ -38,7 +38,7 @@ impl Place {
         }
     }
 
-    fn await_all(&mut self, names: BTreeSet<String>) -> Vec<Key> {
+    fn await_all(&mut self, names: BTreeSet<String>) -> Vec<ChangeKey> {
         self.beginning = Beginning::Awaited;
         let recalled = names.into_iter().map(|name| (self.memory.recall(&name), name));
         self.files = recalled.map(|(file, name)| (name, file)).collect();
@@ -46,7 +46,7 @@ impl Place {
     }
 
     /// Forgets files that are gone; returns the keys of what they held.
-    pub(super) fn drop_all_but(&mut self, present: &BTreeMap<String, Option<Stamp>>) -> Vec<Key> {
+    pub(super) fn drop_all_but(&mut self, present: &BTreeMap<String, Option<Stamp>>) -> Vec<ChangeKey> {
         let gone = self.files.extract_if(.., |name, _| !present.contains_key(name));
         let mut keys = Vec::new();
         for (name, file) in gone {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use egressd_core::model::{L2Status, Named, ObjectReference, SubjectKey, UnixTime};
-use egressd_core::placement::{Record, is_of_a_load_balancer};
+use egressd_core::model::{L2Status, NamedNode, ObjectReference, SubjectKey, UnixTime};
+use egressd_core::placement::{LeaseRecord, is_of_a_load_balancer};
 
 use super::fault::{Fault, Unreadable};
 use super::field::{Field, kept};
@@ -42,16 +42,16 @@ fn l2_status(root: &Field<'_>, faults: &mut Vec<Fault>) -> Option<Claim> {
     }
     let node = first_named(&places, ["node", "metallb.io/node"], faults);
     let named = match node {
-        _ if !faults.is_empty() => Named::Unreadable,
-        Some(node) => Named::Node(node.into()),
-        None => Named::NoNode,
+        _ if !faults.is_empty() => NamedNode::Unreadable,
+        Some(node) => NamedNode::Node(node.into()),
+        None => NamedNode::NoNode,
     };
     match (namespace, service) {
         (Some(namespace), Some(name)) => {
             let since = moment(&root.get("metadata").get("creationTimestamp"), faults).map(UnixTime::from);
             Some(Claim::L2Status(SubjectKey::service(namespace, name), L2Status { named, since }))
         }
-        (None, None) if named != Named::Unreadable => None,
+        (None, None) if named != NamedNode::Unreadable => None,
         (Some(_), None) | (None, Some(_) | None) => Some(Claim::OfAnyService(ClaimKind::L2Statuses)),
     }
 }
@@ -80,13 +80,13 @@ fn first_named<'a>(
     })
 }
 
-fn lease(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Record, Unreadable> {
+fn lease(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<LeaseRecord, Unreadable> {
     let spec = plain(root, "spec")?;
     let named = named(name_in(&spec.get("holderIdentity")), faults);
     let acquired = moment(&spec.get("acquireTime"), faults).map(UnixTime::from);
     let renewed = moment(&spec.get("renewTime"), faults).map(Moment::as_microsecond);
     let seconds = kept(seconds(&spec.get("leaseDurationSeconds")), faults);
-    Ok(Record { named, acquired, renewed, duration: Duration::from_secs(seconds.unwrap_or_default()) })
+    Ok(LeaseRecord { named, acquired, renewed, duration: Duration::from_secs(seconds.unwrap_or_default()) })
 }
 
 /// What stands at a place, as a name; an empty text is none.
@@ -96,12 +96,12 @@ fn name_in<'a>(place: &Field<'a>) -> Result<Option<&'a str>, Fault> {
 }
 
 /// A node's name that cannot be read may be any.
-fn named(read: Result<Option<&str>, Fault>, faults: &mut Vec<Fault>) -> Named {
+fn named(read: Result<Option<&str>, Fault>, faults: &mut Vec<Fault>) -> NamedNode {
     match read {
-        Ok(node) => node.map_or(Named::NoNode, |node| Named::Node(node.into())),
+        Ok(node) => node.map_or(NamedNode::NoNode, |node| NamedNode::Node(node.into())),
         Err(fault) => {
             faults.push(fault);
-            Named::Unreadable
+            NamedNode::Unreadable
         }
     }
 }

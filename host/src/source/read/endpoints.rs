@@ -1,6 +1,6 @@
 //! Endpoints, as the EndpointSlice that they stand for.
 
-use egressd_core::model::{Endpoint, MadeBy, Slice};
+use egressd_core::model::{Endpoint, ManagedBy, Slice};
 
 use super::address::address;
 use super::fault::{Fault, Unreadable};
@@ -27,7 +27,7 @@ pub(super) fn endpoints(
             }
         }
     }
-    Ok(Slice { service, made_by: MadeBy::Other, endpoints: endpoints.into() })
+    Ok(Slice { service, made_by: ManagedBy::Other, endpoints: endpoints.into() })
 }
 
 fn endpoint(item: &Field<'_>, default_node: Option<&str>, faults: &mut Vec<Fault>) -> Result<Option<Endpoint>, Fault> {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use egressd_core::model::{Before, Completeness, Namespace, Node, Readiness, Uid};
+use egressd_core::model::{Completeness, EarlierNodeData, Namespace, Node, Readiness, Uid};
 use ipnet::IpNet;
 
 use super::address::{address, pod_network, service_network};
@@ -25,7 +25,10 @@ pub(super) fn node(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(String,
     let addresses = addresses(&status.get("addresses"), faults)?;
     let readiness = readiness(&status.get("conditions"));
     let uid = kept(identity(root), faults);
-    Ok((name, Node { addresses, pod_networks, completeness, before: Before::default(), uid, labels, readiness }))
+    Ok((
+        name,
+        Node { addresses, pod_networks, completeness, before: EarlierNodeData::default(), uid, labels, readiness },
+    ))
 }
 
 /// By it, what a node publishes is its Node's.

@@ -1,7 +1,7 @@
 //! Services.
 
 use egressd_core::model::{
-    AnnotationPrefix, KubeVipWrote, Labels, Selection, Service, ServicePort, ServiceType, TrafficPolicy,
+    AnnotationPrefix, KubeVipEndpoint, Labels, Selection, Service, ServicePort, ServiceType, TrafficPolicy,
     active_endpoint,
 };
 use egressd_core::net::{Family, Protocol};
@@ -114,7 +114,7 @@ const KUBE_VIP: &str = "kube-vip";
 
 /// Whether an active endpoint that stands on the Service is kube-vip's. Who wrote what is a hint: what cannot be read of it
 /// says nothing.
-fn kube_vip_wrote(root: &Field<'_>, annotations: &Labels) -> Option<KubeVipWrote> {
+fn kube_vip_wrote(root: &Field<'_>, annotations: &Labels) -> Option<KubeVipEndpoint> {
     let name = |family| AnnotationPrefix::default().name(active_endpoint(family));
     let standing = |family: &Family| annotations.get(&name(*family)).is_some_and(|value| !value.is_empty());
     let standing: Vec<Family> = Family::ALL.into_iter().filter(standing).collect();
@@ -127,7 +127,7 @@ fn kube_vip_wrote(root: &Field<'_>, annotations: &Labels) -> Option<KubeVipWrote
     let families: Vec<Family> =
         standing.into_iter().filter(|family| its.iter().any(|(_, owned)| owned.contains(family))).collect();
     let last = its.iter().filter(|(_, owned)| !owned.is_empty()).map(|(entry, _)| time(entry)).max()?;
-    Some(KubeVipWrote { families, at: last.map(|time| time.to_string().into()) })
+    Some(KubeVipEndpoint { families, at: last.map(|time| time.to_string().into()) })
 }
 
 /// Of these families, those whose annotation an entry of managed fields owns.

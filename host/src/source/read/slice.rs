@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Endpoint, MadeBy, ObjectReference, Slice, SubjectKey};
+use egressd_core::model::{Endpoint, ManagedBy, ObjectReference, Slice, SubjectKey};
 
 use super::SERVICE_NAME;
 use super::address::address;
@@ -35,10 +35,10 @@ const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 /// What it says in slices of Services with a selector.
 const CONTROLLER: &str = "endpointslice-controller.k8s.io";
 
-fn made_by(root: &Field<'_>) -> MadeBy {
+fn made_by(root: &Field<'_>) -> ManagedBy {
     match root.get("metadata").get("labels").get(MANAGED_BY).text() {
-        Ok(Some(CONTROLLER)) => MadeBy::Controller,
-        Ok(_) | Err(_) => MadeBy::Other,
+        Ok(Some(CONTROLLER)) => ManagedBy::Controller,
+        Ok(_) | Err(_) => ManagedBy::Other,
     }
 }
 

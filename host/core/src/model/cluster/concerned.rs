@@ -12,7 +12,7 @@ use crate::net::{AddressRange, Family};
 
 /// What newer facts are about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Concerned {
+pub enum AffectedSubjects {
     /// All Services.
     All,
     /// Those that have one of these addresses, or an endpoint among them. Sets of what is inside may differ in others: no
@@ -22,12 +22,12 @@ pub enum Concerned {
 
 impl ClusterFacts {
     /// What other facts than these are about.
-    pub fn concerned(&self, newer: &Self) -> Concerned {
+    pub fn concerned(&self, newer: &Self) -> AffectedSubjects {
         let families = |facts: &Self| facts.excluded.keys().copied().collect::<Vec<_>>();
         let same =
             self.certainty == newer.certainty && self.private == newer.private && families(self) == families(newer);
         if !same {
-            return Concerned::All;
+            return AffectedSubjects::All;
         }
         let addresses = self.node_addresses.diff(&newer.node_addresses).map(|item| match item {
             DiffItem::Add(address) | DiffItem::Remove(address) => *address,
@@ -37,7 +37,7 @@ impl ClusterFacts {
         let pods = pods.chain(differing(&self.pod_networks, &newer.pod_networks));
         let named = differing(&self.named_networks, &newer.named_networks);
         let single = addresses.chain(primary).map(AddressRange::from);
-        Concerned::These(single.chain(pods.map(AddressRange::from)).chain(named).collect())
+        AffectedSubjects::These(single.chain(pods.map(AddressRange::from)).chain(named).collect())
     }
 
     /// The networks of a family that Nodes have now, or had.

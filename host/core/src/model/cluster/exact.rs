@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::reason::AddressReason;
 use super::sentences;
 use crate::finding::{Finding, at_most};
-use crate::model::{Endpoint, MadeBy, Selection, ServiceType, Snapshot, SubjectKey, Unusable};
+use crate::model::{Endpoint, ManagedBy, Selection, ServiceType, Snapshot, SubjectKey, Unusable};
 
 /// How many pods of one namespace count that no known network has. Each is an element of a set, and a tenant makes pods.
 pub const MOST_ENDPOINTS: usize = 256;
@@ -75,8 +75,8 @@ pub(super) fn listed_pods<'a>(
     let slices = keys.iter().filter_map(|key| Some((key, snapshot.slices.get(key)?)));
     let slices = slices.flat_map(|(key, slices)| slices.values().map(move |slice| (key, slice)));
     let by_controller = slices.filter(|(_, slice)| match slice.made_by {
-        MadeBy::Controller => true,
-        MadeBy::Other => false,
+        ManagedBy::Controller => true,
+        ManagedBy::Other => false,
     });
     let endpoints = by_controller.flat_map(|(key, slice)| slice.endpoints.iter().map(move |endpoint| (key, endpoint)));
     endpoints.filter(move |(key, endpoint)| {

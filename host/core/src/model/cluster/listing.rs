@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::nodes::{Believed, Further, believed, further};
+use crate::model::nodes::{NodeFacts, PublishedFacts, believed, further};
 use crate::model::{Snapshot, SubjectKey};
 use crate::net::{AddressRange, Family};
 
@@ -11,10 +11,10 @@ use crate::net::{AddressRange, Family};
 /// more than there are changes nothing.
 pub trait Listing {
     /// What is to be believed of all Nodes.
-    fn nodes(&self) -> Believed;
+    fn nodes(&self) -> NodeFacts;
 
     /// What is to be believed of all EgressNodes.
-    fn further(&self) -> Further;
+    fn further(&self) -> PublishedFacts;
 
     /// At least the Services of which a ClusterIP or a listed endpoint is in none of these ranges, which are as from
     /// [`crate::net::merge_ranges`]. A family without ranges is left out.
@@ -26,11 +26,11 @@ pub trait Listing {
 
 /// Without an index: all of them.
 impl Listing for Snapshot {
-    fn nodes(&self) -> Believed {
+    fn nodes(&self) -> NodeFacts {
         believed(&self.nodes)
     }
 
-    fn further(&self) -> Further {
+    fn further(&self) -> PublishedFacts {
         further(&self.nodes, &self.egress_nodes.by_name)
     }
 

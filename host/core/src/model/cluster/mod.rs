@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use imbl::OrdSet;
 use ipnet::IpNet;
 
-pub use concerned::Concerned;
+pub use concerned::AffectedSubjects;
 pub use exact::MOST_ENDPOINTS;
 pub use listing::Listing;
 pub use reason::{AddressReason, Reason};

@@ -6,7 +6,7 @@ use super::reason::Reason;
 use super::settings::{ClusterSettings, InsideNetworks, Origin};
 use super::{PrivateDestinations, sentences};
 use crate::finding::Finding;
-use crate::model::nodes::{Believed, NodeNetworks};
+use crate::model::nodes::{NodeFacts, NodeNetworks};
 use crate::model::{Completeness, Snapshot};
 use crate::net::Family;
 
@@ -61,7 +61,7 @@ pub(super) struct Places<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) settings: &'a ClusterSettings,
     /// What all Nodes say, as far as they are believed.
-    pub(super) nodes: &'a Believed,
+    pub(super) nodes: &'a NodeFacts,
     /// What this node's pods are connected to.
     pub(super) connected: &'a [Named],
     pub(super) private: PrivateDestinations,

@@ -15,14 +15,14 @@ use crate::model::{EgressNode, MOST_PUBLISHED_ADDRESSES, PublishedNodes, Unusabl
 
 /// The part of what nodes publish that counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Further {
+pub struct PublishedFacts {
     pub(in crate::model) addresses: OrdSet<IpAddr>,
     pub(in crate::model) findings: Vec<Finding>,
 }
 
 /// What all nodes publish, at the cost of those that change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeptFurther {
+pub struct PublishedIndex {
     nodes: Nodes,
     published: PublishedNodes,
     /// How many nodes have an address.
@@ -34,7 +34,7 @@ pub struct KeptFurther {
 
 /// Whether what counts is what did before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counting {
+pub enum FactsChange {
     /// It is.
     Same,
     /// It is not.
@@ -50,8 +50,8 @@ enum Claim<'a> {
     WithoutNode,
 }
 
-/// Takes what is to be believed from all EgressNodes: the specification of [`KeptFurther`].
-pub(in crate::model) fn further(nodes: &Nodes, published: &PublishedNodes) -> Further {
+/// Takes what is to be believed from all EgressNodes: the specification of [`PublishedIndex`].
+pub(in crate::model) fn further(nodes: &Nodes, published: &PublishedNodes) -> PublishedFacts {
     let (mut without_node, mut unusable) = (Cases::default(), Cases::default());
     let mut addresses = OrdSet::new();
     for name in published.keys() {
@@ -68,10 +68,10 @@ pub(in crate::model) fn further(nodes: &Nodes, published: &PublishedNodes) -> Fu
             None => {}
         }
     }
-    Further { addresses, findings: findings(without_node, unusable) }
+    PublishedFacts { addresses, findings: findings(without_node, unusable) }
 }
 
-impl KeptFurther {
+impl PublishedIndex {
     /// Of these Nodes and EgressNodes.
     pub fn of(nodes: &Nodes, published: &PublishedNodes) -> Self {
         let mut kept = Self::default();
@@ -80,10 +80,10 @@ impl KeptFurther {
     }
 
     /// Takes in what there is now; whether something else counts.
-    pub fn follow(&mut self, nodes: &Nodes, published: &PublishedNodes) -> Counting {
+    pub fn follow(&mut self, nodes: &Nodes, published: &PublishedNodes) -> FactsChange {
         let before_nodes = std::mem::replace(&mut self.nodes, nodes.clone());
         let before = std::mem::replace(&mut self.published, published.clone());
-        let mut result = Counting::Same;
+        let mut result = FactsChange::Same;
         if before.is_empty() && published.is_empty() {
             return result;
         }
@@ -91,21 +91,21 @@ impl KeptFurther {
             let [old, new] = [claim(&before_nodes, &before, &name), claim(nodes, published, &name)];
             if old != new {
                 self.replace(&Arc::from(&*name), old, new);
-                result = Counting::Otherwise;
+                result = FactsChange::Otherwise;
             }
         }
         result
     }
 
     /// What of it counts.
-    pub fn believed(&self) -> Further {
+    pub fn believed(&self) -> PublishedFacts {
         let first = |(name, ()): (&Arc<str>, &())| wrong::without_node(name);
         let without_node = Cases::of(self.without_node.len(), self.without_node.first_key_value().map(first));
         let first = self.unusable.first_key_value();
         let first = first.and_then(|(place, address)| Some((place, address, Unusable::of(*address)?)));
         let first = first.map(|(place, address, kind)| wrong::unusable_address(&place.node, *address, kind));
         let unusable = Cases::of(self.unusable.len(), first);
-        Further { addresses: self.addresses.clone(), findings: findings(without_node, unusable) }
+        PublishedFacts { addresses: self.addresses.clone(), findings: findings(without_node, unusable) }
     }
 
     fn replace(&mut self, name: &Arc<str>, old: Option<Claim<'_>>, new: Option<Claim<'_>>) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{Counting, KeptFurther, Nodes, further};
+use super::{FactsChange, Nodes, PublishedIndex, further};
 use crate::finding::Finding;
 use crate::model::{EgressNode, MOST_PUBLISHED_ADDRESSES, Mark, PublishedNodes};
 
@@ -58,7 +58,7 @@ proptest! {
     fn what_is_kept_of_egress_nodes_is_what_all_of_them_give(history in vec(vec(event(), 1..4), 1..10)) {
         let mut nodes = Nodes::new();
         let mut all = PublishedNodes::new();
-        let mut kept = KeptFurther::default();
+        let mut kept = PublishedIndex::default();
         let name = |number: u8| format!("n{number}");
         for events in history {
             for event in events {
@@ -72,8 +72,8 @@ proptest! {
             let before = kept.believed();
             let counting = kept.follow(&nodes, &all);
             prop_assert_eq!(kept.believed(), further(&nodes, &all));
-            prop_assert!(counting == Counting::Otherwise || kept.believed() == before);
-            prop_assert_eq!(&kept, &KeptFurther::of(&nodes, &all), "whatever was before");
+            prop_assert!(counting == FactsChange::Otherwise || kept.believed() == before);
+            prop_assert_eq!(&kept, &PublishedIndex::of(&nodes, &all), "whatever was before");
         }
     }
 }
@@ -123,10 +123,10 @@ fn of_one_node_so_many_addresses_count_and_no_impossible_one() {
 fn what_a_node_holds_makes_no_difference_to_what_counts() {
     let nodes = nodes(&["a"]);
     let mut all = all(&[("a", vec![a("10.0.0.1")])]);
-    let mut kept = KeptFurther::of(&nodes, &all);
+    let mut kept = PublishedIndex::of(&nodes, &all);
     let moved = EgressNode { mark: Mark::of("another address is held"), addresses: [a("10.0.0.1")].into() };
     all.insert("a".to_owned(), Arc::new(moved));
-    assert_eq!(kept.follow(&nodes, &all), Counting::Same);
+    assert_eq!(kept.follow(&nodes, &all), FactsChange::Same);
     all.insert("a".to_owned(), published(vec![a("10.0.0.2")]));
-    assert_eq!(kept.follow(&nodes, &all), Counting::Otherwise);
+    assert_eq!(kept.follow(&nodes, &all), FactsChange::Otherwise);
 }

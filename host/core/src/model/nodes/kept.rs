@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use super::networks::PodNetworks;
 use super::wrong::{self, Cases, Wrong};
 use super::{
-    Believed, MOST_NODE_ADDRESSES, MOST_NODE_NETWORKS, NodeNetworks, Nodes, Place, is_partial, is_too_wide,
+    MOST_NODE_ADDRESSES, MOST_NODE_NETWORKS, NodeFacts, NodeNetworks, Nodes, Place, is_partial, is_too_wide,
     lacks_networks, own_addresses, own_pod_networks,
 };
 use crate::model::Node;
@@ -68,8 +68,8 @@ impl KeptNodes {
     }
 
     /// What of it counts.
-    pub fn believed(&self) -> Believed {
-        Believed {
+    pub fn believed(&self) -> NodeFacts {
+        NodeFacts {
             addresses: self.addresses.clone(),
             pod_networks: self.pod_networks.clone(),
             partial: self.partial.keys().next().cloned(),

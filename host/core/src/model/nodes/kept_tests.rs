@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::kept::KeptNodes;
 use super::{MOST_NODE_ADDRESSES, Nodes, believed};
-use crate::model::{Before, Completeness, Node, Readiness};
+use crate::model::{Completeness, EarlierNodeData, Node, Readiness};
 
 fn n(text: &str) -> IpNet {
     text.parse().expect("a network")
@@ -38,7 +38,7 @@ fn node() -> impl Strategy<Value = Node> {
         |(addresses, pod_networks, (old_addresses, old_networks), readiness, completeness)| Node {
             addresses,
             pod_networks,
-            before: Before { addresses: old_addresses, pod_networks: old_networks },
+            before: EarlierNodeData { addresses: old_addresses, pod_networks: old_networks },
             readiness,
             completeness,
             ..Node::default()

@@ -1,10 +1,10 @@
 //! What all Services have in common, once a cycle. It is gathered from the whole snapshot, since the index by which a Node that
 //! changes costs less is held against it: some 20 ms at 30,000 Services, and as much for what 4,000 Nodes claim.
 
-use super::{Audited, Disagreement, Part};
+use super::{AuditSubject, AuditedPart, Disagreement};
 use crate::check::Networks;
 use crate::diff::{Applied, Common, Scope};
-use crate::model::{ClusterFacts, KeptFurther, KeptNodes, Snapshot};
+use crate::model::{ClusterFacts, KeptNodes, PublishedIndex, Snapshot};
 use crate::pipeline::Pipeline;
 use crate::pipeline::updating::{marks_of, ready_of};
 use crate::placement::Seen;
@@ -13,13 +13,13 @@ impl Pipeline {
     pub(super) fn audit_common(&self, applied: &Applied) -> Vec<Disagreement> {
         let common = || Scope::Pods(Default::default(), Common::Changed);
         let parts = [
-            (Part::Surroundings, self.is_surrounded()),
-            (Part::Inside, self.knows_what_is_inside()),
-            (Part::Limits, self.is_limited_as_a_node()),
-            (Part::Rules, applied.is_counted() && !self.differs(applied, common())),
+            (AuditedPart::Surroundings, self.is_surrounded()),
+            (AuditedPart::Inside, self.knows_what_is_inside()),
+            (AuditedPart::Limits, self.is_limited_as_a_node()),
+            (AuditedPart::Rules, applied.is_counted() && !self.differs(applied, common())),
         ];
         let wrong = parts.into_iter().filter(|(_, holds)| !holds);
-        wrong.map(|(part, _)| Disagreement { subject: Audited::Node, part }).collect()
+        wrong.map(|(part, _)| Disagreement { subject: AuditSubject::Node, part }).collect()
     }
 
     fn is_surrounded(&self) -> bool {
@@ -35,7 +35,7 @@ impl Pipeline {
         let same_facts = *self.facts == facts && *derived.facts == facts;
         let Snapshot { nodes, egress_nodes, .. } = &self.newest;
         let same_nodes = self.nodes == KeptNodes::of(nodes);
-        let same_further = self.further == KeptFurther::of(nodes, &egress_nodes.by_name);
+        let same_further = self.further == PublishedIndex::of(nodes, &egress_nodes.by_name);
         let is_found = self.places.outside(&self.facts.excluded).is_subset(&self.outside);
         same_facts && same_nodes && same_further && is_found && derived.networks == Networks::of(&facts.excluded)
     }

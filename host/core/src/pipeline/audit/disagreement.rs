@@ -10,14 +10,14 @@ use crate::model::SubjectKey;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Disagreement {
     /// What it is about.
-    pub subject: Audited,
+    pub subject: AuditSubject,
     /// What is wrong.
-    pub part: Part,
+    pub part: AuditedPart,
 }
 
 /// What a disagreement is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Audited {
+pub enum AuditSubject {
     /// A subject, also one that is gone.
     Subject(SubjectKey),
     /// All Services of a namespace together.
@@ -34,7 +34,7 @@ pub enum Audited {
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum AuditedPart {
     /// What policies are shown.
     View,
     /// How it is found by its addresses.
@@ -71,7 +71,7 @@ impl fmt::Display for Disagreement {
     }
 }
 
-impl fmt::Display for Audited {
+impl fmt::Display for AuditSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Subject(key) => key.of_kind().fmt(f),
@@ -84,7 +84,7 @@ impl fmt::Display for Audited {
     }
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for AuditedPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::View => "the view",

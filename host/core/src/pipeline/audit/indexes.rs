@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Audited, Disagreement, Found, Keys, Part, first_of_all, last_of_many};
+use super::{AuditSubject, AuditedPart, Disagreement, Found, Keys, first_of_all, last_of_many};
 use crate::compile::keep;
 use crate::diff::{Applied, Common, Scope};
 use crate::model::SubjectKey;
@@ -16,11 +16,11 @@ impl Pipeline {
         let known = Box::new(applied.pods_behind(after, most).into_iter()) as Keys<'_, IpAddr>;
         let pods = first_of_all(most, [indexed, elsewhere, known]);
         let wrong = pods.iter().filter(|pod| !self.is_indexed_as_planned(**pod));
-        let mut disagreements: Vec<Disagreement> = wrong.map(|pod| of_address(*pod, Part::Pods)).collect();
+        let mut disagreements: Vec<Disagreement> = wrong.map(|pod| of_address(*pod, AuditedPart::Pods)).collect();
         if let Some(first) = pods.first()
             && self.differs(applied, Scope::Pods(pods.clone(), Common::Same))
         {
-            disagreements.push(Disagreement { subject: Audited::PodsFrom(*first), part: Part::Rules });
+            disagreements.push(Disagreement { subject: AuditSubject::PodsFrom(*first), part: AuditedPart::Rules });
         }
         Found { disagreements, last: last_of_many(&pods, most) }
     }
@@ -44,16 +44,16 @@ impl Pipeline {
             self.derived.counted.get(key).is_some_and(|counted| counted.shares.have(*created, address))
         };
         let lead_back = |address: &IpAddr| Looked::of(sharing.ages(*address).map(|age| has(age, *address)));
-        look_up(sharing.behind(after), most, lead_back, |address| of_address(address, Part::Sharing))
+        look_up(sharing.behind(after), most, lead_back, |address| of_address(address, AuditedPart::Sharing))
     }
 
     pub(super) fn audit_places(&self, after: Option<IpAddr>, most: usize) -> Found<IpAddr> {
         let lead_back = |address: &IpAddr| self.places.leads_back(*address);
-        look_up(self.places.behind(after), most, lead_back, |address| of_address(address, Part::Places))
+        look_up(self.places.behind(after), most, lead_back, |address| of_address(address, AuditedPart::Places))
     }
 
     pub(super) fn audit_named(&self, after: Option<Named>, most: usize) -> Found<Named> {
-        let of_node = |(name, _)| Disagreement { subject: Audited::NodeNamed(name), part: Part::Places };
+        let of_node = |(name, _)| Disagreement { subject: AuditSubject::NodeNamed(name), part: AuditedPart::Places };
         look_up(self.places.named_behind(after), most, |named| self.places.names(named), of_node)
     }
 }
@@ -79,6 +79,6 @@ fn look_up<K: Clone>(
     Found { disagreements, last: None }
 }
 
-fn of_address(address: IpAddr, part: Part) -> Disagreement {
-    Disagreement { subject: Audited::Address(address), part }
+fn of_address(address: IpAddr, part: AuditedPart) -> Disagreement {
+    Disagreement { subject: AuditSubject::Address(address), part }
 }

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Audited, Disagreement, Found, Part};
+use super::{AuditSubject, AuditedPart, Disagreement, Found};
 use crate::model::SubjectKey;
 use crate::pipeline::Pipeline;
 use crate::pipeline::limits::Instead;
-use crate::plan::Planned;
+use crate::plan::SubjectResult;
 
 impl Pipeline {
     /// At least one namespace, and as many as have the Services of a slice.
@@ -20,9 +20,12 @@ impl Pipeline {
             last = self.namespace_behind(last.as_ref());
             let Some(namespace) = &last else { break };
             services += 1 + self.derived.usage.count(namespace);
-            let parts = [(Part::Size, self.is_counted_whole(namespace)), (Part::Limits, self.is_limited(namespace))];
+            let parts = [
+                (AuditedPart::Size, self.is_counted_whole(namespace)),
+                (AuditedPart::Limits, self.is_limited(namespace)),
+            ];
             let wrong = parts.into_iter().find(|(_, holds)| !holds);
-            let subject = || Audited::Namespace(Arc::clone(namespace));
+            let subject = || AuditSubject::Namespace(Arc::clone(namespace));
             disagreements.extend(wrong.map(|(part, _)| Disagreement { subject: subject(), part }));
         }
         Found { disagreements, last }
@@ -65,7 +68,7 @@ impl Pipeline {
             && (self.derived.node_is_full || instead.iter().collect::<BTreeMap<_, _>>() == known())
     }
 
-    fn newest_of(&self, namespace: &Arc<str>) -> BTreeMap<SubjectKey, Planned> {
+    fn newest_of(&self, namespace: &Arc<str>) -> BTreeMap<SubjectKey, SubjectResult> {
         let here = self.here(&self.derived.sharing);
         let keys = self.subjects.of_namespace(namespace).map(|(key, _)| key);
         keys.filter_map(|key| Some((key.clone(), self.newest(here, key)?))).collect()

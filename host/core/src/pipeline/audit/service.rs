@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Audited, Disagreement, Found, Keys, Part, behind, first_of_all};
+use super::{AuditSubject, AuditedPart, Disagreement, Found, Keys, behind, first_of_all};
 use crate::chain::PolicyFailure;
-use crate::check::{Note, faults};
+use crate::check::{PlanNote, faults};
 use crate::model::SubjectKey;
 use crate::pipeline::Pipeline;
-use crate::plan::{Planned, PlannedSubject, Shares};
+use crate::plan::{Shares, SubjectPlan, SubjectResult};
 
 /// With so many endpoints a Service takes twice as long as with one or two.
 const LIGHT: usize = 8;
@@ -17,7 +17,7 @@ impl Pipeline {
         let (mut disagreements, mut weight) = (Vec::new(), 0);
         for key in first_of_all(most, self.all_behind(after)) {
             if let Some(part) = self.differing(&key) {
-                disagreements.push(Disagreement { subject: Audited::Subject(key.clone()), part });
+                disagreements.push(Disagreement { subject: AuditSubject::Subject(key.clone()), part });
             }
             weight += self.weight(&key);
             if weight >= most {
@@ -59,7 +59,7 @@ impl Pipeline {
     }
 
     /// The first part that is wrong, in the order in which they follow from each other.
-    fn differing(&self, key: &SubjectKey) -> Option<Part> {
+    fn differing(&self, key: &SubjectKey) -> Option<AuditedPart> {
         let (derived, here) = (&self.derived, self.here(&self.derived.sharing));
         let newest = self.newest(here, key);
         let is_counted = self.is_counted(key, newest.as_ref());
@@ -67,16 +67,16 @@ impl Pipeline {
         let plan = planned.as_ref().and_then(|planned| planned.service.as_deref());
         let faults = plan.iter().flat_map(|plan| faults(key, plan, &derived.networks)).collect::<Vec<_>>();
         let parts = [
-            (Part::View, self.stale_entry(key).is_none()),
-            (Part::Places, self.is_placed(key)),
-            (Part::Sharing, self.is_shared(key)),
-            (Part::Size, is_counted),
-            (Part::Plan, derived.plans.get(key).map(|plan| &**plan) == plan),
-            (Part::Kept, derived.kept.get(key) == self.keeps(here, key, planned.as_ref()).as_ref()),
-            (Part::Pods, self.is_found_by_pods(key, plan)),
-            (Part::Faults, derived.faults.get(key).map_or(&[] as &[Note], Vec::as_slice) == faults),
-            (Part::Failures, self.has_failed(key)),
-            (Part::Record, self.is_recorded(key, planned.as_ref(), faults)),
+            (AuditedPart::View, self.stale_entry(key).is_none()),
+            (AuditedPart::Places, self.is_placed(key)),
+            (AuditedPart::Sharing, self.is_shared(key)),
+            (AuditedPart::Size, is_counted),
+            (AuditedPart::Plan, derived.plans.get(key).map(|plan| &**plan) == plan),
+            (AuditedPart::Kept, derived.kept.get(key) == self.keeps(here, key, planned.as_ref()).as_ref()),
+            (AuditedPart::Pods, self.is_found_by_pods(key, plan)),
+            (AuditedPart::Faults, derived.faults.get(key).map_or(&[] as &[PlanNote], Vec::as_slice) == faults),
+            (AuditedPart::Failures, self.has_failed(key)),
+            (AuditedPart::Record, self.is_recorded(key, planned.as_ref(), faults)),
         ];
         parts.into_iter().find(|(_, holds)| !holds).map(|(part, _)| part)
     }
@@ -92,7 +92,7 @@ impl Pipeline {
         is_known && self.derived.sharing.has(key, &shares)
     }
 
-    fn is_counted(&self, key: &SubjectKey, newest: Option<&Planned>) -> bool {
+    fn is_counted(&self, key: &SubjectKey, newest: Option<&SubjectResult>) -> bool {
         let demand = newest.map(|newest| self.demand(key, newest));
         match (self.subjects.has(key), self.derived.counted.get(key)) {
             (true, Some(counted)) => counted.demand == demand,
@@ -101,8 +101,8 @@ impl Pipeline {
         }
     }
 
-    fn is_found_by_pods(&self, key: &SubjectKey, plan: Option<&PlannedSubject>) -> bool {
-        let mut pods = plan.into_iter().flat_map(PlannedSubject::sources);
+    fn is_found_by_pods(&self, key: &SubjectKey, plan: Option<&SubjectPlan>) -> bool {
+        let mut pods = plan.into_iter().flat_map(SubjectPlan::sources);
         pods.all(|pod| self.derived.pods.of(pod).binary_search(key).is_ok())
     }
 
@@ -115,9 +115,9 @@ impl Pipeline {
         first == self.derived.failing.of(key)
     }
 
-    fn is_recorded(&self, key: &SubjectKey, planned: Option<&Planned>, faults: Vec<Note>) -> bool {
+    fn is_recorded(&self, key: &SubjectKey, planned: Option<&SubjectResult>, faults: Vec<PlanNote>) -> bool {
         let (derived, here) = (&self.derived, self.here(&self.derived.sharing));
-        let mut notes: Vec<Note> = faults.into_iter().chain(self.overlap(derived, key)).collect();
+        let mut notes: Vec<PlanNote> = faults.into_iter().chain(self.overlap(derived, key)).collect();
         notes.sort();
         let record = self.record(here, key, planned, derived.plans.get(key).cloned(), &notes);
         let is_beside = self.is_beside(key, record.as_ref());

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::rule::{Quoted, header};
 use crate::net::PortRange;
-use crate::ruleset::{Bits, Match, Sense, Way, tcp_flags};
+use crate::ruleset::{Bits, InterfaceDirection, Match, MatchOperator, tcp_flags};
 
 impl Display for Match {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -15,8 +15,12 @@ impl Display for Match {
             Self::SourcePort(ports) => write!(f, "{} sport {}", ports.protocol(), Ports(*ports)),
             Self::DestinationPort(ports) => write!(f, "{} dport {}", ports.protocol(), Ports(*ports)),
             Self::Protocol(number) => write!(f, "meta l4proto {number}"),
-            Self::Interface(Way::In, sense, name) => write!(f, "iifname {}{}", unlike(*sense), Quoted(*name)),
-            Self::Interface(Way::Out, sense, name) => write!(f, "oifname {}{}", unlike(*sense), Quoted(*name)),
+            Self::Interface(InterfaceDirection::In, sense, name) => {
+                write!(f, "iifname {}{}", unlike(*sense), Quoted(*name))
+            }
+            Self::Interface(InterfaceDirection::Out, sense, name) => {
+                write!(f, "oifname {}{}", unlike(*sense), Quoted(*name))
+            }
             Self::Mark(mark, bits) => write!(f, "{}{}", mark.keyword(), Hexadecimal(*bits)),
             Self::State(states) => write!(f, "ct state {states}"),
             Self::Direction(direction) => write!(f, "ct direction {}", direction.keyword()),
@@ -30,17 +34,17 @@ impl Display for Match {
 }
 
 /// `!= ` where it is needed; nft leaves `==` away.
-fn unlike(sense: Sense) -> &'static str {
+fn unlike(sense: MatchOperator) -> &'static str {
     match sense {
-        Sense::Is => "",
-        Sense::IsNot => "!= ",
+        MatchOperator::Is => "",
+        MatchOperator::IsNot => "!= ",
     }
 }
 
-fn operator(sense: Sense) -> &'static str {
+fn operator(sense: MatchOperator) -> &'static str {
     match sense {
-        Sense::Is => "==",
-        Sense::IsNot => "!=",
+        MatchOperator::Is => "==",
+        MatchOperator::IsNot => "!=",
     }
 }
 
@@ -65,7 +69,7 @@ impl Display for Flags {
         let Bits { mask, sense, value } = self.0;
         match (mask, sense, value) {
             (u32::MAX, ..) => write!(f, " {} {}", operator(sense), names(value)),
-            (mask, Sense::IsNot, 0) => write!(f, " {}", names(mask).replace(" | ", ",")),
+            (mask, MatchOperator::IsNot, 0) => write!(f, " {}", names(mask).replace(" | ", ",")),
             (mask, ..) => write!(f, " & ({}) {} {}", names(mask), operator(sense), names(value)),
         }
     }

@@ -3,8 +3,8 @@
 use super::walk::{End, Log, Walk};
 use super::{Frame, Hop, Journey, Seen};
 use crate::ruleset::{
-    ChainKind, Direction, Hook, Interface, MapKey, Name, Point, Policy, Ruleset, SetKey, State, Table, TableFamily,
-    Tag, Way,
+    ChainKind, Direction, Hook, Interface, InterfaceDirection, MapKey, Name, Point, Policy, Ruleset, SetKey, State,
+    Table, TableFamily, Tag,
 };
 
 /// What became of a packet, and why.
@@ -86,10 +86,10 @@ pub fn follow(ruleset: &Ruleset, journey: &Journey) -> Path {
 
 impl Journey {
     /// The device that it comes or leaves by.
-    pub(super) fn device(&self, way: Way) -> Option<Interface> {
+    pub(super) fn device(&self, way: InterfaceDirection) -> Option<Interface> {
         match way {
-            Way::In => self.came_by,
-            Way::Out => match self.next() {
+            InterfaceDirection::In => self.came_by,
+            InterfaceDirection::Out => match self.next() {
                 Hop::Device(device) => Some(device),
                 Hop::Here | Hop::Unreachable => None,
             },
@@ -209,7 +209,7 @@ impl Follower<'_> {
     }
 
     fn comes_by(&self, hook: &Hook, point: Point) -> bool {
-        let way = if point == Point::Egress { Way::Out } else { Way::In };
+        let way = if point == Point::Egress { InterfaceDirection::Out } else { InterfaceDirection::In };
         hook.devices.is_empty() || self.journey.device(way).is_some_and(|device| hook.devices.contains(&device))
     }
 }

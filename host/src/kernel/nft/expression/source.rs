@@ -2,7 +2,7 @@
 
 use egressd_core::{
     net::Family,
-    ruleset::{Direction, Mark, Way},
+    ruleset::{Direction, InterfaceDirection, Mark},
 };
 use rustables::sys;
 
@@ -57,7 +57,7 @@ pub(in crate::kernel::nft) enum MetaKey {
     /// Its mark.
     Mark,
     /// The name of a device: sixteen bytes.
-    Interface(Way),
+    Interface(InterfaceDirection),
 }
 
 /// What the kernel knows about a connection (`enum nft_ct_keys`).
@@ -99,8 +99,8 @@ impl MetaKey {
         Self::NetworkProtocol,
         Self::TransportProtocol,
         Self::Mark,
-        Self::Interface(Way::In),
-        Self::Interface(Way::Out),
+        Self::Interface(InterfaceDirection::In),
+        Self::Interface(InterfaceDirection::Out),
     ];
 
     /// `NFT_META_*`.
@@ -110,8 +110,8 @@ impl MetaKey {
             Self::NetworkProtocol => sys::NFT_META_NFPROTO,
             Self::TransportProtocol => sys::NFT_META_L4PROTO,
             Self::Mark => sys::NFT_META_MARK,
-            Self::Interface(Way::In) => sys::NFT_META_IIFNAME,
-            Self::Interface(Way::Out) => sys::NFT_META_OIFNAME,
+            Self::Interface(InterfaceDirection::In) => sys::NFT_META_IIFNAME,
+            Self::Interface(InterfaceDirection::Out) => sys::NFT_META_OIFNAME,
         }
     }
 }

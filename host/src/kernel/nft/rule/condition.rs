@@ -2,7 +2,7 @@
 
 use egressd_core::{
     net::{AddressRange, Family, PortRange},
-    ruleset::{Bits, Interface, Mark, Match, Sense, Way},
+    ruleset::{Bits, Interface, InterfaceDirection, Mark, Match, MatchOperator},
 };
 
 use super::{
@@ -83,7 +83,7 @@ impl Program {
         }
     }
 
-    fn interface(&mut self, way: Way, sense: Sense, name: Interface) {
+    fn interface(&mut self, way: InterfaceDirection, sense: MatchOperator, name: Interface) {
         let mut padded = name.as_str().as_bytes().to_vec();
         padded.resize(INTERFACE_LENGTH, 0);
         self.load(Source::Meta(MetaKey::Interface(way)));
@@ -116,9 +116,9 @@ impl Program {
     }
 }
 
-fn comparison(sense: Sense) -> Comparison {
+fn comparison(sense: MatchOperator) -> Comparison {
     match sense {
-        Sense::Is => Comparison::Equal,
-        Sense::IsNot => Comparison::NotEqual,
+        MatchOperator::Is => Comparison::Equal,
+        MatchOperator::IsNot => Comparison::NotEqual,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
 
-use egressd_core::model::{Interest, Named, ObjectReference};
+use egressd_core::model::{Interest, NamedNode, ObjectReference};
 use egressd_core::placement::Moment;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kube::Client;
@@ -109,7 +109,7 @@ impl Leases {
 
     /// Waits no longer: those that were not answered may name any node.
     pub(in crate::source::cluster) fn give_up(&mut self, state: &mut State) {
-        let not_read = LeaseReport::of(unknown(Named::NotRead));
+        let not_read = LeaseReport::of(unknown(NamedNode::NotRead));
         mem::take(&mut self.waiting).iter().for_each(|name| state.take_lease(name, &not_read));
     }
 
@@ -118,7 +118,7 @@ impl Leases {
         let LeaseChoice { followed, beyond } = &self.choice;
         let gone = before.followed.difference(followed).chain(before.beyond.difference(beyond));
         gone.for_each(|name| state.take_lease(name, &LeaseReport::default()));
-        let not_followed = LeaseReport::of(unknown(Named::NotFollowed));
+        let not_followed = LeaseReport::of(unknown(NamedNode::NotFollowed));
         beyond.difference(&before.beyond).for_each(|name| state.take_lease(name, &not_followed));
         self.waiting.retain(|name| followed.contains(name));
         self.waiting.extend(followed.difference(&before.followed).cloned());
@@ -149,7 +149,7 @@ pub(in crate::source::cluster) async fn read(
         let now = Moment { steady: Default::default(), wall: clock::Moment::now().into() };
         table.record(&name, event, now).into_iter().for_each(|report| state.take_lease(&name, &report));
     }
-    let not_followed = LeaseReport::of(unknown(Named::NotFollowed));
+    let not_followed = LeaseReport::of(unknown(NamedNode::NotFollowed));
     beyond.iter().for_each(|name| state.take_lease(name, &not_followed));
     Ok(())
 }

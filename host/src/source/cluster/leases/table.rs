@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use egressd_core::model::{Lease, Named, ObjectReference, Term};
-use egressd_core::placement::{Moment, Observed, Record};
+use egressd_core::model::{Lease, LeaseTerm, NamedNode, ObjectReference};
+use egressd_core::placement::{LeaseRecord, Moment, ObservedLease};
 
 /// What is heard of a Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum LeaseEvent {
     /// It says this; some of it may be left out.
-    Says(Record, Vec<String>),
+    Says(LeaseRecord, Vec<String>),
     /// It is not there.
     Absent,
     /// It is there and cannot be read.
@@ -59,7 +59,7 @@ pub(super) struct LeaseTable {
 struct Entry {
     /// The number of the choice that it came with.
     choice: u64,
-    observed: Option<Observed>,
+    observed: Option<ObservedLease>,
     /// None until there was an answer.
     reported: Option<LeaseReport>,
     contact: RenewalView,
@@ -135,7 +135,7 @@ impl Entry {
             LeaseEvent::Unreadable(why) => {
                 self.contact = RenewalView::Unseen;
                 let lease = self.known().filter(|known| is_held(known));
-                let lease = lease.unwrap_or_else(|| Arc::new(unknown(Named::Unreadable)));
+                let lease = lease.unwrap_or_else(|| Arc::new(unknown(NamedNode::Unreadable)));
                 Some(LeaseReport { lease: Some(lease), unreadable: Some(why), faults: Vec::new() })
             }
             LeaseEvent::Answers => None,
@@ -159,23 +159,23 @@ impl Entry {
         self.last_contact = now;
     }
 
-    fn observe(&mut self, record: Record, now: Moment) -> Arc<Lease> {
+    fn observe(&mut self, record: LeaseRecord, now: Moment) -> Arc<Lease> {
         self.contact = RenewalView::Seen;
         let record = match self.known() {
-            Some(known) if record.named == Named::Unreadable && is_held(&known) => {
-                Record { named: known.named.clone(), ..record }
+            Some(known) if record.named == NamedNode::Unreadable && is_held(&known) => {
+                LeaseRecord { named: known.named.clone(), ..record }
             }
             Some(_) | None => record,
         };
         let observed = match self.observed.take() {
             Some(observed) => observed.again(record, now),
-            None => Observed::first(record, now),
+            None => ObservedLease::first(record, now),
         };
         let lease = observed.lease(now.steady);
         self.observed = Some(observed);
         // One that names no node has no end.
-        if lease.named == Named::NoNode {
-            Arc::new(Lease { term: Term::Running, ..Lease::clone(&lease) })
+        if lease.named == NamedNode::NoNode {
+            Arc::new(Lease { term: LeaseTerm::Running, ..Lease::clone(&lease) })
         } else {
             lease
         }
@@ -187,7 +187,7 @@ impl Entry {
 
     /// When it ends; none where it has ended, names no node, or its renewals cannot be seen.
     fn end(&self) -> Option<Duration> {
-        let is_running = self.known().is_some_and(|lease| lease.term == Term::Running);
+        let is_running = self.known().is_some_and(|lease| lease.term == LeaseTerm::Running);
         let is_seen = self.contact == RenewalView::Seen && is_running;
         self.observed.as_ref().filter(|_| is_seen)?.ends_after(Duration::ZERO)
     }
@@ -195,12 +195,12 @@ impl Entry {
 
 /// Whether it names a node. What is written there after another state may name one, though it cannot be read.
 fn is_held(lease: &Lease) -> bool {
-    matches!(lease.named, Named::Node(_)) && lease.term == Term::Running
+    matches!(lease.named, NamedNode::Node(_)) && lease.term == LeaseTerm::Running
 }
 
 /// A Lease of which nothing is known but that it counts.
-pub(super) fn unknown(named: Named) -> Lease {
-    Lease { named, since: None, term: Term::Running }
+pub(super) fn unknown(named: NamedNode) -> Lease {
+    Lease { named, since: None, term: LeaseTerm::Running }
 }
 
 #[cfg(test)]

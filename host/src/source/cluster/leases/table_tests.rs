@@ -14,10 +14,10 @@ fn at(seconds: u64) -> Moment {
     Moment { steady: Duration::from_secs(seconds), wall: UnixTime(WALL.saturating_add_unsigned(seconds)) }
 }
 
-fn held_by(node: &str, renewed: u64) -> Record {
+fn held_by(node: &str, renewed: u64) -> LeaseRecord {
     let renewed = WALL.saturating_add_unsigned(renewed) * 1_000_000;
-    let named = if node.is_empty() { Named::NoNode } else { Named::Node(node.into()) };
-    Record { named, acquired: Some(UnixTime(WALL)), renewed: Some(renewed), duration: TERM }
+    let named = if node.is_empty() { NamedNode::NoNode } else { NamedNode::Node(node.into()) };
+    LeaseRecord { named, acquired: Some(UnixTime(WALL)), renewed: Some(renewed), duration: TERM }
 }
 
 /// A table that follows one Lease.
@@ -54,10 +54,12 @@ fn summary(report: Option<LeaseReport>) -> String {
     let Some(LeaseReport { lease, unreadable, faults: _ }) = report else { return "nothing new".to_owned() };
     let Some(lease) = lease else { return "absent".to_owned() };
     let node = match &lease.named {
-        Named::Node(node) => node.to_string(),
-        other @ (Named::NoNode | Named::Unreadable | Named::NotRead | Named::NotFollowed) => format!("{other:?}"),
+        NamedNode::Node(node) => node.to_string(),
+        other @ (NamedNode::NoNode | NamedNode::Unreadable | NamedNode::NotRead | NamedNode::NotFollowed) => {
+            format!("{other:?}")
+        }
     };
-    let ended = if lease.term == Term::Ended { ", ended" } else { "" };
+    let ended = if lease.term == LeaseTerm::Ended { ", ended" } else { "" };
     let doubt = if unreadable.is_some() { ", in doubt" } else { "" };
     format!("{node}{ended}{doubt}")
 }
@@ -144,7 +146,8 @@ fn one_that_cannot_be_read_goes_on_with_the_node_that_was_named_before_else_any(
     let mut followed = Followed::held();
     assert_eq!(followed.hears(bad(), 1), "a, in doubt");
     assert!(!followed.is_due(600), "it may be renewed all the time");
-    let nameless = || LeaseEvent::Says(Record { named: Named::Unreadable, ..held_by("a", 2) }, vec!["why".to_owned()]);
+    let nameless =
+        || LeaseEvent::Says(LeaseRecord { named: NamedNode::Unreadable, ..held_by("a", 2) }, vec!["why".to_owned()]);
     assert_eq!(followed.hears(nameless(), 2), "a");
     assert_eq!(Followed::new().hears(nameless(), 2), "Unreadable");
 }

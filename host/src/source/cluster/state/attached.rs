@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Announced, Key, ObjectReference, Slice, Snapshot, SubjectKey};
+use egressd_core::model::{Announcements, ChangeKey, ObjectReference, Slice, Snapshot, SubjectKey};
 
 use super::State;
 use crate::source::claims::{self, Claim};
@@ -13,14 +13,14 @@ impl State {
     /// The Services that changed since the last hand-over.
     pub(in crate::source::cluster) fn changed_services(&self) -> impl Iterator<Item = &SubjectKey> {
         self.keys.iter().filter_map(|key| match key {
-            Key::Subject(key) => Some(key),
-            Key::Namespace(_)
-            | Key::Cluster
-            | Key::Policy(_)
-            | Key::Announced
-            | Key::EgressNodes
-            | Key::Pod(_)
-            | Key::Pods => None,
+            ChangeKey::Subject(key) => Some(key),
+            ChangeKey::Namespace(_)
+            | ChangeKey::Cluster
+            | ChangeKey::Policy(_)
+            | ChangeKey::Announced
+            | ChangeKey::EgressNodes
+            | ChangeKey::Pod(_)
+            | ChangeKey::Pods => None,
         })
     }
 
@@ -31,7 +31,7 @@ impl State {
 
     /// Whether a kind is one of claims, of which some were read and count.
     pub(in crate::source::cluster) fn keeps_claims_of(&self, kind: Kind) -> bool {
-        let Announced { l2_statuses, leases, unreadable } = &self.snapshot.announced;
+        let Announcements { l2_statuses, leases, unreadable } = &self.snapshot.announced;
         match kind {
             Kind::Claims(ClaimKind::L2Statuses) => !(l2_statuses.is_empty() && unreadable.is_empty()),
             Kind::Claims(ClaimKind::Leases) => !leases.is_empty(),
@@ -59,7 +59,7 @@ impl State {
         self.unreadable.extend(unreadable.iter().map(|why| (of.clone(), why.clone())));
         let leases = &mut self.snapshot.announced.leases;
         if leases.get(name) != lease.as_ref() {
-            self.keys.insert(Key::Announced);
+            self.keys.insert(ChangeKey::Announced);
             match lease {
                 Some(lease) => drop(leases.insert(name.clone(), Arc::clone(lease))),
                 None => drop(leases.remove(name)),
@@ -90,7 +90,7 @@ impl State {
         }
         let slices = self.snapshot.slices.entry(slice.service.clone()).or_default();
         if slices.get(&name.name) != Some(&slice) {
-            self.keys.insert(Key::Subject(slice.service.clone()));
+            self.keys.insert(ChangeKey::Subject(slice.service.clone()));
             self.slices.insert(name.clone(), slice.service.clone());
             slices.insert(name.name, slice);
         }

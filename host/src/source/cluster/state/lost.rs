@@ -1,6 +1,6 @@
 //! What is there and cannot be read, without a last good state: something may be in force of it all the same.
 
-use egressd_core::model::{Key, ObjectReference, Uid, UnreadableService};
+use egressd_core::model::{ChangeKey, ObjectReference, Uid, UnreadableService};
 
 use super::{State, subject_key};
 use crate::source::kind::Kind;
@@ -29,9 +29,9 @@ impl State {
         let key = match kind {
             Kind::Services => {
                 let key = subject_key(name);
-                unreadable.services.remove(&key).map(|_| Key::Subject(key))
+                unreadable.services.remove(&key).map(|_| ChangeKey::Subject(key))
             }
-            Kind::Policies => unreadable.policies.remove(&*name.name).map(Key::Policy),
+            Kind::Policies => unreadable.policies.remove(&*name.name).map(ChangeKey::Policy),
             Kind::Slices
             | Kind::Nodes
             | Kind::EgressNodes
@@ -50,14 +50,14 @@ impl State {
         let Some(uid) = uid.filter(|_| !self.snapshot.services.contains_key(&key)) else { return };
         let lost = UnreadableService { uid, why: why.into() };
         if self.snapshot.unreadable.services.insert(key.clone(), lost.clone()) != Some(lost) {
-            self.keys.insert(Key::Subject(key));
+            self.keys.insert(ChangeKey::Subject(key));
         }
     }
 
     fn lose_policy(&mut self, name: &str) {
         let snapshot = &mut self.snapshot;
         if !snapshot.policies.contains_key(name) && snapshot.unreadable.policies.insert(name.to_owned()).is_none() {
-            self.keys.insert(Key::Policy(name.to_owned()));
+            self.keys.insert(ChangeKey::Policy(name.to_owned()));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{EgressNode, Followed, Key};
+use egressd_core::model::{ChangeKey, EgressNode, ReadState};
 
 use super::{PodWatch, State};
 use crate::source::kind::Kind;
@@ -11,7 +11,7 @@ impl State {
     /// The objects of a kind cannot be read now. Of pods that matters: one that is not known then is not known to be none. And of
     /// what this node publishes it is unknown whether it is there.
     pub fn interrupted(&mut self, kind: Kind) {
-        self.follow_kind(kind, Followed::No);
+        self.follow_kind(kind, ReadState::No);
         if kind == Kind::Pods && self.watch == PodWatch::Follows {
             self.watch = PodWatch::Interrupted;
             self.show_pods();
@@ -21,7 +21,7 @@ impl State {
     /// They can be read again; where a list is under way, it is its end that counts.
     pub fn resumed(&mut self, kind: Kind) {
         if !self.knows_no_egress_nodes() && !self.awaited.contains(&kind) && !self.lists.contains_key(&kind) {
-            self.follow_kind(kind, Followed::Yes);
+            self.follow_kind(kind, ReadState::Yes);
         }
         if kind == Kind::Pods && self.watch == PodWatch::Interrupted && !self.lists.contains_key(&kind) {
             self.watch = PodWatch::Follows;
@@ -31,15 +31,15 @@ impl State {
 
     /// Whether the server has no such kind, as far as is known.
     pub fn knows_no_egress_nodes(&self) -> bool {
-        self.snapshot.egress_nodes.followed == Followed::Absent
+        self.snapshot.egress_nodes.followed == ReadState::Absent
     }
 
     /// Takes in whether the objects of a kind are read. Of other kinds than EgressNodes nothing depends on it.
-    pub(super) fn follow_kind(&mut self, kind: Kind, followed: Followed) {
+    pub(super) fn follow_kind(&mut self, kind: Kind, followed: ReadState) {
         let known = &mut self.snapshot.egress_nodes.followed;
         if kind == Kind::EgressNodes && *known != followed {
             *known = followed;
-            self.keys.insert(Key::EgressNodes);
+            self.keys.insert(ChangeKey::EgressNodes);
         }
     }
 
@@ -47,7 +47,7 @@ impl State {
     pub(super) fn store_egress_node(&mut self, name: String, node: Arc<EgressNode>) {
         let known = &mut self.snapshot.egress_nodes.by_name;
         if known.get(&name) != Some(&node) {
-            self.keys.insert(Key::EgressNodes);
+            self.keys.insert(ChangeKey::EgressNodes);
             known.insert(name, node);
         }
     }

@@ -2,7 +2,7 @@
 
 use egressd_core::{
     net::{AddressRange, Family, PortRange, Protocol},
-    ruleset::{Bits, Direction, Interface, Mark, Match, Sense, States},
+    ruleset::{Bits, Direction, Interface, Mark, Match, MatchOperator, States},
 };
 use ipnet::IpNet;
 
@@ -35,7 +35,7 @@ enum Test<'a> {
     /// It is another.
     Unlike(&'a [u8]),
     /// Under a mask it is this, or is not.
-    Masked(&'a [u8], Sense, &'a [u8]),
+    Masked(&'a [u8], MatchOperator, &'a [u8]),
 }
 
 impl<'a> Decoder<'a> {
@@ -142,8 +142,8 @@ fn destinations(family: Family, field: Field, test: Test<'_>) -> Option<AddressR
             AddressRange::new(address(family, first)?, address(family, last)?)
         }
         Test::Between(first, last) if first == last => begins_with(family, first, whole.length),
-        Test::Between(..) | Test::Unlike(_) | Test::Masked(_, Sense::IsNot, _) => None,
-        Test::Masked(mask, Sense::Is, value) => {
+        Test::Between(..) | Test::Unlike(_) | Test::Masked(_, MatchOperator::IsNot, _) => None,
+        Test::Masked(mask, MatchOperator::Is, value) => {
             let network = IpNet::with_netmask(address(family, value)?, address(family, mask)?).ok()?;
             (network.addr() == network.network()).then(|| network.into())
         }
@@ -165,7 +165,7 @@ fn test(expressions: &[Expression]) -> Option<(Test<'_>, &[Expression])> {
         [Range(first, last), rest @ ..] => Some((Test::Between(first, last), rest)),
         [Compare(AtLeast, first), Compare(AtMost, last), rest @ ..] => Some((Test::Between(first, last), rest)),
         [Mask(mask, flip), Compare(comparison @ (Equal | NotEqual), value), rest @ ..] => {
-            let sense = if *comparison == Equal { Sense::Is } else { Sense::IsNot };
+            let sense = if *comparison == Equal { MatchOperator::Is } else { MatchOperator::IsNot };
             flip.iter().all(|byte| *byte == 0).then_some((Test::Masked(mask, sense, value), rest))
         }
         _ => None,
@@ -200,7 +200,7 @@ fn compared(test: Test<'_>, number: impl Fn(&[u8]) -> Option<u32>) -> Option<Bit
 /// One of some bits is set.
 fn any_bit(test: Test<'_>) -> Option<u32> {
     match test {
-        Test::Masked(mask, Sense::IsNot, value) if number(value)? == 0 => number(mask),
+        Test::Masked(mask, MatchOperator::IsNot, value) if number(value)? == 0 => number(mask),
         Test::Masked(..) | Test::Between(..) | Test::Unlike(_) => None,
     }
 }
@@ -210,10 +210,10 @@ fn direction(byte: &[u8]) -> Option<Direction> {
 }
 
 /// All of a name: a part of it would be what it begins with.
-fn interface(test: Test<'_>) -> Option<(Sense, Interface)> {
+fn interface(test: Test<'_>) -> Option<(MatchOperator, Interface)> {
     let (sense, bytes) = match test {
-        Test::Between(first, last) if first == last => (Sense::Is, first),
-        Test::Unlike(bytes) => (Sense::IsNot, bytes),
+        Test::Between(first, last) if first == last => (MatchOperator::Is, first),
+        Test::Unlike(bytes) => (MatchOperator::IsNot, bytes),
         Test::Between(..) | Test::Masked(..) => return None,
     };
     let end = bytes.iter().position(|byte| *byte == 0)?;

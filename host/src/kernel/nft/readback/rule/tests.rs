@@ -3,8 +3,8 @@
 use egressd_core::{
     net::{AddressRange, PortRange, PortSpan, Protocol},
     ruleset::{
-        Bits, DataKind, Direction, Field, Interface, Key, KeyKind, MapKind, Mark, MarkChange, Name, Sense, State,
-        Statement, States, Timeout, Way, tcp_flags,
+        Bits, DataKind, Direction, Field, Interface, InterfaceDirection, Key, KeyKind, MapKind, Mark, MarkChange,
+        MatchOperator, Name, State, Statement, States, Timeout, tcp_flags,
     },
 };
 
@@ -82,8 +82,8 @@ fn plain_conditions(family: Family) -> Vec<Match> {
         Match::SourcePort(ports(Protocol::Udp, 1024, 65535)),
         Match::DestinationPort(ports(Protocol::Sctp, 80, 90)),
         Match::Protocol(47),
-        Match::Interface(Way::In, Sense::Is, device("egressd0")),
-        Match::Interface(Way::Out, Sense::IsNot, device("veth-1234567890")),
+        Match::Interface(InterfaceDirection::In, MatchOperator::Is, device("egressd0")),
+        Match::Interface(InterfaceDirection::Out, MatchOperator::IsNot, device("veth-1234567890")),
         Match::Mark(Mark::Packet, Bits::exactly(0x107f)),
         Match::Mark(Mark::Packet, Bits::under(0x107f, 0x1000).negated()),
         Match::Mark(Mark::Connection, Bits::exactly(0).negated()),
