@@ -1,6 +1,8 @@
-//! What is read of Services, and what there is to read: sources cut annotations to what the policies and the host read, and follow
-//! the Leases of Services that ask by names which are read. So policies that read more wait until that is there, and those in force go on meanwhile: no Service is judged by policies
-//! that would have read more of it.
+//! What is read of Services, and what there is to read.
+//!
+//! Sources cut annotations to what the policies and the host read, and follow the Leases of Services that ask by names which
+//! are read. So policies that read more wait until that is there, and those in force go on meanwhile: no Service is judged
+//! by policies that would have read more of it.
 
 use egressd_core::model::{AnnotationPrefix, Interest};
 
@@ -15,8 +17,6 @@ pub(super) struct Reading {
     in_force: Interest,
     /// In the newest state; everything before the first one.
     coverage: Coverage,
-    /// What was asked for last.
-    asked: Option<Interest>,
     /// Policies that read more than is there.
     waiting: Option<Loaded>,
 }
@@ -25,7 +25,7 @@ impl Reading {
     /// Before the first policies.
     pub(super) fn new(prefix: &AnnotationPrefix) -> Self {
         let (host, in_force) = (Interest::of_host(prefix), Interest::default());
-        Self { host, in_force, coverage: Coverage::default(), asked: None, waiting: None }
+        Self { host, in_force, coverage: Coverage::default(), waiting: None }
     }
 
     /// Takes in other policies: they come back, now or later, when all that they read is there.
@@ -35,11 +35,11 @@ impl Reading {
         let Some(chain) = &newer.chain else { return Some(newer) };
         let read = chain.interest();
         // Whose Leases are followed becomes less as soon as less is asked for, and it is more only in a later state.
-        let narrowed = Coverage { kept: None, followed: self.asked.clone() };
+        let narrowed = Coverage { kept: None, followed: source.asked() };
         if !narrowed.has(&read) {
             self.coverage.followed = self.coverage.followed.take().and(narrowed.followed);
         }
-        self.ask(read.and(&self.in_force).and(&self.host), source);
+        source.ask(read.and(&self.in_force).and(&self.host));
         self.waiting = Some(newer);
         self.ready(source)
     }
@@ -50,17 +50,12 @@ impl Reading {
         self.ready(source)
     }
 
-    fn ask(&mut self, interest: Interest, source: &SnapshotReceiver) {
-        self.asked = Some(interest.clone());
-        source.ask(interest);
-    }
-
     fn ready(&mut self, source: &SnapshotReceiver) -> Option<Loaded> {
         let read = self.waiting.as_ref()?.chain.as_ref()?.interest();
         if !self.coverage.has(&read) {
             return None;
         }
-        self.ask(read.clone().and(&self.host), source);
+        source.ask(read.clone().and(&self.host));
         self.in_force = read;
         self.waiting.take()
     }

@@ -8,6 +8,7 @@ use egressd_core::placement::{LeaseRecord, is_of_a_load_balancer};
 use egressd_core::text::Text;
 
 use super::kind::{ClaimKind, Kind};
+use super::networks;
 
 /// MetalLB's own namespace. Who may write in another one is not MetalLB, and is not believed about others' Services.
 pub const METALLB: &str = "metallb-system";
@@ -104,9 +105,8 @@ pub fn set(snapshot: &mut Snapshot, name: &ObjectReference, claim: &Claim) -> Op
 }
 
 /// What messages call an object.
-fn title(kind: ClaimKind, ObjectReference { namespace, name }: &ObjectReference) -> Arc<str> {
-    let kind = Kind::Claims(kind).names().kind;
-    Text::new(format!("{kind} {namespace}/{name}")).as_str().into()
+fn title(kind: ClaimKind, name: &ObjectReference) -> Arc<str> {
+    Text::new(networks::title(Kind::Claims(kind), name)).as_str().into()
 }
 
 /// Takes a ServiceL2Status away, which is about this Service or, without one, about any; the key where it was there.

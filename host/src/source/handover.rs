@@ -158,6 +158,11 @@ impl SnapshotReceiver {
     pub fn ask(&self, interest: Interest) {
         self.asking.send_if_modified(|known| known.replace(interest.clone()) != Some(interest));
     }
+
+    /// What `ask` was called with last; none before the first call.
+    pub fn asked(&self) -> Option<Interest> {
+        self.asking.borrow().clone()
+    }
 }
 
 #[cfg(test)]

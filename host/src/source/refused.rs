@@ -7,21 +7,13 @@ use super::kind::{ClaimKind, Kind};
 
 /// Where it could be read before.
 pub(super) const STAYS: &str = "its last good state stays in force";
+
 /// What follows from a field that cannot be read.
 pub(super) fn left_out(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Claims(ClaimKind::L2Statuses) => "so which node it names may be unknown, or for which Service",
-        Kind::Claims(ClaimKind::Leases) => "so which node it names may be unknown",
-        Kind::Services
-        | Kind::Policies
-        | Kind::Slices
-        | Kind::Nodes
-        | Kind::EgressNodes
-        | Kind::Namespaces
-        | Kind::ServiceNetworks
-        | Kind::Pods
-        | Kind::Networks(_)
-        | Kind::Endpoints => "it is left out",
+    let Kind::Claims(claim) = kind else { return "it is left out" };
+    match claim {
+        ClaimKind::L2Statuses => "so which node it names may be unknown, or for which Service",
+        ClaimKind::Leases => "so which node it names may be unknown",
     }
 }
 
