@@ -7,7 +7,7 @@ field() { sed -n "s/^$2 = \"\(.*\)\"$/\1/p" "${project:?}/$1" | sed -n 1p; }
 # Usage: commit FORMAT INSTEAD, which is for source that did not come with git.
 commit() { if [ -e "$project/.git" ]; then git -C "$project" log -1 --format="$1"; else echo "$2"; fi; }
 
-# The commit, with a word more when the tree differs from it.
+# The commit, with a suffix when the tree differs from it.
 revision() {
   local dirty=
   [ ! -e "$project/.git" ] || git -C "$project" diff --quiet HEAD || dirty=-dirty

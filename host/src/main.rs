@@ -131,9 +131,9 @@ async fn follow(args: &Run) -> Result<()> {
     let publish = place(&config, config::publish(args.publish));
     let source = source(&mut config)?;
     let addresses = Addresses::follow()?;
-    let doors = doors(args)?;
+    let listeners = listeners(args)?;
     let (metrics, notices) = (Metrics::default(), Notices::default());
-    keep_private(&config.state_dir, &doors.socket, &args.locks.lock_dir, &notices);
+    keep_private(&config.state_dir, &listeners.socket, &args.locks.lock_dir, &notices);
     let state = StateDir::open(&config.state_dir);
     let threads = threads(&config.settings, config.policies, &metrics, &state).await?;
     let (sender, receiver) = handover();
@@ -150,7 +150,7 @@ async fn follow(args: &Run) -> Result<()> {
         notices,
     };
     self::publish(&source, config.origin.publish_dir(), &reader, publish)?;
-    admin_server.start(doors).context("cannot start the thread that answers questions")?;
+    admin_server.start(listeners).context("cannot start the thread that answers questions")?;
     let daemon = tokio::select! {
         adopted = Daemon::take_over(config.settings, state, threads, start(args), Observers { state_channel, metrics }) => adopted?,
         () = &mut stop => return Ok(()),
@@ -182,7 +182,7 @@ fn source(config: &mut Config) -> Result<Source> {
     Ok(source)
 }
 
-fn doors(args: &Run) -> Result<Listeners> {
+fn listeners(args: &Run) -> Result<Listeners> {
     let socket = config::socket(&args.watching.socket, &args.input.instance)?;
     Ok(Listeners { socket, http: args.watching.http })
 }
@@ -360,8 +360,8 @@ fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let job = Job { own: config::instance(&args.instance)?, scope, newer, locks, action };
     let pass = move |spared: &BTreeSet<Instance>| Ok(job.carry_out(&mut Netlink::open()?, spared)?);
     if args.stay {
-        let doors = clean::Listeners { socket: config::socket(&args.socket, &args.instance)?, http: args.http };
-        return stay(pass, doors).map(|()| ExitCode::SUCCESS);
+        let listeners = clean::Listeners { socket: config::socket(&args.socket, &args.instance)?, http: args.http };
+        return stay(pass, listeners).map(|()| ExitCode::SUCCESS);
     }
     let report = pass(&BTreeSet::new())?;
     report.print(&mut out::stdout(), &mut out::stderr()).context("cannot print what was removed")?;
@@ -373,11 +373,11 @@ fn clean(args: &CleanArgs) -> Result<ExitCode> {
 
 fn stay(
     pass: impl Fn(&BTreeSet<Instance>) -> Result<clean::Report> + Clone + Send + 'static,
-    doors: clean::Listeners,
+    listeners: clean::Listeners,
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let stop = stop()?;
-        clean::stay(pass, doors, stop).await
+        clean::stay(pass, listeners, stop).await
     })
 }

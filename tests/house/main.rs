@@ -6,6 +6,7 @@ mod circles;
 mod graph;
 mod licences;
 mod mutations;
+mod retired;
 mod rooms;
 mod rust;
 mod scripts;

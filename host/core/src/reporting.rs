@@ -147,12 +147,12 @@ fn reporter(
     }
     // Others cannot know who holds the address where no annotation says so; and this node knows that no node translates.
     let apart = !held_apart(stage.ownership, stage.node, view).is_empty();
-    if apart || spokesman(stage, view) == Some(stage.node) { Reporter::Fallback } else { Reporter::None }
+    if apart || fallback_node(stage, view) == Some(stage.node) { Reporter::Fallback } else { Reporter::None }
 }
 
 /// Where no node translates: the node that is named as the holder, else the first by name of those that have an endpoint,
 /// else the first by name. Only ready ones count.
-fn spokesman<'a>(stage: ReporterInput<'a>, view: &'a SubjectView) -> Option<&'a str> {
+fn fallback_node<'a>(stage: ReporterInput<'a>, view: &'a SubjectView) -> Option<&'a str> {
     let ready = |node: &&str| stage.ready.contains(*node);
     let as_written_or_lower =
         |named: Arc<str>| stage.ready.get(&*named).or_else(|| stage.ready.get(&named.to_ascii_lowercase()));

@@ -67,14 +67,14 @@ impl AdminServer {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(self, doors: Listeners) -> io::Result<()> {
+    pub fn start(self, listeners: Listeners) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let answer = move || tokio::task::LocalSet::new().block_on(&runtime, Arc::new(self).open(doors));
+        let answer = move || tokio::task::LocalSet::new().block_on(&runtime, Arc::new(self).open(listeners));
         thread::Builder::new().name("admin".to_owned()).spawn(answer).map(drop)
     }
 
-    async fn open(self: Arc<Self>, doors: Listeners) {
-        let Listeners { socket, http } = doors;
+    async fn open(self: Arc<Self>, listeners: Listeners) {
+        let Listeners { socket, http } = listeners;
         if let Some(address) = http {
             tokio::task::spawn_local(Arc::clone(&self).serve_http(address));
         }

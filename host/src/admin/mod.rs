@@ -1,4 +1,4 @@
-//! What administrators ask and see: the status document and the doors that serve it, `plan`, `diff` and `clean`.
+//! What administrators ask and see: the status document and the listeners that serve it, `plan`, `diff` and `clean`.
 
 pub mod admin_server;
 pub mod clean;

@@ -1,4 +1,4 @@
-//! What can go wrong on an author's desk.
+//! What can go wrong while an author builds, packs, tests or compares a policy.
 
 use std::io;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// Nothing of anybody's is overwritten.
+    /// Existing files are not overwritten.
     #[error("cannot make {}: it is there already; take another name, or remove it", .path.display())]
     Exists {
         /// What is there.

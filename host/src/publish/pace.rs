@@ -66,7 +66,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_purse_lets_its_size_through_and_then_one_each_so_often() {
+    fn a_bucket_lets_its_size_through_and_then_one_per_interval() {
         let start = clock::now() + SECOND * 1000;
         let mut bucket = TokenBucket::new(3, SECOND * 10);
         for _ in 0..3 {

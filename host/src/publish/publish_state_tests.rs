@@ -309,7 +309,7 @@ fn who_publishes_events_alone_says_everything_and_writes_no_annotation() {
 /// It cannot be seen from there that another node translates.
 #[test]
 fn without_annotations_a_node_without_the_address_leaves_reporting_to_the_owner() {
-    let bystander = |code: &str| {
+    let without_the_address = |code: &str| {
         let mut round = round(1, None);
         let reporting = round.reporting.values_mut().next().unwrap();
         (reporting.reporter, reporting.active) = (Reporter::Fallback, Default::default());
@@ -322,7 +322,7 @@ fn without_annotations_a_node_without_the_address_leaves_reporting_to_the_owner(
     };
     let spoken = |publish, code| {
         let mut now = clock::now();
-        events(&play(&mut publish_state_that(publish), &bystander(code), &mut now, MINUTE, &done())).len()
+        events(&play(&mut publish_state_that(publish), &without_the_address(code), &mut now, MINUTE, &done())).len()
     };
     assert_eq!(spoken(Publish::All, HELD_ELSEWHERE), 1);
     assert_eq!(spoken(Publish::Events, HELD_ELSEWHERE), 0);

@@ -27,7 +27,7 @@ pub struct DaemonState {
     pub loading: Arc<[Finding]>,
     /// What is wrong with the source of Services.
     pub source: Arc<[Finding]>,
-    /// What is wrong with egressd's own doors and directories.
+    /// What is wrong with egressd's own sockets and directories.
     pub notices: Arc<[Finding]>,
     /// The tables that no egressd looks after.
     pub orphans: Arc<[Orphan]>,

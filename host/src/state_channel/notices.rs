@@ -1,4 +1,4 @@
-//! What is wrong with egressd's own doors and directories, and with no Service: a finding about each, as long as it is so.
+//! What is wrong with egressd's own sockets and directories, and with no Service: a finding about each, as long as it is so.
 //! Nothing of it is a reason not to translate.
 
 use std::collections::BTreeMap;

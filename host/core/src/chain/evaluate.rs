@@ -95,12 +95,12 @@ impl<'a> Walk<'a> {
             }),
         };
         match answer {
-            Ok(outcome) => self.heed(member, outcome),
-            Err(failure) => self.miss(member, failure),
+            Ok(outcome) => self.apply_outcome(member, outcome),
+            Err(failure) => self.apply_failure(member, failure),
         }
     }
 
-    fn heed(&mut self, member: &Member, outcome: Outcome) -> Option<ChainDecision> {
+    fn apply_outcome(&mut self, member: &Member, outcome: Outcome) -> Option<ChainDecision> {
         let policy = || member.name.clone();
         if !outcome.diagnostics.is_empty() {
             let named = named(member);
@@ -109,7 +109,7 @@ impl<'a> Walk<'a> {
         }
         match outcome.decision {
             Decision::Pass => None,
-            Decision::Plan(draft) => self.adopt(member, draft),
+            Decision::Plan(draft) => self.accept_draft(member, draft),
             Decision::Invalid => Some(ChainDecision::Invalid { policy: policy() }),
             Decision::Deny => Some(ChainDecision::Denied { policy: policy() }),
         }
@@ -117,11 +117,11 @@ impl<'a> Walk<'a> {
 
     /// A draft that reaches for what is not the subject's own is a failure of its author, before another builds
     /// on it.
-    fn adopt(&mut self, member: &Member, draft: Draft) -> Option<ChainDecision> {
+    fn accept_draft(&mut self, member: &Member, draft: Draft) -> Option<ChainDecision> {
         if let Err(refusal) = guard(self.context, self.subject, &draft) {
             let reason = format!("its answer is refused: {refusal}");
             let failure = PolicyFailure { policy: member.name.clone(), reason, kind: FailureKind::Prompt };
-            return self.miss(member, failure);
+            return self.apply_failure(member, failure);
         }
         self.draft = draft;
         self.author = Some(member.name.clone());
@@ -129,7 +129,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What its operator chose for the case that it fails.
-    fn miss(&mut self, member: &Member, failure: PolicyFailure) -> Option<ChainDecision> {
+    fn apply_failure(&mut self, member: &Member, failure: PolicyFailure) -> Option<ChainDecision> {
         self.failures.push(failure.clone());
         match member.on_failure {
             OnFailure::KeepLast => Some(ChainDecision::Failed(failure)),

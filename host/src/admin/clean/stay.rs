@@ -41,11 +41,11 @@ type Pending = Rc<RefCell<Option<String>>>;
 /// When it was ended before nothing was left: what is.
 pub async fn stay(
     pass: impl Fn(&BTreeSet<Instance>) -> Result<Report> + Clone + Send + 'static,
-    doors: Listeners,
+    listeners: Listeners,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let pending: Pending = Rc::new(RefCell::new(Some("nothing was tried yet".to_owned())));
-    open(doors, &pending);
+    open(listeners, &pending);
     tokio::pin!(stop);
     tokio::select! {
         cleaned = clean(pass, &pending) => cleaned?,

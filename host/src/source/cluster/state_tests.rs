@@ -241,7 +241,7 @@ fn what_cannot_be_read_keeps_its_last_valid_state_and_is_reported() {
 
 /// P5: a Service deleted while nothing looked, and another one of its name.
 #[test]
-fn the_last_good_state_of_an_earlier_life_is_nobodys() {
+fn the_last_good_state_of_a_deleted_service_is_not_restored_for_one_of_its_name() {
     let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Services, &[service("web", "1")]);
     keys(&mut state);
