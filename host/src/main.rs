@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use egressd::admin::admin_server::{AdminServer, Listeners};
-use egressd::admin::clean::{self, Action, Job, NewerLayout, Outcome, Scope};
+use egressd::admin::clean::{self, Action, CleanOutcome, Job, NewerLayout, Scope};
 use egressd::admin::document::{Document, Inside};
 use egressd::admin::explain;
 use egressd::admin::oneshot::{self, Known, Report};
@@ -200,8 +200,8 @@ fn keep_private(state: &Path, socket: &Path, locks: &Path, notices: &Notices) {
     notices.note("the directory of locks", LockDir::new(locks).narrow());
 }
 
-fn look_for_orphans(instance: Instance, locks: LockDir) -> Result<orphans::Watch> {
-    let watch = orphans::Watch::start(instance, locks, Netlink::open);
+fn look_for_orphans(instance: Instance, locks: LockDir) -> Result<orphans::OrphanWatch> {
+    let watch = orphans::OrphanWatch::start(instance, locks, Netlink::open);
     watch.context("cannot start the thread that looks for orphaned tables")
 }
 
@@ -366,8 +366,8 @@ fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let report = pass(&BTreeSet::new())?;
     report.print(&mut out::stdout(), &mut out::stderr()).context("cannot print what was removed")?;
     Ok(match report.outcome() {
-        Outcome::Cleaned => ExitCode::SUCCESS,
-        Outcome::Incomplete => ExitCode::from(FAILED),
+        CleanOutcome::Cleaned => ExitCode::SUCCESS,
+        CleanOutcome::Incomplete => ExitCode::from(FAILED),
     })
 }
 

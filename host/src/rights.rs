@@ -17,19 +17,19 @@ pub struct Right {
     /// To which objects.
     pub resource: &'static str,
     /// Where.
-    pub place: Place,
+    pub scope: RightScope,
 }
 
 /// Where a permission holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
+pub enum RightScope {
     /// In the whole cluster.
     Cluster,
     /// In the namespace that egressd is in.
     OwnNamespace,
 }
 
-impl Place {
+impl RightScope {
     /// What grants it, as people call it.
     pub fn role(self) -> &'static str {
         match self {
@@ -80,11 +80,11 @@ impl Right {
 }
 
 const fn cluster(verb: &'static str, group: &'static str, resource: &'static str) -> Right {
-    Right { verb, group, resource, place: Place::Cluster }
+    Right { verb, group, resource, scope: RightScope::Cluster }
 }
 
 const fn own(verb: &'static str, resource: &'static str) -> Right {
-    Right { verb, group: "", resource, place: Place::OwnNamespace }
+    Right { verb, group: "", resource, scope: RightScope::OwnNamespace }
 }
 
 /// To publish the active endpoint.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
-use egressd::rights::{CREATE_EGRESS_NODES, MANIFEST, PATCH_EVENTS, Place, RIGHTS, Right};
+use egressd::rights::{CREATE_EGRESS_NODES, MANIFEST, PATCH_EVENTS, RIGHTS, Right, RightScope};
 use lab::cluster::{Cluster, Decision, EGRESS_NODES, POLICIES, Request, SERVICES, USER, json_of, service};
 use lab::manifest::policy;
 use lab::{Egressd, wait_until};
@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use crate::fixture::{EGRESS, WEB, annotate, run};
 use crate::reporting::{Regarding, wait_for_event};
 
-const ROLES: [(Place, &str); 2] = [
-    (Place::Cluster, "/apis/rbac.authorization.k8s.io/v1/clusterroles/egressd"),
-    (Place::OwnNamespace, "/apis/rbac.authorization.k8s.io/v1/namespaces/egressd/roles/egressd"),
+const ROLES: [(RightScope, &str); 2] = [
+    (RightScope::Cluster, "/apis/rbac.authorization.k8s.io/v1/clusterroles/egressd"),
+    (RightScope::OwnNamespace, "/apis/rbac.authorization.k8s.io/v1/namespaces/egressd/roles/egressd"),
 ];
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 
@@ -71,7 +71,7 @@ fn expect_named(egressd: &Egressd<'_>, right: &Right) -> Result<()> {
 /// The parts of one line of the log.
 fn sentence(right: &Right) -> Vec<String> {
     let mut parts = vec![format!("cannot {} {}", right.verb, right.resource), USER.to_owned(), MANIFEST.to_owned()];
-    parts.push(format!("{} egressd", right.place.role()));
+    parts.push(format!("{} egressd", right.scope.role()));
     if matches!(right.verb, "list" | "watch") {
         parts.push("api-server-forbids".to_owned());
     }
@@ -128,7 +128,7 @@ fn grant_all_but(cluster: &Cluster, missing: &Right) -> Result<()> {
 /// The roles as RIGHTS has them, as far as they are wanted; ends when the server has taken notice.
 pub(crate) fn grant(cluster: &Cluster, wanted: impl Fn(&Right) -> bool) -> Result<()> {
     for (place, path) in ROLES {
-        let granted = RIGHTS.iter().filter(|right| right.place == place && wanted(right));
+        let granted = RIGHTS.iter().filter(|right| right.scope == place && wanted(right));
         let rules: Vec<Value> = granted
             .map(|right| json!({"apiGroups": [right.group], "resources": [right.resource], "verbs": [right.verb]}))
             .collect();
@@ -147,9 +147,9 @@ pub(crate) enum Access {
 }
 
 pub(crate) fn wait_until_reviewed(cluster: &Cluster, right: &Right, expected: Access) -> Result<()> {
-    let namespace = match right.place {
-        Place::Cluster => "",
-        Place::OwnNamespace => "egressd",
+    let namespace = match right.scope {
+        RightScope::Cluster => "",
+        RightScope::OwnNamespace => "egressd",
     };
     let attributes = json!({
         "namespace": namespace, "verb": right.verb, "group": right.group, "resource": right.resource,
@@ -162,9 +162,9 @@ pub(crate) fn wait_until_reviewed(cluster: &Cluster, right: &Right, expected: Ac
 }
 
 pub(crate) fn allowed(right: &Right) -> Request {
-    let decision = match right.place {
-        Place::Cluster => Decision::ClusterRole,
-        Place::OwnNamespace => Decision::Role,
+    let decision = match right.scope {
+        RightScope::Cluster => Decision::ClusterRole,
+        RightScope::OwnNamespace => Decision::Role,
     };
     let [verb, group, resource] = [right.verb, right.group, right.resource].map(str::to_owned);
     Request { verb, group, resource, decision }

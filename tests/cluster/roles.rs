@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use egressd::rights::{Place, Publish, RIGHTS, Right};
+use egressd::rights::{Publish, RIGHTS, Right, RightScope};
 use lab::Egressd;
 use lab::cluster::{Cluster, Overlay, Request, SERVICES};
 use serde_json::Value;
@@ -124,9 +124,9 @@ pub(crate) fn the_role_of_an_earlier_release_disables_only_new_features() -> Res
 }
 
 fn fields(right: &Right) -> [String; 4] {
-    let kind = match right.place {
-        Place::Cluster => "ClusterRole",
-        Place::OwnNamespace => "Role",
+    let kind = match right.scope {
+        RightScope::Cluster => "ClusterRole",
+        RightScope::OwnNamespace => "Role",
     };
     [kind, right.verb, right.group, right.resource].map(str::to_owned)
 }

@@ -8,7 +8,7 @@ use egressd::cli;
 use egressd::config;
 use egressd::rights::{
     MANIFEST, NETWORK_CONFIG_MAPS, NETWORK_RIGHTS, NETWORKS_MANIFEST, PLACEMENT_MANIFEST, PLACEMENT_RIGHTS, POD_RIGHTS,
-    PODS_MANIFEST, Place, Publish, Right,
+    PODS_MANIFEST, Publish, Right, RightScope,
 };
 use egressd::source::kind::Kind;
 use lab::cluster::Overlay;
@@ -43,9 +43,9 @@ fn needed(publish: Publish) -> Granted {
 }
 
 fn fields(right: &Right) -> [String; 4] {
-    let place = match right.place {
-        Place::Cluster => "ClusterRole",
-        Place::OwnNamespace => "Role",
+    let place = match right.scope {
+        RightScope::Cluster => "ClusterRole",
+        RightScope::OwnNamespace => "Role",
     };
     [place, right.verb, right.group, right.resource].map(str::to_owned)
 }

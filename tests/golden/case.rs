@@ -10,7 +10,7 @@ use egressd::admin::oneshot::{self, Known, Report};
 use egressd::admin::output::{self, Columns, Paint};
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Sandbox};
-use egressd::source::manifests::{Given, POLICIES};
+use egressd::source::manifests::{POLICIES, PlaceArgument};
 use egressd::source::{Origin, Source};
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
@@ -94,7 +94,7 @@ pub(crate) fn settings() -> Settings {
 /// The report for the manifests of a directory.
 pub(crate) fn planned(path: PathBuf, sandbox: &Sandbox, settings: Settings, known: Known) -> Result<Report> {
     let mut library = Library::new(sandbox.clone(), settings.prefix.clone(), Metrics::default(), BTreeMap::new());
-    let update = Source::open(Origin::Manifests(vec![Given::Path(path)]), NODE, POLICIES.to_owned())?.read()?;
+    let update = Source::open(Origin::Manifests(vec![PlaceArgument::Path(path)]), NODE, POLICIES.to_owned())?.read()?;
     Ok(oneshot::plan(update, settings, known, &mut library))
 }
 

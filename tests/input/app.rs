@@ -9,7 +9,7 @@ use egressd::admin::oneshot::{self, Known};
 use egressd::admin::output::{self, Columns, Paint};
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Sandbox};
-use egressd::source::manifests::{Given, Places};
+use egressd::source::manifests::{PlaceArgument, Places};
 use egressd_core::finding::Severity;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings};
 use egressd_core::owner::Owner;
@@ -99,7 +99,7 @@ pub(crate) fn plan_of(places: &[&Path]) -> PlanOutput {
     // Compiled once: it takes longer than all the rest.
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
     let sandbox = SANDBOX.get_or_init(|| Sandbox::new().unwrap()).clone();
-    let given = places.iter().map(|path| Given::Path((*path).to_owned())).collect();
+    let given = places.iter().map(|path| PlaceArgument::Path((*path).to_owned())).collect();
     let update = Places::new(given, "node-a").read().unwrap();
     let prefix = AnnotationPrefix::default();
     let mut library = Library::new(sandbox, prefix, Metrics::default(), BTreeMap::new());

@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use egressd::instances::lock::{Life, Lock, LockDir};
+use egressd::instances::lock::{Liveness, Lock, LockDir};
 use egressd_core::compile::{Instance, InstanceName};
 use lab::addresses::OUTSIDE_V4;
 use lab::{Egressd, Protocol};
@@ -220,14 +220,14 @@ pub(crate) fn the_lock_is_held_as_long_as_egressd_runs_and_not_longer() -> Resul
     let fixture = Fixture::with_web()?;
     let egressd = fixture.run_until_translated()?;
     let life = || locks(&fixture).life(&Instance::Default);
-    ensure!(matches!(life(), Life::Lives), "{:?}", life());
+    ensure!(matches!(life(), Liveness::Lives), "{:?}", life());
     egressd.kill()?;
-    ensure!(matches!(life(), Life::Ended), "{:?}", life());
+    ensure!(matches!(life(), Liveness::Ended), "{:?}", life());
     let mut next = fixture.run()?;
     next.wait_until_log_has("state=translating")?;
-    ensure!(matches!(life(), Life::Lives), "{:?}", life());
+    ensure!(matches!(life(), Liveness::Lives), "{:?}", life());
     next.stop()?;
-    ensure!(matches!(life(), Life::Ended), "{:?}", life());
+    ensure!(matches!(life(), Liveness::Ended), "{:?}", life());
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use egressd_core::ruleset::TableNames;
 use tracing::info;
 
 use crate::admin::document::{Document, inside};
-use crate::admin::http::{self, Answer, Get, Outcome};
+use crate::admin::http::{self, Get, HttpAnswer, HttpOutcome};
 use crate::admin::pool::Bounds;
 use crate::admin::scrape;
 use crate::admin::status_socket::{INSIDE, Probe, StatusSocket};
@@ -48,7 +48,7 @@ pub struct AdminServer {
     /// What the loop and the policies counted.
     pub metrics: Metrics,
     /// Who looks for orphaned tables.
-    pub orphans: orphans::Watch,
+    pub orphans: orphans::OrphanWatch,
     /// Where a door is noted that cannot be opened.
     pub notices: Notices,
 }
@@ -114,7 +114,7 @@ impl AdminServer {
         serde_json::to_string(&document).unwrap_or_default()
     }
 
-    async fn answer(self: Arc<Self>, get: Get) -> Answer {
+    async fn answer(self: Arc<Self>, get: Get) -> HttpAnswer {
         match get.path.as_str() {
             "/livez" => self.live(),
             "/readyz" => ready(&self.reader.newest()),
@@ -122,29 +122,32 @@ impl AdminServer {
                 let (newest, survey) = self.look().await;
                 let format = Format::accepted_by(get.accept.as_deref());
                 let body = scrape::text(&self.metrics, &newest, survey.as_deref(), format);
-                Answer { outcome: Outcome::Good, content_type: format.content_type(), body }
+                HttpAnswer { outcome: HttpOutcome::Good, content_type: format.content_type(), body }
             }
-            _ => Answer::text(Outcome::NotFound, "there are /livez, /readyz and /metrics"),
+            _ => HttpAnswer::text(HttpOutcome::NotFound, "there are /livez, /readyz and /metrics"),
         }
     }
 
     /// What the unix socket answers. Paths may come, and none changes: other releases ask here.
-    fn probe(&self, path: &str) -> Answer {
+    fn probe(&self, path: &str) -> HttpAnswer {
         match Probe::ALL.into_iter().find(|probe| probe.path() == path) {
             Some(Probe::Live) => self.live(),
             Some(Probe::Ready) => ready(&self.reader.newest()),
             None if path == INSIDE => inside_of(&self.reader.newest()),
-            None => Answer::text(Outcome::NotFound, [&Probe::ALL.map(Probe::path)[..], &[INSIDE]].concat().join(", ")),
+            None => HttpAnswer::text(
+                HttpOutcome::NotFound,
+                [&Probe::ALL.map(Probe::path)[..], &[INSIDE]].concat().join(", "),
+            ),
         }
     }
 
-    fn live(&self) -> Answer {
+    fn live(&self) -> HttpAnswer {
         match self.reader.busy_since().map(clock::since).filter(|busy| *busy > LOOP_TIMEOUT) {
             Some(busy) => {
                 let seconds = busy.as_secs();
-                Answer::text(Outcome::Unavailable, format!("the main loop has been stalled for {seconds} s"))
+                HttpAnswer::text(HttpOutcome::Unavailable, format!("the main loop has been stalled for {seconds} s"))
             }
-            None => Answer::text(Outcome::Good, "alive"),
+            None => HttpAnswer::text(HttpOutcome::Good, "alive"),
         }
     }
 
@@ -172,20 +175,20 @@ pub fn status_not_served(why: &str) -> Finding {
     Finding::warning("status-not-served", format!("{why}; {remedy}"))
 }
 
-fn inside_of(newest: &DaemonState) -> Answer {
+fn inside_of(newest: &DaemonState) -> HttpAnswer {
     match &newest.in_force {
-        None => Answer::text(Outcome::Unavailable, "nothing is in force yet"),
+        None => HttpAnswer::text(HttpOutcome::Unavailable, "nothing is in force yet"),
         // Strings always become JSON.
         Some(in_force) => {
             let body = serde_json::to_string(&inside(&in_force.overview.inside)).unwrap_or_default();
-            Answer { outcome: Outcome::Good, content_type: "application/json", body }
+            HttpAnswer { outcome: HttpOutcome::Good, content_type: "application/json", body }
         }
     }
 }
 
-fn ready(newest: &DaemonState) -> Answer {
+fn ready(newest: &DaemonState) -> HttpAnswer {
     match newest.unready() {
-        None => Answer::text(Outcome::Good, "ready"),
-        Some(why) => Answer::text(Outcome::Unavailable, why),
+        None => HttpAnswer::text(HttpOutcome::Good, "ready"),
+        Some(why) => HttpAnswer::text(HttpOutcome::Unavailable, why),
     }
 }

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::admin::pool::{Bounds, ConnectionPool, Visit};
+use crate::admin::pool::{Bounds, ConnectionPool, ConnectionState};
 
 /// The longest request, its headers included. Prometheus sends less than 1 KiB.
 const MAX_REQUEST: usize = 16 << 10;
@@ -53,9 +53,9 @@ impl Get {
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct HttpAnswer {
     /// As one term.
-    pub outcome: Outcome,
+    pub outcome: HttpOutcome,
     /// What kind of text it is.
     pub content_type: &'static str,
     /// The text.
@@ -64,7 +64,7 @@ pub struct Answer {
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum HttpOutcome {
     /// 200.
     Good,
     /// 404.
@@ -73,7 +73,7 @@ pub enum Outcome {
     Unavailable,
 }
 
-impl Outcome {
+impl HttpOutcome {
     fn status(self) -> StatusCode {
         match self {
             Self::Good => StatusCode::OK,
@@ -83,9 +83,9 @@ impl Outcome {
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     /// Plain text.
-    pub fn text(outcome: Outcome, body: impl Into<String>) -> Self {
+    pub fn text(outcome: HttpOutcome, body: impl Into<String>) -> Self {
         Self { outcome, content_type: "text/plain; charset=utf-8", body: body.into() + "\n" }
     }
 }
@@ -103,7 +103,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 }
 
 /// Serves until it is dropped.
-pub async fn serve<F: Future<Output = Answer> + 'static>(
+pub async fn serve<F: Future<Output = HttpAnswer> + 'static>(
     listener: TcpListener,
     bounds: Bounds,
     answer: impl Fn(Get) -> F + 'static,
@@ -121,9 +121,9 @@ pub async fn serve<F: Future<Output = Answer> + 'static>(
 }
 
 /// Answers the one request of a connection.
-pub async fn connection<F: Future<Output = Answer>>(
+pub async fn connection<F: Future<Output = HttpAnswer>>(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    visit: Visit,
+    visit: ConnectionState,
     answer: impl Fn(Get) -> F,
 ) {
     let service = service_fn(|request: Request<Incoming>| {
@@ -146,7 +146,7 @@ pub async fn connection<F: Future<Output = Answer>>(
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
-fn response(answer: Answer) -> Response<Full<Bytes>> {
+fn response(answer: HttpAnswer) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(answer.body)));
     response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(answer.content_type));
     with_status(answer.outcome.status(), response)

@@ -20,7 +20,7 @@ fn door() -> SocketAddr {
             let bounds = Bounds { silence: FOREVER, patience: FOREVER, ..Bounds::default() };
             let answer = |get: Get| {
                 let accept = get.accept.map(|accept| format!("{accept} ")).unwrap_or_default();
-                std::future::ready(Answer::text(Outcome::Good, accept + &get.path))
+                std::future::ready(HttpAnswer::text(HttpOutcome::Good, accept + &get.path))
             };
             serve(listener, bounds, answer).await;
         });

@@ -39,14 +39,14 @@ impl Default for Bounds {
 pub struct ConnectionPool {
     bounds: Bounds,
     /// By age.
-    inside: RefCell<BTreeMap<u64, (Visit, AbortHandle)>>,
+    inside: RefCell<BTreeMap<u64, (ConnectionState, AbortHandle)>>,
     newest: Cell<u64>,
     left: Notify,
 }
 
 /// How far a connection is.
 #[derive(Clone, Debug)]
-pub struct Visit(Rc<Cell<Phase>>);
+pub struct ConnectionState(Rc<Cell<Phase>>);
 
 /// What a connection waits for, in the order in which those that wait for their clients give way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +59,7 @@ enum Phase {
     Asked,
 }
 
-impl Visit {
+impl ConnectionState {
     fn begin() -> Self {
         Self(Rc::new(Cell::new(Phase::Silent(clock::now()))))
     }
@@ -94,7 +94,7 @@ impl Visit {
 }
 
 /// Whose turn to leave it is.
-enum Next {
+enum NextEviction {
     Leaves(u64),
     /// One may have to at this time.
     At(Instant),
@@ -108,12 +108,12 @@ impl ConnectionPool {
     }
 
     /// Serves a connection, once there is a place for it.
-    pub async fn admit<F: Future<Output = ()> + 'static>(self: &Rc<Self>, serve: impl FnOnce(Visit) -> F) {
+    pub async fn admit<F: Future<Output = ()> + 'static>(self: &Rc<Self>, serve: impl FnOnce(ConnectionState) -> F) {
         self.make_room().await;
-        let visit = Visit::begin();
+        let visit = ConnectionState::begin();
         let number = self.newest.get() + 1;
         self.newest.set(number);
-        let place = Place { pool: Rc::clone(self), number };
+        let place = ConnectionSlot { pool: Rc::clone(self), number };
         let served = serve(visit.clone());
         let served_visit = visit.clone();
         let bounds = self.bounds;
@@ -135,40 +135,40 @@ impl ConnectionPool {
     async fn make_room(&self) {
         while self.inside.borrow().len() >= self.bounds.places {
             match self.next() {
-                Next::Leaves(number) => {
+                NextEviction::Leaves(number) => {
                     let leaving = self.inside.borrow_mut().remove(&number);
                     leaving.iter().for_each(|(_, task)| task.abort());
                 }
-                Next::At(time) => tokio::select! {
+                NextEviction::At(time) => tokio::select! {
                     () = sleep_until(time) => {}
                     () = self.left.notified() => {}
                 },
-                Next::Unknown => self.left.notified().await,
+                NextEviction::Unknown => self.left.notified().await,
             }
         }
     }
 
     /// The oldest that is silent, else the oldest that does not take its answer.
-    fn next(&self) -> Next {
+    fn next(&self) -> NextEviction {
         let inside = self.inside.borrow();
         let waiting = inside.iter().filter_map(|(number, (visit, _))| Some((visit.waits()?, *number)));
         let due = |since: Instant| since + self.bounds.grace;
         let (ripe, green): (Vec<_>, Vec<_>) = waiting.partition(|((_, since), _)| due(*since) <= clock::now());
         match (ripe.into_iter().min(), green.into_iter().map(|((_, since), _)| due(since)).min()) {
-            (Some((_, number)), _) => Next::Leaves(number),
-            (None, Some(time)) => Next::At(time),
-            (None, None) => Next::Unknown,
+            (Some((_, number)), _) => NextEviction::Leaves(number),
+            (None, Some(time)) => NextEviction::At(time),
+            (None, None) => NextEviction::Unknown,
         }
     }
 }
 
 /// Given back however its task ends.
-struct Place {
+struct ConnectionSlot {
     pool: Rc<ConnectionPool>,
     number: u64,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.pool.inside.borrow_mut().remove(&self.number);
         self.pool.left.notify_one();

@@ -8,7 +8,7 @@ const FOREVER: Duration = Duration::from_hours(1);
 const TWO: Bounds = Bounds { places: 2, grace: Duration::ZERO, silence: FOREVER, patience: FOREVER };
 
 /// What a connection of a test does, and how it ended.
-struct Trial {
+struct ConnectionFixture {
     pool: Rc<ConnectionPool>,
     ended: mpsc::Sender<&'static str>,
     end: mpsc::Receiver<&'static str>,
@@ -23,16 +23,16 @@ impl Drop for Ended {
     }
 }
 
-impl Trial {
+impl ConnectionFixture {
     fn new(bounds: Bounds) -> Self {
         let (ended, end) = mpsc::channel();
         Self { pool: ConnectionPool::new(bounds), ended, end }
     }
 
     /// A connection that goes so far, and then waits for ever.
-    async fn comes(&self, name: &'static str, far: impl FnOnce(&Visit) + 'static) {
+    async fn comes(&self, name: &'static str, far: impl FnOnce(&ConnectionState) + 'static) {
         let ended = Ended(name, self.ended.clone());
-        let stays = |visit: Visit| async move {
+        let stays = |visit: ConnectionState| async move {
             let _ended = ended;
             far(&visit);
             pending().await
@@ -57,13 +57,13 @@ fn run(trial: impl Future<Output = ()>) {
 #[test]
 fn the_oldest_silent_connection_goes_first_then_the_oldest_that_takes_no_answer() {
     run(async {
-        let trial = Trial::new(TWO);
-        trial.comes("takes nothing", Visit::answered).await;
+        let trial = ConnectionFixture::new(TWO);
+        trial.comes("takes nothing", ConnectionState::answered).await;
         trial.comes("silent", |_| {}).await;
         assert!(trial.ended().await.is_empty());
         trial.comes("second silent", |_| {}).await;
         assert_eq!(trial.ended().await, ["silent"]);
-        trial.comes("is worked for", Visit::asked).await;
+        trial.comes("is worked for", ConnectionState::asked).await;
         assert_eq!(trial.ended().await, ["second silent"]);
         trial.comes("last", |_| {}).await;
         assert_eq!(trial.ended().await, ["takes nothing"]);
@@ -73,9 +73,9 @@ fn the_oldest_silent_connection_goes_first_then_the_oldest_that_takes_no_answer(
 #[test]
 fn whoever_is_worked_for_goes_for_no_other_and_others_wait_until_it_is_done() {
     run(async {
-        let trial = Trial::new(Bounds { places: 1, ..TWO });
+        let trial = ConnectionFixture::new(Bounds { places: 1, ..TWO });
         let (done, wait) = tokio::sync::oneshot::channel::<()>();
-        let work = |visit: Visit| async move {
+        let work = |visit: ConnectionState| async move {
             visit.asked();
             let _ = wait.await;
         };
@@ -93,7 +93,7 @@ fn whoever_is_worked_for_goes_for_no_other_and_others_wait_until_it_is_done() {
 #[test]
 fn a_connection_has_time_to_begin_whoever_comes() {
     run(async {
-        let trial = Trial::new(Bounds { places: 1, grace: FOREVER, ..TWO });
+        let trial = ConnectionFixture::new(Bounds { places: 1, grace: FOREVER, ..TWO });
         trial.comes("first", |_| {}).await;
         let newcomer = trial.comes("newcomer", |_| {});
         tokio::pin!(newcomer);
@@ -105,8 +105,8 @@ fn a_connection_has_time_to_begin_whoever_comes() {
 #[test]
 fn silence_ends_a_connection_and_an_answer_that_takes_long_does_not() {
     run(async {
-        let trial = Trial::new(Bounds { silence: Duration::ZERO, ..TWO });
-        trial.comes("is worked for", Visit::asked).await;
+        let trial = ConnectionFixture::new(Bounds { silence: Duration::ZERO, ..TWO });
+        trial.comes("is worked for", ConnectionState::asked).await;
         trial.comes("silent", |_| {}).await;
         trial.pool.left.notified().await;
         assert_eq!(trial.ended().await, ["silent"]);
@@ -116,8 +116,8 @@ fn silence_ends_a_connection_and_an_answer_that_takes_long_does_not() {
 #[test]
 fn no_connection_lasts_for_ever() {
     run(async {
-        let trial = Trial::new(Bounds { patience: Duration::ZERO, ..TWO });
-        trial.comes("is worked for", Visit::asked).await;
+        let trial = ConnectionFixture::new(Bounds { patience: Duration::ZERO, ..TWO });
+        trial.comes("is worked for", ConnectionState::asked).await;
         trial.pool.left.notified().await;
         assert_eq!(trial.ended().await, ["is worked for"]);
     });

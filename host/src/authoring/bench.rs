@@ -36,13 +36,13 @@ endpoints: [{addresses: [10.244.1.7]}]
 const WARM_UP: u32 = 100;
 
 /// What is asked, with the draft that a policy after the built-in one sees.
-struct Question {
+struct BenchInput {
     service: SubjectView,
     draft: Draft,
 }
 
 /// What came of it.
-struct Figures {
+struct BenchResult {
     took: Vec<Duration>,
     fuel: u64,
 }
@@ -60,7 +60,7 @@ pub(super) fn bench(engine: &Engine, policy: &Checked, args: &cli::Bench, out: &
         .services
         .keys()
         .filter_map(|key| view(&snapshot, facts, key, AddressTrust::Annotation, &AnnotationPrefix::default()));
-    let questions: Vec<Question> =
+    let questions: Vec<BenchInput> =
         views.map(|service| question(&built_in.asked, &context, service)).collect::<Result<_, _>>()?;
     if questions.is_empty() {
         return Err(Error::NoServices { path: manifests.unwrap_or(Path::new(".")).to_owned() });
@@ -79,24 +79,24 @@ fn snapshot(manifests: Option<&Path>, node: &str) -> Result<Snapshot, Error> {
     }
 }
 
-fn question(built_in: &MemberRole, context: &Context, service: SubjectView) -> Result<Question, PolicyFailure> {
+fn question(built_in: &MemberRole, context: &Context, service: SubjectView) -> Result<BenchInput, PolicyFailure> {
     let nothing = Draft::default();
-    let MemberRole::Policy(policy) = built_in else { return Ok(Question { service, draft: nothing }) };
+    let MemberRole::Policy(policy) = built_in else { return Ok(BenchInput { service, draft: nothing }) };
     let draft = match policy.evaluate(context, &service, &nothing)?.decision {
         Decision::Plan(draft) => draft,
         Decision::Pass | Decision::Invalid | Decision::Deny => nothing,
     };
-    Ok(Question { service, draft })
+    Ok(BenchInput { service, draft })
 }
 
 fn measure(
     asked: &MemberRole,
     meter: &Meter,
     context: &Context,
-    questions: &[Question],
+    questions: &[BenchInput],
     calls: u32,
-) -> Result<Figures, PolicyFailure> {
-    let mut figures = Figures { took: Vec::new(), fuel: 0 };
+) -> Result<BenchResult, PolicyFailure> {
+    let mut figures = BenchResult { took: Vec::new(), fuel: 0 };
     for (number, question) in (0..calls + WARM_UP).zip(questions.iter().cycle()) {
         let begun = clock::now();
         ask(asked, context, question)?;
@@ -110,7 +110,7 @@ fn measure(
     Ok(figures)
 }
 
-fn ask(asked: &MemberRole, context: &Context, Question { service, draft }: &Question) -> Result<(), PolicyFailure> {
+fn ask(asked: &MemberRole, context: &Context, BenchInput { service, draft }: &BenchInput) -> Result<(), PolicyFailure> {
     match asked {
         MemberRole::Policy(policy) => policy.evaluate(context, service, draft).map(drop),
         MemberRole::Validator(validator) => validator.validate(context, service, draft).map(drop),
@@ -118,9 +118,9 @@ fn ask(asked: &MemberRole, context: &Context, Question { service, draft }: &Ques
     }
 }
 
-fn print(out: &mut dyn Write, policy: &Checked, rows: [(&str, Figures); 2]) -> io::Result<()> {
+fn print(out: &mut dyn Write, policy: &Checked, rows: [(&str, BenchResult); 2]) -> io::Result<()> {
     writeln!(out, "{:<28}  {:>8}  {:>8}  {:>10}", "POLICY", "p50 us", "p99 us", "FUEL")?;
-    for (name, Figures { took, fuel }) in rows {
+    for (name, BenchResult { took, fuel }) in rows {
         let at =
             |percent: usize| took.get((took.len() * percent / 100).min(took.len() - 1)).copied().unwrap_or_default();
         let micros = |took: Duration| format!("{:.1}", took.as_secs_f64() * 1e6);

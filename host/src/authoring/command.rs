@@ -8,7 +8,7 @@ use egressd_core::finding::Severity;
 
 use super::cases::{self, Tested};
 use super::check::{self, checked, engine};
-use super::scene::{Scene, narrowed};
+use super::scenario::{ManifestScenario, narrowed};
 use super::{bench, build, compare, new, pack};
 use crate::admin::output::{self, Columns, Paint};
 use crate::cli::{self, Bench, DiffPolicies, Input, Instance, New, Pack, PolicyCommand, RunPolicy, Source};
@@ -100,12 +100,12 @@ fn difference(args: &DiffPolicies, out: &mut dyn Write) -> Result<Answer> {
 }
 
 /// A directory as `plan` would read it on a node that holds every address and remembers nothing.
-fn scene(args: &cli::Scene) -> Result<Scene> {
-    Ok(Scene::read(config(args)?, args.manifests.clone(), args.order)?)
+fn scene(args: &cli::ManifestArgs) -> Result<ManifestScenario> {
+    Ok(ManifestScenario::read(config(args)?, args.manifests.clone(), args.order)?)
 }
 
-fn config(args: &cli::Scene) -> Result<Config> {
-    let cli::Scene { manifests, node, namespace, order: _, networks, annotations } = args;
+fn config(args: &cli::ManifestArgs) -> Result<Config> {
+    let cli::ManifestArgs { manifests, node, namespace, order: _, networks, annotations } = args;
     config::config(&Input {
         source: Source {
             manifests: vec![manifests.clone()],

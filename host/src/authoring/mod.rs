@@ -13,7 +13,7 @@ mod lock;
 mod new;
 mod pack;
 mod render;
-mod scene;
+mod scenario;
 
 pub use command::{Answer, carry_out};
 pub use error::Error;

@@ -32,8 +32,8 @@ pub use networks::{DetectNetworks, Networks};
 pub use plan::{Output, PlanArgs};
 pub use policies::Policies;
 pub use policy::{
-    Bench, Build, Component, DiffPolicies, New, Pack, PackMode, PackOnFailure, PolicyCommand, PolicyKind, RunPolicy,
-    Scene, Test,
+    Bench, Build, Component, DiffPolicies, ManifestArgs, New, Pack, PackMode, PackOnFailure, PolicyCommand, PolicyKind,
+    RunPolicy, Test,
 };
 pub use publish::{Publish, Published};
 pub use run::{LogFormat, Run, Watching};

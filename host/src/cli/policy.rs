@@ -102,7 +102,7 @@ pub struct Test {
 /// Services from manifests, on a node that holds every address.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Source")]
-pub struct Scene {
+pub struct ManifestArgs {
     /// A directory of manifests, as for `egressd plan`; policies in it are asked too.
     #[arg(long, short = 'f', visible_alias = "filename", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub manifests: PathBuf,
@@ -131,7 +131,7 @@ pub struct RunPolicy {
     pub component: Component,
     /// The Services.
     #[command(flatten)]
-    pub scene: Scene,
+    pub scene: ManifestArgs,
     /// Show this Service alone.
     #[arg(long, value_name = "NAMESPACE/NAME", help_heading = "Output")]
     pub service: Option<String>,
@@ -223,5 +223,5 @@ pub struct DiffPolicies {
     pub new_settings: Option<PathBuf>,
     /// The Services.
     #[command(flatten)]
-    pub scene: Scene,
+    pub scene: ManifestArgs,
 }

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::cli::{self, Source};
 use crate::source::cluster::Access;
-use crate::source::manifests::Given;
+use crate::source::manifests::PlaceArgument;
 use crate::source::{ClaimWatch, Extent, NetworkWatch, Origin, PodWatch};
 
 /// An empty `KUBECONFIG` is none, as for kubectl.
@@ -25,11 +25,12 @@ pub(super) fn origin(source: &Source) -> Result<Origin> {
         return Ok(Origin::Cluster(kubeconfig.map_or(Access::Pod, Access::Kubeconfig), extent));
     }
     let given = |path: &PathBuf| match path.to_str() {
-        Some("-") => Given::StandardInput,
-        Some(_) | None => Given::Path(path.clone()),
+        Some("-") => PlaceArgument::StandardInput,
+        Some(_) | None => PlaceArgument::Path(path.clone()),
     };
-    let given: Vec<Given> = source.manifests.iter().map(given).chain(published.map(Given::Published)).collect();
-    if given.iter().filter(|given| **given == Given::StandardInput).count() > 1 {
+    let given: Vec<PlaceArgument> =
+        source.manifests.iter().map(given).chain(published.map(PlaceArgument::Published)).collect();
+    if given.iter().filter(|given| **given == PlaceArgument::StandardInput).count() > 1 {
         bail!("cannot read --manifests - more than once: there is one standard input");
     }
     Ok(Origin::Manifests(given))
@@ -56,7 +57,7 @@ const MAX_NODE_NAME: usize = 245;
 /// That a source can be followed, and not only read once.
 pub(super) fn can_be_followed(origin: &Origin) -> Result<()> {
     match origin {
-        Origin::Manifests(given) if given.contains(&Given::StandardInput) => bail!(
+        Origin::Manifests(given) if given.contains(&PlaceArgument::StandardInput) => bail!(
             "cannot follow --manifests -: standard input is read once, by plan and diff; give run a directory or a file"
         ),
         Origin::Manifests(_) | Origin::Cluster(..) => Ok(()),
@@ -101,8 +102,8 @@ mod tests {
     #[test]
     fn manifests_may_be_several_and_standard_input_is_one_of_them_for_what_reads_once() {
         let origin = typed(&["--manifests", "/m", "--manifests", "-", "--manifests=n.txt"]).unwrap();
-        let path = |path: &str| Given::Path(path.into());
-        assert_eq!(origin, Origin::Manifests(vec![path("/m"), Given::StandardInput, path("n.txt")]));
+        let path = |path: &str| PlaceArgument::Path(path.into());
+        assert_eq!(origin, Origin::Manifests(vec![path("/m"), PlaceArgument::StandardInput, path("n.txt")]));
         let refusal = can_be_followed(&origin).unwrap_err().to_string();
         assert!(refusal.starts_with("cannot follow --manifests -: standard input is read once"), "{refusal}");
         assert!(can_be_followed(&typed(&["--manifests", "./-"]).unwrap()).is_ok(), "a file may be called so");

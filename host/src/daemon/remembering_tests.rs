@@ -21,7 +21,7 @@ use crate::kernel::nft::{Error, Kernel, Readback, Survey, TableId};
 use crate::policies::{Library, Sandbox};
 use crate::source::handover::handover;
 use crate::state::pending::Promised;
-use crate::state::thread::{Disk, Health, Known as Directory};
+use crate::state::thread::{Disk, Health, StateAtStart as Directory};
 use crate::state_channel::notices::Notices;
 use crate::state_channel::state_channel;
 

@@ -73,7 +73,7 @@ impl Error {
 
 /// Whether an instance lives, as far as its lock shows.
 #[derive(Debug)]
-pub enum Life {
+pub enum Liveness {
     /// Its lock is held.
     Lives,
     /// Its lock is free.
@@ -82,7 +82,7 @@ pub enum Life {
     Unknown(Error),
 }
 
-impl From<Error> for Life {
+impl From<Error> for Liveness {
     /// What it shows that the lock could not be claimed.
     fn from(error: Error) -> Self {
         match error {
@@ -94,7 +94,7 @@ impl From<Error> for Life {
 
 /// What to do about a lock file that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
+pub enum MissingFile {
     /// Make it.
     Create,
     /// It proves nothing.
@@ -139,20 +139,20 @@ impl LockDir {
     /// # Errors
     /// When the directory cannot be written to, or another process keeps the lock for itself.
     pub fn hold(&self, instance: &Instance) -> Result<Lock, Error> {
-        take(self.path_of(instance), Missing::Create, FlockOperation::NonBlockingLockShared, HOLD_TIMEOUT)
+        take(self.path_of(instance), MissingFile::Create, FlockOperation::NonBlockingLockShared, HOLD_TIMEOUT)
     }
 
     /// Keeps every egressd of this name from living, for as long as the lock is kept.
     ///
     /// # Errors
     /// When one lives, or nothing shows whether one does.
-    pub fn claim(&self, instance: &Instance, missing: Missing) -> Result<Lock, Error> {
+    pub fn claim(&self, instance: &Instance, missing: MissingFile) -> Result<Lock, Error> {
         take(self.path_of(instance), missing, FlockOperation::NonBlockingLockExclusive, CLAIM_TIMEOUT)
     }
 
     /// Whether an egressd of this name lives.
-    pub fn life(&self, instance: &Instance) -> Life {
-        self.claim(instance, Missing::Leave).map_or_else(Life::from, |_| Life::Ended)
+    pub fn life(&self, instance: &Instance) -> Liveness {
+        self.claim(instance, MissingFile::Leave).map_or_else(Liveness::from, |_| Liveness::Ended)
     }
 
     /// The instances that have a lock here, held or not; none where there is no such directory.
@@ -189,15 +189,15 @@ fn instance_of(file: &str) -> Option<Instance> {
     }
 }
 
-fn take(path: PathBuf, missing: Missing, how: FlockOperation, patience: Duration) -> Result<Lock, Error> {
+fn take(path: PathBuf, missing: MissingFile, how: FlockOperation, patience: Duration) -> Result<Lock, Error> {
     let begun = clock::now();
     loop {
         let file = open(&path, missing)?;
         match attempt(&file, &path, how) {
-            Ok(Attempt::Locked) => return Ok(Lock { path, _file: file }),
-            Ok(Attempt::Stale) => {}
-            Ok(Attempt::Busy) if clock::since(begun) >= patience => return Err(Error::Held { path }),
-            Ok(Attempt::Busy) => sleep(RETRY_INTERVAL),
+            Ok(LockAttempt::Locked) => return Ok(Lock { path, _file: file }),
+            Ok(LockAttempt::Stale) => {}
+            Ok(LockAttempt::Busy) if clock::since(begun) >= patience => return Err(Error::Held { path }),
+            Ok(LockAttempt::Busy) => sleep(RETRY_INTERVAL),
             Err(source) => return Err(Error::Io { action: "take the lock", path, source: source.into() }),
         }
     }
@@ -205,32 +205,32 @@ fn take(path: PathBuf, missing: Missing, how: FlockOperation, patience: Duration
 
 /// How one try to lock an open file ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Attempt {
+enum LockAttempt {
     Locked,
     /// Its last holder has removed it after it was opened: another file, or none, is the lock now.
     Stale,
     Busy,
 }
 
-fn attempt(file: &File, path: &Path, how: FlockOperation) -> Result<Attempt, Errno> {
+fn attempt(file: &File, path: &Path, how: FlockOperation) -> Result<LockAttempt, Errno> {
     match flock(file, how) {
-        Ok(()) if is_at(file, path) => Ok(Attempt::Locked),
-        Ok(()) => Ok(Attempt::Stale),
-        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(Attempt::Busy),
+        Ok(()) if is_at(file, path) => Ok(LockAttempt::Locked),
+        Ok(()) => Ok(LockAttempt::Stale),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(LockAttempt::Busy),
         Err(error) => Err(error),
     }
 }
 
 /// Reading is enough for a lock, so a file that is there can be locked where none can be made.
-fn open(path: &Path, missing: Missing) -> Result<File, Error> {
+fn open(path: &Path, missing: MissingFile) -> Result<File, Error> {
     let plain = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let failed = |source| Error::Io { action: "take the lock", path: path.to_owned(), source };
     let opened = OpenOptions::new().read(true).custom_flags(plain).open(path).and_then(regular);
     match (opened, missing) {
-        (Err(error), Missing::Leave) if error.kind() == ErrorKind::NotFound => {
+        (Err(error), MissingFile::Leave) if error.kind() == ErrorKind::NotFound => {
             Err(Error::Absent { path: path.to_owned() })
         }
-        (Err(error), Missing::Create) if error.kind() == ErrorKind::NotFound => {
+        (Err(error), MissingFile::Create) if error.kind() == ErrorKind::NotFound => {
             path.parent().map_or(Ok(()), files::make_directory).map_err(failed)?;
             OpenOptions::new()
                 .write(true)
@@ -241,7 +241,7 @@ fn open(path: &Path, missing: Missing) -> Result<File, Error> {
                 .open(path)
                 .map_err(failed)
         }
-        (opened, Missing::Create | Missing::Leave) => opened.map_err(failed),
+        (opened, MissingFile::Create | MissingFile::Leave) => opened.map_err(failed),
     }
 }
 
@@ -281,29 +281,29 @@ mod tests {
     fn an_instance_lives_until_its_last_holder_ends() {
         let (_dir, locks) = locks();
         let (first, second) = (locks.hold(&named("a")).unwrap(), locks.hold(&named("a")).unwrap());
-        assert!(matches!(locks.life(&named("a")), Life::Lives));
+        assert!(matches!(locks.life(&named("a")), Liveness::Lives));
         drop(first);
-        assert!(matches!(locks.life(&named("a")), Life::Lives), "one in another network namespace");
+        assert!(matches!(locks.life(&named("a")), Liveness::Lives), "one in another network namespace");
         drop(second);
-        assert!(matches!(locks.life(&named("a")), Life::Ended));
+        assert!(matches!(locks.life(&named("a")), Liveness::Ended));
     }
 
     #[test]
     fn a_missing_lock_is_unknown_and_is_not_made_by_asking() {
         let (dir, locks) = locks();
-        assert!(matches!(locks.life(&named("a")), Life::Unknown(Error::Absent { .. })));
+        assert!(matches!(locks.life(&named("a")), Liveness::Unknown(Error::Absent { .. })));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn whoever_claims_keeps_others_from_living_and_may_remove() {
         let (_dir, locks) = locks();
-        let claim = locks.claim(&named("a"), Missing::Create).unwrap();
+        let claim = locks.claim(&named("a"), MissingFile::Create).unwrap();
         assert!(matches!(locks.hold(&named("a")), Err(Error::Held { .. })));
         claim.remove().unwrap();
-        assert!(matches!(locks.life(&named("a")), Life::Unknown(Error::Absent { .. })));
+        assert!(matches!(locks.life(&named("a")), Liveness::Unknown(Error::Absent { .. })));
         let _next = locks.hold(&named("a")).unwrap();
-        assert!(matches!(locks.life(&named("a")), Life::Lives));
+        assert!(matches!(locks.life(&named("a")), Liveness::Lives));
     }
 
     /// It was opened before, and locked after, the claim that removed it ended.
@@ -312,14 +312,14 @@ mod tests {
         let (_dir, locks) = locks();
         drop(locks.hold(&named("a")).unwrap());
         let path = locks.path_of(&named("a"));
-        let early = open(&path, Missing::Leave).unwrap();
+        let early = open(&path, MissingFile::Leave).unwrap();
         let attempt = || attempt(&early, &path, FlockOperation::NonBlockingLockShared);
-        let claim = locks.claim(&named("a"), Missing::Leave).unwrap();
-        assert_eq!(attempt(), Ok(Attempt::Busy));
+        let claim = locks.claim(&named("a"), MissingFile::Leave).unwrap();
+        assert_eq!(attempt(), Ok(LockAttempt::Busy));
         claim.remove().unwrap();
-        assert_eq!(attempt(), Ok(Attempt::Stale));
+        assert_eq!(attempt(), Ok(LockAttempt::Stale));
         let _next = locks.hold(&named("a")).unwrap();
-        assert_eq!(attempt(), Ok(Attempt::Stale), "nor is it the file that came after");
+        assert_eq!(attempt(), Ok(LockAttempt::Stale), "nor is it the file that came after");
     }
 
     #[test]
@@ -334,7 +334,7 @@ mod tests {
         drop(held);
         for instance in &instances {
             let _only = locks.hold(instance).unwrap();
-            let living = instances.iter().filter(|other| matches!(locks.life(other), Life::Lives));
+            let living = instances.iter().filter(|other| matches!(locks.life(other), Liveness::Lives));
             assert_eq!(living.collect::<Vec<_>>(), [instance]);
         }
     }
@@ -345,7 +345,7 @@ mod tests {
         fs::write(dir.path().join("file"), "").unwrap();
         let locks = LockDir::new(dir.path().join("file"));
         assert!(matches!(locks.hold(&named("a")), Err(Error::Io { .. })));
-        assert!(matches!(locks.life(&named("a")), Life::Unknown(Error::Io { .. })));
+        assert!(matches!(locks.life(&named("a")), Liveness::Unknown(Error::Io { .. })));
         assert!(locks.instances().is_err());
     }
 
@@ -355,7 +355,7 @@ mod tests {
         fs::create_dir_all(locks.path_of(&named("a"))).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, locks.path_of(&named("b")), rustix::fs::Mode::RUSR).unwrap();
         for instance in [named("a"), named("b")] {
-            assert!(matches!(locks.life(&instance), Life::Unknown(Error::Io { .. })), "{instance}");
+            assert!(matches!(locks.life(&instance), Liveness::Unknown(Error::Io { .. })), "{instance}");
         }
     }
 

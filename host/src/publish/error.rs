@@ -75,7 +75,7 @@ impl Error {
     }
 
     fn forbidden(right: &'static Right, message: String) -> Self {
-        let remedy = format!("add it to {} egressd ({MANIFEST})", right.place.role());
+        let remedy = format!("add it to {} egressd ({MANIFEST})", right.scope.role());
         Self::Forbidden { right, message, remedy }
     }
 

@@ -30,7 +30,7 @@ pub(super) struct NodeObjectState {
     object: Option<Arc<Object>>,
     /// Since when there is something new.
     news: Option<Instant>,
-    wrote: Option<Wrote>,
+    wrote: Option<LastWrite>,
 }
 
 /// The object as it is to be.
@@ -50,7 +50,7 @@ pub(super) struct DueObject {
 }
 
 #[derive(Debug)]
-struct Wrote {
+struct LastWrite {
     wanted: Mark,
     /// The result of the write, where that is known: a server may add to it what cannot be taken away.
     result: Option<Mark>,
@@ -83,13 +83,13 @@ impl NodeObjectState {
                 wrote.again.again(FIRST_WAIT, now);
                 wrote.result = result;
             }
-            _ => self.wrote = Some(Wrote { wanted, result, again: Backoff::new(FIRST_WAIT, MAX_WAIT, now) }),
+            _ => self.wrote = Some(LastWrite { wanted, result, again: Backoff::new(FIRST_WAIT, MAX_WAIT, now) }),
         }
     }
 
     fn is_settled(&self, wanted: Mark, found: Option<Mark>) -> bool {
         let Some(found) = found else { return false };
-        let is_as_written = |wrote: &Wrote| wrote.wanted == wanted && wrote.result == Some(found);
+        let is_as_written = |wrote: &LastWrite| wrote.wanted == wanted && wrote.result == Some(found);
         found == wanted || self.wrote.as_ref().is_some_and(is_as_written)
     }
 

@@ -60,14 +60,14 @@ pub struct DueWrites {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     wants: BTreeMap<WriteTarget, Vec<PendingWrite>>,
-    lines: BTreeMap<Lane, Line>,
+    lines: BTreeMap<Lane, LaneQueue>,
     /// When wants end.
     ends: BTreeSet<(Instant, WriteTarget)>,
 }
 
 /// Who waits in a lane.
 #[derive(Debug, Default)]
-struct Line {
+struct LaneQueue {
     due: BTreeSet<WriteTarget>,
     later: BTreeSet<(Instant, WriteTarget)>,
 }
@@ -171,7 +171,7 @@ impl Queue {
     }
 }
 
-impl Line {
+impl LaneQueue {
     fn advance(&mut self, now: Instant) {
         while self.later.first().is_some_and(|(at, _)| *at <= now) {
             self.due.extend(self.later.pop_first().map(|(_, subject)| subject));
@@ -189,7 +189,7 @@ struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    fn new(lane: Lane, line: &'a Line) -> Self {
+    fn new(lane: Lane, line: &'a LaneQueue) -> Self {
         let mut rest = line.due.iter();
         Self { lane, first: rest.next(), rest, later: line.later.first().map(|(at, _)| *at) }
     }

@@ -30,14 +30,14 @@ use std::time::SystemTime;
 use egressd_core::finding::Finding;
 use egressd_core::model::{ChangeKey, Texts};
 
-use self::doubt::Doubts;
+use self::doubt::PossibleObjects;
 use self::file::{File, Refusal, Stamp};
 use self::gathered::Gathered;
 pub use self::gathered::snapshot;
-pub(super) use self::holds::Holds;
-use self::memory::{Memory, Newest};
-pub use self::places::{FileId, Given, Places};
-use self::start::Beginning;
+pub(super) use self::holds::PlaceKind;
+use self::memory::{Memory, NewestManifest};
+pub use self::places::{FileId, PlaceArgument, Places};
+use self::start::RestoredDirectory;
 use super::compact::compact;
 use super::documents::{self, Contents, contents};
 use crate::files;
@@ -53,7 +53,7 @@ const STANDARD_INPUT: &str = "standard input";
 #[derive(Debug)]
 pub(super) struct Place {
     path: PathBuf,
-    holds: Holds,
+    holds: PlaceKind,
     naming: Naming,
     node: String,
     files: BTreeMap<String, File>,
@@ -62,7 +62,7 @@ pub(super) struct Place {
     /// Which directory was read last.
     directory: Option<DirectoryId>,
     memory: Memory,
-    beginning: Beginning,
+    beginning: RestoredDirectory,
     texts: Texts,
 }
 
@@ -114,26 +114,26 @@ impl Place {
     /// A place of which nothing was read yet. Endpoints without a node are on `node`.
     fn new(path: PathBuf, node: &str, naming: Naming) -> Self {
         let holds = match fs::metadata(&path) {
-            Ok(found) if !found.is_dir() => Holds::File,
-            Ok(_) | Err(_) => Holds::Directory,
+            Ok(found) if !found.is_dir() => PlaceKind::File,
+            Ok(_) | Err(_) => PlaceKind::Directory,
         };
         Self::of(path, holds, naming, node)
     }
 
     /// One in which nodes publish themselves.
     fn published(path: PathBuf, node: &str) -> Self {
-        Self::of(path, Holds::Published, Naming::Whole, node)
+        Self::of(path, PlaceKind::Published, Naming::Whole, node)
     }
 
     /// Standard input.
     fn standard_input(node: &str) -> Self {
-        Self::of(PathBuf::from(STANDARD_INPUT), Holds::StandardInput, Naming::Short, node)
+        Self::of(PathBuf::from(STANDARD_INPUT), PlaceKind::StandardInput, Naming::Short, node)
     }
 
-    fn of(path: PathBuf, holds: Holds, naming: Naming, node: &str) -> Self {
+    fn of(path: PathBuf, holds: PlaceKind, naming: Naming, node: &str) -> Self {
         let folder = match holds {
-            Holds::Directory | Holds::Published => path.as_path(),
-            Holds::File | Holds::StandardInput => path.parent().unwrap_or(&path),
+            PlaceKind::Directory | PlaceKind::Published => path.as_path(),
+            PlaceKind::File | PlaceKind::StandardInput => path.parent().unwrap_or(&path),
         };
         let memory = Memory::none(folder, node);
         Self {
@@ -145,7 +145,7 @@ impl Place {
             unsettled: Default::default(),
             directory: Default::default(),
             memory,
-            beginning: Beginning::Unread,
+            beginning: RestoredDirectory::Unread,
             texts: Default::default(),
         }
     }
@@ -153,8 +153,10 @@ impl Place {
     /// The same with what an earlier process left, and will be left to the next one. What comes once has neither.
     fn remembering(self, sources: Sources) -> Self {
         match self.holds {
-            Holds::Directory | Holds::Published | Holds::File => Self { memory: self.memory.from(sources), ..self },
-            Holds::StandardInput => self,
+            PlaceKind::Directory | PlaceKind::Published | PlaceKind::File => {
+                Self { memory: self.memory.from(sources), ..self }
+            }
+            PlaceKind::StandardInput => self,
         }
     }
 
@@ -164,7 +166,7 @@ impl Place {
     }
 
     /// What is there.
-    pub(super) fn holds(&self) -> Holds {
+    pub(super) fn holds(&self) -> PlaceKind {
         self.holds
     }
 
@@ -180,7 +182,7 @@ impl Place {
     fn refresh(&mut self, touched: &BTreeSet<String>) -> Result<BTreeSet<ChangeKey>, Error> {
         let present = self.list()?;
         let mut keys = BTreeSet::from_iter(self.begin(&present));
-        if self.beginning == Beginning::Read {
+        if self.beginning == RestoredDirectory::Read {
             keys.extend(self.drop_all_but(&present));
         }
         for (name, stamp) in self.changed(present, touched) {
@@ -210,10 +212,10 @@ impl Place {
     /// The manifests that are there.
     fn list(&mut self) -> Result<BTreeMap<String, Option<Stamp>>, Error> {
         match self.holds {
-            Holds::File => Ok([(self.only_name(), stamp(&self.path))].into()),
+            PlaceKind::File => Ok([(self.only_name(), stamp(&self.path))].into()),
             // Without a stamp it never looks new, and is read once.
-            Holds::StandardInput => Ok([(self.only_name(), None)].into()),
-            Holds::Directory | Holds::Published => self.list_directory(),
+            PlaceKind::StandardInput => Ok([(self.only_name(), None)].into()),
+            PlaceKind::Directory | PlaceKind::Published => self.list_directory(),
         }
     }
 
@@ -235,7 +237,7 @@ impl Place {
                 names.insert(name, stamp);
             }
         }
-        let is_replaced = self.holds == Holds::Directory && self.directory != directory;
+        let is_replaced = self.holds == PlaceKind::Directory && self.directory != directory;
         if names.is_empty() && is_replaced && !self.files.is_empty() {
             return Err(Error::Emptied { path: self.path.clone() });
         }
@@ -260,11 +262,11 @@ impl Place {
                 contents.objects.iter_mut().for_each(|object| compact(object, &mut self.texts));
                 let (originals, partly) = (mem::take(&mut contents.originals), contents.partly());
                 keys.extend(file.take(contents));
-                self.memory.note(name, Newest { file: &file, originals, partly });
+                self.memory.note(name, NewestManifest { file: &file, originals, partly });
             }
             Err(fault) => keys.extend(file.refuse(&fault, doubts)),
         }
-        if self.holds == Holds::Published && published::stem(name) == self.node {
+        if self.holds == PlaceKind::Published && published::stem(name) == self.node {
             keys.extend(file.forget_unless_whole());
         }
         self.files.insert(name.to_owned(), file);
@@ -272,26 +274,30 @@ impl Place {
     }
 
     /// What a text says, and whether what cannot be read of it is in doubt.
-    fn understood(&self, name: &str, text: Result<String, files::Error>) -> (Result<Contents, String>, Doubts) {
-        if self.holds == Holds::Published {
+    fn understood(
+        &self,
+        name: &str,
+        text: Result<String, files::Error>,
+    ) -> (Result<Contents, String>, PossibleObjects) {
+        if self.holds == PlaceKind::Published {
             let text = text.map_err(|error| self.holds.fault(error));
             let contents = text.and_then(|text| contents(&text, &self.node).map_err(|error| error.to_string()));
-            return (contents.and_then(|contents| published::only(name, contents)), Doubts::default());
+            return (contents.and_then(|contents| published::only(name, contents)), PossibleObjects::default());
         }
         let text = match text {
             Ok(text) => text,
             Err(error) => {
-                let doubts = Doubts::of_error(&error);
+                let doubts = PossibleObjects::of_error(&error);
                 return (Err(self.holds.fault(error)), doubts);
             }
         };
         match contents(&text, &self.node) {
-            Ok(contents) if contents.unknown.is_empty() => (Ok(contents), Doubts::default()),
+            Ok(contents) if contents.unknown.is_empty() => (Ok(contents), PossibleObjects::default()),
             Ok(contents) if contents.unknown.len() == contents.nameless.len() => {
-                let doubts = Doubts::of_kinds(&contents.nameless);
+                let doubts = PossibleObjects::of_kinds(&contents.nameless);
                 (Ok(contents), doubts)
             }
-            read => (read.map_err(|error| self.why(&error)), Doubts::of_text(&text)),
+            read => (read.map_err(|error| self.why(&error)), PossibleObjects::of_text(&text)),
         }
     }
 
@@ -306,19 +312,21 @@ impl Place {
     /// Nothing can be deleted of what comes once.
     fn why(&self, error: &documents::Error) -> String {
         match (self.holds, error) {
-            (Holds::StandardInput, documents::Error::Empty) => {
+            (PlaceKind::StandardInput, documents::Error::Empty) => {
                 "it is empty; look at what the command before it printed to its error output".to_owned()
             }
-            (Holds::StandardInput | Holds::File | Holds::Directory | Holds::Published, error) => error.to_string(),
+            (PlaceKind::StandardInput | PlaceKind::File | PlaceKind::Directory | PlaceKind::Published, error) => {
+                error.to_string()
+            }
         }
     }
 
     /// What messages call a file.
     fn label(&self, name: &str) -> String {
         match (self.holds, self.naming) {
-            (Holds::Directory | Holds::Published, Naming::Whole) => self.path.join(name).display().to_string(),
-            (Holds::Directory | Holds::Published, Naming::Short) => name.to_owned(),
-            (Holds::File | Holds::StandardInput, _) => self.path.display().to_string(),
+            (PlaceKind::Directory | PlaceKind::Published, Naming::Whole) => self.path.join(name).display().to_string(),
+            (PlaceKind::Directory | PlaceKind::Published, Naming::Short) => name.to_owned(),
+            (PlaceKind::File | PlaceKind::StandardInput, _) => self.path.display().to_string(),
         }
     }
 

@@ -228,7 +228,7 @@ fn of_two_places_that_say_the_same_object_the_first_given_is_used_and_both_are_n
     fs::write(at("a/dns.yaml"), DNS).unwrap();
     fs::write(at("a/web.yaml"), WEB.replace("{name: web}", "{name: web, labels: {a: b}}")).unwrap();
     fs::write(at("more.txt"), DNS).unwrap();
-    let given = ["z", "a", "more.txt"].map(|name| Given::Path(at(name))).to_vec();
+    let given = ["z", "a", "more.txt"].map(|name| PlaceArgument::Path(at(name))).to_vec();
     let update = Places::new(given, "node-a").read().unwrap();
     assert_eq!(Fixture::services(&update), ["default/dns", "default/web"]);
     assert!(update.snapshot.services.values().all(|service| service.labels.is_empty()));
@@ -245,7 +245,7 @@ fn a_place_that_is_not_there_at_the_start_is_an_error_and_later_costs_nothing_of
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     fs::write(at("web.yaml"), WEB).unwrap();
-    let given = ["web.yaml", "d"].map(|name| Given::Path(at(name))).to_vec();
+    let given = ["web.yaml", "d"].map(|name| PlaceArgument::Path(at(name))).to_vec();
     let mut places = Places::new(given, "node-a");
     let error = places.read().unwrap_err().to_string();
     assert_eq!(error, format!("cannot read the manifests directory {}", at("d").display()));

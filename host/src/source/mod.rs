@@ -23,14 +23,14 @@ use tokio::runtime::Runtime;
 
 use self::cluster::{Access, Connection, Scope};
 use self::handover::{SnapshotSender, Update};
-use self::manifests::{Given, Places};
+use self::manifests::{PlaceArgument, Places};
 use crate::state::Sources;
 
 /// Where Services come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Manifests, in directories and files.
-    Manifests(Vec<Given>),
+    Manifests(Vec<PlaceArgument>),
     /// A cluster's API server, and what of it is watched beside what always is.
     Cluster(Access, Extent),
 }
@@ -40,8 +40,8 @@ impl Origin {
     pub fn publish_dir(&self) -> Option<&Path> {
         let Self::Manifests(given) = self else { return None };
         given.iter().find_map(|given| match given {
-            Given::Published(path) => Some(path.as_path()),
-            Given::Path(_) | Given::StandardInput => None,
+            PlaceArgument::Published(path) => Some(path.as_path()),
+            PlaceArgument::Path(_) | PlaceArgument::StandardInput => None,
         })
     }
 }

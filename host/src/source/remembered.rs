@@ -16,7 +16,7 @@ const UNREAD: &str = "unread";
 
 /// One object that an earlier process knew.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct RememberedObject {
     /// What it says.
     pub(super) object: Object,
     line: Line,
@@ -31,12 +31,12 @@ struct Line {
 }
 
 /// What lines say. One that this egressd cannot read says nothing.
-pub(super) fn parse(lines: &[u8], node: Option<&str>) -> Vec<Known> {
+pub(super) fn parse(lines: &[u8], node: Option<&str>) -> Vec<RememberedObject> {
     let lines = lines.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
     let known = |line: Line| {
         let newest = object(&line.object, node)?;
         let earlier = line.earlier.iter().filter_map(|earlier| object(earlier, node));
-        Some(Known { object: earlier.fold(newest, |newest, earlier| newest.keeping_inside(&earlier)), line })
+        Some(RememberedObject { object: earlier.fold(newest, |newest, earlier| newest.keeping_inside(&earlier)), line })
     };
     lines.filter_map(known).collect()
 }
@@ -47,14 +47,14 @@ pub(super) fn lines(
     objects: &[Object],
     originals: Originals,
     partly: &BTreeSet<Identity>,
-    before: &[Known],
+    before: &[RememberedObject],
     node: Option<&str>,
 ) -> Vec<u8> {
     if partly.is_empty() && objects.len() == originals.len() {
         return originals.into_lines();
     }
     // Of two with one name, the first is used, and keeps what the first was.
-    let mut before: BTreeMap<Identity, &Known> =
+    let mut before: BTreeMap<Identity, &RememberedObject> =
         before.iter().rev().map(|known| (known.object.identity(), known)).collect();
     let mut lines = Vec::new();
     for (object, original) in objects.iter().zip(originals.each()) {
@@ -77,7 +77,7 @@ pub(super) fn lines(
     lines
 }
 
-impl Known {
+impl RememberedObject {
     /// The line of a newer form, with what of this one still says something.
     fn followed_by(&self, newest: &[u8], node: Option<&str>) -> Option<Line> {
         let newest = serde_json::from_slice::<Line>(newest).ok()?.object;

@@ -17,7 +17,7 @@ use tracing::warn;
 use super::damage::{self, Damage};
 use super::line::{Kept, line, parse};
 use super::unknown::{self, About, Unknown};
-use super::version::{self, Found};
+use super::version::{self, FoundFile};
 use super::{sync_directory, write_by};
 use crate::files;
 
@@ -109,8 +109,8 @@ impl<T: Kept> Journal<T> {
     /// Takes in a file, if this egressd knows it.
     fn look(&mut self, path: &Path) -> FileState {
         match version::find(path, MAX_FILE) {
-            Found::Missing => FileState::Missing,
-            Found::Known(bytes) => {
+            FoundFile::Missing => FileState::Missing,
+            FoundFile::Known(bytes) => {
                 let (before, earlier) = (self.unknown.len(), std::mem::replace(&mut self.damage, Damage::of(&bytes)));
                 self.take(path, &bytes);
                 self.findings.extend(unknown::finding(path, self.unknown.len().saturating_sub(before)));
@@ -120,7 +120,7 @@ impl<T: Kept> Journal<T> {
                 }
                 FileState::Known
             }
-            Found::Unknown(why) => {
+            FoundFile::Unknown(why) => {
                 self.findings.push(version::finding(path, &why));
                 FileState::Unknown
             }

@@ -33,7 +33,7 @@ use journal::Journal;
 use pending::Promised;
 use policies::Folder;
 use private::Private;
-pub use sources::{CLUSTER, Recalled, Sources};
+pub use sources::{CLUSTER, RestoredSource, Sources};
 use thread::{Disk, Health};
 pub use thread::{StateThread, StateThreadGone};
 

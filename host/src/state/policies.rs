@@ -9,7 +9,7 @@ use egressd_core::finding::Finding;
 use egressd_core::model::PolicyObject;
 use serde::{Deserialize, Serialize};
 
-use super::version::{self, Found, Why};
+use super::version::{self, FoundFile, UnreadableReason};
 use super::write_whole;
 use crate::files;
 
@@ -61,7 +61,7 @@ impl Folder {
             // There is none before the first process had policies in force.
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                folder.findings.push(version::finding(&folder.path, &Why::Unreadable(error.into())));
+                folder.findings.push(version::finding(&folder.path, &UnreadableReason::Unreadable(error.into())));
                 None
             }
         };
@@ -90,13 +90,13 @@ impl Folder {
     fn look(&mut self, name: String) {
         let Ok(file) = self.file(&name) else { return };
         let found = [&file, &version::beside(&file)].map(|file| version::find(file, files::MAX_FILE));
-        if let Found::Unknown(why) = &found[0] {
+        if let FoundFile::Unknown(why) = &found[0] {
             self.findings.push(version::finding(&file, why));
             self.kept.insert(name.clone());
         }
         let read = found.into_iter().rev().find_map(|found| match found {
-            Found::Known(bytes) => self.parsed(&name, &bytes),
-            Found::Missing | Found::Unknown(_) => None,
+            FoundFile::Known(bytes) => self.parsed(&name, &bytes),
+            FoundFile::Missing | FoundFile::Unknown(_) => None,
         });
         match read {
             Some(object) => drop(self.written.insert(name, Arc::new(object))),

@@ -7,7 +7,7 @@ use egressd_core::finding::Finding;
 use egressd_core::model::PrivateDestinations;
 use serde_json::Value;
 
-use super::version::{self, Found};
+use super::version::{self, FoundFile};
 use super::write_whole;
 
 /// More than this egressd writes; a newer one may add to it.
@@ -26,13 +26,13 @@ impl Private {
     /// The file as an earlier process left it.
     pub(super) fn open(path: PathBuf) -> Self {
         match version::find(&path, MAX_FILE) {
-            Found::Known(bytes) => match read(&bytes) {
+            FoundFile::Known(bytes) => match read(&bytes) {
                 Some(private) => Self { path, written: Some(private), unknown: Vec::new() },
                 // Cut off: written again with the next change, and until then nothing is taken for granted.
                 None => Self { path, written: Some(PrivateDestinations::Withheld), unknown: Vec::new() },
             },
-            Found::Missing => Self { path, written: None, unknown: Vec::new() },
-            Found::Unknown(why) => {
+            FoundFile::Missing => Self { path, written: None, unknown: Vec::new() },
+            FoundFile::Unknown(why) => {
                 let unknown = vec![version::finding(&path, &why)];
                 Self { path, written: Some(PrivateDestinations::Withheld), unknown }
             }

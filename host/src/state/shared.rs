@@ -6,26 +6,26 @@ use super::pending::Pending;
 
 /// How many times something was handed over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct HandOver(u64);
+pub(super) struct HandOverCount(u64);
 
 /// What both ends hold.
 #[derive(Debug)]
 pub(super) struct Shared {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<WaitingWrites>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct WaitingWrites {
     /// None where the thread has it all.
     pending: Option<Pending>,
-    newest: HandOver,
-    door: Door,
+    newest: HandOverCount,
+    door: Intake,
 }
 
 /// Whether more may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Door {
+enum Intake {
     Open,
     Closed,
 }
@@ -33,12 +33,13 @@ enum Door {
 impl Shared {
     /// With nothing but a first look: a file that was found cut off is written anew at once.
     pub(super) fn new() -> Self {
-        let waiting = Waiting { pending: Some(Pending::default()), newest: HandOver::default(), door: Door::Open };
+        let waiting =
+            WaitingWrites { pending: Some(Pending::default()), newest: HandOverCount::default(), door: Intake::Open };
         Self { waiting: Mutex::new(waiting), changed: Condvar::new() }
     }
 
     /// Puts something to what waits, without waiting for anything.
-    pub(super) fn hand(&self, newer: Pending) -> HandOver {
+    pub(super) fn hand(&self, newer: Pending) -> HandOverCount {
         let mut waiting = self.waiting();
         waiting.pending.get_or_insert_default().add(newer);
         waiting.newest.0 += 1;
@@ -48,13 +49,13 @@ impl Shared {
 
     /// Nothing more comes.
     pub(super) fn close(&self) {
-        self.waiting().door = Door::Closed;
+        self.waiting().door = Intake::Closed;
         self.changed.notify_one();
     }
 
     /// Waits for something to write; none when nothing more comes. Also: up to which hand-over it is.
-    pub(super) fn take(&self) -> Option<(Pending, HandOver)> {
-        let idle = |waiting: &mut Waiting| waiting.pending.is_none() && waiting.door == Door::Open;
+    pub(super) fn take(&self) -> Option<(Pending, HandOverCount)> {
+        let idle = |waiting: &mut WaitingWrites| waiting.pending.is_none() && waiting.door == Intake::Open;
         let waiting = self.changed.wait_while(self.waiting(), idle);
         let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
         let pending = waiting.pending.take()?;
@@ -62,7 +63,7 @@ impl Shared {
     }
 
     /// A panic elsewhere while the lock was held leaves news that are whole, each of them.
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, WaitingWrites> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

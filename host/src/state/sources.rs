@@ -10,7 +10,7 @@ use egressd_core::finding::Finding;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::version::{self, Found, Why};
+use super::version::{self, FoundFile, UnreadableReason};
 use super::write_by;
 use crate::files;
 
@@ -33,7 +33,7 @@ pub struct Sources {
 
 /// What is remembered of one source.
 #[derive(Debug, PartialEq)]
-pub enum Recalled {
+pub enum RestoredSource {
     /// Nothing.
     Nothing,
     /// These lines.
@@ -65,15 +65,17 @@ impl Sources {
     }
 
     /// What is remembered of a source.
-    pub fn recall(&self, of: &str) -> Recalled {
+    pub fn recall(&self, of: &str) -> RestoredSource {
         let file = self.file(of);
         match self.found(&file) {
-            (_, Found::Known(bytes)) => match split(&bytes) {
-                Some((header, lines)) if header.of == of && header.is_whole(lines) => Recalled::Lines(lines.to_vec()),
-                Some(_) | None => Recalled::Unknown(damaged(&file, of)),
+            (_, FoundFile::Known(bytes)) => match split(&bytes) {
+                Some((header, lines)) if header.of == of && header.is_whole(lines) => {
+                    RestoredSource::Lines(lines.to_vec())
+                }
+                Some(_) | None => RestoredSource::Unknown(damaged(&file, of)),
             },
-            (_, Found::Missing) => Recalled::Nothing,
-            (_, Found::Unknown(why)) => Recalled::Unknown(unknown(&file, &why, of)),
+            (_, FoundFile::Missing) => RestoredSource::Nothing,
+            (_, FoundFile::Unknown(why)) => RestoredSource::Unknown(unknown(&file, &why, of)),
         }
     }
 
@@ -102,10 +104,10 @@ impl Sources {
         }
         let file = self.file(of);
         match version::find(&file, MAX_FILE) {
-            Found::Known(written) if written.strip_prefix(header.as_bytes()) == Some(lines) => {}
-            Found::Known(_) | Found::Missing => self.write(&file, &[header.as_bytes(), lines])?,
+            FoundFile::Known(written) if written.strip_prefix(header.as_bytes()) == Some(lines) => {}
+            FoundFile::Known(_) | FoundFile::Missing => self.write(&file, &[header.as_bytes(), lines])?,
             // A newer egressd's stays.
-            Found::Unknown(_) => return self.write(&version::beside(&file), &[header.as_bytes(), lines]),
+            FoundFile::Unknown(_) => return self.write(&version::beside(&file), &[header.as_bytes(), lines]),
         }
         remove(&version::beside(&file))
     }
@@ -118,8 +120,8 @@ impl Sources {
         let file = self.file(of);
         remove(&version::beside(&file))?;
         match version::find(&file, MAX_FILE) {
-            Found::Known(_) => remove(&file),
-            Found::Missing | Found::Unknown(_) => Ok(()),
+            FoundFile::Known(_) => remove(&file),
+            FoundFile::Missing | FoundFile::Unknown(_) => Ok(()),
         }
     }
 
@@ -137,18 +139,18 @@ impl Sources {
     }
 
     /// What was written beside a file was written last.
-    fn found(&self, file: &Path) -> (PathBuf, Found) {
+    fn found(&self, file: &Path) -> (PathBuf, FoundFile) {
         let beside = version::beside(file);
         match version::find(&beside, MAX_FILE) {
-            found @ (Found::Known(_) | Found::Unknown(_)) => (beside, found),
-            Found::Missing => (file.to_owned(), version::find(file, MAX_FILE)),
+            found @ (FoundFile::Known(_) | FoundFile::Unknown(_)) => (beside, found),
+            FoundFile::Missing => (file.to_owned(), version::find(file, MAX_FILE)),
         }
     }
 
     fn source_of(&self, file: &Path) -> Option<String> {
         match self.found(file) {
-            (_, Found::Known(bytes)) => split(&bytes).map(|(header, _)| header.of),
-            (_, Found::Missing | Found::Unknown(_)) => None,
+            (_, FoundFile::Known(bytes)) => split(&bytes).map(|(header, _)| header.of),
+            (_, FoundFile::Missing | FoundFile::Unknown(_)) => None,
         }
     }
 }
@@ -163,7 +165,7 @@ fn split(bytes: &[u8]) -> Option<(Header, &[u8])> {
     Some((serde_json::from_slice(&bytes[..end]).ok()?, &bytes[end + 1..]))
 }
 
-fn unknown(file: &Path, why: &Why, of: &str) -> Finding {
+fn unknown(file: &Path, why: &UnreadableReason, of: &str) -> Finding {
     version::finding_that(file, why, &format!("what {} gave before this start is unknown", called(of)))
 }
 

@@ -8,8 +8,8 @@ const WEB: &str = "/srv/web.yaml";
 
 fn recalled(sources: &Sources, of: &str) -> Vec<u8> {
     match sources.recall(of) {
-        Recalled::Lines(lines) => lines,
-        other @ (Recalled::Nothing | Recalled::Unknown(_)) => panic!("{other:?}"),
+        RestoredSource::Lines(lines) => lines,
+        other @ (RestoredSource::Nothing | RestoredSource::Unknown(_)) => panic!("{other:?}"),
     }
 }
 
@@ -17,7 +17,7 @@ fn recalled(sources: &Sources, of: &str) -> Vec<u8> {
 fn what_is_remembered_of_a_source_is_recalled_until_it_is_forgotten() {
     let dir = tempfile::tempdir().unwrap();
     let sources = Sources::of(&dir.path().join("state"));
-    assert_eq!(sources.recall(WEB), Recalled::Nothing);
+    assert_eq!(sources.recall(WEB), RestoredSource::Nothing);
     sources.remember(WEB, b"1\n").unwrap();
     sources.remember("/srv/other.yaml", b"").unwrap();
     sources.remember(WEB, b"2\n3\n").unwrap();
@@ -26,7 +26,7 @@ fn what_is_remembered_of_a_source_is_recalled_until_it_is_forgotten() {
     assert_eq!(sources.others(&[WEB.to_owned()].into()), ["/srv/other.yaml".to_owned()].into());
     sources.forget(WEB).unwrap();
     sources.forget(WEB).unwrap();
-    assert_eq!((sources.recall(WEB), recalled(&sources, "/srv/other.yaml")), (Recalled::Nothing, vec![]));
+    assert_eq!((sources.recall(WEB), recalled(&sources, "/srv/other.yaml")), (RestoredSource::Nothing, vec![]));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn what_cannot_be_read_or_is_of_a_newer_version_stays_and_is_not_taken_for_nothi
     let file = sources.file(WEB);
     for (bytes, code) in [(&b"{\"version\":2,\"of\":\"?\"}\n"[..], "newer-state"), (b"\0", "state-unreadable")] {
         fs::write(&file, bytes).unwrap();
-        let Recalled::Unknown(finding) = sources.recall(WEB) else { panic!("{code}") };
+        let RestoredSource::Unknown(finding) = sources.recall(WEB) else { panic!("{code}") };
         assert_eq!(finding.code, code);
         assert!(finding.message.contains("/srv/web.yaml"), "{}", finding.message);
     }
@@ -65,7 +65,7 @@ fn beside_a_newer_file_this_egressd_remembers_what_is_its_own() {
     assert_eq!(recalled(&sources, WEB), b"2\n");
     assert_eq!(sources.others(&BTreeSet::new()), [WEB.to_owned()].into());
     sources.forget(WEB).unwrap();
-    assert!(matches!(sources.recall(WEB), Recalled::Unknown(_)));
+    assert!(matches!(sources.recall(WEB), RestoredSource::Unknown(_)));
     assert_eq!(fs::read(&file).unwrap(), newer);
 }
 
@@ -86,6 +86,6 @@ fn a_file_that_was_cut_off_anywhere_is_unknown_and_not_shorter() {
     let whole = fs::read(sources.file(WEB)).unwrap();
     for length in 0..whole.len() {
         fs::write(sources.file(WEB), &whole[..length]).unwrap();
-        assert!(matches!(sources.recall(WEB), Recalled::Unknown(_)), "of {length} bytes");
+        assert!(matches!(sources.recall(WEB), RestoredSource::Unknown(_)), "of {length} bytes");
     }
 }

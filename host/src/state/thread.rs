@@ -17,7 +17,7 @@ use tracing::warn;
 
 use super::StateDir;
 use super::pending::{Objects, Pending, Promised};
-use super::shared::{HandOver, Shared};
+use super::shared::{HandOverCount, Shared};
 
 /// How long a change waits for the disk. A disk at work answers within milliseconds, a busy one within tenths of a second; of
 /// one that takes longer it is unknown whether it ever answers, and nothing new would be translated meanwhile. What is
@@ -49,7 +49,7 @@ pub(crate) enum Health {
 
 /// What is known of the directory without asking the thread.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct StateAtStart {
     pub(crate) directory: PathBuf,
     pub(crate) private: Option<PrivateDestinations>,
     pub(crate) policies: Objects,
@@ -59,13 +59,13 @@ pub(crate) struct Known {
 #[derive(Debug)]
 pub struct StateThread {
     shared: Arc<Shared>,
-    written: watch::Receiver<Written>,
+    written: watch::Receiver<WriteProgress>,
     /// As it was handed over last.
-    known: Known,
+    known: StateAtStart,
     /// What is to be on the disk before anything comes into force.
-    due: HandOver,
+    due: HandOverCount,
     /// What was not waited for any longer; until it is there, nothing is.
-    overdue: Option<HandOver>,
+    overdue: Option<HandOverCount>,
 }
 
 /// The thread is gone, which is a bug of egressd.
@@ -75,9 +75,9 @@ pub struct StateThreadGone;
 
 /// How far the thread is.
 #[derive(Clone, Copy, Debug, Default)]
-struct Written {
+struct WriteProgress {
     /// What was promised is written, or has failed.
-    promised: HandOver,
+    promised: HandOverCount,
     health: Health,
 }
 
@@ -88,17 +88,17 @@ impl StateThread {
     /// When the system gives no thread.
     pub fn start(state: StateDir) -> io::Result<Self> {
         let (private, policies) = (state.private_destinations(), state.policies());
-        let known = Known { directory: state.path.clone(), private, policies };
+        let known = StateAtStart { directory: state.path.clone(), private, policies };
         Self::over(state, known)
     }
 
     /// The same, with any disk.
-    pub(crate) fn over(disk: impl Disk, known: Known) -> io::Result<Self> {
+    pub(crate) fn over(disk: impl Disk, known: StateAtStart) -> io::Result<Self> {
         let shared = Arc::new(Shared::new());
-        let (written_sender, written) = watch::channel(Written::default());
+        let (written_sender, written) = watch::channel(WriteProgress::default());
         let theirs = Arc::clone(&shared);
         thread::Builder::new().name("state".to_owned()).spawn(move || write_all(disk, &theirs, &written_sender))?;
-        Ok(Self { shared, written, known, due: HandOver::default(), overdue: None })
+        Ok(Self { shared, written, known, due: HandOverCount::default(), overdue: None })
     }
 
     /// The policies in force, as they were remembered last.
@@ -166,7 +166,7 @@ impl StateThread {
         }
     }
 
-    fn give_up(&mut self, due: HandOver) {
+    fn give_up(&mut self, due: HandOverCount) {
         self.overdue = Some(due);
         let directory = self.known.directory.display();
         warn!(
@@ -194,7 +194,7 @@ impl Drop for StateThread {
 }
 
 /// Writes until nothing more comes. What comes while the disk is at work is one write afterwards.
-fn write_all(mut disk: impl Disk, shared: &Shared, written_sender: &watch::Sender<Written>) {
+fn write_all(mut disk: impl Disk, shared: &Shared, written_sender: &watch::Sender<WriteProgress>) {
     let mut failed = Promised::default();
     while let Some((newer, handed)) = shared.take() {
         let mut pending = Pending { promised: failed, drafts: Updates::new() };
@@ -203,10 +203,10 @@ fn write_all(mut disk: impl Disk, shared: &Shared, written_sender: &watch::Sende
         let has_edits = !pending.promised.accepted.is_empty();
         failed = disk.write_promised(pending.promised);
         if !has_edits {
-            written_sender.send_replace(Written { promised: handed, health: disk.health() });
+            written_sender.send_replace(WriteProgress { promised: handed, health: disk.health() });
         }
         disk.write_drafts(pending.drafts);
-        written_sender.send_replace(Written { promised: handed, health: disk.health() });
+        written_sender.send_replace(WriteProgress { promised: handed, health: disk.health() });
     }
 }
 

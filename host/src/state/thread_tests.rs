@@ -22,19 +22,19 @@ enum Write {
 }
 
 /// A disk that does nothing until the test says what becomes of it.
-struct Actor {
+struct ControlledDisk {
     asking: Sender<Write>,
     answers: Receiver<Health>,
     health: Health,
 }
 
 /// The test's end of it.
-struct Hand {
+struct DiskControl {
     asked: Receiver<Write>,
     answers: Sender<Health>,
 }
 
-impl Actor {
+impl ControlledDisk {
     fn ask(&mut self, write: Write) {
         // Where the test is over, all is written.
         let sent = self.asking.send(write);
@@ -42,7 +42,7 @@ impl Actor {
     }
 }
 
-impl Disk for Actor {
+impl Disk for ControlledDisk {
     fn write_promised(&mut self, promised: Promised) -> Promised {
         self.ask(Write::Promised(promised.clone()));
         match self.health {
@@ -60,7 +60,7 @@ impl Disk for Actor {
     }
 }
 
-impl Hand {
+impl DiskControl {
     fn next(&self) -> Write {
         self.asked.recv_timeout(LONG).unwrap()
     }
@@ -87,16 +87,16 @@ impl Hand {
 }
 
 /// A thread that waits in its first look.
-fn held() -> (StateThread, Hand) {
+fn held() -> (StateThread, DiskControl) {
     let ((asking, asked), (answers, answered)) = (mpsc::channel(), mpsc::channel());
-    let actor = Actor { asking, answers: answered, health: Health::Good };
-    let (state, hand) = (StateThread::over(actor, Known::default()).unwrap(), Hand { asked, answers });
+    let actor = ControlledDisk { asking, answers: answered, health: Health::Good };
+    let (state, hand) = (StateThread::over(actor, StateAtStart::default()).unwrap(), DiskControl { asked, answers });
     assert_eq!(hand.next(), promised(Updates::new()));
     (state, hand)
 }
 
 /// A thread that has nothing to do.
-fn idle() -> (StateThread, Hand) {
+fn idle() -> (StateThread, DiskControl) {
     let (state, hand) = held();
     hand.go_on();
     (state, hand)

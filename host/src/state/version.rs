@@ -20,18 +20,18 @@ pub(super) const VERSION: u64 = 1;
 
 /// A file as it was found.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum FoundFile {
     /// Of a version that this egressd knows.
     Known(Vec<u8>),
     /// There is none.
     Missing,
     /// It is there, and what it says is unknown: it stays as it is.
-    Unknown(Why),
+    Unknown(UnreadableReason),
 }
 
 /// Why it is unknown what a file says.
 #[derive(Debug)]
-pub(super) enum Why {
+pub(super) enum UnreadableReason {
     /// It is of this version, which this egressd does not know.
     Newer(Value),
     /// It is no file of ours, or the system does not give it.
@@ -39,15 +39,15 @@ pub(super) enum Why {
 }
 
 /// Reads a file, if it is one that this egressd knows, and has so many bytes at most.
-pub(super) fn find(path: &Path, most: u64) -> Found {
+pub(super) fn find(path: &Path, most: u64) -> FoundFile {
     let bytes = match files::read_own(path, most) {
         Ok(bytes) => bytes,
-        Err(files::Error::System(error)) if error.kind() == io::ErrorKind::NotFound => return Found::Missing,
-        Err(error) => return Found::Unknown(Why::Unreadable(error)),
+        Err(files::Error::System(error)) if error.kind() == io::ErrorKind::NotFound => return FoundFile::Missing,
+        Err(error) => return FoundFile::Unknown(UnreadableReason::Unreadable(error)),
     };
     match newer(&bytes) {
-        Some(version) => Found::Unknown(Why::Newer(version)),
-        None => Found::Known(bytes),
+        Some(version) => FoundFile::Unknown(UnreadableReason::Newer(version)),
+        None => FoundFile::Known(bytes),
     }
 }
 
@@ -69,19 +69,21 @@ pub(super) fn is_line(line: &[u8]) -> bool {
 }
 
 /// What is reported about a file that stays as it is.
-pub(super) fn finding(path: &Path, why: &Why) -> Finding {
+pub(super) fn finding(path: &Path, why: &UnreadableReason) -> Finding {
     let then = "so does what the kernel has for Services that need it, until they have valid input";
     finding_that(path, why, then)
 }
 
 /// The same, and what follows from it.
-pub(super) fn finding_that(path: &Path, why: &Why, then: &str) -> Finding {
+pub(super) fn finding_that(path: &Path, why: &UnreadableReason, then: &str) -> Finding {
     let (code, why) = match why {
-        Why::Newer(version) => (
+        UnreadableReason::Newer(version) => (
             "newer-state",
             format!("a newer egressd wrote it, in version {version}, and this one knows versions up to {VERSION}"),
         ),
-        Why::Unreadable(error) => ("state-unreadable", format!("it cannot be read: {}", with_causes(error))),
+        UnreadableReason::Unreadable(error) => {
+            ("state-unreadable", format!("it cannot be read: {}", with_causes(error)))
+        }
     };
     let message = format!("state file {}: {why}; it stays as it is, and {then} (docs/upgrade.md)", path.display());
     Finding::warning(code, message)
@@ -110,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    fn found(content: &[u8]) -> Found {
+    fn found(content: &[u8]) -> FoundFile {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), content).unwrap();
         find(file.path(), 1 << 10)
@@ -121,7 +123,7 @@ mod tests {
         for content in
             ["", "[\"a\",{}]\n", "{\"name\":\"guard\"}\n\u{0}", &line(), "{\"version\":1,\"name\":\"guard\"}\n"]
         {
-            assert!(matches!(found(content.as_bytes()), Found::Known(_)), "{content}");
+            assert!(matches!(found(content.as_bytes()), FoundFile::Known(_)), "{content}");
         }
         assert!(is_line(line().as_bytes()));
     }
@@ -130,7 +132,7 @@ mod tests {
     fn whatever_else_a_version_may_be_is_unknown_and_not_missing() {
         for version in ["2", "0", "-1", "1.5", "\"1\"", "null", "99999999999999999999", "[1]"] {
             let content = format!("{{\"of\":\"a later day\",\"version\":{version}}}\n\u{0}");
-            assert!(matches!(found(content.as_bytes()), Found::Unknown(_)), "{version}");
+            assert!(matches!(found(content.as_bytes()), FoundFile::Unknown(_)), "{version}");
             assert!(!is_line(content.as_bytes()));
         }
     }
@@ -138,7 +140,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_unknown_and_not_missing() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(find(dir.path(), 1), Found::Unknown(_)));
-        assert!(matches!(find(&dir.path().join("none"), 1), Found::Missing));
+        assert!(matches!(find(dir.path(), 1), FoundFile::Unknown(_)));
+        assert!(matches!(find(&dir.path().join("none"), 1), FoundFile::Missing));
     }
 }

@@ -17,15 +17,15 @@ use crate::errors::with_causes;
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Findings by what they are about.
-type Found = BTreeMap<&'static str, Finding>;
+type FindingsByTopic = BTreeMap<&'static str, Finding>;
 
 /// What is found, as it changes.
 #[derive(Clone, Debug)]
-pub struct Reader(watch::Receiver<Found>);
+pub struct Reader(watch::Receiver<FindingsByTopic>);
 
 /// Where it is noted.
 #[derive(Clone, Debug, Default)]
-pub struct Notices(Arc<watch::Sender<Found>>);
+pub struct Notices(Arc<watch::Sender<FindingsByTopic>>);
 
 impl Notices {
     /// What is wrong with something now, if anything is. What is news is logged.

@@ -9,13 +9,13 @@ use super::memory_budget::Level;
 /// The levels that have a limit, from this process's own cgroup up to the outermost that can be seen here.
 pub(super) fn levels() -> Vec<Level> {
     let read = |name: &str| fs::read_to_string(format!("/proc/self/{name}")).unwrap_or_default();
-    let Some(place) = Place::find(&read("mountinfo"), &read("cgroup")) else { return Vec::new() };
+    let Some(place) = CgroupPath::find(&read("mountinfo"), &read("cgroup")) else { return Vec::new() };
     place.levels()
 }
 
 /// Where the cgroup of a process is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+struct CgroupPath {
     files: &'static Files,
     /// Where the hierarchy is mounted: no cgroup above it can be seen.
     top: PathBuf,
@@ -44,7 +44,7 @@ static V2: Files =
 /// In v1 no limit is the largest number of whole pages.
 const UNLIMITED: u64 = 1 << 60;
 
-impl Place {
+impl CgroupPath {
     /// From `/proc/self/mountinfo` and `/proc/self/cgroup`. A machine with both versions has memory in the first.
     fn find(mounts: &str, cgroups: &str) -> Option<Self> {
         let mounts: Vec<Mount<'_>> = mounts.lines().filter_map(Mount::read).collect();
@@ -110,7 +110,7 @@ mod tests {
         41 30 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n";
 
     fn found(mounts: &str, cgroups: &str) -> Option<(bool, String, String)> {
-        let Place { files, top, own } = Place::find(mounts, cgroups)?;
+        let CgroupPath { files, top, own } = CgroupPath::find(mounts, cgroups)?;
         Some((*files == V2, top.display().to_string(), own.display().to_string()))
     }
 
@@ -160,7 +160,7 @@ mod tests {
         write(&own, &v2);
         write(&top.join("pod"), &[("memory.max", "max\n"), ("memory.current", "700\n")]);
         write(&top, &[("memory.max", "5000\n"), ("memory.current", "4000\n")]);
-        let levels = Place { files: &V2, top, own }.levels();
+        let levels = CgroupPath { files: &V2, top, own }.levels();
         assert_eq!(levels, [Level { limit: 1000, used: 400 }, Level { limit: 5000, used: 4000 }]);
     }
 
@@ -171,6 +171,6 @@ mod tests {
         let stat = "inactive_file 1\ntotal_inactive_file 100\ntotal_active_file 50\n";
         write(&own, &[("memory.limit_in_bytes", "1000\n"), ("memory.usage_in_bytes", "700\n"), ("memory.stat", stat)]);
         write(&top, &[("memory.limit_in_bytes", "9223372036854771712\n"), ("memory.usage_in_bytes", "900\n")]);
-        assert_eq!(Place { files: &V1, top, own }.levels(), [Level { limit: 1000, used: 550 }]);
+        assert_eq!(CgroupPath { files: &V1, top, own }.levels(), [Level { limit: 1000, used: 550 }]);
     }
 }

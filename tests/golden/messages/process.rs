@@ -14,7 +14,7 @@ use egressd::kernel::bystanders::cilium_present;
 use egressd::kernel::nft::{self, TableId};
 use egressd::source::manifests::Places;
 use egressd::source::watch::Unwatched;
-use egressd::state::{Recalled, Sources, StateDir};
+use egressd::state::{RestoredSource, Sources, StateDir};
 use egressd::wasm::Lack;
 use egressd_core::compile::{Instance, InstanceName};
 use egressd_core::finding::Finding;
@@ -124,8 +124,8 @@ fn damaged(sources: &Sources, state: &Path) -> Result<Vec<Finding>> {
         }
         for of in sources.others(&Default::default()) {
             match sources.recall(&of) {
-                Recalled::Unknown(finding) => findings.push(finding),
-                Recalled::Nothing | Recalled::Lines(_) => {}
+                RestoredSource::Unknown(finding) => findings.push(finding),
+                RestoredSource::Nothing | RestoredSource::Lines(_) => {}
             }
         }
     }

@@ -6,7 +6,7 @@ use egressd_core::compile::InstanceName;
 use egressd_core::net::Family;
 
 use super::*;
-use crate::instances::orphans::Sign;
+use crate::instances::orphans::UseSign;
 use crate::kernel::nft::Owner;
 use crate::kernel::nft::testkit::FakeTables;
 
@@ -26,7 +26,7 @@ fn ended(job: &Job, instance: &Instance) {
     drop(job.locks.hold(instance).unwrap());
 }
 
-fn whys(report: &Report) -> Vec<&Why> {
+fn whys(report: &Report) -> Vec<&KeepReason> {
     report.left.iter().map(|left| &left.why).collect()
 }
 
@@ -36,7 +36,7 @@ fn clean_takes_the_tables_of_its_own_instance_in_both_families_and_its_lock() {
     ended(&job, &Instance::Default);
     let mut tables = FakeTables::default().owned(&Instance::Default, Owner::None).owned(&named("a"), Owner::None);
     let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
-    assert_eq!((report.removed.len(), report.outcome()), (2, Outcome::Cleaned));
+    assert_eq!((report.removed.len(), report.outcome()), (2, CleanOutcome::Cleaned));
     assert_eq!(tables.names(), ["kube_vip_a_v4", "kube_vip_a_v6"]);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
@@ -52,7 +52,7 @@ fn all_takes_what_every_ended_instance_left_and_only_that() {
     }
     ended(&job, &named("without-tables"));
     let report = job.carry_out(&mut tables.owned(&named("b"), Owner::None), &BTreeSet::new()).unwrap();
-    assert_eq!((report.removed.len(), report.outcome()), (12, Outcome::Cleaned), "{report:?}");
+    assert_eq!((report.removed.len(), report.outcome()), (12, CleanOutcome::Cleaned), "{report:?}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "a lock is left");
 }
 
@@ -65,11 +65,11 @@ fn a_table_of_a_newer_layout_stays_with_its_lock_unless_it_is_to_go() {
     let mut tables = FakeTables::default().newer(&Instance::Default).newer(&named("a")).owned(&named("b"), Owner::None);
     let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
     assert_eq!(tables.names(), ["kube_vip_v4", "kube_vip_v6", "kube_vip_a_v4", "kube_vip_a_v6"]);
-    assert!(whys(&report).iter().all(|why| matches!(why, Why::Newer(_))), "{report:?}");
+    assert!(whys(&report).iter().all(|why| matches!(why, KeepReason::Newer(_))), "{report:?}");
     assert!(report.left().contains("newer-layout"), "{}", report.left());
-    assert_eq!((report.outcome(), fs::read_dir(dir.path()).unwrap().count()), (Outcome::Incomplete, 2));
+    assert_eq!((report.outcome(), fs::read_dir(dir.path()).unwrap().count()), (CleanOutcome::Incomplete, 2));
     let job = Job { newer: NewerLayout::Goes, ..job };
-    assert_eq!(job.carry_out(&mut tables, &BTreeSet::new()).unwrap().outcome(), Outcome::Cleaned);
+    assert_eq!(job.carry_out(&mut tables, &BTreeSet::new()).unwrap().outcome(), CleanOutcome::Cleaned);
     assert_eq!((tables.names(), fs::read_dir(dir.path()).unwrap().count()), (vec![], 0));
 }
 
@@ -80,7 +80,7 @@ fn a_table_of_a_newer_layout_that_is_owned_is_in_use() {
     let mut tables = FakeTables::default().newer(&Instance::Default);
     tables.tables.iter_mut().for_each(|table| table.owner = Owner::Other(7));
     let report = Job { newer: NewerLayout::Goes, ..job }.carry_out(&mut tables, &BTreeSet::new()).unwrap();
-    assert_eq!(whys(&report), [&Why::InUse(Sign::Owner(7)); 2]);
+    assert_eq!(whys(&report), [&KeepReason::InUse(UseSign::Owner(7)); 2]);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn what_another_program_made_stays_and_is_no_failure() {
     let mut tables = FakeTables::default().foreign(&Instance::Default).foreign(&named("a")).marked(Family::Ipv4, "x");
     let before = tables.names().len();
     let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
-    assert_eq!((tables.names().len(), report.outcome()), (before, Outcome::Cleaned));
+    assert_eq!((tables.names().len(), report.outcome()), (before, CleanOutcome::Cleaned));
     assert_eq!(report.notes.len(), 2, "those of our own name are named: {:?}", report.notes);
 }
 
@@ -99,8 +99,8 @@ fn a_table_that_is_owned_stays_and_the_others_go() {
     let mut tables = FakeTables::default().owned(&Instance::Default, Owner::Other(7)).owned(&named("a"), Owner::None);
     let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
     assert_eq!(tables.names(), ["kube_vip_v4", "kube_vip_v6"]);
-    assert_eq!(whys(&report), [&Why::InUse(Sign::Owner(7)); 2]);
-    assert_eq!((report.removed.len(), report.outcome()), (2, Outcome::Incomplete));
+    assert_eq!(whys(&report), [&KeepReason::InUse(UseSign::Owner(7)); 2]);
+    assert_eq!((report.removed.len(), report.outcome()), (2, CleanOutcome::Incomplete));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_table_of_ours_whose_lock_is_held_stays_and_the_lock_too() {
     let _living = job.locks.hold(&named("a")).unwrap();
     let mut tables = FakeTables::default().unowned(&named("a")).owned(&named("b"), Owner::None);
     let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
-    assert_eq!(whys(&report), [&Why::InUse(Sign::Lock); 2]);
+    assert_eq!(whys(&report), [&KeepReason::InUse(UseSign::Lock); 2]);
     assert!(tables.names().contains(&"kube_vip_a_v4") && job.locks.path_of(&named("a")).exists());
 }
 
@@ -123,7 +123,11 @@ fn what_another_instance_looks_after_stays_and_nothing_is_left_to_do_about_it() 
         .owned(&named("b"), Owner::Other(7))
         .owned(&Instance::Default, Owner::None);
     let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
-    assert_eq!((report.outcome(), report.removed.len(), report.notes.len()), (Outcome::Cleaned, 2, 4), "{report:?}");
+    assert_eq!(
+        (report.outcome(), report.removed.len(), report.notes.len()),
+        (CleanOutcome::Cleaned, 2, 4),
+        "{report:?}"
+    );
     assert_eq!(report.living, BTreeSet::from([named("a"), named("b")]));
     assert_eq!(tables.names().len(), 4);
     assert!(job.locks.path_of(&named("a")).exists());
@@ -149,7 +153,7 @@ fn about_another_instance_unknown_is_not_free() {
         let mut tables = FakeTables::default().unowned(&named("a")).owned(&named("b"), Owner::None);
         let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
         assert_eq!(tables.names(), ["kube_vip_a_v4", "kube_vip_a_v6"]);
-        assert!(matches!(whys(&report)[..], [Why::Unclear { .. }, Why::Unclear { .. }]), "{report:?}");
+        assert!(matches!(whys(&report)[..], [KeepReason::Unclear { .. }, KeepReason::Unclear { .. }]), "{report:?}");
     }
 }
 
@@ -160,7 +164,7 @@ fn an_instance_that_is_named_is_taken_without_a_lock_that_shows_anything() {
     fs::write(dir.path().join("file"), "").unwrap();
     job.locks = LockDir::new(dir.path().join("file"));
     let mut tables = FakeTables::default().unowned(&Instance::Default);
-    assert_eq!(job.carry_out(&mut tables, &BTreeSet::new()).unwrap().outcome(), Outcome::Cleaned);
+    assert_eq!(job.carry_out(&mut tables, &BTreeSet::new()).unwrap().outcome(), CleanOutcome::Cleaned);
     assert_eq!(tables.names(), [""; 0]);
 }
 

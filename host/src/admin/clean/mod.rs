@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 
 use egressd_core::compile::Instance;
 
-pub use report::{Action, Left, Outcome, Report, Why};
+pub use report::{Action, CleanOutcome, KeepReason, KeptTable, Report};
 pub use stay::{Listeners, stay};
 
 use crate::errors::with_causes;
-use crate::instances::lock::{Life, LockDir, Missing};
+use crate::instances::lock::{Liveness, LockDir, MissingFile};
 use crate::instances::orphans::{TableState, standing};
 use crate::kernel::nft::{self, ListedTable, Maker, Tables};
 
@@ -91,19 +91,19 @@ impl Job {
     fn remove(&self, instance: &Instance, ours: &[&ListedTable], tables: &mut impl Tables, report: &mut Report) {
         // Without a lock nothing shows whether another instance lives. That of our own is made, so that none begins.
         let missing = match self.action {
-            Action::Remove if *instance == self.own && !ours.is_empty() => Missing::Create,
-            Action::Remove | Action::Show => Missing::Leave,
+            Action::Remove if *instance == self.own && !ours.is_empty() => MissingFile::Create,
+            Action::Remove | Action::Show => MissingFile::Leave,
         };
         let (lock, life) = match self.locks.claim(instance, missing) {
-            Ok(lock) => (Some(lock), Life::Ended),
-            Err(error) => (None, Life::from(error)),
+            Ok(lock) => (Some(lock), Liveness::Ended),
+            Err(error) => (None, Liveness::from(error)),
         };
         let before = (report.left.len(), report.living.len());
         for table in ours {
             match self.removable(instance, table, &life).and_then(|()| self.delete(table, tables)) {
                 Ok(()) => report.removed.push(table.id.clone()),
-                Err(Why::InUse(sign)) if *instance != self.own => report.lives(instance, &table.id, sign),
-                Err(why) => report.left.push(Left { table: table.id.clone(), why }),
+                Err(KeepReason::InUse(sign)) if *instance != self.own => report.lives(instance, &table.id, sign),
+                Err(why) => report.left.push(KeptTable { table: table.id.clone(), why }),
             }
         }
         let all_gone = self.action == Action::Remove && (report.left.len(), report.living.len()) == before;
@@ -112,24 +112,24 @@ impl Job {
         }
     }
 
-    fn delete(&self, table: &ListedTable, tables: &mut impl Tables) -> Result<(), Why> {
+    fn delete(&self, table: &ListedTable, tables: &mut impl Tables) -> Result<(), KeepReason> {
         match self.action {
-            Action::Remove => tables.delete(&table.id).map_err(|error| Why::Refused(with_causes(&error))),
+            Action::Remove => tables.delete(&table.id).map_err(|error| KeepReason::Refused(with_causes(&error))),
             Action::Show => Ok(()),
         }
     }
 
     /// Whoever names an instance knows whether it runs; about others, unknown is not free.
-    fn removable(&self, instance: &Instance, table: &ListedTable, life: &Life) -> Result<(), Why> {
+    fn removable(&self, instance: &Instance, table: &ListedTable, life: &Liveness) -> Result<(), KeepReason> {
         match standing(table, life) {
-            TableState::InUse(sign) => return Err(Why::InUse(sign)),
+            TableState::InUse(sign) => return Err(KeepReason::InUse(sign)),
             TableState::Unclear(error) if *instance != self.own => {
-                return Err(Why::Unclear { instance: instance.clone(), cause: with_causes(error) });
+                return Err(KeepReason::Unclear { instance: instance.clone(), cause: with_causes(error) });
             }
             TableState::Orphaned | TableState::Unclear(_) => {}
         }
         match (table.maker, self.newer) {
-            (Maker::Newer(layout), NewerLayout::Stays) => Err(Why::Newer(layout)),
+            (Maker::Newer(layout), NewerLayout::Stays) => Err(KeepReason::Newer(layout)),
             (Maker::Newer(_), NewerLayout::Goes) | (Maker::Egressd | Maker::Another, _) => Ok(()),
         }
     }

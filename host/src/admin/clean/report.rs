@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use egressd_core::compile::Instance;
 use egressd_core::ruleset::Layout;
 
-use crate::instances::orphans::Sign;
+use crate::instances::orphans::UseSign;
 use crate::kernel::nft::TableId;
 
 /// What a job does about tables.
@@ -28,7 +28,7 @@ pub struct Report {
     /// The tables that are gone, or would be.
     pub removed: Vec<TableId>,
     /// The tables of egressd's making that should be gone and are still there.
-    pub left: Vec<Left>,
+    pub left: Vec<KeptTable>,
     /// The other instances that live. Their tables are theirs, and nothing is left to do about them.
     pub living: BTreeSet<Instance>,
     /// What else is to be printed.
@@ -37,18 +37,18 @@ pub struct Report {
 
 /// A table that stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
+pub struct KeptTable {
     /// Which.
     pub table: TableId,
     /// And why.
-    pub why: Why,
+    pub why: KeepReason,
 }
 
 /// Why a table stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum KeepReason {
     /// An egressd looks after it.
-    InUse(Sign),
+    InUse(UseSign),
     /// Nothing shows whether one does.
     Unclear {
         /// Whose it is.
@@ -64,7 +64,7 @@ pub enum Why {
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CleanOutcome {
     /// Nothing is left of what was to be removed.
     Cleaned,
     /// Something is.
@@ -73,19 +73,19 @@ pub enum Outcome {
 
 impl Report {
     /// A table stays because its instance, which is not this one, lives.
-    pub(super) fn lives(&mut self, instance: &Instance, table: &TableId, sign: Sign) {
+    pub(super) fn lives(&mut self, instance: &Instance, table: &TableId, sign: UseSign) {
         self.living.insert(instance.clone());
         self.notes.push(format!("{table} stays: {sign}"));
     }
 
     /// Whether something is left.
-    pub fn outcome(&self) -> Outcome {
-        if self.left.is_empty() { Outcome::Cleaned } else { Outcome::Incomplete }
+    pub fn outcome(&self) -> CleanOutcome {
+        if self.left.is_empty() { CleanOutcome::Cleaned } else { CleanOutcome::Incomplete }
     }
 
     /// What is left and why, in one line.
     pub fn left(&self) -> String {
-        self.left.iter().map(Left::to_string).collect::<Vec<_>>().join("; ")
+        self.left.iter().map(KeptTable::to_string).collect::<Vec<_>>().join("; ")
     }
 
     /// What was removed for whoever goes on with it, the rest for people.
@@ -95,40 +95,40 @@ impl Report {
     pub fn print(&self, out: &mut dyn Write, errors: &mut dyn Write) -> io::Result<()> {
         let names: Vec<_> = self.removed.iter().map(|table| table.name.as_str()).collect();
         match (names.as_slice(), self.outcome(), self.action) {
-            ([], Outcome::Cleaned, Action::Remove) => writeln!(out, "there was nothing to remove")?,
-            ([], Outcome::Cleaned, Action::Show) => writeln!(out, "there is nothing to remove")?,
-            ([], Outcome::Incomplete, Action::Remove) => writeln!(out, "nothing was removed")?,
-            ([], Outcome::Incomplete, Action::Show) => writeln!(out, "would remove nothing")?,
-            (names, Outcome::Cleaned | Outcome::Incomplete, Action::Remove) => {
+            ([], CleanOutcome::Cleaned, Action::Remove) => writeln!(out, "there was nothing to remove")?,
+            ([], CleanOutcome::Cleaned, Action::Show) => writeln!(out, "there is nothing to remove")?,
+            ([], CleanOutcome::Incomplete, Action::Remove) => writeln!(out, "nothing was removed")?,
+            ([], CleanOutcome::Incomplete, Action::Show) => writeln!(out, "would remove nothing")?,
+            (names, CleanOutcome::Cleaned | CleanOutcome::Incomplete, Action::Remove) => {
                 writeln!(out, "removed {}", names.join(", "))?
             }
-            (names, Outcome::Cleaned | Outcome::Incomplete, Action::Show) => {
+            (names, CleanOutcome::Cleaned | CleanOutcome::Incomplete, Action::Show) => {
                 writeln!(out, "would remove {}", names.join(", "))?
             }
         }
-        let left = self.left.iter().map(Left::to_string);
+        let left = self.left.iter().map(KeptTable::to_string);
         left.chain(self.notes.iter().cloned()).try_for_each(|line| writeln!(errors, "egressd: {line}"))
     }
 }
 
-impl fmt::Display for Left {
+impl fmt::Display for KeptTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { table, why } = self;
         match why {
-            Why::InUse(sign) => write!(f, "cannot remove {table}: {sign}; end that one first"),
-            Why::Unclear { instance, cause } => write!(
+            KeepReason::InUse(sign) => write!(f, "cannot remove {table}: {sign}; end that one first"),
+            KeepReason::Unclear { instance, cause } => write!(
                 f,
                 "cannot remove {table}: it is unknown whether an egressd {instance} runs ({cause}); when none does, \
                  `egressd clean --instance-name={}` removes it",
                 instance.setting()
             ),
-            Why::Newer(layout) => write!(
+            KeepReason::Newer(layout) => write!(
                 f,
                 "cannot remove {table} (newer-layout): a newer egressd made it in layout {layout}, and this one knows \
                  layouts up to {}; `egressd clean` of the newer one removes it, or this one with --newer-layout",
                 Layout::OURS
             ),
-            Why::Refused(cause) => write!(f, "cannot remove {table}: {cause}"),
+            KeepReason::Refused(cause) => write!(f, "cannot remove {table}: {cause}"),
         }
     }
 }
@@ -151,9 +151,11 @@ mod tests {
     fn what_stays_is_named_with_the_reason_and_what_to_do() {
         let [ipv4, ipv6] = Family::ALL
             .map(|family| TableId { family: family.into(), name: Instance::Default.tables().of(family).clone() });
-        let unclear = Why::Unclear { instance: Instance::Default, cause: "it is not there".to_owned() };
-        let left =
-            vec![Left { table: ipv4.clone(), why: Why::InUse(Sign::Owner(7)) }, Left { table: ipv6, why: unclear }];
+        let unclear = KeepReason::Unclear { instance: Instance::Default, cause: "it is not there".to_owned() };
+        let left = vec![
+            KeptTable { table: ipv4.clone(), why: KeepReason::InUse(UseSign::Owner(7)) },
+            KeptTable { table: ipv6, why: unclear },
+        ];
         let notes = vec!["by the way".to_owned()];
         let report = Report { removed: vec![ipv4], left, notes, ..Report::default() };
         let (out, errors) = printed(&report);
@@ -179,6 +181,6 @@ mod tests {
     #[test]
     fn nothing_to_do_is_fine() {
         assert_eq!(printed(&Report::default()), ("there was nothing to remove\n".to_owned(), String::new()));
-        assert_eq!(Report::default().outcome(), Outcome::Cleaned);
+        assert_eq!(Report::default().outcome(), CleanOutcome::Cleaned);
     }
 }

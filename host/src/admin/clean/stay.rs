@@ -12,8 +12,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use egressd_core::compile::Instance;
 
-use super::{Outcome, Report};
-use crate::admin::http::{self, Answer};
+use super::{CleanOutcome, Report};
+use crate::admin::http::{self, HttpAnswer};
 use crate::admin::pool::Bounds;
 use crate::admin::status_socket::{Probe, StatusSocket};
 use crate::out;
@@ -86,12 +86,12 @@ fn left(done: Result<Report>) -> Result<Option<String>> {
         Err(error) => return Ok(Some(format!("{error:#}"))),
     };
     match report.outcome() {
-        Outcome::Incomplete if report.removed.is_empty() => Ok(Some(report.left())),
-        Outcome::Incomplete => {
+        CleanOutcome::Incomplete if report.removed.is_empty() => Ok(Some(report.left())),
+        CleanOutcome::Incomplete => {
             report.print(&mut out::stdout(), &mut io::sink()).context("cannot print what was removed")?;
             Ok(Some(report.left()))
         }
-        Outcome::Cleaned => {
+        CleanOutcome::Cleaned => {
             report.print(&mut out::stdout(), &mut out::stderr()).context("cannot print what was removed")?;
             Ok(None)
         }
@@ -131,15 +131,15 @@ fn report_news() -> impl Fn(Option<&str>) {
     }
 }
 
-fn answer(path: &str, pending: Option<&str>) -> Answer {
+fn answer(path: &str, pending: Option<&str>) -> HttpAnswer {
     let known = |probe: Probe, older: &str| path == probe.path() || path == older;
     match pending {
-        _ if known(Probe::Live, "/livez") => Answer::text(http::Outcome::Good, "alive"),
-        None if known(Probe::Ready, "/readyz") => Answer::text(http::Outcome::Good, "everything is removed"),
+        _ if known(Probe::Live, "/livez") => HttpAnswer::text(http::HttpOutcome::Good, "alive"),
+        None if known(Probe::Ready, "/readyz") => HttpAnswer::text(http::HttpOutcome::Good, "everything is removed"),
         Some(why) if known(Probe::Ready, "/readyz") => {
-            Answer::text(http::Outcome::Unavailable, format!("not everything is removed: {why}"))
+            HttpAnswer::text(http::HttpOutcome::Unavailable, format!("not everything is removed: {why}"))
         }
-        None | Some(_) => Answer::text(http::Outcome::NotFound, "there are /livez and /readyz"),
+        None | Some(_) => HttpAnswer::text(http::HttpOutcome::NotFound, "there are /livez and /readyz"),
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 
 pub use client::{INSIDE, Probe, inside, probe, read};
 
-use crate::admin::pool::{Bounds, ConnectionPool, Visit};
+use crate::admin::pool::{Bounds, ConnectionPool, ConnectionState};
 use crate::clock;
 use crate::files;
 
@@ -117,7 +117,7 @@ pub struct StatusSocket {
 }
 
 /// How a client begins.
-enum Beginning {
+enum ClientStart {
     /// With a request.
     Request,
     /// With nothing.
@@ -140,7 +140,7 @@ impl StatusSocket {
         &self,
         bounds: Bounds,
         document: impl Fn() -> D + 'static,
-        answer: impl Fn(UnixStream, Visit) -> A + 'static,
+        answer: impl Fn(UnixStream, ConnectionState) -> A + 'static,
     ) where
         D: Future<Output = String> + 'static,
         A: Future<Output = ()> + 'static,
@@ -154,11 +154,11 @@ impl StatusSocket {
                 continue;
             };
             let admin_server = Rc::clone(&admin_server);
-            let talk = |visit: Visit| async move {
+            let talk = |visit: ConnectionState| async move {
                 let (document, answer) = &*admin_server;
                 match timeout(REQUEST_TIMEOUT, beginning(&stream)).await {
-                    Ok(Ok(Beginning::Request)) => answer(stream, visit).await,
-                    Ok(Ok(Beginning::Nothing)) | Err(_) => {
+                    Ok(Ok(ClientStart::Request)) => answer(stream, visit).await,
+                    Ok(Ok(ClientStart::Nothing)) | Err(_) => {
                         visit.asked();
                         let text = document().await;
                         visit.answered();
@@ -191,10 +191,10 @@ pub fn narrow(socket: &Path) -> Option<Finding> {
 }
 
 /// Waits until it is there to be read, and leaves it there.
-async fn beginning(stream: &UnixStream) -> io::Result<Beginning> {
+async fn beginning(stream: &UnixStream) -> io::Result<ClientStart> {
     let peek = || Ok(recv(stream, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT)?.1);
     let length = stream.async_io(Interest::READABLE, peek).await?;
-    Ok(if length == 0 { Beginning::Nothing } else { Beginning::Request })
+    Ok(if length == 0 { ClientStart::Nothing } else { ClientStart::Request })
 }
 
 /// Removes what a dead process left at `path`.

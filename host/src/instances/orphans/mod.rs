@@ -7,8 +7,8 @@ mod watch;
 use egressd_core::compile::Instance;
 use egressd_core::finding::Finding;
 
-pub use standing::{Sign, TableState, standing};
-pub use watch::Watch;
+pub use standing::{TableState, UseSign, standing};
+pub use watch::OrphanWatch;
 
 use crate::kernel::nft::TableId;
 

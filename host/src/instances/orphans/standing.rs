@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use crate::instances::lock::{self, Life};
+use crate::instances::lock::{self, Liveness};
 use crate::kernel::nft::{ListedTable, Owner};
 
 /// How a table stands.
 #[derive(Debug)]
 pub enum TableState<'a> {
     /// An egressd looks after it.
-    InUse(Sign),
+    InUse(UseSign),
     /// None does.
     Orphaned,
     /// Nothing shows it, and that is not the same as none.
@@ -18,7 +18,7 @@ pub enum TableState<'a> {
 
 /// What shows that an egressd looks after a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
+pub enum UseSign {
     /// This process owns it.
     Ours,
     /// The process with this netlink port owns it.
@@ -29,18 +29,18 @@ pub enum Sign {
 
 /// How a table of egressd's making stands, when its instance is known to live or not. A table that could have an owner
 /// (Linux 6.9) and has none is orphaned, unless its egressd is just beginning; for others the lock decides.
-pub fn standing<'a>(table: &ListedTable, life: &'a Life) -> TableState<'a> {
+pub fn standing<'a>(table: &ListedTable, life: &'a Liveness) -> TableState<'a> {
     match (table.owner, life) {
-        (Owner::Us, _) => TableState::InUse(Sign::Ours),
-        (Owner::Other(port), _) => TableState::InUse(Sign::Owner(port)),
-        (Owner::None, Life::Lives) => TableState::InUse(Sign::Lock),
-        (Owner::None, Life::Ended) => TableState::Orphaned,
-        (Owner::None, Life::Unknown(_)) if table.persists => TableState::Orphaned,
-        (Owner::None, Life::Unknown(error)) => TableState::Unclear(error),
+        (Owner::Us, _) => TableState::InUse(UseSign::Ours),
+        (Owner::Other(port), _) => TableState::InUse(UseSign::Owner(port)),
+        (Owner::None, Liveness::Lives) => TableState::InUse(UseSign::Lock),
+        (Owner::None, Liveness::Ended) => TableState::Orphaned,
+        (Owner::None, Liveness::Unknown(_)) if table.persists => TableState::Orphaned,
+        (Owner::None, Liveness::Unknown(error)) => TableState::Unclear(error),
     }
 }
 
-impl fmt::Display for Sign {
+impl fmt::Display for UseSign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ours => f.write_str("this process owns it"),
@@ -59,12 +59,12 @@ mod tests {
     use crate::kernel::nft::{Maker, TableId};
 
     /// Every table that there can be, and everything that a lock can show.
-    fn all() -> impl Iterator<Item = (ListedTable, Life)> {
+    fn all() -> impl Iterator<Item = (ListedTable, Liveness)> {
         let owners = [Owner::Us, Owner::Other(7), Owner::None];
         owners.into_iter().flat_map(|owner| [true, false].map(|persists| (owner, persists))).flat_map(
             |(owner, persists)| {
                 let absent = lock::Error::Absent { path: "/x".into() };
-                [Life::Lives, Life::Ended, Life::Unknown(absent)].map(|life| {
+                [Liveness::Lives, Liveness::Ended, Liveness::Unknown(absent)].map(|life| {
                     let id = TableId { family: Family::Ipv4.into(), name: Instance::Default.tables().ipv4 };
                     (ListedTable { id, maker: Maker::Egressd, owner, persists }, life)
                 })
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn an_owner_or_a_held_lock_protects_a_table() {
         for (table, life) in all() {
-            let lives = table.owner != Owner::None || matches!(life, Life::Lives);
+            let lives = table.owner != Owner::None || matches!(life, Liveness::Lives);
             let in_use = matches!(standing(&table, &life), TableState::InUse(_));
             assert_eq!(in_use, lives, "{table:?} {life:?}");
         }
@@ -85,7 +85,7 @@ mod tests {
     fn without_owners_unknown_is_not_free() {
         for (table, life) in all().filter(|(table, _)| !table.persists && table.owner == Owner::None) {
             let orphaned = matches!(standing(&table, &life), TableState::Orphaned);
-            assert_eq!(orphaned, matches!(life, Life::Ended), "{life:?}");
+            assert_eq!(orphaned, matches!(life, Liveness::Ended), "{life:?}");
         }
     }
 }

@@ -25,12 +25,12 @@ type Request = oneshot::Sender<()>;
 
 /// What was found last, and the way to ask for a new look.
 #[derive(Clone, Debug)]
-pub struct Watch {
+pub struct OrphanWatch {
     requests: mpsc::Sender<Request>,
     found: watch::Receiver<Arc<[Orphan]>>,
 }
 
-impl Watch {
+impl OrphanWatch {
     /// Looks for the life of the process, in the network namespace of the calling thread. The tables of `own` are not
     /// looked at.
     ///
@@ -43,7 +43,7 @@ impl Watch {
     ) -> io::Result<Self> {
         let ((requests, inbox), (findings, found)) = (mpsc::channel(), watch::channel(Arc::default()));
         thread::Builder::new().name("orphans".to_owned()).spawn(move || match open() {
-            Ok(tables) => serve(Watcher::new(own, locks, tables), &inbox, &findings),
+            Ok(tables) => serve(OrphanTracker::new(own, locks, tables), &inbox, &findings),
             Err(error) => warn!("cannot look for orphaned tables: {}", with_causes(&error)),
         })?;
         Ok(Self { requests, found })
@@ -65,7 +65,11 @@ impl Watch {
 }
 
 /// Looks until the last handle is dropped.
-fn serve(mut watcher: Watcher<impl Tables>, inbox: &mpsc::Receiver<Request>, found: &watch::Sender<Arc<[Orphan]>>) {
+fn serve(
+    mut watcher: OrphanTracker<impl Tables>,
+    inbox: &mpsc::Receiver<Request>,
+    found: &watch::Sender<Arc<[Orphan]>>,
+) {
     let mut waiting: Vec<Request> = Vec::new();
     loop {
         if let Some(orphans) = watcher.news(clock::now()) {
@@ -85,7 +89,7 @@ fn serve(mut watcher: Watcher<impl Tables>, inbox: &mpsc::Receiver<Request>, fou
 }
 
 /// What is known between two looks.
-struct Watcher<T> {
+struct OrphanTracker<T> {
     own: Instance,
     locks: LockDir,
     tables: T,
@@ -96,7 +100,7 @@ struct Watcher<T> {
     trouble: Option<String>,
 }
 
-impl<T: Tables> Watcher<T> {
+impl<T: Tables> OrphanTracker<T> {
     fn new(own: Instance, locks: LockDir, tables: T) -> Self {
         Self { own, locks, tables, suspects: BTreeMap::new(), found: Vec::new(), trouble: None }
     }

@@ -10,21 +10,21 @@
 
 mod answer;
 mod error;
-mod line;
 mod message;
 mod refusal;
 mod socket;
+mod transport;
 mod writer;
 
 pub(in crate::kernel) use answer::Answer;
 pub(in crate::kernel) use error::Error;
-#[cfg(feature = "testkit")]
-pub(in crate::kernel) use line::Line;
-pub(in crate::kernel) use line::{Setup, Switch};
 pub(in crate::kernel) use message::{Attributes, Message, Messages, array, strictly, text};
 pub use refusal::Refusal;
 pub(in crate::kernel) use refusal::Refused;
 pub(in crate::kernel) use socket::{Received, Socket, wait};
+#[cfg(feature = "testkit")]
+pub(in crate::kernel) use transport::Transport;
+pub(in crate::kernel) use transport::{Setup, Switch};
 pub(in crate::kernel) use writer::{ATTRIBUTE_HEADER, Flags, Header, TooLong, Writer};
 
 /// `struct nlmsghdr`.

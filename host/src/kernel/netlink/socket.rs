@@ -9,8 +9,8 @@ use rustix::net::RecvFlags;
 
 use super::answer::Answer;
 use super::error::Error;
-use super::line::{Line, Setup, open};
 use super::message::{Message, strictly};
+use super::transport::{Setup, Transport, open};
 use super::writer::{Flags, Header, Writer};
 
 /// The kernel puts at most 32 KiB into one datagram of a dump; a refusal echoes no more than a header.
@@ -22,7 +22,7 @@ const SEND_OVERHEAD: usize = 32;
 /// A socket of the network namespace of the thread that opened it.
 #[derive(Debug)]
 pub(in crate::kernel) struct Socket {
-    line: Box<dyn Line>,
+    line: Box<dyn Transport>,
     buffer: Vec<u8>,
     sequence: u32,
     /// The size of the send buffer.
@@ -52,7 +52,7 @@ impl Socket {
     }
 
     /// Over a line that is there.
-    pub(in crate::kernel) fn over(line: impl Line + 'static, port: u32) -> Self {
+    pub(in crate::kernel) fn over(line: impl Transport + 'static, port: u32) -> Self {
         Self { line: Box::new(line), buffer: vec![0; RECEIVE_CHUNK], sequence: 0, room: 0, port }
     }
 

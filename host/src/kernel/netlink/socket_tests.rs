@@ -20,7 +20,7 @@ fn socket(received: impl IntoIterator<Item = Result<Vec<u8>, Errno>>) -> (Socket
     (Socket::over(Scripted { received: received.into_iter().collect(), sent }, 4711), sends)
 }
 
-impl Line for Scripted {
+impl Transport for Scripted {
     fn send(&mut self, bytes: &[u8]) -> rustix::io::Result<()> {
         self.sent.send(bytes.to_vec()).map_err(|_| Errno::PIPE)
     }

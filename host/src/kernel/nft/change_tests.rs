@@ -17,19 +17,19 @@ use super::encode::{Ownership, encode};
 const MAX_BATCH: usize = 512;
 
 /// A node with Services of one endpoint each, and what its kernel holds.
-struct World {
+struct Fixture {
     pipeline: Pipeline,
     snapshot: Snapshot,
     applied: Applied,
 }
 
-impl World {
+impl Fixture {
     fn with(count: u32) -> Self {
         let pipeline = Pipeline::new(settings_of_many(Owner::Any), BTreeMap::new());
-        let mut world = Self { pipeline, snapshot: Snapshot::default(), applied: Applied::default() };
-        let keys = (0..count).map(|number| world.put(number, 0)).collect();
-        world.take(&keys);
-        world
+        let mut fixture = Self { pipeline, snapshot: Snapshot::default(), applied: Applied::default() };
+        let keys = (0..count).map(|number| fixture.put(number, 0)).collect();
+        fixture.take(&keys);
+        fixture
     }
 
     /// Adds a Service, or gives it another address. Names and addresses are equally long.
@@ -60,10 +60,10 @@ fn bytes(changes: &Changes) -> usize {
 
 /// The bytes of each of some changes.
 fn changes(count: u32) -> Vec<usize> {
-    let mut world = World::with(count);
+    let mut fixture = Fixture::with(count);
     let change = |turn: u8| {
-        let key = world.put(u32::from(turn) * 17 % count, turn);
-        bytes(&world.take(&[key].into()))
+        let key = fixture.put(u32::from(turn) * 17 % count, turn);
+        bytes(&fixture.take(&[key].into()))
     };
     (1..=20).map(change).collect()
 }

@@ -13,7 +13,7 @@ use super::{
     describe::TableId,
     encode::{Ownership, encode},
     readback::{self, counters},
-    socket::{DumpError, Line, Socket},
+    socket::{DumpError, Socket, Transport},
 };
 
 /// `nlmsg_seq` in a message.
@@ -89,7 +89,7 @@ fn end() -> Vec<u8> {
     [&20_u32.to_ne_bytes()[..], &kind, &[0; 14]].concat()
 }
 
-impl Line for Script {
+impl Transport for Script {
     fn send(&mut self, bytes: &[u8]) -> rustix::io::Result<()> {
         self.sequence = array(bytes, SEQUENCE.start).unwrap_or_default();
         self.question = Question::Open;

@@ -16,9 +16,9 @@ use super::{
     transaction::Sealed,
     wire::{Flags, Header, Writer},
 };
-#[cfg(feature = "testkit")]
-pub(super) use crate::kernel::netlink::Line;
 pub(super) use crate::kernel::netlink::Refused;
+#[cfg(feature = "testkit")]
+pub(super) use crate::kernel::netlink::Transport;
 use crate::kernel::netlink::{self, Answer, Received, Setup, Switch, strictly};
 
 /// Refusals of some thousands of messages fit. What does not is dropped, and the first is what counts.
@@ -43,7 +43,7 @@ impl Socket {
 
     /// Over a line that is there.
     #[cfg(feature = "testkit")]
-    pub(super) fn over(line: impl Line + 'static, port: u32) -> Self {
+    pub(super) fn over(line: impl Transport + 'static, port: u32) -> Self {
         Self(netlink::Socket::over(line, port))
     }
 

@@ -17,7 +17,7 @@ use super::super::documents::Object;
 use super::super::remembered;
 use super::{Error, plugins};
 use crate::egress_node;
-use crate::state::{CLUSTER, Recalled, Sources};
+use crate::state::{CLUSTER, RestoredSource, Sources};
 
 /// The line that says that this node's pods were read.
 const PODS: &str = "{\"followed\":\"pods\"}";
@@ -26,18 +26,18 @@ const WRITE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What an earlier process knew.
 #[derive(Debug, Default)]
-pub struct Recollection {
+pub struct RestoredState {
     /// Nodes, EgressNodes, service networks, and what network plugins and installers name.
     pub objects: Vec<Object>,
     /// Whether this node's pods could be read.
-    pub pods: PodsWere,
+    pub pods: EarlierPods,
     /// Why it is unknown.
     pub unknown: Option<Finding>,
 }
 
 /// Whether an earlier process could read this node's pods.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PodsWere {
+pub enum EarlierPods {
     /// It could not, or did not ask for them.
     #[default]
     Unread,
@@ -49,7 +49,7 @@ pub enum PodsWere {
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
     pub(super) snapshot: Snapshot,
-    pub(super) pods: PodsWere,
+    pub(super) pods: EarlierPods,
 }
 
 /// Writes what is newest.
@@ -60,15 +60,15 @@ pub(super) struct Memory {
 }
 
 /// What is remembered of the cluster.
-pub(super) fn recall(sources: &Sources) -> Recollection {
+pub(super) fn recall(sources: &Sources) -> RestoredState {
     match sources.recall(CLUSTER) {
-        Recalled::Nothing => Recollection::default(),
-        Recalled::Unknown(finding) => Recollection { unknown: Some(finding), ..Recollection::default() },
-        Recalled::Lines(lines) => {
+        RestoredSource::Nothing => RestoredState::default(),
+        RestoredSource::Unknown(finding) => RestoredState { unknown: Some(finding), ..RestoredState::default() },
+        RestoredSource::Lines(lines) => {
             let objects = parse(&lines);
             let were = lines.split(|byte| *byte == b'\n').any(|line| line == PODS.as_bytes());
-            let pods = if were { PodsWere::Read } else { PodsWere::Unread };
-            Recollection { objects, pods, unknown: None }
+            let pods = if were { EarlierPods::Read } else { EarlierPods::Unread };
+            RestoredState { objects, pods, unknown: None }
         }
     }
 }
@@ -145,8 +145,8 @@ pub(super) fn lines(facts: &Facts) -> String {
         json!({"object": object})
     });
     let followed = match pods {
-        PodsWere::Unread => None,
-        PodsWere::Read => Some(PODS.to_owned()),
+        EarlierPods::Unread => None,
+        EarlierPods::Read => Some(PODS.to_owned()),
     };
     let published = snapshot.egress_nodes.by_name.iter();
     let published = published.map(|(name, node)| json!({"object": egress_node::remembered(name, &node.addresses)}));

@@ -29,7 +29,7 @@ fn facts(network: &str) -> Facts {
     snapshot
         .cluster_networks
         .insert("Node n1 (k3s.io/node-args)".to_owned(), networks("10.0.0.0/8", Completeness::Partial));
-    Facts { snapshot, pods: PodsWere::Read }
+    Facts { snapshot, pods: EarlierPods::Read }
 }
 
 fn expected(facts: &Facts) -> Vec<Object> {
@@ -54,9 +54,9 @@ fn what_is_inside_the_cluster_is_recalled_as_it_was() {
     sources.remember(CLUSTER, lines(&facts).as_bytes()).unwrap();
     let recalled = recall(&sources);
     assert_eq!(recalled.objects.len(), 4);
-    assert_eq!((recalled.objects, recalled.pods), (expected(&facts), PodsWere::Read));
-    sources.remember(CLUSTER, lines(&Facts { pods: PodsWere::Unread, ..facts }).as_bytes()).unwrap();
-    assert_eq!(recall(&sources).pods, PodsWere::Unread);
+    assert_eq!((recalled.objects, recalled.pods), (expected(&facts), EarlierPods::Read));
+    sources.remember(CLUSTER, lines(&Facts { pods: EarlierPods::Unread, ..facts }).as_bytes()).unwrap();
+    assert_eq!(recall(&sources).pods, EarlierPods::Unread);
 }
 
 #[test]

@@ -25,7 +25,7 @@ use super::super::networks::{self, Arguments};
 use super::super::refused::{STAYS, left_out, never_read};
 use super::cut::{Cut, compacted, shared};
 use super::event::{Content, Event, Kind, Reading};
-use super::memory::PodsWere;
+use super::memory::EarlierPods;
 
 /// The newest state of everything that is followed.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub struct State {
     faults: BTreeMap<(Kind, ObjectReference), Vec<String>>,
     /// What an earlier process knew of a kind, until that was listed.
     recalled: BTreeMap<(Kind, ObjectReference), Object>,
-    pods_were: PodsWere,
+    earlier_pods: EarlierPods,
     /// Why it is unknown what an earlier process knew.
     unknown: Option<Finding>,
     keys: BTreeSet<ChangeKey>,
@@ -83,7 +83,7 @@ impl State {
             unreadable: BTreeMap::new(),
             faults: BTreeMap::new(),
             recalled: BTreeMap::new(),
-            pods_were: PodsWere::Unread,
+            earlier_pods: EarlierPods::Unread,
             unknown: None,
             keys: BTreeSet::new(),
             cut: Cut::default(),
@@ -132,7 +132,7 @@ impl State {
             let recalled = self.recalled.extract_if(.., |(of, _), _| *of == kind).collect::<Vec<_>>();
             recalled.into_iter().for_each(|((_, name), object)| self.store(name, object));
         }
-        if kind == Kind::Pods && self.watch == PodWatch::Never && self.pods_were == PodsWere::Read {
+        if kind == Kind::Pods && self.watch == PodWatch::Never && self.earlier_pods == EarlierPods::Read {
             self.watch = PodWatch::Earlier;
             self.show_pods();
         }

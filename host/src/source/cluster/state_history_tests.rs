@@ -58,19 +58,19 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 /// A server, and a state that follows it.
-struct World {
+struct ServerFixture {
     objects: BTreeMap<(Kind, ObjectReference), Reading>,
     lost: BTreeSet<Kind>,
     state: State,
 }
 
-impl Default for World {
+impl Default for ServerFixture {
     fn default() -> Self {
         Self { objects: BTreeMap::new(), lost: BTreeSet::new(), state: State::of(Kind::FOLLOWED) }
     }
 }
 
-impl World {
+impl ServerFixture {
     fn step(&mut self, step: Step) {
         match step {
             Step::Put(kind, reading) => {
@@ -116,21 +116,21 @@ proptest! {
     fn any_history_ends_in_what_a_list_of_everything_says(
         steps in prop::collection::vec((any_step(), any::<bool>()), 0..60),
     ) {
-        let (mut world, mut mirror) = (World::default(), mirror_of(&Snapshot::default()));
+        let (mut fixture, mut mirror) = (ServerFixture::default(), mirror_of(&Snapshot::default()));
         for (step, hand_over) in steps {
-            world.step(step);
+            fixture.step(step);
             if hand_over {
-                mirror = mirrored(mirror, world.state.update());
-                prop_assert_eq!(&mirror, &mirror_of(&world.state.snapshot));
+                mirror = mirrored(mirror, fixture.state.update());
+                prop_assert_eq!(&mirror, &mirror_of(&fixture.state.snapshot));
             }
         }
         let mut listed = State::of(Kind::FOLLOWED);
         for kind in Kind::FOLLOWED {
-            list(&mut listed, kind, &world.of(kind));
-            world.step(Step::List(kind, 0));
+            list(&mut listed, kind, &fixture.of(kind));
+            fixture.step(Step::List(kind, 0));
         }
-        prop_assert_eq!(&world.state.snapshot, &listed.snapshot);
-        prop_assert_eq!(&mirrored(mirror, world.state.update()), &mirror_of(&listed.snapshot));
+        prop_assert_eq!(&fixture.state.snapshot, &listed.snapshot);
+        prop_assert_eq!(&mirrored(mirror, fixture.state.update()), &mirror_of(&listed.snapshot));
     }
 }
 

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::source::cluster::memory::{Recollection, lines, parse};
+use crate::source::cluster::memory::{RestoredState, lines, parse};
 use crate::source::kind::NetworkKind;
 
 const CILIUM: NetworkKind = NetworkKind::CiliumNodes;
@@ -46,7 +46,7 @@ fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
 /// A state after a restart.
 pub(super) fn restarted(before: &State) -> State {
     let objects = parse(lines(&before.facts()).as_bytes());
-    State::of(Kind::FOLLOWED).recalling(Recollection { objects, pods: before.facts().pods, unknown: None })
+    State::of(Kind::FOLLOWED).recalling(RestoredState { objects, pods: before.facts().pods, unknown: None })
 }
 
 /// All networks and addresses of an object, as text, and whether that is all.
@@ -175,7 +175,7 @@ fn pods_that_an_earlier_process_could_read_are_last_known_where_this_one_may_not
     assert_eq!(known(&next), "Foreign(\"hr\")");
     let others = || Kind::FOLLOWED.into_iter().filter(|kind| *kind != Kind::Pods);
     let mut unasked =
-        State::of(others()).recalling(Recollection { pods: state.facts().pods, ..Recollection::default() });
+        State::of(others()).recalling(RestoredState { pods: state.facts().pods, ..RestoredState::default() });
     unasked.forgo(Kind::Pods);
     assert_eq!(known(&unasked), "not watched");
 }

@@ -11,7 +11,7 @@ use crate::source::read::{self, Reading, shown};
 use crate::source::refused::left_out;
 
 /// Where an object stands, and what the list around it says for items that do not say it themselves.
-struct Place {
+struct DocumentPlace {
     path: String,
     typed: Option<Typed>,
 }
@@ -51,12 +51,12 @@ impl Collector {
     pub(super) fn take(&mut self, document: Value) {
         self.documents += 1;
         self.filled += usize::from(!document.is_null());
-        self.add(&Place { path: format!("document {}", self.documents), typed: None }, document);
+        self.add(&DocumentPlace { path: format!("document {}", self.documents), typed: None }, document);
     }
 
     /// A document, an item of a list, or the items of a list in a list. It is not kept: as a value an object takes twenty times
     /// its text.
-    fn add(&mut self, place: &Place, mut value: Value) {
+    fn add(&mut self, place: &DocumentPlace, mut value: Value) {
         if value.is_null() {
             return;
         }
@@ -83,14 +83,14 @@ impl Collector {
         }
     }
 
-    fn add_items(&mut self, place: &Place, typed: Option<&Typed>, items: Vec<Value>) {
+    fn add_items(&mut self, place: &DocumentPlace, typed: Option<&Typed>, items: Vec<Value>) {
         for (index, item) in items.into_iter().enumerate() {
             let path = format!("{}, item {}", place.path, index + 1);
-            self.add(&Place { path, typed: typed.cloned() }, item);
+            self.add(&DocumentPlace { path, typed: typed.cloned() }, item);
         }
     }
 
-    fn add_object(&mut self, place: &Place, kind: Kind, typed: &Typed, value: Value) {
+    fn add_object(&mut self, place: &DocumentPlace, kind: Kind, typed: &Typed, value: Value) {
         let member = |field: &str| value["metadata"][field].as_str().unwrap_or_default().to_owned();
         let called = format!("{} ({})", place.path, format!("{} {}", kind.names().kind, member("name")).trim_end());
         let contents = &mut self.contents;
@@ -118,7 +118,7 @@ impl Collector {
 }
 
 /// What an object says, or else the list around it; or what is wrong.
-fn typed(place: &Place, value: &Value) -> Result<Typed, String> {
+fn typed(place: &DocumentPlace, value: &Value) -> Result<Typed, String> {
     const NEEDED: &str = "every object needs apiVersion and kind";
     if !value.is_object() {
         return Err(format!("is {}, not an object; {NEEDED}", shown(value)));

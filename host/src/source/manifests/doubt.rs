@@ -27,17 +27,17 @@ const CLAIM_GROUPS: [&str; 2] = ["metallb.io/v", "coordination.k8s.io/v"];
 
 /// What a manifest could say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Doubts {
+pub(super) struct PossibleObjects {
     /// Where pods live.
-    pub(super) networks: Doubt,
+    pub(super) networks: Likelihood,
     /// Which node announces addresses.
-    pub(super) claims: Doubt,
+    pub(super) claims: Likelihood,
 }
 
 /// How likely it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Doubt {
+pub(super) enum Likelihood {
     /// All of it is read, or its text names no such object.
     #[default]
     None,
@@ -47,10 +47,10 @@ pub(super) enum Doubt {
     Likely,
 }
 
-impl Doubts {
+impl PossibleObjects {
     /// Of a file that has no text. Most clusters have no claims in manifests, so that it is not taken for one.
     pub(super) fn without_text() -> Self {
-        Self { networks: Doubt::Possible, claims: Doubt::None }
+        Self { networks: Likelihood::Possible, claims: Likelihood::None }
     }
 
     /// Of a file that cannot be read as text, or of which a part cannot.
@@ -58,7 +58,7 @@ impl Doubts {
         match error {
             files::Error::Encoding { legible, .. } => {
                 let Self { networks, claims } = Self::of_text(legible);
-                Self { networks: networks.max(Doubt::Possible), claims }
+                Self { networks: networks.max(Likelihood::Possible), claims }
             }
             files::Error::System(_)
             | files::Error::Special(_)
@@ -73,13 +73,18 @@ impl Doubts {
         if text.trim().is_empty() {
             return Self::without_text();
         }
-        let claims = if CLAIM_GROUPS.iter().any(|group| text.contains(group)) { Doubt::Likely } else { Doubt::None };
-        Self { networks: Doubt::of_kinds(&NETWORKS, text), claims: claims.max(Doubt::of_kinds(&CLAIMS, text)) }
+        let claims =
+            if CLAIM_GROUPS.iter().any(|group| text.contains(group)) { Likelihood::Likely } else { Likelihood::None };
+        Self {
+            networks: Likelihood::of_kinds(&NETWORKS, text),
+            claims: claims.max(Likelihood::of_kinds(&CLAIMS, text)),
+        }
     }
 
     /// Of objects of these kinds whose names cannot be read.
     pub(super) fn of_kinds(kinds: &[Kind]) -> Self {
-        let any = |is_such: fn(&Kind) -> bool| if kinds.iter().any(is_such) { Doubt::Likely } else { Doubt::None };
+        let any =
+            |is_such: fn(&Kind) -> bool| if kinds.iter().any(is_such) { Likelihood::Likely } else { Likelihood::None };
         Self {
             networks: any(|kind| matches!(kind, Kind::Nodes | Kind::Networks(_))),
             claims: any(|kind| matches!(kind, Kind::Claims(_))),
@@ -103,7 +108,7 @@ impl Doubts {
     }
 }
 
-impl Doubt {
+impl Likelihood {
     /// Whether a text names an object of one of these kinds.
     fn of_kinds(kinds: &[&str], text: &str) -> Self {
         let lower = text.to_lowercase();
@@ -121,30 +126,41 @@ impl Doubt {
 
 #[cfg(test)]
 mod tests {
-    use super::{Doubt, Doubts};
+    use super::{Likelihood, PossibleObjects};
 
     #[test]
     fn a_text_that_names_a_node_or_a_pool_is_in_doubt_however_it_is_written() {
         for text in
             ["kind: Node\nspec: [", "{\"kind\": \"Node\",", "- {kind: 'node', x", "KIND:NodeList", "kind: IPPool\n{"]
         {
-            assert_eq!(Doubts::of_text(text), Doubts { networks: Doubt::Likely, claims: Doubt::None }, "{text}");
+            assert_eq!(
+                PossibleObjects::of_text(text),
+                PossibleObjects { networks: Likelihood::Likely, claims: Likelihood::None },
+                "{text}"
+            );
         }
         for text in
             ["kind: Service\nmetadata: [", "# a kind node\nnode: kind", "kind: NodePort", "{", "nodes: of a kind"]
         {
-            assert!(Doubts::of_text(text).is_none(), "{text}");
+            assert!(PossibleObjects::of_text(text).is_none(), "{text}");
         }
-        assert_eq!(Doubts::of_text(" \n"), Doubts { networks: Doubt::Possible, claims: Doubt::None });
+        assert_eq!(
+            PossibleObjects::of_text(" \n"),
+            PossibleObjects { networks: Likelihood::Possible, claims: Likelihood::None }
+        );
     }
 
     #[test]
     fn a_text_that_names_a_lease_or_a_status_leaves_open_which_node_announces() {
         for text in ["kind: Lease\nspec: [", "{\"kind\": \"ServiceL2Status\",", "- {kind: 'LeaseList', x"] {
-            assert_eq!(Doubts::of_text(text), Doubts { networks: Doubt::None, claims: Doubt::Likely }, "{text}");
+            assert_eq!(
+                PossibleObjects::of_text(text),
+                PossibleObjects { networks: Likelihood::None, claims: Likelihood::Likely },
+                "{text}"
+            );
         }
         for text in ["kind: LeaseCandidate\nspec: [", "# a kind of lease: it ends"] {
-            assert!(Doubts::of_text(text).is_none(), "{text}");
+            assert!(PossibleObjects::of_text(text).is_none(), "{text}");
         }
     }
 }

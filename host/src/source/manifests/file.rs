@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 
 use egressd_core::model::{ChangeKey, ObjectReference, SubjectKey, UnreadableService};
 
-use super::doubt::{Doubt, Doubts};
+use super::doubt::{Likelihood, PossibleObjects};
 use super::gathered::key;
 use super::lost::Lost;
 use crate::source::documents::{Contents, Identity, Object, service_identity};
@@ -76,21 +76,21 @@ impl File {
     }
 
     /// Takes in how much of it is in doubt. What was good once stands for what cannot be read now.
-    pub(super) fn doubt(&mut self, doubts: Doubts) -> Vec<ChangeKey> {
-        let is_known = !self.objects.is_empty() && self.lost.doubts.networks == Doubt::None;
-        let networks = if is_known { Doubt::None } else { doubts.networks };
-        self.set_doubts(Doubts { networks, claims: self.doubt_of_claims(doubts) })
+    pub(super) fn doubt(&mut self, doubts: PossibleObjects) -> Vec<ChangeKey> {
+        let is_known = !self.objects.is_empty() && self.lost.doubts.networks == Likelihood::None;
+        let networks = if is_known { Likelihood::None } else { doubts.networks };
+        self.set_doubts(PossibleObjects { networks, claims: self.doubt_of_claims(doubts) })
     }
 
     /// What was good once stands for claims too where there were some, and each names a node. One that names none may have
     /// become one that does.
-    fn doubt_of_claims(&self, newest: Doubts) -> Doubt {
+    fn doubt_of_claims(&self, newest: PossibleObjects) -> Likelihood {
         let mut claims = self.objects.iter().filter(|object| matches!(object, Object::Claim(..))).peekable();
         let is_known = claims.peek().is_some() && claims.all(Object::stays_unread);
-        if is_known && self.lost.doubts.claims == Doubt::None { Doubt::None } else { newest.claims }
+        if is_known && self.lost.doubts.claims == Likelihood::None { Likelihood::None } else { newest.claims }
     }
 
-    fn set_doubts(&mut self, doubts: Doubts) -> Vec<ChangeKey> {
+    fn set_doubts(&mut self, doubts: PossibleObjects) -> Vec<ChangeKey> {
         doubts.differing(mem::replace(&mut self.lost.doubts, doubts)).collect()
     }
 
@@ -162,17 +162,17 @@ impl File {
 
     /// Keeps everything as it was. So does the doubt of a state that was good in part: it is what the next process remembers,
     /// since nothing of a content that is refused is.
-    pub(super) fn refuse(&mut self, fault: &str, doubts: Doubts) -> Vec<ChangeKey> {
+    pub(super) fn refuse(&mut self, fault: &str, doubts: PossibleObjects) -> Vec<ChangeKey> {
         let is_empty = self.objects.is_empty();
         let claims = self.doubt_of_claims(doubts);
         let networks = if is_empty { doubts.networks } else { self.lost.doubts.networks };
         let then = match claims {
-            Doubt::Likely => ANY_NODE,
-            Doubt::None | Doubt::Possible if is_empty => NOTHING,
-            Doubt::None | Doubt::Possible => STAYS,
+            Likelihood::Likely => ANY_NODE,
+            Likelihood::None | Likelihood::Possible if is_empty => NOTHING,
+            Likelihood::None | Likelihood::Possible => STAYS,
         };
         self.faults = vec![Refusal::of_more(format!("{fault}; {then}"))];
-        self.set_doubts(Doubts { networks, claims })
+        self.set_doubts(PossibleObjects { networks, claims })
     }
 }
 

@@ -9,7 +9,7 @@ use egressd_core::model::{
     ChangeKey, ClusterNetworks, Completeness, Node, ObjectReference, ReadState, Slice, Snapshot, SubjectKey, Uid,
 };
 
-use super::doubt::{Doubt, Doubts};
+use super::doubt::{Likelihood, PossibleObjects};
 use super::lost::Lost;
 use crate::source::documents::Object;
 use crate::source::{claims, networks};
@@ -75,7 +75,7 @@ pub(super) struct Gathered {
     /// What counts of Services without a slice.
     endpoints: Vec<Arc<Slice>>,
     /// Files of which something cannot be read.
-    doubts: Vec<(String, Doubts)>,
+    doubts: Vec<(String, PossibleObjects)>,
 }
 
 impl Gathered {
@@ -89,12 +89,12 @@ impl Gathered {
         self.endpoints.iter().for_each(|slice| insert_endpoints(&mut self.snapshot, slice));
         // A file without a text could be anything; where Nodes are known, it is not the one that says so.
         let is_alone = self.snapshot.nodes.is_empty();
-        for (file, Doubts { networks, claims }) in self.doubts {
+        for (file, PossibleObjects { networks, claims }) in self.doubts {
             let title = format!("manifest {file}");
-            if claims == Doubt::Likely {
+            if claims == Likelihood::Likely {
                 self.snapshot.announced.unreadable.insert(title.as_str().into());
             }
-            if networks == Doubt::Likely || networks == Doubt::Possible && is_alone {
+            if networks == Likelihood::Likely || networks == Likelihood::Possible && is_alone {
                 let networks = ClusterNetworks { completeness: Completeness::Partial, ..ClusterNetworks::default() };
                 self.snapshot.cluster_networks.insert(title, Arc::new(networks));
             }
@@ -110,7 +110,7 @@ impl Gathered {
     }
 
     /// What a file could say, of which something cannot be read.
-    pub(super) fn doubt(&mut self, file: &str, doubts: Doubts) {
+    pub(super) fn doubt(&mut self, file: &str, doubts: PossibleObjects) {
         if !doubts.is_none() {
             self.doubts.push((file.to_owned(), doubts));
         }

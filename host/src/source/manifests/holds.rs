@@ -8,7 +8,7 @@ use crate::files;
 
 /// What is at a place. It is looked at once: a directory that becomes a file is a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::source) enum Holds {
+pub(in crate::source) enum PlaceKind {
     /// A directory, or nothing yet.
     Directory,
     /// Anything else.
@@ -19,7 +19,7 @@ pub(in crate::source) enum Holds {
     Published,
 }
 
-impl Holds {
+impl PlaceKind {
     /// Whether it has files of names that egressd does not know.
     pub(super) fn is_directory(self) -> bool {
         match self {

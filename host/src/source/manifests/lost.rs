@@ -4,7 +4,7 @@
 use egressd_core::model::{ChangeKey, ObjectReference, SubjectKey, Uid, UnreadableService};
 use serde::{Deserialize, Serialize};
 
-use super::doubt::{Doubt, Doubts};
+use super::doubt::{Likelihood, PossibleObjects};
 
 /// See above.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,7 +13,7 @@ pub(super) struct Lost {
     /// Policies' ConfigMaps.
     pub(super) policies: Vec<ObjectReference>,
     /// Whether something of it could say where pods live, or which node announces addresses.
-    pub(super) doubts: Doubts,
+    pub(super) doubts: PossibleObjects,
 }
 
 /// The line that leaves it to the next process.
@@ -28,9 +28,9 @@ struct Written {
     /// Namespace and name.
     policies: Vec<(String, String)>,
     #[serde(default)]
-    doubt: Doubt,
+    doubt: Likelihood,
     #[serde(default)]
-    claims: Doubt,
+    claims: Likelihood,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -64,7 +64,7 @@ impl Lost {
         let services = self.services.iter().map(service).collect();
         let policies =
             self.policies.iter().map(|policy| (policy.namespace.to_string(), policy.name.to_string())).collect();
-        let Doubts { networks: doubt, claims } = self.doubts;
+        let PossibleObjects { networks: doubt, claims } = self.doubts;
         let line = serde_json::to_string(&Line { lost: Written { services, policies, doubt, claims } }).ok()?;
         (!self.is_empty()).then(|| line + "\n")
     }
@@ -85,7 +85,7 @@ impl Lost {
             ))
         };
         let policies = policies.into_iter().map(|(namespace, name)| ObjectReference::new(namespace, name)).collect();
-        let doubts = Doubts { networks: doubt, claims };
+        let doubts = PossibleObjects { networks: doubt, claims };
         Self { services: services.into_iter().filter_map(service).collect(), policies, doubts }
     }
 }

@@ -13,7 +13,7 @@ use super::lost::Lost;
 use crate::source::documents::Identity;
 use crate::source::original::Originals;
 use crate::source::remembered;
-use crate::state::{Recalled, Sources};
+use crate::state::{RestoredSource, Sources};
 
 /// What is remembered of the manifests of one directory.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ enum Health {
 }
 
 /// A manifest's newest state: its objects, of which the first were written so, and some of these in part only.
-pub(super) struct Newest<'a> {
+pub(super) struct NewestManifest<'a> {
     pub(super) file: &'a File,
     pub(super) originals: Originals,
     pub(super) partly: BTreeSet<Identity>,
@@ -81,11 +81,11 @@ impl Memory {
     }
 
     /// Takes in what a manifest says now.
-    pub(super) fn note(&mut self, name: &str, newest: Newest<'_>) {
+    pub(super) fn note(&mut self, name: &str, newest: NewestManifest<'_>) {
         if self.sources.is_none() {
             return;
         }
-        let Newest { file: File { objects, lost, .. }, originals, partly } = newest;
+        let NewestManifest { file: File { objects, lost, .. }, originals, partly } = newest;
         let node = Some(self.node.clone());
         let is_new = partly.is_empty() && objects.len() == originals.len();
         let before = if is_new { Vec::new() } else { remembered::parse(&self.lines(name), node.as_deref()) };
@@ -123,14 +123,14 @@ impl Memory {
     fn lines(&mut self, name: &str) -> Vec<u8> {
         let Some(sources) = &self.sources else { return Vec::new() };
         let recalled = match self.pending.get(name) {
-            Some(Some(lines)) => Recalled::Lines(lines.clone()),
-            Some(None) => Recalled::Nothing,
+            Some(Some(lines)) => RestoredSource::Lines(lines.clone()),
+            Some(None) => RestoredSource::Nothing,
             None => sources.recall(&self.path(name)),
         };
         match recalled {
-            Recalled::Lines(lines) => lines,
-            Recalled::Nothing => Vec::new(),
-            Recalled::Unknown(finding) => {
+            RestoredSource::Lines(lines) => lines,
+            RestoredSource::Nothing => Vec::new(),
+            RestoredSource::Unknown(finding) => {
                 self.unknown.insert(name.to_owned(), finding);
                 Vec::new()
             }

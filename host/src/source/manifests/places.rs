@@ -8,14 +8,14 @@ use egressd_core::finding::Finding;
 use egressd_core::model::{ChangeKey, Snapshot};
 
 use super::gathered::Gathered;
-use super::{Error, Holds, Naming, POLICIES, Place};
+use super::{Error, Naming, POLICIES, Place, PlaceKind};
 use crate::errors::with_causes;
 use crate::source::handover::Update;
 use crate::state::Sources;
 
 /// A place as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Given {
+pub enum PlaceArgument {
     /// A directory or a file.
     Path(PathBuf),
     /// What another command prints.
@@ -44,20 +44,20 @@ pub struct Places {
 
 impl Places {
     /// Places of which nothing was read yet. Endpoints without a node are on `node`; policies are taken from [`POLICIES`].
-    pub fn new(given: Vec<Given>, node: &str) -> Self {
-        let others = given.iter().filter(|given| !matches!(given, Given::Published(_))).count();
+    pub fn new(given: Vec<PlaceArgument>, node: &str) -> Self {
+        let others = given.iter().filter(|given| !matches!(given, PlaceArgument::Published(_))).count();
         let naming = if others > 1 { Naming::Whole } else { Naming::Short };
         let place = |given| match given {
-            Given::Path(path) => Place::new(path, node, naming),
-            Given::StandardInput => Place::standard_input(node),
-            Given::Published(path) => Place::published(path, node),
+            PlaceArgument::Path(path) => Place::new(path, node, naming),
+            PlaceArgument::StandardInput => Place::standard_input(node),
+            PlaceArgument::Published(path) => Place::published(path, node),
         };
         Self { places: given.into_iter().map(place).collect(), policies: POLICIES.to_owned(), gathered: None }
     }
 
     /// One place.
     pub fn one(path: impl Into<PathBuf>, node: &str) -> Self {
-        Self::new(vec![Given::Path(path.into())], node)
+        Self::new(vec![PlaceArgument::Path(path.into())], node)
     }
 
     /// The same with policies from another namespace.
@@ -152,7 +152,7 @@ impl Places {
         let mut gathered = Gathered::with_policies_of(&self.policies);
         self.places.iter().for_each(|place| place.gather(&mut gathered));
         self.places.iter().for_each(|place| place.lose(&mut gathered));
-        if self.places.iter().any(|place| place.holds() == Holds::Published) {
+        if self.places.iter().any(|place| place.holds() == PlaceKind::Published) {
             gathered.follow_egress_nodes();
         }
         gathered.finish()

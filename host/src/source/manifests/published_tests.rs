@@ -11,7 +11,7 @@ use egressd_core::model::{EgressNode, ReadState};
 use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::{Value, json};
 
-use super::{Given, Places};
+use super::{PlaceArgument, Places};
 use crate::source::handover::Update;
 use crate::state::Sources;
 
@@ -41,8 +41,10 @@ impl Fixture {
 
     /// As after a start.
     fn places(&self) -> Places {
-        let given =
-            vec![Given::Path(self.dir.path().join("manifests")), Given::Published(self.dir.path().join("published"))];
+        let given = vec![
+            PlaceArgument::Path(self.dir.path().join("manifests")),
+            PlaceArgument::Published(self.dir.path().join("published")),
+        ];
         Places::new(given, HERE).remembering(&Sources::of(&self.dir.path().join("state")))
     }
 

@@ -6,11 +6,11 @@ use egressd_core::finding::Finding;
 use egressd_core::model::ChangeKey;
 
 use super::file::{File, Stamp};
-use super::{Holds, Place};
+use super::{Place, PlaceKind};
 
 /// What an earlier process knew of a directory, against what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beginning {
+pub(super) enum RestoredDirectory {
     /// It was not looked at yet.
     Unread,
     /// There is no manifest in it, and there were some: as an empty file, it may be about to come, as what is mounted late
@@ -24,22 +24,24 @@ impl Place {
     /// Compares what is there with what an earlier process knew. Returns the keys of what is taken from that.
     pub(super) fn begin(&mut self, present: &BTreeMap<String, Option<Stamp>>) -> Vec<ChangeKey> {
         let others = match self.beginning {
-            Beginning::Unread if self.holds.is_directory() => self.memory.others(present.keys()),
-            Beginning::Unread | Beginning::Awaited | Beginning::Read => BTreeSet::new(),
+            RestoredDirectory::Unread if self.holds.is_directory() => self.memory.others(present.keys()),
+            RestoredDirectory::Unread | RestoredDirectory::Awaited | RestoredDirectory::Read => BTreeSet::new(),
         };
         match (self.beginning, present.is_empty()) {
-            (Beginning::Unread, true) if !others.is_empty() && self.holds == Holds::Directory => self.await_all(others),
-            (Beginning::Awaited, true) => Vec::new(),
-            (Beginning::Unread | Beginning::Awaited | Beginning::Read, _) => {
+            (RestoredDirectory::Unread, true) if !others.is_empty() && self.holds == PlaceKind::Directory => {
+                self.await_all(others)
+            }
+            (RestoredDirectory::Awaited, true) => Vec::new(),
+            (RestoredDirectory::Unread | RestoredDirectory::Awaited | RestoredDirectory::Read, _) => {
                 others.iter().for_each(|name| self.memory.forget(name));
-                self.beginning = Beginning::Read;
+                self.beginning = RestoredDirectory::Read;
                 Vec::new()
             }
         }
     }
 
     fn await_all(&mut self, names: BTreeSet<String>) -> Vec<ChangeKey> {
-        self.beginning = Beginning::Awaited;
+        self.beginning = RestoredDirectory::Awaited;
         let recalled = names.into_iter().map(|name| (self.memory.recall(&name), name));
         self.files = recalled.map(|(file, name)| (name, file)).collect();
         self.files.values().flat_map(File::keys).collect()
@@ -65,6 +67,6 @@ impl Place {
                  until there is one; to end it, write a file with an empty list there (apiVersion: v1, kind: List, items: [])"
             )
         };
-        (self.beginning == Beginning::Awaited).then(|| Finding::error("manifests-missing", message()))
+        (self.beginning == RestoredDirectory::Awaited).then(|| Finding::error("manifests-missing", message()))
     }
 }

@@ -28,13 +28,13 @@ const LOAD_BALANCER: &str = "LoadBalancer";
 
 /// What is wrong with an object.
 #[derive(Default)]
-struct Wrong {
+struct NetworkFault {
     /// With this, pods may be anywhere.
     unread: Vec<Fault>,
     others: Vec<Fault>,
 }
 
-impl Wrong {
+impl NetworkFault {
     fn networks(&self, pods: Vec<IpNet>, services: Vec<IpNet>) -> ClusterNetworks {
         let completeness = if self.unread.is_empty() { Completeness::Whole } else { Completeness::Partial };
         ClusterNetworks { pods, services, completeness }
@@ -57,7 +57,7 @@ pub(super) fn networks(
     root: &Field<'_>,
     faults: &mut Vec<Fault>,
 ) -> Result<(Identity, ClusterNetworks), Unreadable> {
-    let (name, mut wrong) = (metadata::name(root)?, Wrong::default());
+    let (name, mut wrong) = (metadata::name(root)?, NetworkFault::default());
     let (pods, services) = match kind {
         NetworkKind::CalicoPools => (calico_pool(&root.object("spec")?)?, vec![]),
         NetworkKind::CiliumNodes => {
@@ -82,7 +82,7 @@ fn calico_pool(spec: &Field<'_>) -> Result<Vec<IpNet>, Fault> {
     Ok(if is_for_services { vec![] } else { vec![network] })
 }
 
-fn cilium_pool(spec: &Field<'_>, wrong: &mut Wrong) -> Result<Vec<IpNet>, Fault> {
+fn cilium_pool(spec: &Field<'_>, wrong: &mut NetworkFault) -> Result<Vec<IpNet>, Fault> {
     let mut pods = Vec::new();
     for family in ["ipv4", "ipv6"] {
         let networks = spec.object(family)?.get("cidrs");
@@ -92,7 +92,7 @@ fn cilium_pool(spec: &Field<'_>, wrong: &mut Wrong) -> Result<Vec<IpNet>, Fault>
 }
 
 /// Whether a family is switched on says little: pods that have an address of it keep it.
-fn flannel(data: &Field<'_>, wrong: &mut Wrong) -> Result<Vec<IpNet>, Fault> {
+fn flannel(data: &Field<'_>, wrong: &mut NetworkFault) -> Result<Vec<IpNet>, Fault> {
     let place = data.get("net-conf.json");
     let parsed = place.text()?.and_then(|text| serde_json::from_str::<Value>(text).ok());
     let settings = parsed.filter(Value::is_object).ok_or_else(|| place.fault("a JSON object, flannel's settings"))?;
@@ -102,7 +102,7 @@ fn flannel(data: &Field<'_>, wrong: &mut Wrong) -> Result<Vec<IpNet>, Fault> {
     Ok(networks.iter().filter_map(|network| wrong.believed(pod_network(network), network)).collect())
 }
 
-fn kubeadm(data: &Field<'_>, wrong: &mut Wrong) -> Result<(Vec<IpNet>, Vec<IpNet>), Fault> {
+fn kubeadm(data: &Field<'_>, wrong: &mut NetworkFault) -> Result<(Vec<IpNet>, Vec<IpNet>), Fault> {
     let place = data.get("ClusterConfiguration");
     let parsed = place.text()?.and_then(|text| serde_saphyr::from_str::<Value>(text).ok());
     let settings = parsed.filter(Value::is_object).ok_or_else(|| place.fault("YAML, a ClusterConfiguration"))?;
@@ -132,9 +132,9 @@ pub(super) fn arguments(root: &Field<'_>, faults: &mut Vec<Fault>) -> Arguments 
 
 /// `["server","--cluster-cidr","10.42.0.0/16","--service-cidr=10.43.0.0/16"]`: each may stand there several times.
 fn in_arguments(field: &Field<'_>, faults: &mut Vec<Fault>) -> ClusterNetworks {
-    let (mut wrong, mut of_services) = <(Wrong, Wrong)>::default();
+    let (mut wrong, mut of_services) = <(NetworkFault, NetworkFault)>::default();
     let arguments = kept(list_of_texts(field), &mut wrong.unread).unwrap_or_default();
-    let named = |name: &str, read: Read, wrong: &mut Wrong| {
+    let named = |name: &str, read: Read, wrong: &mut NetworkFault| {
         let values = values(&arguments, name);
         of_a_node(values.iter().map(|value| field.within(value)), read, wrong)
     };
@@ -169,7 +169,7 @@ fn separated(text: &str) -> Vec<Value> {
 type Read = fn(&Field<'_>) -> Result<Option<IpNet>, Fault>;
 
 /// Those that count of what one node's agent writes.
-fn of_a_node<'a>(items: impl IntoIterator<Item = Field<'a>>, read: Read, wrong: &mut Wrong) -> Vec<IpNet> {
+fn of_a_node<'a>(items: impl IntoIterator<Item = Field<'a>>, read: Read, wrong: &mut NetworkFault) -> Vec<IpNet> {
     let mut networks = Vec::new();
     for (place, item) in items.into_iter().enumerate() {
         if place == MAX_NODE_NETWORKS {

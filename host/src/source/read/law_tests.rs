@@ -52,23 +52,23 @@ fn networks(kind: NetworkKind) -> (&'static str, &'static str) {
 }
 
 /// A place in an object, as members and places in lists.
-type Place = Vec<String>;
+type FieldPath = Vec<String>;
 
-fn places(value: &Value, place: &Place, all: &mut Vec<Place>) {
+fn places(value: &Value, place: &FieldPath, all: &mut Vec<FieldPath>) {
     let below: Vec<(String, &Value)> = match value {
         Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), value)).collect(),
         Value::Array(items) => items.iter().enumerate().map(|(at, value)| (at.to_string(), value)).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => vec![],
     };
     for (name, value) in below {
-        let below: Place = place.iter().cloned().chain([name]).collect();
+        let below: FieldPath = place.iter().cloned().chain([name]).collect();
         all.push(below.clone());
         places(value, &below, all);
     }
 }
 
 /// Whether a place is needed, or holds one that is.
-fn matters(place: &Place, needed: &[&str]) -> bool {
+fn matters(place: &FieldPath, needed: &[&str]) -> bool {
     needed.iter().any(|path| {
         let pattern = pattern(path);
         let matches = |(part, name): (&String, &String)| part == "*" || part == name;
@@ -77,7 +77,7 @@ fn matters(place: &Place, needed: &[&str]) -> bool {
 }
 
 /// A path's parts; the names of labels and of binary data have dots in them.
-fn pattern(path: &str) -> Place {
+fn pattern(path: &str) -> FieldPath {
     for (head, names) in [("metadata.labels.", 2), ("metadata.annotations.", 2), ("binaryData.", 1), ("data.", 1)] {
         if let Some(name) = path.strip_prefix(head) {
             return head.split('.').take(names).chain([name]).map(str::to_owned).collect();
@@ -94,7 +94,7 @@ fn at<'a>(value: &'a mut Value, place: &[String]) -> &'a mut Value {
 }
 
 /// The object with something else at a place; none takes the place away.
-fn changed(object: &Value, place: &Place, to: Option<&Value>) -> Value {
+fn changed(object: &Value, place: &FieldPath, to: Option<&Value>) -> Value {
     let mut object = object.clone();
     let (last, parents) = place.split_last().unwrap();
     match (at(&mut object, parents), to) {
@@ -122,10 +122,10 @@ fn oddities() -> Vec<Option<Value>> {
     values.into_iter().map(Some).chain([None]).collect()
 }
 
-fn every_change(kind: Kind, mut check: impl FnMut(&Place, &Sample, Result<Reading, Unreadable>)) {
+fn every_change(kind: Kind, mut check: impl FnMut(&FieldPath, &Sample, Result<Reading, Unreadable>)) {
     let sample = sample(kind);
     let mut all = Vec::new();
-    places(&sample.object, &Place::new(), &mut all);
+    places(&sample.object, &FieldPath::new(), &mut all);
     for place in &all {
         for to in oddities() {
             check(place, &sample, read(kind, &changed(&sample.object, place, to.as_ref()), Some("node-a")));
@@ -179,7 +179,7 @@ fn what_is_kept_of_an_object_reads_as_the_object_does() {
         let version = format!("{}/{}", names.group, names.versions[0]).trim_start_matches('/').to_owned();
         let sample = sample(kind);
         let mut all = Vec::new();
-        places(&sample.object, &Place::new(), &mut all);
+        places(&sample.object, &FieldPath::new(), &mut all);
         for (place, to) in all.iter().flat_map(|place| oddities().into_iter().map(move |to| (place, to))) {
             let object = changed(&sample.object, place, to.as_ref());
             let kept: Value = serde_json::from_str(&original(kind, &version, object.clone()).to_string()).unwrap();

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::resolve::{self, PathTarget, ResolvedPath, Step};
-use crate::source::manifests::{FileId, Holds, Places, is_manifest};
+use crate::source::manifests::{FileId, PlaceKind, Places, is_manifest};
 
 /// So many directories are watched at most: the kernel has 8,192 watches for all programs of a user on small machines.
 /// What is behind others is looked at from time to time.
@@ -46,17 +46,17 @@ impl Wanted {
         for (at, place) in places.each() {
             let Ok(resolved) = resolve::resolve(place.path()) else { continue };
             match (place.holds(), &resolved.end) {
-                (Holds::StandardInput, _) => {}
-                (Holds::Directory | Holds::Published, PathTarget::Directory(path)) => {
+                (PlaceKind::StandardInput, _) => {}
+                (PlaceKind::Directory | PlaceKind::Published, PathTarget::Directory(path)) => {
                     let path = path.clone();
                     wanted.pass(&resolved);
                     wanted.beyond += usize::from(wanted.directory(&path).map(|i| i.places.insert(at)).is_none());
                     directories.push((at, path));
                 }
-                (Holds::Directory | Holds::Published, PathTarget::File(_) | PathTarget::Nothing) => {
+                (PlaceKind::Directory | PlaceKind::Published, PathTarget::File(_) | PathTarget::Nothing) => {
                     wanted.pass(&resolved)
                 }
-                (Holds::File, _) => wanted.follow(&resolved, &Places::only_file(at, place)),
+                (PlaceKind::File, _) => wanted.follow(&resolved, &Places::only_file(at, place)),
             }
         }
         for (at, path) in directories {

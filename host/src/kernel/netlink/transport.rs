@@ -13,7 +13,7 @@ use rustix::net::{
 use super::error::Error;
 
 /// A way to the kernel and back.
-pub(in crate::kernel) trait Line: fmt::Debug + Send {
+pub(in crate::kernel) trait Transport: fmt::Debug + Send {
     fn send(&mut self, bytes: &[u8]) -> rustix::io::Result<()>;
 
     /// How many bytes of an answer came.
@@ -27,7 +27,7 @@ pub(in crate::kernel) trait Line: fmt::Debug + Send {
 }
 
 /// The kernel.
-impl Line for OwnedFd {
+impl Transport for OwnedFd {
     fn send(&mut self, bytes: &[u8]) -> rustix::io::Result<()> {
         send(self, bytes, SendFlags::empty()).map(drop)
     }

@@ -24,7 +24,7 @@ const ORDER_ANNOTATION: &str = "egressd.io/order";
 const REPLACED: [&str; 2] = ["egressd.io/sha256", "egressd.io/mode"];
 
 /// A directory of manifests, read once.
-pub(super) struct Scene {
+pub(super) struct ManifestScenario {
     config: Config,
     manifests: PathBuf,
     order: Option<i32>,
@@ -32,7 +32,7 @@ pub(super) struct Scene {
     sandbox: Sandbox,
 }
 
-impl Scene {
+impl ManifestScenario {
     pub(super) fn read(config: Config, manifests: PathBuf, order: Option<i32>) -> Result<Self, Error> {
         let places = Places::one(&manifests, &config.settings.node);
         let update = places.with_policies_of(config.namespace.clone()).read()?;
