@@ -1,5 +1,6 @@
-//! Compiles the built-in policy from its source and hands the component to `src/wasm/`, and lists for
-//! `src/authoring/` what authors of policies need, so that the binary is complete. Packagers may hand in a ready component: `EGRESSD_ANNOTATIONS_COMPONENT=FILE`.
+//! Compiles the built-in policy from its source and hands the component to `src/wasm/`, and lists for `src/authoring/`
+//! what authors of policies need, so that the binary is complete. Packagers may hand in a ready component:
+//! `EGRESSD_ANNOTATIONS_COMPONENT=FILE`.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! What `wit-bindgen` makes of `wit/0.2.0`, with the conversion that the host has, too. Only `convert` and `export` look
-//! at it.
+//! What `wit-bindgen` makes of `wit/0.2.0`, with the conversion that the host has, too. Only `convert` and `export`
+//! look at it.
 
 use egressd::policy::types;
 

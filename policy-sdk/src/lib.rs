@@ -1,5 +1,5 @@
-//! Write an egressd policy in Rust: typed subjects in, typed rules out. A subject is what asks for egress: a Service, or
-//! an object of another kind that selects pods.
+//! Write an egressd policy in Rust: typed subjects in, typed rules out. A subject is what asks for egress: a Service,
+//! or an object of another kind that selects pods.
 //!
 //! A policy decides for one subject at a time which packets of its pods leave the cluster under which source
 //! address. It is compiled to a WebAssembly component that imports nothing but a log: no clock, no network, no

@@ -45,7 +45,7 @@ fn a_validator_that_misbehaves_fails_with_the_reason_and_leaves_nothing_behind()
     for (behaviour, begin) in MISBEHAVIOUR {
         let PolicyFailure { policy, reason, kind: _ } = validate(behaviour).err().unwrap();
         assert!(policy == "guard" && reason.starts_with(begin), "{behaviour}: {reason}");
-        assert!(reason.len() <= text::LONGEST, "{behaviour}: {} bytes", reason.len());
+        assert!(reason.len() <= text::MAX_MESSAGE_LENGTH, "{behaviour}: {} bytes", reason.len());
         assert_eq!(validate("fine").unwrap(), [], "after {behaviour}");
     }
 }
@@ -83,7 +83,7 @@ fn a_validators_reports_are_few_short_and_plain() {
     let findings = |behaviour| at_most(validate(behaviour).unwrap().into_iter().map(Finding::from));
     assert_eq!(findings("escape")[0].message, "a [2Jb c");
     assert_eq!(findings("many").len(), 17);
-    assert!(findings("wide")[0].message.len() <= text::LONGEST);
+    assert!(findings("wide")[0].message.len() <= text::MAX_MESSAGE_LENGTH);
 }
 
 #[test]
@@ -145,6 +145,10 @@ fn a_policy_whose_description_fails_or_is_invalid_is_refused_with_the_reason() {
 #[test]
 fn an_accepted_description_is_short_and_plain() {
     let wide = describe("wide").unwrap().description;
-    assert!(wide.summary.len() <= text::LONGEST && !wide.summary.contains('\n'), "{} bytes", wide.summary.len());
+    assert!(
+        wide.summary.len() <= text::MAX_MESSAGE_LENGTH && !wide.summary.contains('\n'),
+        "{} bytes",
+        wide.summary.len()
+    );
     assert_eq!(describe("escape").unwrap().description.name, "a [2Jb c");
 }

@@ -12,8 +12,8 @@ use crate::ruleset::Name;
 /// Tables on this node that have kube-vip's names, and that egressd did not make.
 pub type ForeignTables = BTreeSet<Name>;
 
-/// What is reported about a Service that egressd acts on. Without the annotation that asks kube-vip it is egressd's alone,
-/// whatever kube-vip does for others.
+/// What is reported about a Service that egressd acts on. Without the annotation that asks kube-vip it is egressd's
+/// alone, whatever kube-vip does for others.
 pub(crate) fn finding(subject: &Subject, wrote: Option<&KubeVipEndpoint>, tables: &ForeignTables) -> Option<Finding> {
     let asked = subject.service().is_some_and(|service| asks_kube_vip(service));
     let signs: Vec<(String, &str)> = wrote.map(written).into_iter().chain(tables.first().map(table)).collect();

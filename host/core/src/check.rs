@@ -120,7 +120,8 @@ fn and_more(more: usize) -> String {
     if more > 0 { format!(", and behind {more} more") } else { String::new() }
 }
 
-/// The id of a rule that counts as one without sources, for tests of what becomes of a defect: no way is known to have one.
+/// The id of a rule that counts as one without sources, for tests of what becomes of a defect: no way is known to have
+/// one.
 #[cfg(feature = "testkit")]
 pub const DEFECT: &str = "a planted defect";
 

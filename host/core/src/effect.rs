@@ -1,24 +1,24 @@
-//! What is done to a node, one effect after the other. Parts of a node (nft, routes, ...) depend on each other through the
-//! packets that meet them, so the order between parts is a type, and not the order of some code.
+//! What is done to a node, one effect after the other. Parts of a node (nft, routes, ...) depend on each other through
+//! the packets that meet them, so the order between parts is a type, and not the order of some code.
 
 use std::fmt::{self, Display, Formatter};
 
 /// When an effect has its turn, whatever part it is of: all of a phase is done before anything of the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// Put up what holds traffic back: guards, fences, routes that refuse. Later than the next phase, a packet that already
-    /// goes the new way would leave by the default route wherever the rest of that way is not there yet.
+    /// Put up what holds traffic back: guards, fences, routes that refuse. Later than the next phase, a packet that
+    /// already goes the new way would leave by the default route wherever the rest of that way is not there yet.
     Arm,
-    /// Make what nothing leads to yet: chains, wider sets, devices, routes. Later than the next phase, a packet would be sent
-    /// to a chain without rules, or by a route that is not there, and leave with its pod's own address.
+    /// Make what nothing leads to yet: chains, wider sets, devices, routes. Later than the next phase, a packet would
+    /// be sent to a chain without rules, or by a route that is not there, and leave with its pod's own address.
     Make,
     /// Send packets the new way. Later than the next phase, a packet would meet neither the old way nor the new one.
     Switch,
-    /// Take away the old way, to which nothing leads any more. Later than the next phase, the next packet of a connection that
-    /// was severed would go the old way once more, and open the same connection again.
+    /// Take away the old way, to which nothing leads any more. Later than the next phase, the next packet of a
+    /// connection that was severed would go the old way once more, and open the same connection again.
     Break,
-    /// End connections that were made the old way. Later than the next phase, a packet of such a connection would meet no
-    /// guard, and leave with the address that the connection had, or with its pod's own.
+    /// End connections that were made the old way. Later than the next phase, a packet of such a connection would meet
+    /// no guard, and leave with the address that the connection had, or with its pod's own.
     Sever,
     /// Take down what held traffic back. Earlier, see [`Self::Arm`] and [`Self::Sever`].
     Disarm,
@@ -28,8 +28,8 @@ impl Phase {
     /// In order.
     pub const ALL: [Self; 6] = [Self::Arm, Self::Make, Self::Switch, Self::Break, Self::Sever, Self::Disarm];
 
-    /// When the part of this number has its turn in it. A part may lean on those before it (a route on a device), so what is
-    /// made begins with the first part, and what is taken away with the last.
+    /// When the part of this number has its turn in it. A part may lean on those before it (a route on a device), so
+    /// what is made begins with the first part, and what is taken away with the last.
     fn turn(self, part: usize) -> usize {
         match self {
             Self::Arm | Self::Make | Self::Switch => part,
@@ -67,16 +67,16 @@ impl<C> Effect<C> {
     }
 }
 
-/// The effects of all parts, in the order in which they are carried out. Whoever does that ends at the first that fails:
-/// every phase relies on those before it.
+/// The effects of all parts, in the order in which they are carried out. Whoever does that ends at the first that
+/// fails: every phase relies on those before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effects<C> {
     effects: Vec<Effect<C>>,
 }
 
 impl<C> Effects<C> {
-    /// By phase, within a phase by part, and within a part as they come. `parts` are given so that each leans only on those
-    /// before it.
+    /// By phase, within a phase by part, and within a part as they come. `parts` are given so that each leans only on
+    /// those before it.
     pub fn ordered(parts: impl IntoIterator<Item = Vec<Effect<C>>>) -> Self {
         let number = |(number, part): (usize, Vec<_>)| part.into_iter().map(move |effect| (number, effect));
         let mut numbered: Vec<(usize, Effect<C>)> = parts.into_iter().enumerate().flat_map(number).collect();

@@ -12,7 +12,7 @@ use egressd_vocabulary::Diagnostic;
 use crate::text::Text;
 
 /// How many findings of one kind of source (the host, a policy) about one Service are kept.
-pub const MOST: usize = 16;
+pub const MAX_FINDINGS: usize = 16;
 
 /// One message about one Service, one file or the node.
 ///
@@ -79,20 +79,20 @@ impl From<Diagnostic> for Finding {
     }
 }
 
-/// The first [`MOST`] findings, and of many the worst, with one more that says how many are left out. It never says
-/// that one is.
+/// The first [`MAX_FINDINGS`] findings, and of many the worst, with one more that says how many are left out. It never
+/// says that one is.
 pub fn at_most(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
     let mut counts: BTreeMap<Severity, usize> = BTreeMap::new();
     let mut kept = Vec::new();
     for finding in findings {
         let count = counts.entry(finding.severity).or_default();
         *count += 1;
-        if *count <= MOST + 1 {
+        if *count <= MAX_FINDINGS + 1 {
             kept.push(finding);
         }
     }
     let all: usize = counts.values().sum();
-    if all <= MOST + 1 {
+    if all <= MAX_FINDINGS + 1 {
         return kept;
     }
     let kept = worst(kept);
@@ -101,7 +101,7 @@ pub fn at_most(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
     }
     let left_out = counts.into_iter().rev().find(|(_, count)| *count > 0);
     let severity = left_out.map_or(Severity::Info, |(severity, _)| severity);
-    let more = format!("and {} more findings, which are not listed; correct these first", all - MOST);
+    let more = format!("and {} more findings, which are not listed; correct these first", all - MAX_FINDINGS);
     kept.into_iter().chain([Finding::new(severity, "more-findings", more)]).collect()
 }
 
@@ -109,7 +109,7 @@ pub fn at_most(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
 fn worst(mut findings: Vec<Finding>) -> Vec<Finding> {
     let mut places: Vec<usize> = (0..findings.len()).collect();
     places.sort_by_key(|place| (Reverse(findings[*place].severity), *place));
-    let worst: Vec<usize> = places.into_iter().take(MOST).collect();
+    let worst: Vec<usize> = places.into_iter().take(MAX_FINDINGS).collect();
     let mut place = 0..;
     findings.retain(|_| place.next().is_some_and(|place| worst.contains(&place)));
     findings
@@ -170,27 +170,30 @@ mod tests {
 
     #[test]
     fn few_findings_stay_as_they_are_and_one_more_is_never_left_out_alone() {
-        for count in [0, 1, MOST, MOST + 1] {
+        for count in [0, 1, MAX_FINDINGS, MAX_FINDINGS + 1] {
             assert!(at_most(many(count)).into_iter().eq(many(count)), "{count}");
         }
     }
 
     #[test]
     fn of_many_findings_one_says_how_many_more_there_are() {
-        for count in [MOST + 2, 5000] {
+        for count in [MAX_FINDINGS + 2, 5000] {
             let kept = at_most(many(count));
-            assert_eq!(kept.len(), MOST + 1);
-            let end = format!("warning: and {} more findings, which are not listed; correct these first", count - MOST);
-            assert_eq!(kept[MOST].to_string(), format!("{end} [more-findings]"));
-            assert!(kept[..MOST].iter().cloned().eq(many(MOST)), "{count}");
+            assert_eq!(kept.len(), MAX_FINDINGS + 1);
+            let end = format!(
+                "warning: and {} more findings, which are not listed; correct these first",
+                count - MAX_FINDINGS
+            );
+            assert_eq!(kept[MAX_FINDINGS].to_string(), format!("{end} [more-findings]"));
+            assert!(kept[..MAX_FINDINGS].iter().cloned().eq(many(MAX_FINDINGS)), "{count}");
         }
     }
 
     #[test]
     fn an_error_behind_a_thousand_warnings_is_listed_and_a_thousandth_error_stays_an_error() {
         let late = at_most(many(1000).chain([Finding::error("denied", "no")]));
-        assert_eq!((late[MOST - 1].code.as_str(), late[MOST].severity), ("denied", Severity::Warning));
+        assert_eq!((late[MAX_FINDINGS - 1].code.as_str(), late[MAX_FINDINGS].severity), ("denied", Severity::Warning));
         let errors = at_most(many(9).chain((0..1000).map(|_| Finding::error("denied", "no"))));
-        assert!(errors.iter().all(|finding| finding.severity == Severity::Error) && errors.len() == MOST + 1);
+        assert!(errors.iter().all(|finding| finding.severity == Severity::Error) && errors.len() == MAX_FINDINGS + 1);
     }
 }

@@ -1,8 +1,8 @@
-//! What is in force, as people and other programs see it: the records of rounds that the kernel has taken over. A change
-//! costs its own size: what differs between a round and what is in force is kept by Service.
+//! What is in force, as people and other programs see it: the records of rounds that the kernel has taken over. A
+//! change costs its own size: what differs between a round and what is in force is kept by Service.
 //!
-//! It is the plan beside the applied state, too: of each Service the plan that surely is in force, and those that were begun
-//! since, any of which the kernel may have carried out for some pods or for some time.
+//! It is the plan beside the applied state, too: of each Service the plan that surely is in force, and those that were
+//! begun since, any of which the kernel may have carried out for some pods or for some time.
 
 mod begun;
 
@@ -73,8 +73,8 @@ impl AppliedRound {
         keys.into_iter().filter(|key| self.settle(key, newest.records.get(key).cloned(), now)).collect()
     }
 
-    /// Takes in that a round is in force but for these pods, which are to go over still: of a Service that has one of them,
-    /// what was before stays, and it publishes nothing.
+    /// Takes in that a round is in force but for these pods, which are to go over still: of a Service that has one of
+    /// them, what was before stays, and it publishes nothing.
     pub fn take_over_partly(
         &mut self,
         newest: &PendingRound,
@@ -94,9 +94,9 @@ impl AppliedRound {
             .collect()
     }
 
-    /// Takes in that a round did not come into force, and why: the Services that it would have changed say so, from this
-    /// node, and publish nothing. So do those that waited before, whatever the newest round says of them: whether the kernel
-    /// has something of an earlier one is not known.
+    /// Takes in that a round did not come into force, and why: the Services that it would have changed say so, from
+    /// this node, and publish nothing. So do those that waited before, whatever the newest round says of them: whether
+    /// the kernel has something of an earlier one is not known.
     pub fn hold_back(&mut self, newest: &PendingRound, why: &str, now: UnixTime) -> BTreeSet<SubjectKey> {
         let keys = self.begin(newest, self.at);
         let mut hold = |key: &SubjectKey| {
@@ -121,8 +121,8 @@ impl AppliedRound {
         !self.behind.is_empty()
     }
 
-    /// What the kernel may translate a Service's pods by, for whoever compares what connections were promised with what the next
-    /// round promises.
+    /// What the kernel may translate a Service's pods by, for whoever compares what connections were promised with what
+    /// the next round promises.
     pub fn promised(&self, key: &SubjectKey) -> PossiblePlans<'_> {
         match self.beginning {
             FirstRound::Open => PossiblePlans::Unknown,
@@ -130,8 +130,8 @@ impl AppliedRound {
         }
     }
 
-    /// The Services of which something else is shown than `before`, those that came or went among them, by name. What both
-    /// share is not looked at, so where one is a copy of the other with changes, this costs what those do.
+    /// The Services of which something else is shown than `before`, those that came or went among them, by name. What
+    /// both share is not looked at, so where one is a copy of the other with changes, this costs what those do.
     pub fn changed_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a SubjectKey> {
         before.subjects.diff(&self.subjects).map(|item| match item {
             DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), old: _ } => key,

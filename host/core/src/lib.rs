@@ -1,10 +1,10 @@
 //! The pure half of egressd: what the Services of a cluster mean for the nftables ruleset of one node.
 //!
-//! No IO, no clock, no log, no async, no Kubernetes client: its dependency list says so, and a test holds it.
-//! A datum flows one way: [`model`] (what is) → [`chain`] of policies, each with a [`decision`] → [`plan`]
-//! (what this node translates; [`guard`] refuses what breaks a promise), looked over by [`check`] → [`compile`] →
-//! [`ruleset`] → [`diff`] → [`effect`]s on the [`node`], and [`status`] for the people. [`pipeline`] is that way as
-//! a whole. Next to it, [`reporting`] knows which of the cluster's nodes reports, and [`beside`] whether kube-vip does the same.
+//! No IO, no clock, no log, no async, no Kubernetes client: its dependency list says so, and a test holds it. A datum
+//! flows one way: [`model`] (what is) → [`chain`] of policies, each with a [`decision`] → [`plan`] (what this node
+//! translates; [`guard`] refuses what breaks a promise), looked over by [`check`] → [`compile`] → [`ruleset`] →
+//! [`diff`] → [`effect`]s on the [`node`], and [`status`] for the people. [`pipeline`] is that way as a whole. Next to
+//! it, [`reporting`] knows which of the cluster's nodes reports, and [`beside`] whether kube-vip does the same.
 
 #![forbid(unsafe_code)]
 

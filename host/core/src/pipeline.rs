@@ -40,11 +40,11 @@ use std::sync::Arc;
 use audit::Cursor;
 pub use audit::{Audit, AuditSubject, AuditedPart, Disagreement, Progress};
 use claims::Claims;
-pub use claims::KEPT;
+pub use claims::ROOM_KEPT_FOR;
 use derived::Derived;
 use entries::Entries;
 use imbl::OrdMap;
-use places::Places;
+use places::DependencyIndex;
 use remembered::Remembered;
 pub use remembered::Updates;
 pub use round::Step;
@@ -109,7 +109,7 @@ pub struct Pipeline {
     /// Those that are asked about.
     subjects: Entries,
     /// Which Services an address or a Node concerns.
-    places: Places,
+    places: DependencyIndex,
     /// At least the Services with a ClusterIP or an endpoint that no network and no machine has.
     outside: BTreeSet<SubjectKey>,
     /// When which of them are to be looked at again.
@@ -240,14 +240,15 @@ impl Pipeline {
         }
     }
 
-    /// The same with the last good drafts that an earlier process remembered (P6). They are guarded before they are used.
+    /// The same with the last good drafts that an earlier process remembered (P6). They are guarded before they are
+    /// used.
     #[must_use]
     pub fn recalling(self, drafts: BTreeMap<Uid, Arc<Draft>>) -> Self {
         Self { drafts: Remembered::of(drafts), ..self }
     }
 
-    /// The same, where not all is known that an earlier process remembered. What has nothing to fall back to then keeps what
-    /// the kernel has for it.
+    /// The same, where not all is known that an earlier process remembered. What has nothing to fall back to then keeps
+    /// what the kernel has for it.
     #[must_use]
     pub fn knowing(self, memory: RestoredState) -> Self {
         Self { memory, ..self }

@@ -1,5 +1,5 @@
-//! What is known of each Service after a round: one record each, in a map whose copies share what did not change. Whoever
-//! follows it keeps the map that it saw last, and looks at what differs.
+//! What is known of each Service after a round: one record each, in a map whose copies share what did not change.
+//! Whoever follows it keeps the map that it saw last, and looks at what differs.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

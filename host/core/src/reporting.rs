@@ -85,8 +85,8 @@ pub fn reporting(
     (planned.end != EvaluationEnd::Off || !active.is_empty()).then_some(Reporting { reporter, active })
 }
 
-/// The lowest translated endpoint of each family, on a Service: nothing else has annotations for it. A node that holds the
-/// address and has no endpoint left empties what stands there.
+/// The lowest translated endpoint of each family, on a Service: nothing else has annotations for it. A node that holds
+/// the address and has no endpoint left empties what stands there.
 fn wanted(stage: ReporterInput<'_>, view: &SubjectView, found: &Published, planned: &SubjectResult) -> ActiveEndpoints {
     if view.subject.service().is_none() {
         return ActiveEndpoints::new();
@@ -145,13 +145,14 @@ fn reporter(
     if planned.end == EvaluationEnd::Off || elsewhere {
         return Reporter::None;
     }
-    // Others cannot know who holds the address where no annotation says so; and this node knows that no node translates.
+    // Others cannot know who holds the address where no annotation says so; and this node knows that no node
+    // translates.
     let apart = !held_apart(stage.ownership, stage.node, view).is_empty();
     if apart || fallback_node(stage, view) == Some(stage.node) { Reporter::Fallback } else { Reporter::None }
 }
 
-/// Where no node translates: the node that is named as the holder, else the first by name of those that have an endpoint,
-/// else the first by name. Only ready ones count.
+/// Where no node translates: the node that is named as the holder, else the first by name of those that have an
+/// endpoint, else the first by name. Only ready ones count.
 fn fallback_node<'a>(stage: ReporterInput<'a>, view: &'a SubjectView) -> Option<&'a str> {
     let ready = |node: &&str| stage.ready.contains(*node);
     let as_written_or_lower =

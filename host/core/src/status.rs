@@ -109,8 +109,8 @@ impl ShadowStatus {
 }
 
 impl ShadowStatus {
-    /// The same with all addresses of each rule: a plan has the one that this node uses, which stays the first. `before` is the
-    /// draft in force, and `would` the shadow's, where they are known.
+    /// The same with all addresses of each rule: a plan has the one that this node uses, which stays the first.
+    /// `before` is the draft in force, and `would` the shadow's, where they are known.
     #[must_use]
     pub fn with_alternatives(mut self, before: Option<&Draft>, would: Option<&Draft>) -> Self {
         for (rules, draft) in [(&mut self.added, would), (&mut self.removed, before)] {
@@ -145,8 +145,8 @@ impl SubjectStatus {
         self.findings.iter().find(|finding| finding.severity == worst)
     }
 
-    /// Of a subject whose change the kernel has not taken over: what was translated before, and why it stays so. What was
-    /// found before is about another input.
+    /// Of a subject whose change the kernel has not taken over: what was translated before, and why it stays so. What
+    /// was found before is about another input.
     pub fn held_back(kind: SubjectKind, before: Option<&Self>, why: &str) -> Self {
         let (addresses, endpoints) =
             before.map(|before| (before.addresses.clone(), before.endpoints.clone())).unwrap_or_default();

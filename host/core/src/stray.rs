@@ -1,7 +1,8 @@
 //! Names on Services that are almost those of egress: what nothing reads, and was probably meant for us. A misspelled
 //! filter would be no filter, so beside a request it makes the input bad (P4); any other one is reported.
 //!
-//! Only names are looked at, and of foreign domains only those of our filters: what others call their annotations is theirs.
+//! Only names are looked at, and of foreign domains only those of our filters: what others call their annotations is
+//! theirs.
 
 mod domain;
 mod foreign;
@@ -35,17 +36,17 @@ const WITHOUT_EFFECT: [&str; 3] = ["egress-internal", "egress-no-internal-traffi
 const OTHER_NAMES: [&str; 2] = ["ingress", "egress-nftables-table"];
 
 /// Of names so short a second wrong letter makes another one: `egress-ip` is others'.
-const SHORT: usize = 11;
+const MIN_LENGTH_FOR_TWO_EDITS: usize = 11;
 
 /// What filters are called by: which end of a connection or which networks, and what of it.
 const SIDES: [&str; 4] = ["source", "destination", "allowed", "denied"];
 const THINGS: [&str; 2] = ["port", "network"];
 
 /// How findings about names are called.
-const NAME: &str = "misspelled-name";
+const MISSPELLED_NAME: &str = "misspelled-name";
 
-/// Most names of annotations, and of labels, that are looked at among those that could be ours: a Service has room for ten
-/// thousand, and each costs time on every node.
+/// Most names of annotations, and of labels, that are looked at among those that could be ours: a Service has room for
+/// ten thousand, and each costs time on every node.
 const MOST_NAMES: usize = 256;
 
 /// A name that nothing reads.
@@ -107,8 +108,8 @@ pub fn has_any(service: &Service, prefix: &AnnotationPrefix) -> bool {
     strays(service, prefix).next().is_some()
 }
 
-/// Whether an annotation or a label of this name can be one, or says of one that it is another program's: what has to be
-/// kept of a Service to report it.
+/// Whether an annotation or a label of this name can be one, or says of one that it is another program's: what has to
+/// be kept of a Service to report it.
 pub fn is_almost_ours(name: &str, prefix: &AnnotationPrefix) -> bool {
     foreign::matters(name)
         || [Place::Annotation, Place::Label].into_iter().any(|place| meant(place, name, prefix).is_some())
@@ -200,10 +201,10 @@ fn speaks_of_egress(rest: &str) -> bool {
     has(&["egress"]) || has(&SIDES) && has(&THINGS) && is_filter()
 }
 
-/// One mistake in the domain and two in a short name are too many to know what was meant; and without a domain, `ignore` is
-/// a name like any other.
+/// One mistake in the domain and two in a short name are too many to know what was meant; and without a domain,
+/// `ignore` is a name like any other.
 fn is_near_enough(domain: Domain, edits: usize, known: &str) -> bool {
-    let of_short = |most| if known.len() <= SHORT { most } else { MOST_EDITS };
+    let of_short = |most| if known.len() <= MIN_LENGTH_FOR_TWO_EDITS { most } else { MOST_EDITS };
     match domain {
         Domain::Ours | Domain::OtherCase => true,
         Domain::Near => edits <= of_short(1),
@@ -247,7 +248,7 @@ impl Stray<'_> {
                 format!("label {name} is not read, and is no annotation of egress either; remove it")
             }
         };
-        Finding { span: self.span(), ..Finding::new(severity, NAME, message) }
+        Finding { span: self.span(), ..Finding::new(severity, MISSPELLED_NAME, message) }
     }
 
     fn span(&self) -> Option<Span> {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 
 /// The longest text, in bytes. Two of them and a Service's name are less than a log line may have.
-pub const LONGEST: usize = 1536;
+pub const MAX_MESSAGE_LENGTH: usize = 1536;
 
 /// How much of a value from outside a sentence quotes, in bytes: an address, a network or a name fits.
 const QUOTED: usize = 64;
@@ -13,7 +13,7 @@ const QUOTED: usize = 64;
 /// What stands where something was cut off.
 const MARK: char = '…';
 
-/// One line without characters that act on what shows it, and not longer than [`LONGEST`].
+/// One line without characters that act on what shows it, and not longer than [`MAX_MESSAGE_LENGTH`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text(String);
 
@@ -21,7 +21,7 @@ impl Text {
     /// The text with a blank for each character that acts; what is too long is cut, with a mark.
     pub fn new(text: impl Into<String>) -> Self {
         let mut text = text.into();
-        cut(&mut text, LONGEST);
+        cut(&mut text, MAX_MESSAGE_LENGTH);
         Self(if text.bytes().all(is_ascii_plain) { text } else { plain(&text) })
     }
 
@@ -44,8 +44,8 @@ pub fn plain(text: &str) -> String {
     shown.collect()
 }
 
-/// Whether a character shows itself and does nothing else: not one that moves a cursor, begins a line, turns the direction
-/// of what stands around it, or cannot be seen, so that two names would look like one.
+/// Whether a character shows itself and does nothing else: not one that moves a cursor, begins a line, turns the
+/// direction of what stands around it, or cannot be seen, so that two names would look like one.
 pub fn is_plain(c: char) -> bool {
     c == ' ' || is_printable(c) && !is_filler(c)
 }
@@ -162,10 +162,19 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_between_characters_with_a_mark() {
-        assert_eq!(Text::new("x".repeat(LONGEST)).len(), LONGEST);
-        for long in ["x".repeat(LONGEST + 1), "ä".repeat(LONGEST), "東".repeat(1 << 18), "\u{1b}".repeat(1 << 18)] {
+        assert_eq!(Text::new("x".repeat(MAX_MESSAGE_LENGTH)).len(), MAX_MESSAGE_LENGTH);
+        for long in [
+            "x".repeat(MAX_MESSAGE_LENGTH + 1),
+            "ä".repeat(MAX_MESSAGE_LENGTH),
+            "東".repeat(1 << 18),
+            "\u{1b}".repeat(1 << 18),
+        ] {
             let text = Text::new(long);
-            assert!(text.ends_with('…') && text.len() <= LONGEST && text.len() > LONGEST - 6, "{}", text.len());
+            assert!(
+                text.ends_with('…') && text.len() <= MAX_MESSAGE_LENGTH && text.len() > MAX_MESSAGE_LENGTH - 6,
+                "{}",
+                text.len()
+            );
         }
     }
 

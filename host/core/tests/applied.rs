@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use egressd_core::compile::{compile, compile_pods, table_names};
-use egressd_core::diff::{Applied, Common, Cut, Scope, Slice};
+use egressd_core::diff::{Applied, Common, Scope, Slice, SlicedChange};
 use egressd_core::plan::Plan;
 use egressd_core::ruleset::Ruleset;
 use egressd_core::testkit::{FakeKernel, Universe};
@@ -72,14 +72,14 @@ fn carry_out(applied: &mut Applied, kernel: &mut FakeKernel, next: Ruleset, fate
         slice.changes.batches().for_each(|batch| kernel.commit(batch).expect("a change the kernel takes"));
     };
     match comparison.cut(applied, fate.most) {
-        Cut::Whole if left == 0 => {}
-        Cut::Whole => {
+        SlicedChange::Whole if left == 0 => {}
+        SlicedChange::Whole => {
             let changes = comparison.changes(applied);
             changes.batches().for_each(|batch| kernel.commit(batch).expect("a change the kernel takes"));
             comparison.apply_to(applied);
             applied.clear_outstanding();
         }
-        Cut::Slices(mut slices) => loop {
+        SlicedChange::Slices(mut slices) => loop {
             let Some(slice) = slices.next(comparison.before(applied), comparison.after()) else {
                 applied.clear_outstanding();
                 return;
@@ -98,7 +98,8 @@ fn carry_out(applied: &mut Applied, kernel: &mut FakeKernel, next: Ruleset, fate
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 5_000 }))]
 
-    /// Any history, wherever it is interrupted, and whichever part of a large change is carried out when the next one comes.
+    /// Any history, wherever it is interrupted, and whichever part of a large change is carried out when the next one
+    /// comes.
     #[test]
     fn part_by_part_is_everything(
         first in Universe::on_paper().plans(),

@@ -1,5 +1,5 @@
-//! What Nodes, EndpointSlices and load balancers may claim, and what does not count: P1, P2 and P13 against those who write
-//! such objects.
+//! What Nodes, EndpointSlices and load balancers may claim, and what does not count: P1, P2 and P13 against those who
+//! write such objects.
 #![expect(clippy::expect_used, reason = "tests")]
 
 use std::net::IpAddr;
@@ -191,8 +191,8 @@ fn claims() -> impl Strategy<Value = Vec<(String, Node)>> {
 }
 
 proptest! {
-    /// An address counts as a Node's only where that Node lists it and no other Node has a pod network around it, whoever
-    /// else claims that network.
+    /// An address counts as a Node's only where that Node lists it and no other Node has a pod network around it,
+    /// whoever else claims that network.
     #[test]
     fn no_node_takes_an_address_out_of_anothers_pod_network(claims in claims()) {
         let named: Vec<(&str, Node)> = claims.iter().map(|(name, node)| (name.as_str(), node.clone())).collect();

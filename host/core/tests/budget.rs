@@ -3,14 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use egressd_core::check::{NoteKind, Overlap, check};
-use egressd_core::finding::{Finding, MOST};
+use egressd_core::finding::{Finding, MAX_FINDINGS};
 use egressd_core::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, Interest, Labels, Service, ServiceType, SubjectKey, SubjectView, Uid,
     view,
 };
 use egressd_core::plan::{Plan, SubjectPlan};
 use egressd_core::testkit::{SnapshotBuilder, a, facts, rule, service};
-use egressd_core::text::LONGEST;
+use egressd_core::text::MAX_MESSAGE_LENGTH;
 
 /// What Kubernetes takes for all annotations of an object together.
 const ANNOTATIONS: usize = 256 << 10;
@@ -55,7 +55,7 @@ fn any_text_in_any_annotation_that_the_host_reads_gives_few_findings_and_few_byt
                 let mut web = service("web", &["11.0.0.2"]);
                 web.annotations.insert(format!("kube-vip.io/{name}"), text.clone());
                 let seen = seen(web, trust);
-                assert!(seen.findings.len() <= MOST + 1, "{name}: {}", seen.findings.len());
+                assert!(seen.findings.len() <= MAX_FINDINGS + 1, "{name}: {}", seen.findings.len());
                 assert!(bytes(&seen.findings) <= 16 << 10, "{name}: {} bytes", bytes(&seen.findings));
                 assert!(seen.subject.addresses.len() <= 64, "{name}: {} addresses", seen.subject.addresses.len());
             }
@@ -82,7 +82,11 @@ fn every_finding_is_one_plain_line_however_long_its_parts_are() {
     for text in hostile() {
         let finding = Finding::error(text.clone(), text);
         for part in [&finding.code, &finding.message] {
-            assert!(part.len() <= LONGEST && !part.contains(['\n', '\u{1b}', '\u{202e}']), "{} bytes", part.len());
+            assert!(
+                part.len() <= MAX_MESSAGE_LENGTH && !part.contains(['\n', '\u{1b}', '\u{202e}']),
+                "{} bytes",
+                part.len()
+            );
         }
     }
 }

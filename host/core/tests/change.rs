@@ -1,5 +1,5 @@
-//! What a change costs, on any machine: as much among thirty thousand Services as among a thousand. Counted are allocations, the
-//! Services that are looked at, questions to policies and what the kernel is asked for.
+//! What a change costs, on any machine: as much among thirty thousand Services as among a thousand. Counted are
+//! allocations, the Services that are looked at, questions to policies and what the kernel is asked for.
 #![expect(clippy::expect_used, reason = "tests")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -16,8 +16,9 @@ use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
 use egressd_core::testkit::{SnapshotBuilder, answered_plainly, service, settings_of_many};
 
-/// What a Node may allocate: some 310 are counted, of which 250 copy the part of both tables that every node has (its rules
-/// and the names in them), and the rest is of the Node's own addresses. It is a bound for what grows with no other item.
+/// What a Node may allocate: some 310 are counted, of which 250 copy the part of both tables that every node has (its
+/// rules and the names in them), and the rest is of the Node's own addresses. It is a bound for what grows with no
+/// other item.
 const OF_A_NODE: usize = 400;
 
 /// Counts what its thread allocates.

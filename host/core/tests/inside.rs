@@ -1,4 +1,5 @@
-//! What is inside the cluster: P2 against what cannot be known, and against those who would declare the world a part of it.
+//! What is inside the cluster: P2 against what cannot be known, and against those who would declare the world a part of
+//! it.
 #![expect(clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeSet;
@@ -305,8 +306,8 @@ proptest! {
         prop_assert_eq!(of(&snapshot), before);
     }
 
-    /// Where a Node is missing, broken or without networks, no private destination is translated to but by a pod whose networks
-    /// are known.
+    /// Where a Node is missing, broken or without networks, no private destination is translated to but by a pod whose
+    /// networks are known.
     #[test]
     fn no_private_destination_is_translated_to_in_doubt(
         networks in vec(prop_oneof![Just("10.0.0.0/24"), Just("10.1.0.0/16")], 0..3),

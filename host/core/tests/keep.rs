@@ -45,8 +45,8 @@ fn packets() -> Vec<Packet> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 3_000 }))]
 
-    /// Where nothing else is known about a pod, no packet of it changes; and what is known goes first. Of a pod that is behind
-    /// several of which some are known, a packet is as it was or untranslated: it falls to no other that stays.
+    /// Where nothing else is known about a pod, no packet of it changes; and what is known goes first. Of a pod that is
+    /// behind several of which some are known, a packet is as it was or untranslated: it falls to no other that stays.
     #[test]
     fn what_is_unknown_stays_and_changes_no_packet_of_what_is_known((before, today, kept) in scene()) {
         let (applied, known) = (ruleset(&before), ruleset(&today));

@@ -207,7 +207,8 @@ proptest! {
         every_packet_sees_the_old_or_the_new(&ruleset(&old), &ruleset(&new))?;
     }
 
-    /// P2 of ranges that grow, shrink, meet and part, at both ends of all addresses; others may have divided some before.
+    /// P2 of ranges that grow, shrink, meet and part, at both ends of all addresses; others may have divided some
+    /// before.
     #[test]
     fn a_set_has_all_of_the_old_state_until_it_has_all_of_the_new(old in ranges(), new in ranges(), merged in any::<bool>()) {
         let new = merge_ranges(new);

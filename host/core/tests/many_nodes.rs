@@ -1,5 +1,5 @@
-//! What is kept of Nodes follows the difference of maps that have many branches: so these histories have hundreds of Nodes, and
-//! their networks and addresses meet.
+//! What is kept of Nodes follows the difference of maps that have many branches: so these histories have hundreds of
+//! Nodes, and their networks and addresses meet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};

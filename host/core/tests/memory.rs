@@ -1,5 +1,5 @@
-//! What is kept of a Service costs few bytes: a node keeps 30,000 of them, and a counting allocator says what they cost on any
-//! machine.
+//! What is kept of a Service costs few bytes: a node keeps 30,000 of them, and a counting allocator says what they cost
+//! on any machine.
 #![expect(clippy::expect_used, reason = "tests")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

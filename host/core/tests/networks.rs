@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use egressd_core::compile::{compile, table_names};
 use egressd_core::decision::Rule;
-use egressd_core::diff::{Cut, cut, diff};
+use egressd_core::diff::{SlicedChange, cut, diff};
 use egressd_core::model::{SubjectKey, Uid};
 use egressd_core::net::{Family, PortRange, Protocol};
 use egressd_core::plan::{Plan, SubjectPlan};
@@ -26,8 +26,8 @@ fn service(name: &str, rule: Rule) -> (SubjectKey, SubjectPlan) {
     (SubjectKey::service("shop", name), planned)
 }
 
-/// One Service that excludes so many networks, and one with so many ports: in each of the networks each of the ports has an
-/// answer of its own.
+/// One Service that excludes so many networks, and one with so many ports: in each of the networks each of the ports
+/// has an answer of its own.
 fn shared(count: u8) -> Plan {
     let exclude = (0..count).map(|i| n(&format!("192.0.{i}.0/24"))).collect();
     let port = |i: u8| PortRange::new(Protocol::Tcp, 1000 + u16::from(i), 1000 + u16::from(i)).unwrap();
@@ -76,7 +76,7 @@ fn a_map_of_our_name_and_another_kind_is_made_anew_with_its_table() {
         table.maps.insert(name, Map::new(MapKind::chains(Family::Ipv4)));
         let changes = diff(&old, &new);
         assert_eq!(apply(&old, &changes).as_ref(), Ok(&new), "{changes}");
-        assert!(matches!(cut(&old, &new, 1), Cut::Whole));
+        assert!(matches!(cut(&old, &new, 1), SlicedChange::Whole));
     }
 }
 

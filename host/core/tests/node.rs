@@ -1,5 +1,5 @@
-//! A node's parts: whatever they are, what differs is carried out in one order, and a failure anywhere leaves a state that the
-//! next try goes on from. Each law names what it is there to catch.
+//! A node's parts: whatever they are, what differs is carried out in one order, and a failure anywhere leaves a state
+//! that the next try goes on from. Each law names what it is there to catch.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "node/marks.rs"]
@@ -46,8 +46,8 @@ fn marks(numbers: impl IntoIterator<Item = u8>) -> State {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 5_000 }))]
 
-    /// Catches: parts one after the other, without regard to phases; a phase in which parts are not in their order, or not in
-    /// reverse where things are taken away; a sort that is not stable; an effect that is left out.
+    /// Catches: parts one after the other, without regard to phases; a phase in which parts are not in their order, or
+    /// not in reverse where things are taken away; a sort that is not stable; an effect that is left out.
     #[test]
     fn effects_are_in_order_by_phase_whatever_the_parts_are(parts in parts()) {
         let all: usize = parts.iter().map(Vec::len).sum();
@@ -112,8 +112,8 @@ proptest! {
         prop_assert_eq!(node.read_back().unwrap(), expected.read_back().unwrap());
     }
 
-    /// Catches: a next try that begins with what was believed instead of what was read, and a state in between from which
-    /// there is no way on.
+    /// Catches: a next try that begins with what was believed instead of what was read, and a state in between from
+    /// which there is no way on.
     #[test]
     fn after_a_failure_of_any_effect_what_is_read_back_leads_to_what_is_desired(
         (old, new, newer) in (states(), states(), states()),

@@ -1,5 +1,5 @@
-//! Who holds an address: claims that agree, contradict each other, are left from before or cannot be read, each with the answer
-//! that every node gives.
+//! Who holds an address: claims that agree, contradict each other, are left from before or cannot be read, each with
+//! the answer that every node gives.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -18,8 +18,8 @@ use egressd_core::placement::Certainty::{self, Certain, Contested, Stated, Unkno
 use egressd_core::testkit::a;
 use proptest::prelude::*;
 
-/// What is claimed; who holds the address as a node sees it that has nothing to do with it, and how sure that is; which nodes
-/// translate.
+/// What is claimed; who holds the address as a node sees it that has nothing to do with it, and how sure that is; which
+/// nodes translate.
 type Case = (&'static str, Claims, Option<&'static str>, Certainty, &'static [&'static str]);
 
 fn nothing() -> Claims {
@@ -288,7 +288,8 @@ fn an_address_that_is_not_usable_yet_needs_no_interface_where_metallb_answers() 
 }
 
 proptest! {
-    /// Where anything but an interface decides: never two, whichever node evaluates, and none but the one that is named.
+    /// Where anything but an interface decides: never two, whichever node evaluates, and none but the one that is
+    /// named.
     #[test]
     fn no_two_nodes_hold_an_address_that_is_claimed(claims in claims::any()) {
         let translating = claims.translating(Owner::Auto);

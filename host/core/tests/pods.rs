@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use egressd_core::model::{ChangeKey, KnownPods, Phase, PodNetwork};
 use egressd_core::testkit::a;
-use egressd_core::whose::HOLD;
+use egressd_core::whose::MAX_POD_WAIT;
 use proptest::prelude::*;
 use world::{POD, World, pod};
 
@@ -50,7 +50,7 @@ fn what_a_policy_sees_of_an_endpoint_is_the_pod_and_not_what_its_slice_says() {
 fn an_endpoint_of_another_node_is_as_its_slice_says() {
     let mut world = World::with_pods(&[]);
     world.on_node("node-b").targeting(Some(("shop", "web-1"))).service("shop", 2020, "11.0.0.3", &[POD]);
-    world.wait(HOLD);
+    world.wait(MAX_POD_WAIT);
     assert_eq!((world.pods_seen("shop"), world.next()), (vec!["shop/web-1".to_owned()], None));
 }
 
@@ -78,13 +78,13 @@ fn one_whose_pod_is_not_known_after_two_seconds_is_reported_and_never_translated
     let mut world = World::with_pods(&[]);
     world.targeting(Some(("shop", "web-1"))).service("shop", 2020, "11.0.0.3", &[POD]);
     assert_eq!(world.next(), Some(Duration::from_secs(2)));
-    world.wait(HOLD - MOMENT);
+    world.wait(MAX_POD_WAIT - MOMENT);
     assert_eq!(world.findings("shop"), "");
     world.wait(MOMENT);
     let found = world.findings("shop");
     assert!(found.contains("warning: endpoint 10.0.0.1 is no pod of this node, "), "{found}");
     assert!(found.ends_with("[unknown-pod]") && world.in_force().is_empty(), "{found}");
-    world.wait(HOLD * 100);
+    world.wait(MAX_POD_WAIT * 100);
     assert!(world.in_force().is_empty() && world.next().is_none());
     world.come(pod("shop", "web-1", &[POD]));
     assert_eq!((world.in_force(), world.findings("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
@@ -96,7 +96,7 @@ fn what_is_in_force_stays_for_two_seconds_when_its_pod_is_not_known() {
     let mut world = World::with_pods(&[pod("shop", "web-1", &[POD])]);
     world.service("shop", 2020, "11.0.0.3", &[POD]);
     world.go("shop", "web-1");
-    world.wait(HOLD - MOMENT);
+    world.wait(MAX_POD_WAIT - MOMENT);
     assert_eq!(world.in_force(), ["shop 10.0.0.1"]);
     world.wait(MOMENT);
     assert!(world.in_force().is_empty() && world.findings("shop").ends_with("[unknown-pod]"));
@@ -141,7 +141,7 @@ fn a_slice_that_comes_and_goes_keeps_nothing_in_force() {
     let mut world = World::default();
     world.service("evil", 2010, "11.0.0.4", &[POD]);
     world.know(KnownPods::Complete(Default::default()));
-    world.wait(HOLD);
+    world.wait(MAX_POD_WAIT);
     for endpoints in [&[][..], &[POD], &[], &[POD]] {
         world.service("evil", 2010, "11.0.0.4", endpoints);
         assert!(world.in_force().is_empty(), "{endpoints:?}");
@@ -165,7 +165,7 @@ fn after_a_restart_what_was_in_force_waits_for_its_pod_too() {
     let mut world = World::with_pods(&[]).recalling(&before);
     world.service("shop", 2020, "11.0.0.3", &[POD]);
     assert_eq!(world.in_force(), ["shop 10.0.0.1"]);
-    world.wait(HOLD);
+    world.wait(MAX_POD_WAIT);
     assert!(world.in_force().is_empty());
 }
 
@@ -186,7 +186,7 @@ fn while_pods_cannot_be_read_nothing_in_force_is_taken_away_and_nothing_unknown_
     world.lose();
     world.service("shop", 2020, "11.0.0.3", &[POD, "10.0.0.2"]);
     world.service("evil", 2010, "11.0.0.4", &[POD]);
-    world.wait(HOLD * 100);
+    world.wait(MAX_POD_WAIT * 100);
     assert_eq!(world.in_force(), ["shop 10.0.0.1"]);
     let found = world.findings("shop");
     assert!(found.contains("endpoint 10.0.0.2 was no pod of this node when pods could be read last"), "{found}");
@@ -204,7 +204,7 @@ fn what_waits_in_force_stays_until_pods_can_be_read_again() {
     world.service("shop", 2020, "11.0.0.3", &[POD]);
     world.go("shop", "web-1");
     world.lose();
-    world.wait(HOLD * 100);
+    world.wait(MAX_POD_WAIT * 100);
     assert_eq!((world.in_force(), world.findings("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
     world.know(World::complete(&[]));
     assert!(world.in_force().is_empty());
@@ -254,7 +254,7 @@ fn an_address_of_two_namespaces_pods_stays_as_it_was_for_two_seconds_and_then_is
     world.come(pod("new", "web-1", &[POD]));
     world.service("new", 2020, "11.0.0.3", &[POD]);
     assert_eq!(world.in_force(), ["old 10.0.0.1"]);
-    world.wait(HOLD);
+    world.wait(MAX_POD_WAIT);
     assert!(world.in_force().is_empty());
     for (namespace, other) in [("old", "new"), ("new", "old")] {
         let found = world.findings(namespace);
@@ -301,7 +301,7 @@ proptest! {
             let of: Vec<&str> = of.iter().map(String::as_str).collect();
             world.targeting(Some((namespace, "made-up"))).service(namespace, 2020, "11.0.0.3", &of);
         }
-        world.wait(HOLD);
+        world.wait(MAX_POD_WAIT);
         let expected: std::collections::BTreeSet<String> = listed.iter().filter(|(namespace, last)| {
             let having = || made.iter().filter(|pod| pod.phase == Phase::Alive && pod.addresses == [a(&address(*last))]);
             let on_pod_network = || having().filter(|pod| pod.network == PodNetwork::Own);

@@ -190,8 +190,8 @@ impl World {
 }
 
 proptest! {
-    /// Whatever is refused, and whichever change another one overtakes. Catches: a plan that is forgotten while a pod is
-    /// translated by it, so that its connections would outlive it.
+    /// Whatever is refused, and whichever change another one overtakes. Catches: a plan that is forgotten while a pod
+    /// is translated by it, so that its connections would outlive it.
     #[test]
     fn whatever_the_kernel_translates_a_pod_by_may_have_been_promised(
         first in translations(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use egressd_core::compile::{compile, table_names};
-use egressd_core::diff::{Batch, Cut, Slice, Verb, cut, diff};
+use egressd_core::diff::{Batch, Slice, SlicedChange, Verb, cut, diff};
 use egressd_core::plan::{Plan, SubjectPlan};
 use egressd_core::ruleset::{NETWORKS, Ruleset};
 use egressd_core::testkit::{FakeKernel, Packet, Seen, Universe, a, facts, rule, service, trace};
@@ -31,7 +31,7 @@ fn before_and_after() -> impl Strategy<Value = (Ruleset, Ruleset)> {
 
 /// Every slice, and what the kernel holds after each of its batches.
 fn slices(old: &Ruleset, new: &Ruleset, most: usize) -> Vec<(Slice, Vec<Ruleset>)> {
-    let Cut::Slices(mut slices) = cut(old, new, most) else { return Vec::new() };
+    let SlicedChange::Slices(mut slices) = cut(old, new, most) else { return Vec::new() };
     let (mut applied, mut all) = (old.clone(), Vec::new());
     let mut kernel = FakeKernel { ruleset: old.clone(), generation: 0 };
     while let Some(slice) = slices.next(&applied, new) {
@@ -116,7 +116,7 @@ proptest! {
 
     #[test]
     fn what_is_small_is_not_cut((old, new) in before_and_after()) {
-        prop_assert!(matches!(cut(&old, &new, 1000), Cut::Whole));
+        prop_assert!(matches!(cut(&old, &new, 1000), SlicedChange::Whole));
     }
 }
 
@@ -150,14 +150,14 @@ fn a_small_change_is_whole_in_the_first_slice_however_large_another_is() {
 #[test]
 fn what_comes_meanwhile_has_its_turn_in_the_next_slice() {
     let (old, new) = (Ruleset::default(), ruleset(&large_and_small(200, "11.0.0.2")));
-    let Cut::Slices(mut before) = cut(&old, &new, 10) else { panic!("it is large") };
+    let SlicedChange::Slices(mut before) = cut(&old, &new, 10) else { panic!("it is large") };
     let mut applied = old;
     before.next(&applied, &new).expect("a first slice").apply(&mut applied);
     let mut changed = large_and_small(200, "11.0.0.2");
     let small = changed.subjects.values_mut().nth(1).expect("the small one");
     small.rules.to_mut()[0].change(|rule| rule.address = a("11.0.0.9"));
     let newer = ruleset(&changed);
-    let Cut::Slices(mut rest) = cut(&applied, &newer, 10) else { panic!("it is still large") };
+    let SlicedChange::Slices(mut rest) = cut(&applied, &newer, 10) else { panic!("it is still large") };
     let next = rest.next(&applied, &newer).expect("a slice");
     assert!(next.pods.contains(&a("10.0.1.1")));
     next.apply(&mut applied);

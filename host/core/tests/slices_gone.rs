@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use egressd_core::compile::{compile, table_names};
 use egressd_core::decision::Rule;
-use egressd_core::diff::{Cut, Slices, cut, diff};
+use egressd_core::diff::{SlicedChange, Slices, cut, diff};
 use egressd_core::model::{SubjectKey, Uid};
 use egressd_core::plan::{Plan, SubjectPlan};
 use egressd_core::ruleset::Ruleset;
@@ -40,8 +40,8 @@ fn to(pods: &[IpAddr], include: &[&str], exclude: &[&str]) -> Rule {
 
 fn sliced(old: &Ruleset, new: &Ruleset, most: usize) -> Slices {
     match cut(old, new, most) {
-        Cut::Slices(slices) => slices,
-        Cut::Whole => panic!("it is not cut"),
+        SlicedChange::Slices(slices) => slices,
+        SlicedChange::Whole => panic!("it is not cut"),
     }
 }
 
@@ -49,8 +49,8 @@ fn many(count: u16) -> Vec<IpAddr> {
     (0..count).map(|i| IpAddr::from([10, 0, (i >> 8) as u8, i as u8])).collect()
 }
 
-/// P3. A network that was excluded is translated to until the last slice: the entry that excludes it goes with the pod, the
-/// one around it with its map.
+/// P3. A network that was excluded is translated to until the last slice: the entry that excludes it goes with the pod,
+/// the one around it with its map.
 #[test]
 fn a_pod_that_leaves_keeps_its_answers_until_all_of_them_go() {
     let (pod, others) = (a("10.0.200.1"), many(20));
@@ -82,7 +82,10 @@ fn elements_in_a_map_that_goes_are_cut_into_slices() {
     let after = plan(vec![("all", vec![to(&pods, &["172.18.0.0/16"], &[])])]);
     let (old, new) = (ruleset(&before), ruleset(&after));
     let removed = diff(&old, &new).summary().elements_removed;
-    assert!(matches!(cut(&old, &new, 1_000), Cut::Slices(_)), "{removed} elements go in one batch of at most 1000");
+    assert!(
+        matches!(cut(&old, &new, 1_000), SlicedChange::Slices(_)),
+        "{removed} elements go in one batch of at most 1000"
+    );
 }
 
 /// Who waits is shown as waiting, and its connections may still be made by the old plan.

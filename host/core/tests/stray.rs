@@ -1,7 +1,7 @@
 //! Which names on a Service are taken for misspelled ones of ours, and which are left to others.
 #![expect(clippy::expect_used, reason = "tests")]
 
-use egressd_core::finding::{Finding, MOST, Severity};
+use egressd_core::finding::{Finding, MAX_FINDINGS, Severity};
 use egressd_core::model::{AnnotationPrefix, Service};
 use egressd_core::stray::{Weight, alone, beside_a_request, has_any, is_almost_ours};
 use egressd_core::testkit::service;
@@ -376,5 +376,5 @@ fn of_thousands_a_few_are_listed() {
     let mut service = web(&[ASKED], &[]);
     service.annotations.extend((0..10_000).map(|n| (format!("kube-vip.io/Egress-{n}"), String::new())));
     let strays = beside_a_request(&service, &AnnotationPrefix::default());
-    assert_eq!((strays.findings.len(), strays.weight), (MOST + 1, Weight::Filter));
+    assert_eq!((strays.findings.len(), strays.weight), (MAX_FINDINGS + 1, Weight::Filter));
 }

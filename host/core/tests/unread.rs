@@ -1,5 +1,5 @@
-//! P2 where an object that says where pods live cannot be read, or a part of it: what was inside stays, and what was never
-//! known is not open.
+//! P2 where an object that says where pods live cannot be read, or a part of it: what was inside stays, and what was
+//! never known is not open.
 #![expect(clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeSet;
@@ -116,8 +116,8 @@ fn of_node(facts: &ClusterFacts) -> BTreeSet<IpNet> {
 }
 
 proptest! {
-    /// Whatever cannot be read of a Node, time after time: nothing leaves what is inside before there is much more than a Node
-    /// can have, and there is never more than that.
+    /// Whatever cannot be read of a Node, time after time: nothing leaves what is inside before there is much more than
+    /// a Node can have, and there is never more than that.
     #[test]
     fn parts_that_cannot_be_read_take_nothing_away_and_add_within_bounds(nodes in vec(any_node(), 1..30)) {
         let mut known = Node::default();

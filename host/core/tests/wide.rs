@@ -7,7 +7,7 @@ mod world;
 use std::net::IpAddr;
 
 use egressd_core::compile::{compile, table_names};
-use egressd_core::diff::{Changes, Cut, cut, diff};
+use egressd_core::diff::{Changes, SlicedChange, cut, diff};
 use egressd_core::plan::Plan;
 use egressd_core::ruleset::{Layout, Ruleset};
 use egressd_core::testkit::{FakeKernel, Packet, Seen, promised, trace, trace_over};
@@ -101,7 +101,7 @@ fn in_slices_packets_see_the_old_or_the_new() {
         let new = Plan { excluded: old.excluded.clone(), ..new };
         let [before, after] = [&old, &new].map(|p| compile(p, &table_names(None)));
         let most = 1 + dice.below(5);
-        let Cut::Slices(mut slices) = cut(&before, &after, most) else { continue };
+        let SlicedChange::Slices(mut slices) = cut(&before, &after, most) else { continue };
         let mut applied = before.clone();
         let mut kernel = FakeKernel { ruleset: before.clone(), generation: 0 };
         while let Some(slice) = slices.next(&applied, &after) {

@@ -14,7 +14,7 @@ use egressd_core::model::{ChangeKey, Labels, PrivateDestinations, Snapshot, Uid}
 use egressd_core::node::{NodeChanges, NodeState};
 use egressd_core::owner::LocalAddresses;
 use egressd_core::pipeline::{Pipeline, Question, RestoredState, Round, Settings};
-use egressd_core::whose::HOLD;
+use egressd_core::whose::MAX_POD_WAIT;
 
 use crate::kernel::addresses;
 use crate::kernel::nft::{Readback, removal};
@@ -66,7 +66,7 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     drop(ask(&mut pipeline, &chain, questions));
     // What is read here is read together, so whatever waits for its pod would wait in vain.
     pipeline.next_try(Duration::ZERO);
-    let waited = pipeline.ask_waited(HOLD);
+    let waited = pipeline.ask_waited(MAX_POD_WAIT);
     let mut round = ask(&mut pipeline, &chain, waited);
     while !round.further.is_empty() {
         round = ask(&mut pipeline, &chain, round.further);

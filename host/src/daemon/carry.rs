@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use egressd_core::compile::keep;
-use egressd_core::diff::{Comparison, Cut, SLICE, Slice, Slices, Summary, replace};
+use egressd_core::diff::{Comparison, SLICE, Slice, SlicedChange, Slices, Summary, replace};
 use egressd_core::finding::Finding;
 use egressd_core::in_force::PendingRound;
 use egressd_core::node::{NodeChange, NodeChanges};
@@ -56,7 +56,7 @@ impl Daemon {
                 keep(after, copied, &kept);
             }
         });
-        let Cut::Slices(slices) = comparison.cut(&self.applied, SLICE) else {
+        let SlicedChange::Slices(slices) = comparison.cut(&self.applied, SLICE) else {
             return self.carry_out_whole(newest, comparison).await;
         };
         let waiting = self.slice(Remainder { newest, comparison, slices }).await;

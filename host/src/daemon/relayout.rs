@@ -6,7 +6,7 @@
 //! before that, the next one finds them and goes on.
 
 use egressd_core::compile::Instance;
-use egressd_core::diff::{Applied, Changes, Cut, SLICE, diff};
+use egressd_core::diff::{Applied, Changes, SLICE, SlicedChange, diff};
 use egressd_core::ruleset::{Name, Ruleset, TableFamily, TableNames};
 use tracing::{info, warn};
 
@@ -92,7 +92,7 @@ fn renamed(held: &Ruleset, names: &TableNames) -> Ruleset {
 /// Makes tables that are not there, slice by slice.
 async fn fill(kernel: &KernelThread, copy: &Ruleset) -> Result<(), nft::Error> {
     let mut made = Ruleset::default();
-    let Cut::Slices(mut slices) = egressd_core::diff::cut(&made, copy, SLICE) else {
+    let SlicedChange::Slices(mut slices) = egressd_core::diff::cut(&made, copy, SLICE) else {
         return carry_out(kernel, diff(&made, copy)).await;
     };
     while let Some(slice) = slices.next(&made, copy) {

@@ -78,7 +78,7 @@ struct RecordingKernel(Record);
 
 impl Adapter for RecordingKernel {
     type Part = Nft;
-    type Ours = TableNames;
+    type OwnObjects = TableNames;
     type Error = Error;
 
     fn adopt(&mut self, _: &TableNames) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! Rendezvous hashing: every address gets a score for a key, and the highest wins.
 //!
-//! A score depends on no other address and no other key, which is why no subject moves without a reason. The hash is the
-//! same on every machine and must never change: a change would move the pods of all clusters.
+//! A score depends on no other address and no other key, which is why no subject moves without a reason. The hash is
+//! the same on every machine and must never change: a change would move the pods of all clusters.
 
 use std::net::IpAddr;
 

@@ -1,9 +1,9 @@
 //! The grammar of yes and no: `true` or `false`, with blanks around it.
 //!
-//! kube-vip compares with `"true"` exactly and takes anything else for no, so `True` there is silently off. Here what reads
-//! like yes is refused, because it would widen, and what reads like no is no: whoever writes `"False"` or leaves the value
-//! empty wants less, and keeping what was in force would be more. Of a switch with which yes is less (`ignore`) it is the
-//! same the other way round: what reads like yes is yes.
+//! kube-vip compares with `"true"` exactly and takes anything else for no, so `True` there is silently off. Here what
+//! reads like yes is refused, because it would widen, and what reads like no is no: whoever writes `"False"` or leaves
+//! the value empty wants less, and keeping what was in force would be more. Of a switch with which yes is less
+//! (`ignore`) it is the same the other way round: what reads like yes is yes.
 
 use egressd_policy_sdk::{Diagnostic, quoted};
 

@@ -9,7 +9,8 @@ use crate::coverage::nothing_left;
 use crate::request::{self, Allowed, Reading, Request};
 use crate::settings::Settings;
 
-/// The answer for one Service. Only annotations that cannot be read are invalid; what cannot be translated is a finding.
+/// The answer for one Service. Only annotations that cannot be read are invalid; what cannot be translated is a
+/// finding.
 pub(crate) fn decide(settings: &Settings, context: &Context, subject: &Subject, draft: Draft) -> Outcome {
     match request::read(&Annotations::of(subject, settings)) {
         Reading::Nothing(diagnostics) => Outcome::pass().with(diagnostics),

@@ -7,7 +7,7 @@ use egressd_policy_sdk::{Diagnostic, MOST_DIAGNOSTICS, quoted};
 use crate::annotations::Annotation;
 
 /// How many items of a corrected list a sentence shows.
-const SHOWN: usize = 4;
+const MAX_SHOWN_MISTAKES: usize = 4;
 
 /// What separates items in other lists.
 const OTHER_SIGNS: [char; 2] = [';', '|'];
@@ -43,7 +43,7 @@ pub(crate) fn parse<T: Clone + Ord>(
             wrong.push(unread(annotation, offset));
             break;
         }
-        match one(text, &item) {
+        match parse_item(text, &item) {
             Ok(item) if !known.insert(item.clone()) => {}
             Ok(_) if parsed.len() == most => return Err(vec![too_many(annotation, most)]),
             Ok(item) => parsed.push(item),
@@ -54,7 +54,7 @@ pub(crate) fn parse<T: Clone + Ord>(
 }
 
 /// One item; or what is wrong with it, which may be the list around it.
-fn one<T>(text: &str, item: impl Fn(&str) -> Result<T, Mistake>) -> Result<T, Mistake> {
+fn parse_item<T>(text: &str, item: impl Fn(&str) -> Result<T, Mistake>) -> Result<T, Mistake> {
     if text.is_empty() {
         return Err(empty());
     }
@@ -76,13 +76,13 @@ fn parts(text: &str) -> impl Iterator<Item = &str> + Clone {
 }
 
 fn no_comma(text: &str) -> Mistake {
-    let right: Vec<&str> = parts(text).take(SHOWN + 1).collect();
-    let rest = if right.len() > SHOWN { ",..." } else { "" };
+    let right: Vec<&str> = parts(text).take(MAX_SHOWN_MISTAKES + 1).collect();
+    let rest = if right.len() > MAX_SHOWN_MISTAKES { ",..." } else { "" };
     let between = match text.chars().find(|sign| OTHER_SIGNS.contains(sign)) {
         Some(sign) => quoted(&sign.to_string()),
         None => "blanks".to_owned(),
     };
-    let right = right[..right.len().min(SHOWN)].join(",");
+    let right = right[..right.len().min(MAX_SHOWN_MISTAKES)].join(",");
     Mistake::new("no-comma", format!("has {between} between items; separate them with commas: {right}{rest}"))
 }
 

@@ -11,12 +11,12 @@ use crate::list::{self, Mistake};
 use crate::request::MOST_NETWORKS;
 
 /// Most networks of one annotation: for each family as many as the host takes in a rule.
-const MOST: usize = 2 * MOST_NETWORKS;
+const MAX_ITEMS: usize = 2 * MOST_NETWORKS;
 
 /// Reads an annotation. An absent or empty one is none, which is not the same as a list without networks of a family.
 pub(crate) fn parse(annotation: Option<Annotation<'_>>) -> Result<Option<Vec<IpNet>>, Vec<Diagnostic>> {
     let annotation = annotation.filter(|annotation| !annotation.is_empty());
-    annotation.map(|annotation| list::parse(annotation, MOST, item)).transpose()
+    annotation.map(|annotation| list::parse(annotation, MAX_ITEMS, item)).transpose()
 }
 
 fn item(text: &str) -> Result<IpNet, Mistake> {

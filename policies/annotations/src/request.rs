@@ -133,8 +133,8 @@ fn warnings(annotations: &Annotations<'_>, wrong: &mut Vec<Diagnostic>) -> Vec<D
     warnings
 }
 
-/// An empty filter lets everything pass, as in kube-vip, and may be a template without its value. An empty list of denied
-/// networks denies as little as it says.
+/// An empty filter lets everything pass, as in kube-vip, and may be a template without its value. An empty list of
+/// denied networks denies as little as it says.
 fn empty_filters(annotations: &Annotations<'_>) -> Vec<Diagnostic> {
     let filters = [annotations.source_ports, annotations.destination_ports, annotations.allowed_networks];
     let empty = filters.into_iter().flatten().filter(Annotation::is_empty);

@@ -4,8 +4,8 @@ use egressd_policy_sdk::spelling::{nearest, same_terms, terms};
 
 use crate::annotations::{Annotation, BESIDE_EGRESS, EGRESS};
 
-/// What to write instead of a name that is not known: the nearest by its full name, or which there are. `egress` itself is
-/// what asks for IPv4, and no other letter away from `egress-ipv6`.
+/// What to write instead of a name that is not known: the nearest by its full name, or which there are. `egress` itself
+/// is what asks for IPv4, and no other letter away from `egress-ipv6`.
 pub(crate) fn right_names(annotation: &Annotation<'_>) -> String {
     let prefix = annotation.full_name.strip_suffix(annotation.name).unwrap_or_default();
     if terms(annotation.name).iter().eq(["egress", "ipv4"]) {

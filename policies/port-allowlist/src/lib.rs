@@ -14,7 +14,7 @@ use crate::allowed::Allowed;
 pub use crate::settings::{Entry, Settings, WithoutPorts};
 
 /// Objections to one rule: people correct the first ones first, and an answer has a largest size.
-const MOST: usize = 10;
+const MAX_FINDINGS_PER_RULE: usize = 10;
 
 /// The validator.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,10 @@ fn objections(rule: &Rule, allowed: &Allowed, subject: &Subject) -> Vec<Diagnost
         return vec![objection(rule, "every port", allowed, subject)];
     }
     let too_far = rule.destination_ports().iter().filter(|asked| !allowed.contains(**asked));
-    too_far.take(MOST).map(|asked: &PortRange| objection(rule, &asked.to_string(), allowed, subject)).collect()
+    too_far
+        .take(MAX_FINDINGS_PER_RULE)
+        .map(|asked: &PortRange| objection(rule, &asked.to_string(), allowed, subject))
+        .collect()
 }
 
 fn objection(rule: &Rule, asked: &str, allowed: &Allowed, subject: &Subject) -> Diagnostic {

@@ -24,8 +24,8 @@ const TYPES: &str = "ClusterIP, NodePort, LoadBalancer or ExternalName";
 pub struct Case {
     /// The node, with its labels when the manifests say them.
     pub context: Context,
-    /// The Service with all its labels, annotations and endpoints; [`shown`](super::shown) leaves out what a policy does
-    /// not see.
+    /// The Service with all its labels, annotations and endpoints; [`shown`](super::shown) leaves out what a policy
+    /// does not see.
     pub subject: Subject,
 }
 

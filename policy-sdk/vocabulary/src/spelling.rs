@@ -49,8 +49,8 @@ const TERMS: [(&str, &[&str]); 9] = [
 /// Of terms so short a wrong letter makes another one.
 const SHORTEST_WITH_A_SLIP: usize = 6;
 
-/// The first of some names that has the terms of this one, in whatever order. `egress` may be missing, and may be too much,
-/// where two terms are left.
+/// The first of some names that has the terms of this one, in whatever order. `egress` may be missing, and may be too
+/// much, where two terms are left.
 pub fn same_terms<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = terms(name);
     if name.len() < 2 {

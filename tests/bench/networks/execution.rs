@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use egressd::kernel::nft::Netlink;
-use egressd_core::diff::{Applied, Changes, Comparison, Cut, SLICE, Slices};
+use egressd_core::diff::{Applied, Changes, Comparison, SLICE, SlicedChange, Slices};
 use egressd_core::model::ChangeKey;
 
 use crate::clock::{self, used};
@@ -43,7 +43,7 @@ pub(super) fn carry_out(world: &mut World, netlink: &mut Netlink, comparison: Co
     let (cut, cutting) = used(clock::thread, || comparison.cut(&world.applied, SLICE));
     let mut execution = Execution { whole: cutting, ..Execution::default() };
     match cut {
-        Cut::Whole => {
+        SlicedChange::Whole => {
             let work = || {
                 execution.slice(netlink, &world.changes(&comparison));
                 world.apply(comparison);
@@ -51,7 +51,7 @@ pub(super) fn carry_out(world: &mut World, netlink: &mut Netlink, comparison: Co
             let ((), longest) = used(clock::thread, work);
             Execution { longest, whole: execution.whole + longest, ..execution }
         }
-        Cut::Slices(slices) => {
+        SlicedChange::Slices(slices) => {
             by_slices(&mut world.applied, netlink, comparison, slices, &mut execution);
             world.end();
             execution

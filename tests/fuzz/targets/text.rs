@@ -16,7 +16,7 @@ const MAX_QUOTED_LENGTH: usize = 512;
 pub(crate) fn laws(bytes: &[u8]) -> InputResult {
     let written = lossy(bytes);
     let shown = Text::new(written.as_str());
-    assert!(shown.len() <= text::LONGEST && shown.chars().all(is_plain), "{shown:?}");
+    assert!(shown.len() <= text::MAX_MESSAGE_LENGTH && shown.chars().all(is_plain), "{shown:?}");
     assert_eq!(Text::new(shown.as_str()), shown, "what is plain stays as it is");
     assert!(
         quoted(&written).len() <= MAX_QUOTED_LENGTH && quoted(&written).chars().all(is_plain),

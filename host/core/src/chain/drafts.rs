@@ -1,5 +1,5 @@
-//! Drafts that a member's contract has no form for. The subject is denied: a guard that is shown less than there is would let
-//! pass what it never saw.
+//! Drafts that a member's contract has no form for. The subject is denied: a guard that is shown less than there is
+//! would let pass what it never saw.
 
 use super::{Contract, Member};
 use crate::decision::{Draft, Rule};
@@ -32,7 +32,8 @@ pub(super) fn hidden(member: &Member, draft: &Draft) -> Option<Finding> {
     Some(finding(&format!("{field} of rule {:?}", rule.id())).about_rule(rule.id()))
 }
 
-/// What contract 0.1.0 has no form for. That something is left to the host's settings it is shown as what that comes to.
+/// What contract 0.1.0 has no form for. That something is left to the host's settings it is shown as what that comes
+/// to.
 fn beyond(rule: &Rule) -> Option<&'static str> {
     let fields = [
         ("several addresses", !rule.alternatives().is_empty()),

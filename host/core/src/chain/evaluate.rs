@@ -21,20 +21,20 @@ impl Chain {
             let counts = |member: &&Member| member.mode == Mode::Enforce || Some(&*member.name) == shadow;
             covered.iter().copied().filter(counts).collect()
         };
-        let end = Walk::new(context, subject).through(&counting(None));
+        let end = Evaluation::new(context, subject).through(&counting(None));
         let shadows = covered.iter().filter(|member| member.mode == Mode::Shadow).map(|shadow| {
             let with = counting(Some(&shadow.name));
-            let End { decision, findings, .. } = Walk::new(context, subject).through(&with);
+            let ChainEnd { decision, findings, .. } = Evaluation::new(context, subject).through(&with);
             Shadow { policy: shadow.name.clone(), decision, findings }
         });
         let shadows = shadows.collect();
-        let End { decision, policy, findings, failures } = end;
+        let ChainEnd { decision, policy, findings, failures } = end;
         ChainResult { decision, policy, findings, failures, shadows }
     }
 }
 
 /// How far one subject has come.
-struct Walk<'a> {
+struct Evaluation<'a> {
     context: &'a Context,
     subject: &'a SubjectView,
     draft: Draft,
@@ -44,20 +44,21 @@ struct Walk<'a> {
 }
 
 /// How it ended.
-struct End {
+struct ChainEnd {
     decision: ChainDecision,
     policy: Option<String>,
     findings: Vec<Finding>,
     failures: Vec<PolicyFailure>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Evaluation<'a> {
     fn new(context: &'a Context, subject: &'a SubjectView) -> Self {
         Self { context, subject, draft: Draft::default(), author: None, findings: Vec::new(), failures: Vec::new() }
     }
 
-    /// Nothing is asked about a subject that one of them cannot be shown: whatever the others answer, it would be denied.
-    fn through(mut self, members: &[&Member]) -> End {
+    /// Nothing is asked about a subject that one of them cannot be shown: whatever the others answer, it would be
+    /// denied.
+    fn through(mut self, members: &[&Member]) -> ChainEnd {
         if let Some(member) = blind(members, &self.subject.subject) {
             self.findings.push(finding(member, self.subject.subject.kind()).of_policy(named(member)));
             return self.end(ChainDecision::Denied { policy: member.name.clone() }, Some(member.name.clone()));
@@ -72,9 +73,9 @@ impl<'a> Walk<'a> {
         self.end(decision, author)
     }
 
-    fn end(self, decision: ChainDecision, policy: Option<String>) -> End {
+    fn end(self, decision: ChainDecision, policy: Option<String>) -> ChainEnd {
         let Self { findings, failures, .. } = self;
-        End { decision, policy, findings, failures }
+        ChainEnd { decision, policy, findings, failures }
     }
 
     /// Asks one; returns the decision when it ends the chain.

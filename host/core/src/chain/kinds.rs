@@ -1,5 +1,5 @@
-//! Which kinds of subjects a member can be asked about. One that it cannot be shown is denied: a guard that does not see a
-//! subject cannot forbid it.
+//! Which kinds of subjects a member can be asked about. One that it cannot be shown is denied: a guard that does not
+//! see a subject cannot forbid it.
 
 use super::Member;
 use crate::finding::Finding;
@@ -22,8 +22,8 @@ pub enum Contract {
     Subjects(&'static str),
 }
 
-/// The first of these members that cannot be shown this subject. One that could not be loaded has its own way: what it would
-/// handle is not known.
+/// The first of these members that cannot be shown this subject. One that could not be loaded has its own way: what it
+/// would handle is not known.
 pub(super) fn blind<'m>(members: &[&'m Member], subject: &Subject) -> Option<&'m Member> {
     members.iter().copied().find(|member| !member.is_missing() && !member.handles.has(subject.kind()))
 }

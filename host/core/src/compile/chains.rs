@@ -12,25 +12,31 @@ use super::names::{Content, merged_chain, service_chain};
 use super::rules::{returns, service_rules};
 use crate::decision;
 use crate::net::{Family, private_destinations};
-use crate::plan::{Claim, Place};
+use crate::plan::{Claim, PodLocation};
 use crate::ruleset::{Chain, Name, Rule, Statement, Table};
 
 /// The names that were given in this compilation, by the rules themselves: where in memory each is. A list of rules is
 /// hashed once and not for each of its pods, or four Services with 4,096 networks over the same hundred pods would take
 /// everybody's rounds seconds.
 #[derive(Debug, Default)]
-pub(super) struct Given(BTreeMap<(Place, Vec<*const decision::Rule>), Name>);
+pub(super) struct ChainNames(BTreeMap<(PodLocation, Vec<*const decision::Rule>), Name>);
 
-impl Given {
+impl ChainNames {
     /// The name of these rules, made where there is none yet.
-    fn name(&mut self, place: Place, rules: &[&decision::Rule], make: impl FnOnce() -> Name) -> Name {
+    fn name(&mut self, place: PodLocation, rules: &[&decision::Rule], make: impl FnOnce() -> Name) -> Name {
         let rules = rules.iter().map(|rule| ptr::from_ref(*rule)).collect();
         self.0.entry((place, rules)).or_insert_with(make).clone()
     }
 }
 
 /// The chain of a Service for the pods with these rules; added when it is not there yet.
-pub(super) fn service(table: &mut Table, family: Family, claim: &Claim<'_>, place: Place, given: &mut Given) -> Name {
+pub(super) fn service(
+    table: &mut Table,
+    family: Family,
+    claim: &Claim<'_>,
+    place: PodLocation,
+    given: &mut ChainNames,
+) -> Name {
     given.name(place, &claim.rules, || {
         let name = service_chain(family, &claim.service.uid, content(place, &claim.rules));
         if !table.chains.contains_key(&name) {
@@ -53,20 +59,20 @@ pub(super) fn merged(table: &mut Table, family: Family, parts: &[Name]) -> Name 
 }
 
 /// What a Service's rules say, but for whom: pods with equal rules share a chain.
-fn content(place: Place, rules: &[&decision::Rule]) -> Content {
+fn content(place: PodLocation, rules: &[&decision::Rule]) -> Content {
     let first = match place {
-        Place::Known => None,
-        Place::Elsewhere => Some("private destinations return".to_owned()),
+        PodLocation::Known => None,
+        PodLocation::Elsewhere => Some("private destinations return".to_owned()),
     };
     let texts: Vec<String> = first.into_iter().chain(rules.iter().flat_map(|rule| rule_texts(rule))).collect();
     Content::of(texts.iter().map(String::as_str))
 }
 
 /// What returns before any rule is asked.
-fn returns_first(place: Place, family: Family) -> Vec<Rule> {
+fn returns_first(place: PodLocation, family: Family) -> Vec<Rule> {
     match place {
-        Place::Known => Vec::new(),
-        Place::Elsewhere => returns(private_destinations(family).to_vec()),
+        PodLocation::Known => Vec::new(),
+        PodLocation::Elsewhere => returns(private_destinations(family).to_vec()),
     }
 }
 
@@ -95,9 +101,9 @@ mod tests {
     fn a_list_of_rules_is_named_once_however_many_pods_it_has() {
         let rules = ["192.0.2.1", "192.0.2.1"].map(|address| rule([a("10.0.0.1")], a(address)));
         let [first, second] = &rules;
-        let (made, mut given) = (Cell::new(0), Given::default());
+        let (made, mut given) = (Cell::new(0), ChainNames::default());
         let mut name = |rules: &[&decision::Rule]| {
-            given.name(Place::Known, rules, || {
+            given.name(PodLocation::Known, rules, || {
                 made.set(made.get() + 1);
                 Name::composed(format!("chain_{}", made.get()))
             })

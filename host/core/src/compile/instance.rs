@@ -24,7 +24,7 @@ pub struct InstanceNameError(String);
 
 impl InstanceName {
     /// Shorter than kube-vip's 243, which leaves no room for an nftables name in a message.
-    const LONGEST: usize = 200;
+    const MAX_LENGTH: usize = 200;
 
     /// An instance name of 1 to 200 letters, digits, `.`, `_` or `-`.
     ///
@@ -33,7 +33,7 @@ impl InstanceName {
     pub fn new(text: impl Into<String>) -> Result<Self, InstanceNameError> {
         let text = text.into();
         let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
-        if text.is_empty() || text.len() > Self::LONGEST || !plain {
+        if text.is_empty() || text.len() > Self::MAX_LENGTH || !plain {
             return Err(InstanceNameError(text));
         }
         Ok(Self(text))
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_table_leads_back_to_the_one_instance_that_calls_it_so() {
-        let longest = "x".repeat(InstanceName::LONGEST);
+        let longest = "x".repeat(InstanceName::MAX_LENGTH);
         let names = ODD.into_iter().chain([longest.as_str()]).map(|name| InstanceName::new(name).unwrap());
         for instance in names.map(Instance::Named).chain([Instance::Default]) {
             for family in Family::ALL {

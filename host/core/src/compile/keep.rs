@@ -18,9 +18,9 @@ use crate::ruleset::{
 /// The Services whose part of the kernel's tables stays.
 pub type Kept = BTreeMap<Uid, SubjectAddresses>;
 
-/// Takes over from `applied` what is there for these Services, of pods for which nothing else is known: what is known goes
-/// first. Where something of a pod does not stay, its packets are translated by nothing else instead: a packet is as it was
-/// or untranslated, and never falls to another Service.
+/// Takes over from `applied` what is there for these Services, of pods for which nothing else is known: what is known
+/// goes first. Where something of a pod does not stay, its packets are translated by nothing else instead: a packet is
+/// as it was or untranslated, and never falls to another Service.
 pub fn keep(ruleset: &mut Ruleset, applied: &Ruleset, kept: &Kept) {
     if kept.is_empty() {
         return;
@@ -89,8 +89,8 @@ impl<'a> Keeping<'a> {
         self.elements(table, &others);
     }
 
-    /// What was found by a prefix and does not stay is not translated any more; by a port, and nothing of its pod is that
-    /// was asked after it.
+    /// What was found by a prefix and does not stay is not translated any more; by a port, and nothing of its pod is
+    /// that was asked after it.
     fn elements(&self, table: &mut Table, elements: &[InForce<'a>]) {
         if !elements.iter().any(|one| self.translates_still(one)) {
             return;

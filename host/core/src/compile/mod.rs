@@ -1,10 +1,10 @@
 //! Plan → Ruleset: the only room that knows both. Total and silent: it cannot fail, asks nothing and decides
 //! nothing about Services.
 //!
-//! A pod costs elements alone: what all of its Services say together is worked out for each prefix of destinations and each
-//! port ([`crate::plan::resolve`]). Only source ports, ranges of ports and very many networks need rules. A pod that has one of those has
-//! a chain for everything, so that one look-up decides where it is asked: a chain for each of its Services, and one that
-//! jumps to them in turn for every ordered list of Services.
+//! A pod costs elements alone: what all of its Services say together is worked out for each prefix of destinations and
+//! each port ([`crate::plan::resolve`]). Only source ports, ranges of ports and very many networks need rules. A pod
+//! that has one of those has a chain for everything, so that one look-up decides where it is asked: a chain for each of
+//! its Services, and one that jumps to them in turn for every ordered list of Services.
 
 mod chains;
 mod instance;
@@ -39,8 +39,8 @@ pub fn compile(plan: &Plan, names: &TableNames) -> Ruleset {
     with_pods(plan, &objects, |family| skeleton(plan, family, names, &objects))
 }
 
-/// The same without what all pods have in common. A pod's elements depend on the claims on this pod alone, and a chain on
-/// what its name says: so a plan cut to some pods gives what the whole plan gives for them.
+/// The same without what all pods have in common. A pod's elements depend on the claims on this pod alone, and a chain
+/// on what its name says: so a plan cut to some pods gives what the whole plan gives for them.
 pub fn compile_pods(plan: &Plan, names: &TableNames) -> Ruleset {
     let objects = names::Objects::default();
     with_pods(plan, &objects, |family| {
@@ -82,14 +82,15 @@ fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Ob
     table.sets.insert(excluded.clone(), Set::Ranges(family, ranges));
     let exact: BTreeSet<IpAddr> = plan.exact.iter().copied().filter(|address| Family::of(*address) == family).collect();
     add_maps(&mut table, family, objects);
-    // A ClusterIP is already an endpoint here, perhaps one outside the cluster, so the original destination counts, too.
+    // A ClusterIP is already an endpoint here, perhaps one outside the cluster, so the original destination counts,
+    // too.
     let returns = |set: &Name| {
         [Match::destination_in(family, set.clone()), Match::original_destination_in(family, set.clone())]
             .map(|part| Rule::when(part, Statement::Return))
     };
     let mut rules = returns(excluded).to_vec();
-    // Only where it has something: where every ClusterIP and pod lies in a known network, as in most clusters, no pod pays
-    // for two more look-ups.
+    // Only where it has something: where every ClusterIP and pod lies in a known network, as in most clusters, no pod
+    // pays for two more look-ups.
     if !exact.is_empty() {
         table.sets.insert(inside.clone(), Set::Addresses(family, exact));
         rules.extend(returns(inside));

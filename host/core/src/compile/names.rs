@@ -35,7 +35,8 @@ impl Default for Objects {
     }
 }
 
-/// `egress_allow_24`, `egress_deny_port_16`: what leads to an address, and what to none; the number is that of the bits.
+/// `egress_allow_24`, `egress_deny_port_16`: what leads to an address, and what to none; the number is that of the
+/// bits.
 pub(super) fn by_prefix(kind: MapKind) -> Name {
     let what = match kind.data {
         DataKind::Nothing => "deny",
@@ -67,8 +68,8 @@ pub(super) fn sub_chain(chain: &Name, number: usize) -> Name {
     Name::composed(format!("{chain}_{number}"))
 }
 
-/// What a chain says, as a part of its name. Pods of several tenants share a chain by its name alone, and tenants choose most
-/// of what is hashed: so it has to be a hash for which no other content can be found, 128 bits of SHA-256.
+/// What a chain says, as a part of its name. Pods of several tenants share a chain by its name alone, and tenants
+/// choose most of what is hashed: so it has to be a hash for which no other content can be found, 128 bits of SHA-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Content(u128);
 

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::chains::{self, Given};
+use super::chains::{self, ChainNames};
 use super::names::{self, Objects};
 use crate::decision::Rule;
 use crate::model::SubjectKey;
 use crate::net::Family;
-use crate::plan::{Answer, Claim, Entry, Numbered, Place, Port, Rank, resolve};
+use crate::plan::{Claim, Entry, EntryAction, Numbered, PodLocation, Port, Rank, resolve};
 use crate::ruleset::{DataKind, Element, KeyKind, Layout, Map, MapKey, MapKind, Name, Table, Target};
 
 /// Puts pods into one table.
@@ -19,15 +19,16 @@ pub(super) struct Pods<'a> {
     objects: &'a Objects,
     elsewhere: &'a BTreeSet<IpAddr>,
     table: &'a mut Table,
-    given: Given,
+    given: ChainNames,
     resolved: Resolved,
-    /// The comment that was made last, and of which Service: the pods of one often stand beside each other, and share it.
+    /// The comment that was made last, and of which Service: the pods of one often stand beside each other, and share
+    /// it.
     comment: Option<(&'a SubjectKey, Arc<str>)>,
 }
 
-/// The entries of every list of rules that was met, by the rules themselves: where in memory each is. The pods of a Service
-/// mostly have the same ones.
-type Resolved = BTreeMap<(Place, Vec<*const Rule>), Option<Rc<[Entry]>>>;
+/// The entries of every list of rules that was met, by the rules themselves: where in memory each is. The pods of a
+/// Service mostly have the same ones.
+type Resolved = BTreeMap<(PodLocation, Vec<*const Rule>), Option<Rc<[Entry]>>>;
 
 impl<'a> Pods<'a> {
     /// Of a family.
@@ -37,7 +38,15 @@ impl<'a> Pods<'a> {
         elsewhere: &'a BTreeSet<IpAddr>,
         table: &'a mut Table,
     ) -> Self {
-        Self { family, objects, elsewhere, table, given: Given::default(), resolved: Resolved::new(), comment: None }
+        Self {
+            family,
+            objects,
+            elsewhere,
+            table,
+            given: ChainNames::default(),
+            resolved: Resolved::new(),
+            comment: None,
+        }
     }
 
     /// All of them, each with what its Services claim.
@@ -46,14 +55,14 @@ impl<'a> Pods<'a> {
             // A plain Service leaves no packet to those that are asked after it.
             let plain = claims.iter().position(|claim| claim.rank == Rank::Plain);
             let claims = plain.and_then(|at| claims.get(..=at)).unwrap_or(claims);
-            let place = if self.elsewhere.contains(pod) { Place::Elsewhere } else { Place::Known };
+            let place = if self.elsewhere.contains(pod) { PodLocation::Elsewhere } else { PodLocation::Known };
             self.add(*pod, place, claims);
         }
     }
 
-    fn add(&mut self, pod: IpAddr, place: Place, claims: &'a [Claim<'a>]) {
+    fn add(&mut self, pod: IpAddr, place: PodLocation, claims: &'a [Claim<'a>]) {
         // Nearly all pods are behind one plain Service.
-        if let ([claim], Place::Known) = (claims, place)
+        if let ([claim], PodLocation::Known) = (claims, place)
             && let ([rule], Rank::Plain) = (claim.rules.as_slice(), claim.rank)
         {
             let element = self.element(claim, Target::Address(rule.address()));
@@ -66,7 +75,7 @@ impl<'a> Pods<'a> {
         }
     }
 
-    fn entries(&mut self, place: Place, claims: &[Claim<'_>]) -> Option<Rc<[Entry]>> {
+    fn entries(&mut self, place: PodLocation, claims: &[Claim<'_>]) -> Option<Rc<[Entry]>> {
         let numbered = claims.iter().enumerate();
         let rules: Vec<Numbered<'_>> =
             numbered.flat_map(|(number, claim)| claim.rules.iter().map(move |rule| (number, *rule))).collect();
@@ -74,17 +83,17 @@ impl<'a> Pods<'a> {
         let resolved = self.resolved.entry((place, known));
         let is_first = self.table.layout == Layout::FIRST;
         let is_expressible =
-            |entries: &[Entry]| !is_first || place == Place::Known && entries.iter().all(is_everywhere);
+            |entries: &[Entry]| !is_first || place == PodLocation::Known && entries.iter().all(is_everywhere);
         let fits = |entries: &Vec<Entry>| is_expressible(entries) && is_near_the_sum(self.family, claims, entries);
         resolved.or_insert_with(|| resolve(self.family, &rules).filter(fits).map(Rc::from)).clone()
     }
 
-    fn add_entries(&mut self, pod: IpAddr, place: Place, claims: &'a [Claim<'a>], entries: &[Entry]) {
+    fn add_entries(&mut self, pod: IpAddr, place: PodLocation, claims: &'a [Claim<'a>], entries: &[Entry]) {
         let of_service = |service: usize| claims.get(service).or(claims.first());
         for entry in entries {
             let (service, target) = match entry.answer {
-                Answer::Translated { to, service } => (service, Target::Address(to)),
-                Answer::Untranslated { around } => (around, Target::Nothing),
+                EntryAction::Translated { to, service } => (service, Target::Address(to)),
+                EntryAction::Untranslated { around } => (around, Target::Nothing),
             };
             let Some(claim) = of_service(service) else { continue };
             let element = self.element(claim, target);
@@ -92,11 +101,11 @@ impl<'a> Pods<'a> {
         }
         // What follows is of all of the pod's Services, and so of none.
         let element = Element { target: Target::Nothing, comment: None };
-        if place == Place::Elsewhere {
+        if place == PodLocation::Elsewhere {
             let kind = MapKind::elsewhere(self.family);
             self.insert(self.objects.elsewhere.clone(), kind, MapKey::Address(pod), element.clone());
         }
-        if place == Place::Elsewhere || entries.iter().any(|entry| entry.bits > 0) {
+        if place == PodLocation::Elsewhere || entries.iter().any(|entry| entry.bits > 0) {
             self.insert(self.objects.net_pods.clone(), MapKind::pods(self.family), MapKey::Address(pod), element);
         }
     }
@@ -137,7 +146,7 @@ impl<'a> Pods<'a> {
     }
 
     /// The chain of one Service, or the merged chain of several.
-    fn add_chain(&mut self, pod: IpAddr, place: Place, claims: &[Claim<'_>]) {
+    fn add_chain(&mut self, pod: IpAddr, place: PodLocation, claims: &[Claim<'_>]) {
         let Self { family, table, given, .. } = self;
         let one = |claim| chains::service(table, *family, claim, place, given);
         let parts: Vec<Name> = claims.iter().map(one).collect();

@@ -1,5 +1,5 @@
-//! What the kernel holds, as far as is known. It moves in place, on success alone, at the cost of what changed; so what a
-//! change is compared with is the part that it touches, and not the whole.
+//! What the kernel holds, as far as is known. It moves in place, on success alone, at the cost of what changed; so what
+//! a change is compared with is the part that it touches, and not the whole.
 
 mod audit;
 #[cfg(feature = "testkit")]
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::scope::{Common, Scope};
-use super::{Changes, Cut, Slice, cut, diff};
+use super::{Changes, Slice, SlicedChange, cut, diff};
 use crate::ruleset::prefixes::place;
 use crate::ruleset::{
     Chain, Element, Map, MapKey, NETWORKS, Name, Ruleset, Table, TableFamily, copy_reachable, look_into_prefixes,
@@ -88,8 +88,8 @@ impl Applied {
         self.outstanding = Scope::default();
     }
 
-    /// What is to be compared, where the newest ruleset says `after` about all that is outstanding. `keep` adds what of the
-    /// kernel's part stays.
+    /// What is to be compared, where the newest ruleset says `after` about all that is outstanding. `keep` adds what of
+    /// the kernel's part stays.
     pub fn compare(&self, after: Ruleset, keep: impl FnOnce(&mut Ruleset, &Ruleset)) -> Comparison {
         self.compare_in(&self.outstanding, after, keep)
     }
@@ -220,7 +220,7 @@ impl Comparison {
     }
 
     /// Cut into slices of at most so much.
-    pub fn cut(&self, applied: &Applied, most: usize) -> Cut {
+    pub fn cut(&self, applied: &Applied, most: usize) -> SlicedChange {
         cut(self.before(applied), &self.after, most)
     }
 

@@ -1,10 +1,10 @@
 //! In which order the new elements of one pod come.
 //!
-//! The kernel asks about a packet by one look-up after the other, and the first that finds something decides. Each look-up
-//! is of its own moment. So what is asked first comes first, and what is asked later comes in a later batch, wherever a
-//! packet could find the one or the other: a packet that has passed the first look-up before its element was there would
-//! find the second, which is neither what was before nor what is to be. What goes away goes in one batch after all that
-//! comes: until then it decides only for packets that find nothing of the new state before it.
+//! The kernel asks about a packet by one look-up after the other, and the first that finds something decides. Each
+//! look-up is of its own moment. So what is asked first comes first, and what is asked later comes in a later batch,
+//! wherever a packet could find the one or the other: a packet that has passed the first look-up before its element was
+//! there would find the second, which is neither what was before nor what is to be. What goes away goes in one batch
+//! after all that comes: until then it decides only for packets that find nothing of the new state before it.
 //!
 //! Elements by prefix of a pod that is not looked up by prefix yet are found by no packet, so all of them come together
 //! with the one that says so.
@@ -17,17 +17,17 @@ use crate::ruleset::{DataKind, Element, KeyKind, MapKey, MapKind, Name};
 
 /// One element that comes.
 #[derive(Debug)]
-pub(super) struct Coming<'a> {
+pub(super) struct AddedElement<'a> {
     pub(super) map: &'a Name,
     pub(super) kind: MapKind,
     pub(super) key: MapKey,
     pub(super) element: &'a Element,
-    pub(super) place: Place,
+    pub(super) place: KeySlot,
 }
 
 /// Whether there is another element with its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum KeySlot {
     Free,
     /// That one goes in the same batch.
     Taken,
@@ -35,7 +35,7 @@ pub(super) enum Place {
 
 /// Where elements of a kind are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
+enum LookupStage {
     /// One look-up leads to a chain, which decides.
     Chain,
     /// Whether there is anything by prefix.
@@ -50,40 +50,40 @@ enum Stage {
     Address,
 }
 
-fn stage(kind: MapKind) -> Stage {
+fn stage(kind: MapKind) -> LookupStage {
     match (kind.key, kind.data) {
-        (KeyKind::Prefix(_) | KeyKind::PrefixPort(_), _) => Stage::Prefix,
-        (KeyKind::Port, _) => Stage::Port,
-        (KeyKind::Elsewhere, _) => Stage::Elsewhere,
-        (KeyKind::Address, DataKind::Verdict) => Stage::Chain,
-        (KeyKind::Address, DataKind::Nothing) => Stage::Gate,
-        (KeyKind::Address, DataKind::Address | DataKind::Mark) => Stage::Address,
+        (KeyKind::Prefix(_) | KeyKind::PrefixPort(_), _) => LookupStage::Prefix,
+        (KeyKind::Port, _) => LookupStage::Port,
+        (KeyKind::Elsewhere, _) => LookupStage::Elsewhere,
+        (KeyKind::Address, DataKind::Verdict) => LookupStage::Chain,
+        (KeyKind::Address, DataKind::Nothing) => LookupStage::Gate,
+        (KeyKind::Address, DataKind::Address | DataKind::Mark) => LookupStage::Address,
     }
 }
 
 /// The batch of each of the elements of one pod that come, in their order: 0 for the first batch.
-pub(super) fn levels(coming: &[Coming<'_>]) -> Vec<usize> {
-    let stages: Vec<Stage> = coming.iter().map(|one| stage(one.kind)).collect();
+pub(super) fn levels(coming: &[AddedElement<'_>]) -> Vec<usize> {
+    let stages: Vec<LookupStage> = coming.iter().map(|one| stage(one.kind)).collect();
     let mut levels = vec![0; coming.len()];
     let mut next = 0;
-    next = set(&mut levels, &stages, Stage::Chain, next);
-    let opens = |one: &Coming<'_>| stage(one.kind) == Stage::Gate && one.place == Place::Free;
+    next = set(&mut levels, &stages, LookupStage::Chain, next);
+    let opens = |one: &AddedElement<'_>| stage(one.kind) == LookupStage::Gate && one.place == KeySlot::Free;
     if coming.iter().any(opens) {
         let first = next;
-        next = set(&mut levels, &stages, Stage::Gate, first);
-        set(&mut levels, &stages, Stage::Elsewhere, first);
-        set(&mut levels, &stages, Stage::Prefix, first);
+        next = set(&mut levels, &stages, LookupStage::Gate, first);
+        set(&mut levels, &stages, LookupStage::Elsewhere, first);
+        set(&mut levels, &stages, LookupStage::Prefix, first);
     } else {
-        next = set(&mut levels, &stages, Stage::Elsewhere, next);
+        next = set(&mut levels, &stages, LookupStage::Elsewhere, next);
         next = nested(&mut levels, coming, next);
     }
-    next = set(&mut levels, &stages, Stage::Port, next);
-    set(&mut levels, &stages, Stage::Address, next);
+    next = set(&mut levels, &stages, LookupStage::Port, next);
+    set(&mut levels, &stages, LookupStage::Address, next);
     levels
 }
 
 /// Gives all elements of a stage the same level; what is asked after it has a greater one if there is any.
-fn set(levels: &mut [usize], stages: &[Stage], stage: Stage, level: usize) -> usize {
+fn set(levels: &mut [usize], stages: &[LookupStage], stage: LookupStage, level: usize) -> usize {
     let mut next = level;
     for (mine, _) in levels.iter_mut().zip(stages).filter(|(_, of)| **of == stage) {
         *mine = level;
@@ -93,7 +93,7 @@ fn set(levels: &mut [usize], stages: &[Stage], stage: Stage, level: usize) -> us
 }
 
 /// Prefixes that lie in each other one after the other, the longest first; others together.
-fn nested(levels: &mut [usize], coming: &[Coming<'_>], first: usize) -> usize {
+fn nested(levels: &mut [usize], coming: &[AddedElement<'_>], first: usize) -> usize {
     let mut all: BTreeMap<(IpAddr, u8), Vec<(WithPort, usize)>> = BTreeMap::new();
     for (number, one) in coming.iter().enumerate() {
         let network = match one.key {
@@ -103,7 +103,7 @@ fn nested(levels: &mut [usize], coming: &[Coming<'_>], first: usize) -> usize {
         let Some((from_longest, with_port)) = place(one.kind) else { continue };
         all.entry((network, u8::MAX - from_longest)).or_default().push((with_port, number));
     }
-    let mut below: Vec<Height> = Vec::new();
+    let mut below: Vec<NextLevel> = Vec::new();
     // From the last to the first: each prefix right after all that lie in it.
     for ((network, bits), mut here) in all.into_iter().rev() {
         let mut next = first;
@@ -117,13 +117,13 @@ fn nested(levels: &mut [usize], coming: &[Coming<'_>], first: usize) -> usize {
             }
             next += 1;
         }
-        below.push(Height { network, next });
+        below.push(NextLevel { network, next });
     }
     below.into_iter().map(|height| height.next).max().unwrap_or(first)
 }
 
 /// The level that is next for what contains this network.
-struct Height {
+struct NextLevel {
     network: IpAddr,
     next: usize,
 }

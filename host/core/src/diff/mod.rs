@@ -5,22 +5,22 @@
 //! its *rules* are of one generation, while every *set look-up* reads the generation anew. Hence the order of
 //! batches (each left out when it is empty):
 //!
-//! 1. **widen** sets: never in one batch with the rules that read them. Rules only ever return for what is in a set, so a
-//!    packet of the new state that is in one has to be in it before anything else changes, and one of the old state until
-//!    nothing is left to change;
+//! 1. **widen** sets: never in one batch with the rules that read them. Rules only ever return for what is in a set, so
+//!    a packet of the new state that is in one has to be in it before anything else changes, and one of the old state
+//!    until nothing is left to change;
 //! 2. **make** new objects: a packet of the old generation that already looks up a new element would find the
 //!    chain it leads to empty, if both came in one batch. Rules of a chain that is there are changed only to
 //!    repair it, since [`crate::compile`] gives other rules another chain;
 //! 3. **switch** elements: one look-up decides, so a replaced element is atomic. Of one pod what is asked first comes
 //!    first, in as many batches as elements lie behind each other (`levels.rs`); mostly it is one;
-//! 4. **break** what is left of a pod of which something came: it has both for a moment, since none would be a leak; and
-//!    delete the chains that nothing leads to any more;
+//! 4. **break** what is left of a pod of which something came: it has both for a moment, since none would be a leak;
+//!    and delete the chains that nothing leads to any more;
 //! 5. **narrow** sets. A set that has to be widened and narrowed has everything of both states meanwhile. Maps go that
 //!    are for a length of prefixes that is in use no more, with the rules that look into them.
 //!
 //! A table that is not there yet is made in one batch. A commit walks all chains of the network namespace and holds its
-//! nft mutex, and the whole batch has to fit one send buffer: 30,000 elements at once would keep every other writer on the
-//! node waiting. So what is large is cut into [slices](cut) first, each of which is such a change of its own.
+//! nft mutex, and the whole batch has to fit one send buffer: 30,000 elements at once would keep every other writer on
+//! the node waiting. So what is large is cut into [slices](cut) first, each of which is such a change of its own.
 
 mod applied;
 mod counters;
@@ -38,7 +38,7 @@ use std::net::IpAddr;
 pub use applied::corrupt;
 pub use applied::{Applied, Comparison};
 pub use scope::{Common, Scope};
-pub use slices::{Cut, SLICE, Slice, Slices, cut};
+pub use slices::{SLICE, Slice, SlicedChange, Slices, cut};
 pub use summary::Summary;
 
 use crate::effect::{Effect, Phase};
@@ -190,7 +190,8 @@ impl Phases {
         self.break_.push(Change { family, table: table.name.clone(), verb: Verb::DeleteTable });
     }
 
-    /// To other parts of a node, a set that is widened is one that is made, and one that is narrowed is an old way that goes.
+    /// To other parts of a node, a set that is widened is one that is made, and one that is narrowed is an old way that
+    /// goes.
     fn into_changes(self) -> Changes {
         let come = [self.widen, self.make].map(|changes| (Phase::Make, changes));
         let switch = self.switch.into_iter().map(|changes| (Phase::Switch, changes));

@@ -45,8 +45,8 @@ fn ranges(name: &Name, old: &[AddressRange], new: &[AddressRange]) -> Steps {
     if old == new {
         return Steps::default();
     }
-    // Ranges that touch are not ours. Where others have written, which elements the kernel has is not known for sure, and it
-    // would refuse to delete what it has in another form.
+    // Ranges that touch are not ours. Where others have written, which elements the kernel has is not known for sure,
+    // and it would refuse to delete what it has in another form.
     if !are_merged(old) {
         let refill = |ranges: &[AddressRange]| Verb::RefillSet(name.clone(), ranges.to_vec());
         let both = merge_ranges(old.iter().chain(new).copied());
@@ -67,8 +67,8 @@ fn ranges(name: &Name, old: &[AddressRange], new: &[AddressRange]) -> Steps {
     }
 }
 
-/// Replaces ranges by others, of which some may be the same: by those that differ, in one batch. What grows or shrinks goes
-/// before it comes, since the kernel takes no range that overlaps another. None where that is more than `most`.
+/// Replaces ranges by others, of which some may be the same: by those that differ, in one batch. What grows or shrinks
+/// goes before it comes, since the kernel takes no range that overlaps another. None where that is more than `most`.
 fn exchange(name: &Name, old: &[AddressRange], new: &[AddressRange], most: usize) -> Option<Vec<Verb>> {
     let [go, come] = [(old, new), (new, old)].map(|(these, those)| without(these, those).copied().collect::<Vec<_>>());
     if go.len() + come.len() > most {
@@ -109,8 +109,8 @@ mod tests {
     use super::*;
     use crate::testkit::n;
 
-    /// As nft prints what leads from one to the other, beside ranges that stay: what is added at first, and what is taken
-    /// away at last.
+    /// As nft prints what leads from one to the other, beside ranges that stay: what is added at first, and what is
+    /// taken away at last.
     fn steps(old: &[&str], new: &[&str]) -> [Vec<String>; 2] {
         let stay = ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32"];
         let all = |ranges: &[&str]| {

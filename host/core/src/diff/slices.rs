@@ -1,12 +1,12 @@
-//! A large change, in slices: each is a change of its own, of bounded size, after which every packet sees the old state or
-//! the new one. So whatever comes meanwhile waits for one slice and not for all of them.
+//! A large change, in slices: each is a change of its own, of bounded size, after which every packet sees the old state
+//! or the new one. So whatever comes meanwhile waits for one slice and not for all of them.
 //!
-//! It works because elements belong to pods and chains never change: all of a pod's elements go over in one slice, and the
-//! chains that they lead to come in the same one. What holds for all pods (sets, the base chain) goes with the first
-//! slice; chains that nothing leads to any more go last.
+//! It works because elements belong to pods and chains never change: all of a pod's elements go over in one slice, and
+//! the chains that they lead to come in the same one. What holds for all pods (sets, the base chain) goes with the
+//! first slice; chains that nothing leads to any more go last.
 //!
-//! Pods are taken in turn from all that change, one of each, so that a small change is whole in the first slice whatever
-//! else there is, and a large one gets on all the same.
+//! Pods are taken in turn from all that change, one of each, so that a small change is whole in the first slice
+//! whatever else there is, and a large one gets on all the same.
 
 mod order;
 mod parts;
@@ -15,20 +15,20 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use order::{in_turn, leftovers, pods};
-use parts::{Parts, Pod, rules_of};
+use parts::{Pod, SliceParts, rules_of};
 
 use super::{Changes, diff, replace};
 use crate::ruleset::prefixes::place;
 use crate::ruleset::{Map, NETWORKS, Name, Ruleset, Table, TableFamily};
 
-/// How much a slice changes at most, in elements and rules: some tens of milliseconds of the kernel's time, and far below
-/// the send buffer that an unprivileged socket may have (212 KiB, at about 100 bytes an element, is 2,000; a privileged one
-/// grows). A pod is never divided, so what one pod needs can be more.
+/// How much a slice changes at most, in elements and rules: some tens of milliseconds of the kernel's time, and far
+/// below the send buffer that an unprivileged socket may have (212 KiB, at about 100 bytes an element, is 2,000; a
+/// privileged one grows). A pod is never divided, so what one pod needs can be more.
 pub const SLICE: usize = 4096;
 
 /// How a change is carried out.
 #[derive(Debug)]
-pub enum Cut {
+pub enum SlicedChange {
     /// It is small, or cannot be cut: as [`diff`] says.
     Whole,
     /// Slice by slice.
@@ -39,7 +39,7 @@ pub enum Cut {
 #[derive(Debug)]
 pub struct Slices {
     most: usize,
-    begun: Begun,
+    begun: CommonPart,
     pods: VecDeque<Pod>,
     /// In an order in which nothing leads to the first.
     leftovers: VecDeque<(TableFamily, Name)>,
@@ -47,7 +47,7 @@ pub struct Slices {
 
 /// Whether what holds for all pods is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Begun {
+enum CommonPart {
     No,
     Yes,
 }
@@ -64,18 +64,18 @@ pub struct Slice {
 }
 
 /// Cuts what leads from `applied` to `desired` into slices of at most so many elements and rules.
-pub fn cut(applied: &Ruleset, desired: &Ruleset, most: usize) -> Cut {
+pub fn cut(applied: &Ruleset, desired: &Ruleset, most: usize) -> SlicedChange {
     let families = || TableFamily::ALL.into_iter().filter_map(|family| Some((family, desired.tables.get(&family)?)));
     let old = |family| applied.tables.get(&family);
     let alike = applied.tables.keys().all(|family| desired.tables.contains_key(family))
         && families().all(|(family, new)| old(family).is_none_or(|old| are_alike(old, new)));
     if !alike {
-        return Cut::Whole;
+        return SlicedChange::Whole;
     }
     let pods: Vec<Pod> = families().flat_map(|(family, new)| pods(old(family), new)).collect();
     let leftovers: Vec<(TableFamily, Name)> =
         families().flat_map(|(family, new)| leftovers(family, old(family), new)).collect();
-    let parts = Parts::new(applied, desired);
+    let parts = SliceParts::new(applied, desired);
     let elements: usize = pods.iter().map(|pod| parts.elements(pod)).sum();
     let removed: usize = leftovers.iter().map(|(family, name)| rules_of(applied, *family, name)).sum();
     let added = |(family, new): (TableFamily, &Table)| {
@@ -84,9 +84,14 @@ pub fn cut(applied: &Ruleset, desired: &Ruleset, most: usize) -> Cut {
         chains.map(|(_, chain)| 1 + chain.rules.len()).sum::<usize>()
     };
     if elements + removed + families().map(added).sum::<usize>() <= most {
-        return Cut::Whole;
+        return SlicedChange::Whole;
     }
-    Cut::Slices(Slices { most, begun: Begun::No, pods: in_turn(&parts, pods).into(), leftovers: leftovers.into() })
+    SlicedChange::Slices(Slices {
+        most,
+        begun: CommonPart::No,
+        pods: in_turn(&parts, pods).into(),
+        leftovers: leftovers.into(),
+    })
 }
 
 impl Slices {
@@ -97,9 +102,9 @@ impl Slices {
 
     /// The next slice; none when all is done. `applied` is what the slices so far led to.
     pub fn next(&mut self, applied: &Ruleset, desired: &Ruleset) -> Option<Slice> {
-        let first = std::mem::replace(&mut self.begun, Begun::Yes);
-        let mut parts = Parts::new(applied, desired);
-        if first == Begun::No {
+        let first = std::mem::replace(&mut self.begun, CommonPart::Yes);
+        let mut parts = SliceParts::new(applied, desired);
+        if first == CommonPart::No {
             parts.begin();
         } else if self.pods.is_empty() && self.leftovers.is_empty() && !parts.narrow() {
             return None;
@@ -119,13 +124,13 @@ impl Slices {
         if self.pods.is_empty() {
             self.remove(&mut parts, left, pods.len());
         }
-        let Parts { before, after, .. } = parts;
+        let SliceParts { before, after, .. } = parts;
         let changes = diff(&before, &after);
         Some(Slice { before, after, changes, pods })
     }
 
     /// Removes leftovers that fit; one at least where nothing else happens.
-    fn remove(&mut self, parts: &mut Parts<'_>, mut left: usize, mut taken: usize) {
+    fn remove(&mut self, parts: &mut SliceParts<'_>, mut left: usize, mut taken: usize) {
         while let Some((family, name)) = self.leftovers.front() {
             let rules = rules_of(parts.applied, *family, name);
             if rules > left && taken > 0 {
@@ -177,8 +182,8 @@ impl Slice {
     }
 }
 
-/// Whether one leads to the other by elements, sets, maps by prefix, base chains and whole chains. A repair, or what another
-/// version left, may differ in more.
+/// Whether one leads to the other by elements, sets, maps by prefix, base chains and whole chains. A repair, or what
+/// another version left, may differ in more.
 fn are_alike(old: &Table, new: &Table) -> bool {
     let fixed = |table: &Table| {
         let maps = table.maps.iter().filter(|(_, map)| place(map.kind).is_none());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::counters;
-use super::levels::{Coming, Place, levels};
+use super::levels::{AddedElement, KeySlot, levels};
 use super::sets::{self, Steps};
 use super::{Change, Phases, Verb};
 use crate::ruleset::prefixes::rules as rules_by_prefix;
@@ -143,16 +143,16 @@ impl Writer<'_> {
 
     fn elements(&mut self, old: &Table, new: &Table) {
         let coming = coming(old, new);
-        let mut switched: BTreeMap<(usize, &Name), Exchange> = BTreeMap::new();
+        let mut switched: BTreeMap<(usize, &Name), MapExchange> = BTreeMap::new();
         for elements in coming.values() {
             for (level, one) in levels(elements).into_iter().zip(elements) {
-                switched.entry((level, one.map)).or_insert_with(|| Exchange::of(one.kind)).add(one);
+                switched.entry((level, one.map)).or_insert_with(|| MapExchange::of(one.kind)).add(one);
             }
         }
-        let mut later: BTreeMap<(usize, &Name), Exchange> = BTreeMap::new();
+        let mut later: BTreeMap<(usize, &Name), MapExchange> = BTreeMap::new();
         for (map, kind, key) in going(old, new) {
             let exchanges = if coming.contains_key(&key.address()) { &mut later } else { &mut switched };
-            exchanges.entry((0, map)).or_insert_with(|| Exchange::of(kind)).delete.push(key);
+            exchanges.entry((0, map)).or_insert_with(|| MapExchange::of(kind)).delete.push(key);
         }
         for ((level, map), exchange) in switched {
             self.exchange(Phase::Switch(level), map, exchange);
@@ -162,8 +162,8 @@ impl Writer<'_> {
         }
     }
 
-    fn exchange(&mut self, phase: Phase, map: &Name, exchange: Exchange) {
-        let Exchange { kind, mut delete, add } = exchange;
+    fn exchange(&mut self, phase: Phase, map: &Name, exchange: MapExchange) {
+        let MapExchange { kind, mut delete, add } = exchange;
         delete.sort_unstable();
         if !delete.is_empty() {
             self.push(phase, Verb::DeleteElements(map.clone(), kind, delete));
@@ -219,38 +219,38 @@ pub(super) fn clash(old: &Table, new: &Table) -> bool {
 }
 
 /// What one batch does to a map.
-struct Exchange {
+struct MapExchange {
     kind: MapKind,
     delete: Vec<MapKey>,
     add: Vec<(MapKey, Element)>,
 }
 
-impl Exchange {
+impl MapExchange {
     fn of(kind: MapKind) -> Self {
         Self { kind, delete: Vec::new(), add: Vec::new() }
     }
 
-    fn add(&mut self, one: &Coming<'_>) {
+    fn add(&mut self, one: &AddedElement<'_>) {
         match one.place {
-            Place::Free => {}
-            Place::Taken => self.delete.push(one.key),
+            KeySlot::Free => {}
+            KeySlot::Taken => self.delete.push(one.key),
         }
         self.add.push((one.key, one.element.clone()));
     }
 }
 
 /// All that is new, by pod.
-fn coming<'a>(old: &'a Table, new: &'a Table) -> BTreeMap<IpAddr, Vec<Coming<'a>>> {
-    let mut coming: BTreeMap<IpAddr, Vec<Coming<'a>>> = BTreeMap::new();
+fn coming<'a>(old: &'a Table, new: &'a Table) -> BTreeMap<IpAddr, Vec<AddedElement<'a>>> {
+    let mut coming: BTreeMap<IpAddr, Vec<AddedElement<'a>>> = BTreeMap::new();
     for (map, Map { kind, elements }) in &new.maps {
         let before = old.maps.get(map);
         for (key, element) in elements {
             let place = match before.and_then(|before| before.elements.get(key)) {
                 Some(same) if same == element => continue,
-                Some(_) => Place::Taken,
-                None => Place::Free,
+                Some(_) => KeySlot::Taken,
+                None => KeySlot::Free,
             };
-            coming.entry(key.address()).or_default().push(Coming { map, kind: *kind, key: *key, element, place });
+            coming.entry(key.address()).or_default().push(AddedElement { map, kind: *kind, key: *key, element, place });
         }
     }
     coming

@@ -1,12 +1,13 @@
-//! What was begun for a Service and is not known to be in force. A refused or lost commit, and a large change that a newer one
-//! overtakes, leave it open which of several plans a pod was translated by; a connection keeps what that plan gave it.
+//! What was begun for a Service and is not known to be in force. A refused or lost commit, and a large change that a
+//! newer one overtakes, leave it open which of several plans a pod was translated by; a connection keeps what that plan
+//! gave it.
 
 use std::sync::Arc;
 
 use crate::plan::SubjectPlan;
 
 /// How many plans of one Service are kept. Each costs memory for as long as the kernel refuses.
-const MOST: usize = 8;
+const MAX_PLANS: usize = 8;
 
 /// The plans that were begun since one surely was in force.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +40,7 @@ impl StartedPlans {
         if plans.contains(plan) {
             return;
         }
-        if plans.len() == MOST {
+        if plans.len() == MAX_PLANS {
             *self = Self::TooMany;
         } else {
             plans.push(Arc::clone(plan));

@@ -67,8 +67,8 @@ pub(crate) fn preferred_addresses(service: &Service, trust: AddressTrust, prefix
 }
 
 /// kube-vip's `0.0.0.0` and `::` ask for an address by DHCP, which is then in the status: they stand for all of their
-/// family that are there. Where no address is named beside them, none of the other family is chosen against, so what the
-/// status has of it comes behind.
+/// family that are there. Where no address is named beside them, none of the other family is chosen against, so what
+/// the status has of it comes behind.
 fn resolved(requested: Vec<(IpAddr, Span)>, status: &[IpAddr], findings: &mut Vec<Finding>) -> Vec<(IpAddr, Span)> {
     let mut resolved: Vec<(IpAddr, Span)> = Vec::new();
     for (address, span) in &requested {

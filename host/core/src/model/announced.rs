@@ -34,8 +34,8 @@ pub struct L2Status {
     pub since: Option<UnixTime>,
 }
 
-/// A Lease (`coordination.k8s.io/v1`) that a load balancer holds for a Service, or for all of them. Its renewals are no part of
-/// it: they change nothing until they stay away.
+/// A Lease (`coordination.k8s.io/v1`) that a load balancer holds for a Service, or for all of them. Its renewals are no
+/// part of it: they change nothing until they stay away.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lease {
     /// `spec.holderIdentity`.

@@ -1,13 +1,13 @@
-//! A map of a few things by name that takes no more memory than they do: of most Services one annotation and one slice is
-//! kept, and a node of a tree with room for more would be several times as large.
+//! A map of a few things by name that takes no more memory than they do: of most Services one annotation and one slice
+//! is kept, and a node of a tree with room for more would be several times as large.
 
 use std::fmt;
 use std::ops::Index;
 use std::slice;
 use std::sync::Arc;
 
-/// A few things by name, each name once and in order, in one sorted slice that copies share. An empty one takes no memory of
-/// its own. A change copies all of it, so many are collected better.
+/// A few things by name, each name once and in order, in one sorted slice that copies share. An empty one takes no
+/// memory of its own. A change copies all of it, so many are collected better.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByName<T>(Arc<[(Arc<str>, T)]>);
 

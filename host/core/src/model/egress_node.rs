@@ -6,7 +6,8 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use sha2::{Digest, Sha256};
 
-/// How many addresses of one EgressNode count, and how many a node publishes: the definition of the kind has the same bound.
+/// How many addresses of one EgressNode count, and how many a node publishes: the definition of the kind has the same
+/// bound.
 pub const MOST_PUBLISHED_ADDRESSES: usize = 256;
 
 /// One EgressNode.

@@ -1,11 +1,12 @@
-//! Which annotations and labels the policies read, of subjects and of their namespaces, and which endpoints they are shown.
+//! Which annotations and labels the policies read, of subjects and of their namespaces, and which endpoints they are
+//! shown.
 
 use std::collections::BTreeSet;
 
 use super::{AnnotationPrefix, EndpointScope, LAST_APPLIED, Labels, Service};
 
-/// What no policy is shown, by how it begins: a copy of the whole object, and what egressd writes itself, which would make
-/// every answer a cause of the next question.
+/// What no policy is shown, by how it begins: a copy of the whole object, and what egressd writes itself, which would
+/// make every answer a cause of the next question.
 const WITHHELD: [&str; 3] = [LAST_APPLIED, "kube-vip.io/active-endpoint", "egressd.io/"];
 
 /// What policies are shown: the names that they asked for, by how they begin, and endpoints.
@@ -51,8 +52,8 @@ impl Interest {
         Self { namespace_annotations: other.namespace_annotations.clone(), ..self }
     }
 
-    /// In what the host itself reads: annotations of its prefix, and kube-vip's, which may act on the same Service; and names
-    /// that are almost one of those, since they are reported.
+    /// In what the host itself reads: annotations of its prefix, and kube-vip's, which may act on the same Service; and
+    /// names that are almost one of those, since they are reported.
     pub fn of_host(prefix: &AnnotationPrefix) -> Self {
         let read = Self::new([&prefix.name(""), &AnnotationPrefix::default().name("")], []);
         Self { spelled: Some(prefix.clone()), endpoints: EndpointScope::Here, ..read }

@@ -1,5 +1,5 @@
-//! Labels and annotations: names with values. A node keeps those of all Services, most of them few and much alike, so names
-//! and values are shared where [`Texts`] knows them.
+//! Labels and annotations: names with values. A node keeps those of all Services, most of them few and much alike, so
+//! names and values are shared where [`Texts`] knows them.
 
 use std::fmt;
 use std::ops::Index;
@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::{ByName, Texts};
 
-/// Labels or annotations: each name once, ordered by name. Without any it takes no memory of its own; a copy takes none ever.
+/// Labels or annotations: each name once, ordered by name. Without any it takes no memory of its own; a copy takes none
+/// ever.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Labels(ByName<Arc<str>>);
 

@@ -15,8 +15,8 @@ pub struct ClusterNetworks {
     pub services: Vec<IpNet>,
 }
 
-/// A network that an interface of this node is connected to, where no route with a gateway leaves by that interface: beyond
-/// a gateway lies more than this node can know.
+/// A network that an interface of this node is connected to, where no route with a gateway leaves by that interface:
+/// beyond a gateway lies more than this node can know.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Connected {
     /// The interface's name.

@@ -21,7 +21,7 @@ pub(super) use self::further::further;
 pub use self::further::{FactsChange, PublishedFacts, PublishedIndex};
 pub use self::kept::KeptNodes;
 use self::networks::PodNetworks;
-use self::wrong::Wrong;
+use self::wrong::NodeFaults;
 use super::{Completeness, EarlierNodeData, Node, Readiness};
 use crate::finding::Finding;
 use crate::net::Family;
@@ -45,8 +45,8 @@ type Nodes = OrdMap<String, Arc<Node>>;
 /// The networks of all nodes' pods of one family, each with a Node that has it.
 pub(super) type NodeNetworks = OrdMap<IpNet, Arc<str>>;
 
-/// The part of all Nodes' claims that counts. What two of them have in common they share, so that they are compared and copied
-/// at the cost of what differs.
+/// The part of all Nodes' claims that counts. What two of them have in common they share, so that they are compared and
+/// copied at the cost of what differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeFacts {
     /// The addresses of all nodes.
@@ -63,14 +63,14 @@ pub struct NodeFacts {
 
 /// One of the things that a Node lists; in the order in which all Nodes are gone through.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct ListPosition {
     node: Arc<str>,
     number: usize,
 }
 
 /// Takes what is to be believed from all Nodes: the specification of [`KeptNodes`].
 pub(super) fn believed(nodes: &Nodes) -> NodeFacts {
-    let mut wrong = Wrong::default();
+    let mut wrong = NodeFaults::default();
     let networks = pod_networks(nodes, &mut wrong);
     let mut pod_networks: BTreeMap<Family, NodeNetworks> = BTreeMap::new();
     for (network, owner) in networks.all() {
@@ -87,7 +87,7 @@ pub(super) fn believed(nodes: &Nodes) -> NodeFacts {
     }
 }
 
-fn pod_networks(nodes: &Nodes, wrong: &mut Wrong) -> PodNetworks {
+fn pod_networks(nodes: &Nodes, wrong: &mut NodeFaults) -> PodNetworks {
     let mut networks = PodNetworks::default();
     for (name, node) in nodes {
         if node.pod_networks.len() > MOST_NODE_NETWORKS {
@@ -110,7 +110,7 @@ fn pod_networks(nodes: &Nodes, wrong: &mut Wrong) -> PodNetworks {
     networks
 }
 
-fn addresses(nodes: &Nodes, networks: &PodNetworks, wrong: &mut Wrong) -> OrdSet<IpAddr> {
+fn addresses(nodes: &Nodes, networks: &PodNetworks, wrong: &mut NodeFaults) -> OrdSet<IpAddr> {
     let mut claimed: BTreeMap<IpAddr, &str> = BTreeMap::new();
     for (name, node) in nodes {
         if node.addresses.len() > MOST_NODE_ADDRESSES {
@@ -139,8 +139,8 @@ fn lacks_networks(node: &Node) -> bool {
     node.readiness == Readiness::Ready && own_pod_networks(node).next().is_none()
 }
 
-/// The first address of each family of a Node: what a CNI's masquerade translates to. Further ones may be a load balancer's,
-/// which a node has for a while.
+/// The first address of each family of a Node: what a CNI's masquerade translates to. Further ones may be a load
+/// balancer's, which a node has for a while.
 pub(super) fn primary_addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
     let of = |family| own_addresses(node).find(move |address| Family::of(*address) == family);
     Family::ALL.into_iter().filter_map(of)
@@ -159,7 +159,8 @@ fn own_addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
 }
 
 impl Node {
-    /// The same, of which a part cannot be read, with what counted of it before: what is inside does not shrink by that.
+    /// The same, of which a part cannot be read, with what counted of it before: what is inside does not shrink by
+    /// that.
     #[must_use]
     pub fn keeping_inside(self, known: &Self) -> Self {
         let counted = known.addresses.iter().take(MOST_NODE_ADDRESSES);

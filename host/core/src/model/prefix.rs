@@ -15,7 +15,7 @@ pub struct AnnotationPrefixError(String);
 
 impl AnnotationPrefix {
     /// Kubernetes takes no longer one.
-    const LONGEST: usize = 253;
+    const MAX_LENGTH: usize = 253;
 
     /// A DNS name in lower case, as Kubernetes wants it before the slash of an annotation's name.
     ///
@@ -23,7 +23,7 @@ impl AnnotationPrefix {
     /// When it is anything else: no annotation could have such a name, so everything would be silently off.
     pub fn new(text: impl Into<String>) -> Result<Self, AnnotationPrefixError> {
         let text = text.into();
-        if text.len() > Self::LONGEST || !text.split('.').all(is_label) {
+        if text.len() > Self::MAX_LENGTH || !text.split('.').all(is_label) {
             return Err(AnnotationPrefixError(text));
         }
         Ok(Self(text))
@@ -34,8 +34,8 @@ impl AnnotationPrefix {
         &self.0
     }
 
-    /// An annotation that a load balancer reads or writes, with its full name: behind this prefix, or else as kube-vip has it,
-    /// which knows no prefix but its own. An empty one counts as none.
+    /// An annotation that a load balancer reads or writes, with its full name: behind this prefix, or else as kube-vip
+    /// has it, which knows no prefix but its own. An empty one counts as none.
     pub fn of_load_balancer<'a>(&self, annotations: &'a Labels, name: &str) -> Option<(String, &'a str)> {
         let value = |prefix: &Self| {
             let name = prefix.name(name);

@@ -57,14 +57,14 @@ pub(crate) fn asks_kube_vip(service: &Service) -> bool {
 }
 
 /// How much of a published value is kept: more than any address has, so that what is longer stays another one.
-const KEPT: usize = 64;
+const MAX_KEPT_LENGTH: usize = 64;
 
 /// What is published on a Service now, whoever wrote it.
 pub fn published(service: &Service, prefix: &AnnotationPrefix) -> Published {
     let on = |family: Family| {
         let value = service.annotations.get(&prefix.name(active_endpoint(family)))?;
-        let mut kept = value[..value.floor_char_boundary(2 * KEPT)].to_owned();
-        cut(&mut kept, KEPT);
+        let mut kept = value[..value.floor_char_boundary(2 * MAX_KEPT_LENGTH)].to_owned();
+        cut(&mut kept, MAX_KEPT_LENGTH);
         Some((family, kept))
     };
     let active = Family::ALL.into_iter().filter_map(on).collect();
@@ -73,7 +73,8 @@ pub fn published(service: &Service, prefix: &AnnotationPrefix) -> Published {
     Published { active, writer: if is_kube_vips { Writer::KubeVip } else { Writer::Anybody }, kube_vip }
 }
 
-/// What is published on an object: nothing on one that is no Service, since kube-vip's names mean something on Services alone.
+/// What is published on an object: nothing on one that is no Service, since kube-vip's names mean something on Services
+/// alone.
 pub(crate) fn published_on(object: &SubjectObject, prefix: &AnnotationPrefix) -> Published {
     object.service().map(|service| published(service, prefix)).unwrap_or_default()
 }

@@ -18,7 +18,7 @@ pub struct UidError(String);
 
 impl Uid {
     /// Kubernetes promises no form for uids; UUIDs have 36 characters.
-    const LONGEST: usize = 64;
+    const MAX_UID_LENGTH: usize = 64;
 
     /// A uid of 1 to 64 letters, digits or dashes.
     ///
@@ -27,7 +27,7 @@ impl Uid {
     pub fn new(text: impl Into<String>) -> Result<Self, UidError> {
         let text = text.into();
         let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        if text.is_empty() || text.len() > Self::LONGEST || !plain {
+        if text.is_empty() || text.len() > Self::MAX_UID_LENGTH || !plain {
             return Err(UidError(text));
         }
         Ok(Self(text.into()))

@@ -54,8 +54,8 @@ pub struct Node {
     pub readiness: Readiness,
 }
 
-/// What a Node had and has no more, where that may only be because a part of it cannot be read: it stays inside, the oldest
-/// first.
+/// What a Node had and has no more, where that may only be because a part of it cannot be read: it stays inside, the
+/// oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EarlierNodeData {
     /// Its addresses.
@@ -137,9 +137,9 @@ impl Snapshot {
     }
 }
 
-/// What a source says to look at again, with the snapshot in which it is new or a later one that was not handed over yet. Keys
-/// carry no news of their own: values are read from the newest snapshot, so a doubled key cannot matter. What has none is
-/// noticed with the next key that is about it, or by the audit.
+/// What a source says to look at again, with the snapshot in which it is new or a later one that was not handed over
+/// yet. Keys carry no news of their own: values are read from the newest snapshot, so a doubled key cannot matter. What
+/// has none is noticed with the next key that is about it, or by the audit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangeKey {
     /// A Service or one of its EndpointSlices, or a subject of another kind.
@@ -148,7 +148,8 @@ pub enum ChangeKey {
     Namespace(String),
     /// Nodes or service networks: the facts that hold for all Services.
     Cluster,
-    /// What nodes publish about themselves. Most of it is about addresses that they hold, of which nothing follows for others.
+    /// What nodes publish about themselves. Most of it is about addresses that they hold, of which nothing follows for
+    /// others.
     EgressNodes,
     /// A policy's ConfigMap.
     Policy(String),

@@ -1,4 +1,5 @@
-//! What policies are asked about and rules are made for: an object of Kubernetes with addresses of its own and endpoints.
+//! What policies are asked about and rules are made for: an object of Kubernetes with addresses of its own and
+//! endpoints.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ pub struct Subject {
     pub object: SubjectObject,
     /// Its own addresses in the order of preference (P1).
     pub addresses: Vec<IpAddr>,
-    /// Its endpoints on all nodes, sorted, each address once, without those that no pod can be (P1). Where those are all of one
-    /// slice, they are the slice's.
+    /// Its endpoints on all nodes, sorted, each address once, without those that no pod can be (P1). Where those are
+    /// all of one slice, they are the slice's.
     pub endpoints: Arc<[Endpoint]>,
 }
 

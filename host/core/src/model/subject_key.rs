@@ -35,8 +35,8 @@ pub struct SubjectKey(Arc<SubjectName>);
 /// What a [`SubjectKey`] consists of.
 #[derive(PartialEq, Eq, Hash)]
 pub struct SubjectName {
-    /// How it begins, where the key points to: that nearly always decides which of two keys comes first, so that a look-up in
-    /// a map reads no texts.
+    /// How it begins, where the key points to: that nearly always decides which of two keys comes first, so that a
+    /// look-up in a map reads no texts.
     namespace_start: u128,
     /// The kind.
     pub kind: SubjectKind,

@@ -1,5 +1,5 @@
-//! Texts that many objects have: names of annotations, nodes and namespaces, and short values. Who takes objects in keeps
-//! one of these, so that such a text is in memory once and not once for each object.
+//! Texts that many objects have: names of annotations, nodes and namespaces, and short values. Who takes objects in
+//! keeps one of these, so that such a text is in memory once and not once for each object.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -7,40 +7,41 @@ use std::sync::Arc;
 use super::{Endpoint, Node, Pod, Service, Slice, SubjectKey};
 
 /// How many texts are known at once. So many names of nodes and annotations are in use on one cluster at most.
-const PLACES: usize = 4_096;
+const SLOTS: usize = 4_096;
 
-/// The longest text that is known, in bytes: longer ones are mostly one object's own, and [`PLACES`] of them would be much.
-const LONGEST: usize = 128;
+/// The longest text that is known, in bytes: longer ones are mostly one object's own, and [`SLOTS`] of them would be
+/// much.
+const MAX_SHARED_LENGTH: usize = 128;
 
-/// The texts that came last, of bounded number and length: each has one place, and the next one there takes it. So names
-/// that come and go leave nothing behind, and what is in use by all is known again after one object.
+/// The texts that came last, of bounded number and length: each has one place, and the next one there takes it. So
+/// names that come and go leave nothing behind, and what is in use by all is known again after one object.
 #[derive(Debug)]
 pub struct Texts(Box<[Option<Arc<str>>]>);
 
 impl Default for Texts {
     fn default() -> Self {
-        Self(vec![None; PLACES].into())
+        Self(vec![None; SLOTS].into())
     }
 }
 
 impl Texts {
     /// Makes of a text the same one that came before.
     pub fn share(&mut self, text: &mut Arc<str>) {
-        if text.len() > LONGEST {
+        if text.len() > MAX_SHARED_LENGTH {
             return;
         }
-        match &mut self.0[place(text)] {
+        match &mut self.0[slot_of(text)] {
             Some(known) if known == text => *text = Arc::clone(known),
-            place => *place = Some(Arc::clone(text)),
+            slot_of => *slot_of = Some(Arc::clone(text)),
         }
     }
 }
 
 /// Where a text is. Texts of others can be made to have one place, which costs what they share and nothing else.
-fn place(text: &str) -> usize {
+fn slot_of(text: &str) -> usize {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
-    usize::try_from(hasher.finish() % PLACES as u64).unwrap_or_default()
+    usize::try_from(hasher.finish() % SLOTS as u64).unwrap_or_default()
 }
 
 impl SubjectKey {
@@ -119,12 +120,12 @@ mod tests {
     #[test]
     fn what_is_kept_has_a_bound() {
         let mut texts = Texts::default();
-        for number in 0..4 * PLACES {
+        for number in 0..4 * SLOTS {
             let mut name: Arc<str> = format!("name-{number}").into();
             texts.share(&mut name);
         }
-        assert!(texts.0.iter().flatten().count() <= PLACES);
-        let mut long: Arc<str> = "x".repeat(LONGEST + 1).into();
+        assert!(texts.0.iter().flatten().count() <= SLOTS);
+        let mut long: Arc<str> = "x".repeat(MAX_SHARED_LENGTH + 1).into();
         texts.share(&mut long);
         assert_eq!(Arc::strong_count(&long), 1);
     }

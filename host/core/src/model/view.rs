@@ -28,8 +28,8 @@ pub struct SubjectView {
     pub subject: Subject,
     /// Its namespace; without labels and annotations while that is unknown.
     pub namespace: Arc<Namespace>,
-    /// The endpoints on this node that slices list and that are not the subject's, as far as is known ([`crate::whose`]):
-    /// sorted.
+    /// The endpoints on this node that slices list and that are not the subject's, as far as is known
+    /// ([`crate::whose`]): sorted.
     pub withheld: Vec<IpAddr>,
     /// What was found on the way.
     pub findings: Vec<Finding>,

@@ -7,8 +7,8 @@ use ipnet::IpNet;
 
 use super::{AddressRange, Family, merge_ranges};
 
-/// RFC 1918; carrier-grade NAT (RFC 6598), which clouds give to pods; benchmarking (RFC 2544) and class E (RFC 1112), which
-/// some give to them, too.
+/// RFC 1918; carrier-grade NAT (RFC 6598), which clouds give to pods; benchmarking (RFC 2544) and class E (RFC 1112),
+/// which some give to them, too.
 static IPV4: LazyLock<Vec<AddressRange>> = LazyLock::new(|| {
     ranges(&["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15", "240.0.0.0/4"])
 });

@@ -140,7 +140,8 @@ pub fn subtract(these: &[AddressRange], those: &[AddressRange]) -> Vec<AddressRa
     left
 }
 
-/// What lies between these ranges of one family, which are as from [`merge_ranges`], before the first and after the last.
+/// What lies between these ranges of one family, which are as from [`merge_ranges`], before the first and after the
+/// last.
 pub fn between(family: Family, ranges: &[AddressRange]) -> Vec<AddressRange> {
     let AddressRange { first, last } = AddressRange::all_of(family);
     let (mut next, mut between) = (Some(first), Vec::new());

@@ -8,23 +8,23 @@ pub trait Adapter {
     type Part: Part;
 
     /// By what egressd's own objects are known: names of tables, the number of a protocol.
-    type Ours: ?Sized;
+    type OwnObjects: ?Sized;
 
     /// Why something was not done.
     type Error;
 
-    /// Makes what an earlier process left behind our own, so that others cannot write to it. It changes no packet (P6). Where
-    /// there is nothing to adopt it does nothing.
+    /// Makes what an earlier process left behind our own, so that others cannot write to it. It changes no packet (P6).
+    /// Where there is nothing to adopt it does nothing.
     ///
     /// # Errors
     /// When it has another owner, or is not one of egressd's (P10).
-    fn adopt(&mut self, ours: &Self::Ours) -> Result<(), Self::Error>;
+    fn adopt(&mut self, ours: &Self::OwnObjects) -> Result<(), Self::Error>;
 
     /// What there is of ours, all of one moment.
     ///
     /// # Errors
     /// When it cannot be read, or is not one of egressd's (P10).
-    fn read(&mut self, ours: &Self::Ours) -> Result<Readback<Self::Part>, Self::Error>;
+    fn read(&mut self, ours: &Self::OwnObjects) -> Result<Readback<Self::Part>, Self::Error>;
 
     /// Makes a change in one step, or nothing of it.
     ///

@@ -1,5 +1,5 @@
-//! The part that is the addresses of the node's interfaces. It is only observed: egressd gives no interface an address, so
-//! there is no change of it.
+//! The part that is the addresses of the node's interfaces. It is only observed: egressd gives no interface an address,
+//! so there is no change of it.
 
 use std::convert::Infallible;
 

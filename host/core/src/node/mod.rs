@@ -1,6 +1,6 @@
-//! What of the kernel a node has, or is to have, by parts: each a small vocabulary with a [`Part`] that compares two of its
-//! states, an [`Adapter`] between it and the kernel, and a strict fake. What differs of all parts is carried out as one list
-//! of [`Effects`].
+//! What of the kernel a node has, or is to have, by parts: each a small vocabulary with a [`Part`] that compares two of
+//! its states, an [`Adapter`] between it and the kernel, and a strict fake. What differs of all parts is carried out as
+//! one list of [`Effects`].
 //!
 //! A part comes with what needs it (ARCHITECTURE.md, "To add a part").
 
@@ -30,8 +30,8 @@ pub struct NodeState {
     pub nft: Ruleset,
 }
 
-/// What differs between two states of a node, by parts. A large change of a part may be carried out in slices, so the loop
-/// fills in what its turn is; [`NodeState::changes`] is all of it.
+/// What differs between two states of a node, by parts. A large change of a part may be carried out in slices, so the
+/// loop fills in what its turn is; [`NodeState::changes`] is all of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeChanges {
     /// Of egressd's tables.

@@ -1,5 +1,5 @@
-//! The part that is egressd's tables. Its vocabulary is a room of its own ([`crate::ruleset`]), and so is what leads from one
-//! of its states to another ([`crate::diff`]).
+//! The part that is egressd's tables. Its vocabulary is a room of its own ([`crate::ruleset`]), and so is what leads
+//! from one of its states to another ([`crate::diff`]).
 
 use super::Part;
 use crate::diff::{Batch, diff};

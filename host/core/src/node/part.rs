@@ -15,8 +15,8 @@ pub trait Part {
     /// What the kernel takes over in one step, or not at all. Its text is what an operator would type.
     type Change: Clone + Debug + PartialEq + Display;
 
-    /// What leads from one state to another, in an order in which the kernel takes it; nothing where both are equal. Phases
-    /// never go back within it.
+    /// What leads from one state to another, in an order in which the kernel takes it; nothing where both are equal.
+    /// Phases never go back within it.
     fn diff(applied: &Self::State, desired: &Self::State) -> Vec<Effect<Self::Change>>;
 
     /// A state, as people read it.

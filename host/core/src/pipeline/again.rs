@@ -6,38 +6,38 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::chain::{ChainDecision, ChainResult, FailureKind, PolicyFailure};
-use crate::policy::PACE;
+use crate::policy::POLICY_REST;
 
 /// The first pause.
-const FIRST: Duration = Duration::from_secs(10);
+const FIRST_RETRY_DELAY: Duration = Duration::from_secs(10);
 /// The longest.
-const LONGEST: Duration = Duration::from_secs(300);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(300);
 
 /// Of one Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Again {
+pub(super) struct RetryState {
     /// The number of its last failure; 0 while it has none.
     turn: u64,
     /// Boxed, since few Services have one.
-    wait: Option<Box<Wait>>,
+    wait: Option<Box<RetryWait>>,
 }
 
 /// What is waited for; at least one of both is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Wait {
-    pause: Option<Pause>,
+struct RetryWait {
+    pause: Option<RetryDelay>,
     /// Of policies that rest.
     deferred: Vec<PolicyFailure>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Pause {
+struct RetryDelay {
     long: Duration,
     /// None until it began.
     until: Option<Duration>,
 }
 
-impl Again {
+impl RetryState {
     /// Of the same Service with another input.
     pub(super) fn anew(self) -> Self {
         Self { turn: self.turn, ..Self::default() }
@@ -48,15 +48,15 @@ impl Again {
         self.turn = turn.unwrap_or(self.turn);
         let deferred = verdict.failures.iter().filter(|failure| failure.kind == FailureKind::Deferred);
         let deferred: Vec<PolicyFailure> = deferred.cloned().collect();
-        let longer = |pause: Pause| (pause.long * 2).min(LONGEST);
+        let longer = |pause: RetryDelay| (pause.long * 2).min(MAX_RETRY_DELAY);
         let pause = match (verdict.failed(FailureKind::Slow), self.pause()) {
-            (true, pause) => Some(Pause { long: pause.map_or(FIRST, longer), until: None }),
+            (true, pause) => Some(RetryDelay { long: pause.map_or(FIRST_RETRY_DELAY, longer), until: None }),
             (false, pause) => pause.filter(|_| !deferred.is_empty()),
         };
-        self.wait = (pause.is_some() || !deferred.is_empty()).then(|| Box::new(Wait { pause, deferred }));
+        self.wait = (pause.is_some() || !deferred.is_empty()).then(|| Box::new(RetryWait { pause, deferred }));
     }
 
-    fn pause(&self) -> Option<Pause> {
+    fn pause(&self) -> Option<RetryDelay> {
         self.wait.as_ref().and_then(|wait| wait.pause)
     }
 
@@ -92,7 +92,7 @@ impl Again {
     /// When it is due; a pause that did not begin begins now.
     pub(super) fn begin(&mut self, now: Duration) -> Option<Duration> {
         if self.is_deferred() {
-            return Some(now + PACE);
+            return Some(now + POLICY_REST);
         }
         let pause = self.wait.as_mut().and_then(|wait| wait.pause.as_mut());
         pause.map(|pause| *pause.until.get_or_insert(now + pause.long))
@@ -122,13 +122,13 @@ mod tests {
 
     #[test]
     fn each_pause_is_longer_up_to_a_bound() {
-        let (mut again, mut now) = (Again::default(), Duration::ZERO);
+        let (mut again, mut now) = (RetryState::default(), Duration::ZERO);
         for expected in [10, 20, 40, 80, 160, 300, 300] {
             again.answered(Some(1), &failed(FailureKind::Slow));
             let until = now + Duration::from_secs(expected);
             assert_eq!(again.begin(now), Some(until));
-            assert_eq!(again.begin(now + PACE), Some(until), "it began already");
-            assert!(!again.is_due(until - PACE) && again.is_due(until));
+            assert_eq!(again.begin(now + POLICY_REST), Some(until), "it began already");
+            assert!(!again.is_due(until - POLICY_REST) && again.is_due(until));
             now = until;
         }
         again.answered(None, &ChainResult::new(ChainDecision::Invalid { policy: "p".to_owned() }));
@@ -137,9 +137,9 @@ mod tests {
 
     #[test]
     fn what_comes_again_with_the_same_input_is_not_asked_again() {
-        let mut again = Again::default();
+        let mut again = RetryState::default();
         again.answered(Some(1), &failed(FailureKind::Prompt));
-        assert_eq!((again.begin(Duration::ZERO), again.is_due(LONGEST * 9)), (None, false));
+        assert_eq!((again.begin(Duration::ZERO), again.is_due(MAX_RETRY_DELAY * 9)), (None, false));
     }
 
     /// Whatever came of the others: a draft may lack a guard, and a failure is none of the Service's.
@@ -159,9 +159,9 @@ mod tests {
 
     #[test]
     fn of_those_that_wait_for_one_policy_the_first_is_asked() {
-        let mut again = Again::default();
+        let mut again = RetryState::default();
         again.answered(None, &failed(FailureKind::Deferred));
-        assert_eq!(again.begin(Duration::ZERO), Some(PACE));
+        assert_eq!(again.begin(Duration::ZERO), Some(POLICY_REST));
         let mut resting = BTreeSet::new();
         assert!(again.is_due(Duration::ZERO) && again.is_first(&mut resting));
         assert!(!again.is_first(&mut resting));

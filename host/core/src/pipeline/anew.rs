@@ -10,20 +10,20 @@ use super::Pipeline;
 use super::entry::{AnswerState, Entry, cut};
 use super::input::is_asked_about;
 #[cfg(feature = "testkit")]
-use super::places::Places;
-use super::shown::Shown;
+use super::places::DependencyIndex;
+use super::shown::ViewHash;
 #[cfg(feature = "testkit")]
 use super::updating::ready_of;
 #[cfg(feature = "testkit")]
 use crate::model::{ClusterFacts, Endpoint, KeptNodes, PublishedIndex};
 use crate::model::{Published, SubjectKey, SubjectView, published_on};
 #[cfg(feature = "testkit")]
-use crate::placement::Seen;
+use crate::placement::PlacementInput;
 use crate::plan::TOO_MANY_ENDPOINTS;
 
 /// What looking at a Service gives.
 #[derive(Debug)]
-struct Anew {
+struct ReadSubject {
     view: Arc<SubjectView>,
     published: Published,
     is_readable: bool,
@@ -39,19 +39,19 @@ impl Pipeline {
         }
     }
 
-    fn anew(&self, key: &SubjectKey) -> Option<Anew> {
+    fn anew(&self, key: &SubjectKey) -> Option<ReadSubject> {
         let (newest, prefix) = (&self.newest, &self.settings.prefix);
         if let Some((view, _)) = self.view_of_unreadable(newest, key) {
-            return Some(Anew { view, published: Published::default(), is_readable: false });
+            return Some(ReadSubject { view, published: Published::default(), is_readable: false });
         }
         let object = newest.object(key)?;
         let published = published_on(&object, prefix);
         let (view, _) = self.view_of(newest, key)?;
         let is_asked = is_asked_about(&object, &published, &self.interest, prefix);
-        is_asked.then_some(Anew { view, published, is_readable: true })
+        is_asked.then_some(ReadSubject { view, published, is_readable: true })
     }
 
-    fn differs_from(&self, entry: &Entry, anew: &Anew) -> Option<String> {
+    fn differs_from(&self, entry: &Entry, anew: &ReadSubject) -> Option<String> {
         let is_readable = entry.standing != AnswerState::Unreadable;
         let published = differ("what is published on it", &entry.published, &anew.published);
         let readable = differ("whether it can be read", &is_readable, &anew.is_readable);
@@ -65,7 +65,7 @@ impl Pipeline {
             return None;
         }
         let Some(shown) = &entry.shown else { return differ("its view", &entry.view, anew) };
-        let hash = differ("what was shown of it", shown, &Shown::of(anew, self.looking()));
+        let hash = differ("what was shown of it", shown, &ViewHash::of(anew, self.looking()));
         hash.or_else(|| differ("its view, which is cut", &*entry.view, &cut(anew, &self.context.node)))
     }
 }
@@ -84,7 +84,7 @@ impl Pipeline {
         let ready: BTreeSet<String> = ready_of(&self.newest).cloned().collect();
         let differ = [
             differ("what is inside", &*self.facts, &facts),
-            differ("what load balancers write", self.ownership.seen(), &Seen::of(&self.newest)),
+            differ("what load balancers write", self.ownership.seen(), &PlacementInput::of(&self.newest)),
             differ("what Nodes say", &self.nodes, &KeptNodes::of(&self.newest.nodes)),
             differ("what nodes publish", &self.further, &further),
             differ("the Nodes that are ready", &self.ready, &ready),
@@ -97,7 +97,7 @@ impl Pipeline {
     }
 
     fn stale_places(&self) -> Option<String> {
-        let (newest, mut places) = (&self.newest, Places::default());
+        let (newest, mut places) = (&self.newest, DependencyIndex::default());
         for key in newest.subjects().chain(newest.slices.keys()).chain(newest.unreadable.services.keys()) {
             places.put(key, self.place_of(newest, key));
         }

@@ -1,9 +1,9 @@
 //! What the policies' answers change.
 
 use super::entry::{Answer, AnswerState, FollowUp};
-use super::input::Heard;
+use super::input::ChainAnswer;
 use super::memory::{accept, is_accepted};
-use super::shown::Looking;
+use super::shown::Viewer;
 use super::{Pipeline, Question, QuestionInput, again};
 use crate::chain::{ChainDecision, ChainResult, FailureKind};
 use crate::model::SubjectKey;
@@ -43,7 +43,7 @@ impl Pipeline {
         let entry = self.subjects.get_mut(key)?;
         entry.again.answered(failure, &verdict);
         // Names that the policies do not read may be others than when they were asked.
-        let heard = Heard::of(verdict, &entry.view.subject, &self.settings.prefix);
+        let heard = ChainAnswer::of(verdict, &entry.view.subject, &self.settings.prefix);
         if entry.verdict.is_some() && again::is_undecided(&heard.verdict) {
             entry.standing = AnswerState::Earlier;
             return None;
@@ -51,8 +51,9 @@ impl Pipeline {
         self.hear(key, heard)
     }
 
-    /// Takes in what is to hold of the newest state; returns what has to be asked about the input that was accepted last.
-    pub(super) fn hear(&mut self, key: &SubjectKey, Heard { verdict, bare }: Heard) -> Option<Question> {
+    /// Takes in what is to hold of the newest state; returns what has to be asked about the input that was accepted
+    /// last.
+    pub(super) fn hear(&mut self, key: &SubjectKey, ChainAnswer { verdict, bare }: ChainAnswer) -> Option<Question> {
         self.remember_denied(key, &verdict);
         let entry = self.subjects.get_mut(key)?;
         let refused = matches!(verdict.decision, ChainDecision::Invalid { .. });
@@ -62,7 +63,7 @@ impl Pipeline {
         (entry.standing, entry.verdict, entry.bare) = (AnswerState::Newest, Some(verdict), bare);
         (entry.answer, entry.follow_up) = (Answer::New, FollowUp::Unasked);
         if entry.asks_nothing() {
-            entry.keep_little(Looking { node: &self.context.node, interest: &self.interest });
+            entry.keep_little(Viewer { node: &self.context.node, interest: &self.interest });
         }
         if refused { self.ask_about_accepted(key) } else { None }
     }

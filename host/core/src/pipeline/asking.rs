@@ -67,7 +67,8 @@ impl Pipeline {
         questions
     }
 
-    /// When [`Pipeline::ask_failed`] or [`Pipeline::ask_waited`] has something to ask next. Pauses and waits begin at `now`.
+    /// When [`Pipeline::ask_failed`] or [`Pipeline::ask_waited`] has something to ask next. Pauses and waits begin at
+    /// `now`.
     pub fn next_try(&mut self, now: Duration) -> Option<Duration> {
         for key in self.subjects.take_untimed() {
             self.timers.set(&key, self.subjects.times_of(&key), now);

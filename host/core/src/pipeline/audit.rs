@@ -1,10 +1,10 @@
-//! Whether what is kept between two rounds is what follows from the newest state. Every round relies on what earlier ones left,
-//! so a defect that leaves something wrong there would stay until a restart. The audit looks for it while the loop has
-//! nothing to do, a bounded slice at a time.
+//! Whether what is kept between two rounds is what follows from the newest state. Every round relies on what earlier
+//! ones left, so a defect that leaves something wrong there would stay until a restart. The audit looks for it while
+//! the loop has nothing to do, a bounded slice at a time.
 //!
 //! Each part is held against what it follows from directly, and that against what it follows from in turn, down to the
-//! snapshot; so where no slice of a cycle disagrees, all of it is what [`super::scratch`] gives. Indexes are looked at both ways:
-//! that each Service is where it belongs, and that whatever is there belongs to one.
+//! snapshot; so where no slice of a cycle disagrees, all of it is what [`super::scratch`] gives. Indexes are looked at
+//! both ways: that each Service is where it belongs, and that whatever is there belongs to one.
 //!
 //! A disagreement is a defect of egressd, and it need not have come alone. So nothing is corrected by itself: all is
 //! forgotten that can be worked out, and worked out anew.
@@ -29,8 +29,9 @@ use super::{Pipeline, Question};
 use crate::diff::Applied;
 use crate::model::{Snapshot, SubjectKey};
 
-/// How many entries of an index are looked up where one Service would be worked out: each costs a microsecond, and not ten.
-const LOOKUPS: usize = 8;
+/// How many entries of an index are looked up where one Service would be worked out: each costs a microsecond, and not
+/// ten.
+const MAX_LOOKUPS: usize = 8;
 
 /// What one slice came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +70,7 @@ impl Default for Cursor {
 }
 
 /// What a slice found, and the last that it looked at; none where there is no other behind it.
-struct Found<K> {
+struct AuditSlice<K> {
     disagreements: Vec<Disagreement>,
     last: Option<K>,
 }
@@ -80,8 +81,8 @@ impl Pipeline {
         self.subjects.is_unchanged()
     }
 
-    /// Looks at the next slice of what is kept, and of what the kernel is believed to hold: so many Services or pods `most`. It
-    /// is to be settled, and the kernel to hold all that was worked out.
+    /// Looks at the next slice of what is kept, and of what the kernel is believed to hold: so many Services or pods
+    /// `most`. It is to be settled, and the kernel to hold all that was worked out.
     pub fn audit(&mut self, applied: &Applied, most: usize) -> Audit {
         let (disagreements, next) = match std::mem::take(&mut self.cursor) {
             Cursor::Services(after) => {
@@ -92,10 +93,12 @@ impl Pipeline {
             }
             Cursor::Pods(after) => self.audit_pods(after, applied, most).and(Cursor::Pods, Cursor::Sharers(None)),
             Cursor::Sharers(after) => {
-                self.audit_sharers(after, most * LOOKUPS).and(Cursor::Sharers, Cursor::Places(None))
+                self.audit_sharers(after, most * MAX_LOOKUPS).and(Cursor::Sharers, Cursor::Places(None))
             }
-            Cursor::Places(after) => self.audit_places(after, most * LOOKUPS).and(Cursor::Places, Cursor::Named(None)),
-            Cursor::Named(after) => self.audit_named(after, most * LOOKUPS).and(Cursor::Named, Cursor::Common),
+            Cursor::Places(after) => {
+                self.audit_places(after, most * MAX_LOOKUPS).and(Cursor::Places, Cursor::Named(None))
+            }
+            Cursor::Named(after) => self.audit_named(after, most * MAX_LOOKUPS).and(Cursor::Named, Cursor::Common),
             Cursor::Common => (self.audit_common(applied), Cursor::default()),
         };
         let progress = if next == Cursor::default() { Progress::Whole } else { Progress::Within };
@@ -103,8 +106,8 @@ impl Pipeline {
         Audit { disagreements, progress }
     }
 
-    /// Forgets all that follows from the newest state, so that the next step works it out from nothing; returns what has to be
-    /// asked. Which Services are other than before is known still.
+    /// Forgets all that follows from the newest state, so that the next step works it out from nothing; returns what
+    /// has to be asked. Which Services are other than before is known still.
     pub fn derive_anew(&mut self) -> Vec<Question> {
         let records = std::mem::take(&mut self.derived.records);
         self.derived = Derived { records, ..Derived::new(self.settings.shared, self.settings.limits) };
@@ -127,7 +130,7 @@ impl Pipeline {
     }
 }
 
-impl<K> Found<K> {
+impl<K> AuditSlice<K> {
     fn and(self, behind: impl FnOnce(Option<K>) -> Cursor, then: Cursor) -> (Vec<Disagreement>, Cursor) {
         let next = match self.last {
             Some(last) => behind(Some(last)),

@@ -9,11 +9,11 @@ use crate::net::{AddressRange, without};
 
 /// The Services of each address, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ByAddress(BTreeMap<IpAddr, Keys>);
+pub(super) struct ByAddress(BTreeMap<IpAddr, SubjectSet>);
 
 /// At least one. Nearly every address has exactly one, which then takes no memory of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Keys {
+enum SubjectSet {
     One(SubjectKey),
     #[expect(
         clippy::box_collection,
@@ -22,7 +22,7 @@ enum Keys {
     More(Box<Vec<SubjectKey>>),
 }
 
-impl Keys {
+impl SubjectSet {
     fn as_slice(&self) -> &[SubjectKey] {
         match self {
             Self::One(key) => std::slice::from_ref(key),
@@ -62,7 +62,7 @@ impl Keys {
 
 impl ByAddress {
     pub(super) fn add(&mut self, address: IpAddr, key: &SubjectKey) {
-        self.0.entry(address).and_modify(|keys| keys.add(key)).or_insert_with(|| Keys::One(key.clone()));
+        self.0.entry(address).and_modify(|keys| keys.add(key)).or_insert_with(|| SubjectSet::One(key.clone()));
     }
 
     pub(super) fn remove(&mut self, address: IpAddr, key: &SubjectKey) {
@@ -79,7 +79,7 @@ impl ByAddress {
 
     /// Those of one address.
     pub(super) fn of(&self, address: IpAddr) -> &[SubjectKey] {
-        self.0.get(&address).map_or(&[], Keys::as_slice)
+        self.0.get(&address).map_or(&[], SubjectSet::as_slice)
     }
 
     /// Those of all addresses of a range.

@@ -1,6 +1,6 @@
-//! Which of several own addresses of one family is used on this node: the first that it holds. Policies are shown that one
-//! first, so theirs is the final choice. It stays as long as the node holds it, so that another one that comes and goes
-//! moves no pod (P3, P6).
+//! Which of several own addresses of one family is used on this node: the first that it holds. Policies are shown that
+//! one first, so theirs is the final choice. It stays as long as the node holds it, so that another one that comes and
+//! goes moves no pod (P3, P6).
 
 use std::net::IpAddr;
 
@@ -14,8 +14,9 @@ pub(super) fn has_several(addresses: &[IpAddr]) -> bool {
     Family::ALL.into_iter().any(|family| of(family, addresses).nth(1).is_some())
 }
 
-/// These addresses, in their order of preference but for the chosen one of each family, which is the first of its family;
-/// and where that is another one, what to report. `earlier` is what was chosen before, where the order is still the same.
+/// These addresses, in their order of preference but for the chosen one of each family, which is the first of its
+/// family; and where that is another one, what to report. `earlier` is what was chosen before, where the order is still
+/// the same.
 pub(super) fn chosen(
     kind: SubjectKind,
     addresses: &[IpAddr],
@@ -41,7 +42,8 @@ pub(super) fn chosen(
 }
 
 /// An earlier answer, where a rule's address is used here no more and the subject has another one that is: the policies
-/// have not answered for it yet, and until then the pod would leave by an address that neither they nor the subject named.
+/// have not answered for it yet, and until then the pod would leave by an address that neither they nor the subject
+/// named.
 pub(super) fn moved(mut draft: Draft, addresses: &[IpAddr], usable: impl Fn(IpAddr) -> bool) -> Draft {
     for family in Family::ALL {
         let Some(only) = only(family, &draft) else { continue };

@@ -1,6 +1,6 @@
-//! Pods that are replaced: for a moment a Service has fewer of them than a moment before. What its namespace may have is full,
-//! perhaps, and a change of another of its Services waits; so that Service's room is kept for it, or its next pods would
-//! find it taken, and a Service that was in force as a whole would be so in part (P4).
+//! Pods that are replaced: for a moment a Service has fewer of them than a moment before. What its namespace may have
+//! is full, perhaps, and a change of another of its Services waits; so that Service's room is kept for it, or its next
+//! pods would find it taken, and a Service that was in force as a whole would be so in part (P4).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::model::SubjectKey;
 use crate::plan::Size;
 
 /// How long room is kept: so long Kubernetes lets a Deployment be without progress, where it does not say otherwise.
-pub const KEPT: Duration = Duration::from_secs(600);
+pub const ROOM_KEPT_FOR: Duration = Duration::from_secs(600);
 
 /// When what is kept for Services ends.
 #[derive(Clone, Debug, Default)]
@@ -25,12 +25,12 @@ pub(super) struct Claims {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Claim {
     size: Size,
-    state: Use,
+    state: ClaimUse,
 }
 
 /// How much of a claim is in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Use {
+enum ClaimUse {
     /// All of it.
     #[default]
     Whole,
@@ -49,9 +49,9 @@ impl Claim {
     /// The Service has this much in force now.
     fn with(self, size: Size) -> Self {
         if self.size.fits_in_place_of(size) {
-            return Self { size, state: Use::Whole };
+            return Self { size, state: ClaimUse::Whole };
         }
-        let state = if self.state == Use::Whole { Use::Less } else { self.state };
+        let state = if self.state == ClaimUse::Whole { ClaimUse::Less } else { self.state };
         Self { size: self.size.or(size), state }
     }
 }
@@ -64,9 +64,9 @@ impl Claims {
             self.forget(key, claim);
         }
         match newest.state {
-            Use::Whole => {}
-            Use::Less => drop(self.less.insert(key.clone())),
-            Use::Until(until) => drop(self.ends.insert((until, key.clone()))),
+            ClaimUse::Whole => {}
+            ClaimUse::Less => drop(self.less.insert(key.clone())),
+            ClaimUse::Until(until) => drop(self.ends.insert((until, key.clone()))),
         }
         *claim = newest;
     }
@@ -74,9 +74,9 @@ impl Claims {
     /// Its input is another one, or it is gone.
     pub(super) fn forget(&mut self, key: &SubjectKey, claim: &mut Claim) {
         match std::mem::take(claim).state {
-            Use::Less => drop(self.less.remove(key)),
-            Use::Until(until) => drop(self.ends.remove(&(until, key.clone()))),
-            Use::Whole => {}
+            ClaimUse::Less => drop(self.less.remove(key)),
+            ClaimUse::Until(until) => drop(self.ends.remove(&(until, key.clone()))),
+            ClaimUse::Whole => {}
         }
     }
 
@@ -84,15 +84,15 @@ impl Claims {
     pub(super) fn begin(&mut self, entries: &mut Entries, now: Duration) -> Option<Duration> {
         for key in std::mem::take(&mut self.less) {
             if let Some(entry) = entries.times_of(&key) {
-                entry.claim.state = Use::Until(now + KEPT);
-                self.ends.insert((now + KEPT, key));
+                entry.claim.state = ClaimUse::Until(now + ROOM_KEPT_FOR);
+                self.ends.insert((now + ROOM_KEPT_FOR, key));
             }
         }
         self.ends.first().map(|(until, _)| *until)
     }
 
-    /// Ends those whose time is over; returns the Services whose they are. What is in force then is claimed anew with the next
-    /// round.
+    /// Ends those whose time is over; returns the Services whose they are. What is in force then is claimed anew with
+    /// the next round.
     pub(super) fn end(&mut self, entries: &mut Entries, now: Duration) -> Vec<SubjectKey> {
         let over: Vec<SubjectKey> =
             self.ends.iter().take_while(|(until, _)| *until <= now).map(|(_, key)| key.clone()).collect();

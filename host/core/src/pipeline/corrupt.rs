@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::Pipeline;
 use super::derived::Counted;
 use super::entry::AnswerState;
-use super::places::Place;
-use super::pods::Elsewhere;
+use super::places::Dependencies;
+use super::pods::OutsidePodNetworks;
 use crate::chain::{FailureKind, PolicyFailure};
 use crate::check::{NoteKind, PlanNote};
 use crate::model::{EgressNode, Mark, Node, SubjectKey, Uid};
@@ -16,7 +16,8 @@ use crate::net::Family;
 use crate::plan::{Shares, Size, SubjectAddresses, SubjectPlan, TOO_MANY_ENDPOINTS};
 use crate::record::{Record, RecordState};
 
-/// What is wrong then, and how that comes: at one of the places where it can be, and not at all where there is none now.
+/// What is wrong then, and how that comes: at one of the places where it can be, and not at all where there is none
+/// now.
 pub type Corruption = (&'static str, fn(&mut Pipeline, usize) -> Option<()>);
 
 /// One defect of everything that is kept between two rounds.
@@ -54,7 +55,7 @@ pub const CORRUPTIONS: [Corruption; 31] = [
     ("a pod is somewhere else", |pipeline, which| {
         let pod = pipeline.planned(which)?.1.sources().next()?;
         let pods = &mut pipeline.derived.pods;
-        let other = if pods.elsewhere().contains(&pod) { Elsewhere::No } else { Elsewhere::Yes };
+        let other = if pods.elsewhere().contains(&pod) { OutsidePodNetworks::No } else { OutsidePodNetworks::Yes };
         pods.place(pod, other).then_some(())
     }),
     ("it is unknown that a Service has an address", |pipeline, which| {
@@ -127,7 +128,7 @@ pub const CORRUPTIONS: [Corruption; 31] = [
     }),
     ("an address leads to a Service that is gone", |pipeline, _| {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        pipeline.places.put(&gone(), Place::new([address].into_iter(), [address].into_iter(), iter::empty()));
+        pipeline.places.put(&gone(), Dependencies::new([address].into_iter(), [address].into_iter(), iter::empty()));
         Some(())
     }),
     ("a Node does not lead to a Service that names it", |pipeline, which| {
@@ -136,7 +137,7 @@ pub const CORRUPTIONS: [Corruption; 31] = [
     }),
     ("a Node leads to a Service that is gone", |pipeline, _| {
         let node = [Arc::from("node-a")].into_iter();
-        pipeline.places.put(&gone(), Place::new(iter::empty(), iter::empty(), node));
+        pipeline.places.put(&gone(), Dependencies::new(iter::empty(), iter::empty(), node));
         Some(())
     }),
     ("another address is inside the cluster", |pipeline, _| {

@@ -1,11 +1,12 @@
-//! What followed from the entries in the last round: kept, so that the next round looks at what changed and at nothing else.
-//! Each part says what it depends on; [`super::scratch`] works all of it out from nothing, and is the specification.
+//! What followed from the entries in the last round: kept, so that the next round looks at what changed and at nothing
+//! else. Each part says what it depends on; [`super::scratch`] works all of it out from nothing, and is the
+//! specification.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::limits::Instead;
+use super::limits::Alternative;
 use super::pods::PodIndex;
 use crate::chain::PolicyFailure;
 use crate::check::{Networks, PlanNote};
@@ -25,7 +26,7 @@ pub(super) struct Derived {
     /// What is counted of each Service in the two above.
     pub(super) counted: BTreeMap<SubjectKey, Counted>,
     /// The Services whose newest change is not in force, and what is instead.
-    pub(super) refused: BTreeMap<SubjectKey, Instead>,
+    pub(super) refused: BTreeMap<SubjectKey, Alternative>,
     pub(super) plans: BTreeMap<SubjectKey, Arc<SubjectPlan>>,
     pub(super) pods: PodIndex,
     pub(super) failing: Failing,

@@ -1,5 +1,5 @@
-//! What is known about each Service, and which of them a round has to look at. Whoever changes one takes it from here, so none
-//! that changed can be missed.
+//! What is known about each Service, and which of them a round has to look at. Whoever changes one takes it from here,
+//! so none that changed can be missed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeBounds;
@@ -89,7 +89,8 @@ impl Entries {
         Some(*entry)
     }
 
-    /// To change when it is asked again and what is kept for it. Whoever does touches it, where a round depends on that.
+    /// To change when it is asked again and what is kept for it. Whoever does touches it, where a round depends on
+    /// that.
     pub(super) fn times_of(&mut self, key: &SubjectKey) -> Option<&mut Entry> {
         self.all.get_mut(key).map(|entry| &mut **entry)
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::again::{Again, is_undecided};
+use super::again::{RetryState, is_undecided};
 use super::claims::Claim;
-use super::input::{Heard, asks_nothing};
+use super::input::{ChainAnswer, asks_nothing};
 use super::memory::with_annotations;
-use super::shown::{Looking, Shown, are_alike};
+use super::shown::{ViewHash, Viewer, are_alike};
 use super::{Question, QuestionInput};
 use crate::chain::{ChainResult, RESTS};
 use crate::finding::Finding;
@@ -21,7 +21,7 @@ pub(super) struct Entry {
     /// Cut where nothing is asked for.
     pub(super) view: Arc<SubjectView>,
     /// What was shown, where the view is cut.
-    pub(super) shown: Option<Shown>,
+    pub(super) shown: Option<ViewHash>,
     /// The number of what is shown now: answers about another are of no use.
     pub(super) input: u64,
     /// What is published on it now.
@@ -32,13 +32,13 @@ pub(super) struct Entry {
     pub(super) bare: Option<Box<ChainResult>>,
     /// What the verdict is about.
     pub(super) standing: AnswerState,
-    /// What the policies say about the input that they accepted last, when they refuse today's. An earlier answer stands
-    /// until there is a newer one.
+    /// What the policies say about the input that they accepted last, when they refuse today's. An earlier answer
+    /// stands until there is a newer one.
     pub(super) last_input: Option<Box<ChainResult>>,
     /// Whether they were asked that, since they answered about today's.
     pub(super) follow_up: FollowUp,
     /// When it is asked about again, where another time may go better.
-    pub(super) again: Again,
+    pub(super) again: RetryState,
     /// Whether the newest answer is remembered.
     pub(super) answer: Answer,
     /// Its endpoints whose pods are not known.
@@ -89,7 +89,7 @@ impl Entry {
             standing: AnswerState::Earlier,
             last_input: None,
             follow_up: FollowUp::Unasked,
-            again: Again::default(),
+            again: RetryState::default(),
             answer: Answer::Remembered,
             waits: Waits::default(),
             claim: Claim::default(),
@@ -116,25 +116,25 @@ impl Entry {
     }
 
     /// Whether there is nothing to ask about this newer view: the policies were shown the same, and have answered.
-    pub(super) fn is_answer_to(&self, newest: &SubjectView, looking: Looking<'_>) -> bool {
+    pub(super) fn is_answer_to(&self, newest: &SubjectView, looking: Viewer<'_>) -> bool {
         let answered = self.standing == AnswerState::Newest || self.again.is_deferred();
         let same = || match &self.shown {
-            Some(shown) => *shown == Shown::of(newest, looking),
+            Some(shown) => *shown == ViewHash::of(newest, looking),
             None => are_alike(&self.view, newest, looking),
         };
         answered && same()
     }
 
     /// What it comes to with another object that shows the policies the same; none where that is what it is.
-    pub(super) fn heard_of(&self, before: &SubjectObject, prefix: &AnnotationPrefix) -> Option<Heard> {
+    pub(super) fn heard_of(&self, before: &SubjectObject, prefix: &AnnotationPrefix) -> Option<ChainAnswer> {
         let is_news = self.standing == AnswerState::Newest && *before != self.view.subject.object;
         let answered = self.bare.as_deref().or(self.verdict.as_ref()).filter(|_| is_news)?;
-        let heard = Heard::of(answered.clone(), &self.view.subject, prefix);
+        let heard = ChainAnswer::of(answered.clone(), &self.view.subject, prefix);
         (Some(&heard.verdict) != self.verdict.as_ref()).then_some(heard)
     }
 
-    /// Takes in what the policies say about the input that was accepted last. One that was not asked says nothing against an
-    /// earlier answer.
+    /// Takes in what the policies say about the input that was accepted last. One that was not asked says nothing
+    /// against an earlier answer.
     pub(super) fn follow_up(&mut self, verdict: ChainResult) {
         self.follow_up = FollowUp::Answered;
         if self.last_input.is_none() || !is_undecided(&verdict) {
@@ -142,13 +142,13 @@ impl Entry {
         }
     }
 
-    /// Cuts the view where nothing is asked for: to what distinguishes one question from another, and by which addresses it is found
-    /// when a pod comes.
-    pub(super) fn keep_little(&mut self, looking: Looking<'_>) {
+    /// Cuts the view where nothing is asked for: to what distinguishes one question from another, and by which
+    /// addresses it is found when a pod comes.
+    pub(super) fn keep_little(&mut self, looking: Viewer<'_>) {
         if self.shown.is_some() {
             return;
         }
-        self.shown = Some(Shown::of(&self.view, looking));
+        self.shown = Some(ViewHash::of(&self.view, looking));
         self.view = Arc::new(cut(&self.view, looking.node));
     }
 

@@ -53,16 +53,16 @@ pub(super) fn asks_nothing(verdict: &ChainResult) -> bool {
 }
 
 /// What the policies say about a subject with what they cannot see.
-pub(super) struct Heard {
+pub(super) struct ChainAnswer {
     /// Both together.
     pub(super) verdict: ChainResult,
     /// What they say themselves, where that is less.
     pub(super) bare: Option<Box<ChainResult>>,
 }
 
-impl Heard {
-    /// With names on a Service that are almost those that policies read. One that would narrow what is asked for makes the
-    /// input bad, as a value of it would that cannot be read (P4).
+impl ChainAnswer {
+    /// With names on a Service that are almost those that policies read. One that would narrow what is asked for makes
+    /// the input bad, as a value of it would that cannot be read (P4).
     pub(super) fn of(verdict: ChainResult, subject: &Subject, prefix: &AnnotationPrefix) -> Self {
         let service = subject.service();
         let strays = service.map(|service| strays(&verdict, service, prefix)).unwrap_or_default();

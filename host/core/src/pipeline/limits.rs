@@ -20,7 +20,7 @@ use crate::plan::{
 
 /// What is in force of a Service whose newest change is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Instead {
+pub(super) struct Alternative {
     pub(super) grant: Grant,
     pub(super) planned: SubjectResult,
 }
@@ -28,7 +28,8 @@ pub(super) struct Instead {
 /// What a Service can fall back to.
 struct Alternatives {
     before: SubjectResult,
-    /// Absent where it was not edited: then the newest is what was accepted. Else unknown until the policies were asked.
+    /// Absent where it was not edited: then the newest is what was accepted. Else unknown until the policies were
+    /// asked.
     accepted: Option<Option<SubjectResult>>,
 }
 
@@ -63,14 +64,14 @@ impl Pipeline {
         newest.or(self.claimed(key, newest))
     }
 
-    /// What is in force instead of what exceeds a limit, of all these Services together; and the most that they have on the
-    /// way.
+    /// What is in force instead of what exceeds a limit, of all these Services together; and the most that they have on
+    /// the way.
     pub(super) fn refusals(
         &self,
         here: NodeContext<'_>,
         limits: &Limits,
         planned: &BTreeMap<SubjectKey, SubjectResult>,
-    ) -> (BTreeMap<SubjectKey, Instead>, Size) {
+    ) -> (BTreeMap<SubjectKey, Alternative>, Size) {
         // A Service without pods may get some again.
         let is_kept = |key: &SubjectKey| self.claimed(key, Size::default()) != Size::default();
         let asking = planned.iter().filter(|(key, planned)| planned.service.is_some() || is_kept(key));
@@ -128,8 +129,8 @@ impl Pipeline {
         entry.answer == Answer::New && matches!(verdict.decision, ChainDecision::Draft(_)) && !accepted()
     }
 
-    /// Remembers what came into force of the newest answers of these Services; returns what has to be asked about edits that
-    /// did not.
+    /// Remembers what came into force of the newest answers of these Services; returns what has to be asked about edits
+    /// that did not.
     pub(super) fn remember_granted(&mut self, keys: &BTreeSet<SubjectKey>, derived: &Derived) -> Vec<Question> {
         let mut further = Vec::new();
         for key in keys {
@@ -159,7 +160,7 @@ impl Pipeline {
         }
     }
 
-    fn remember_answer(&mut self, key: &SubjectKey, refused: Option<&Instead>) -> Option<Question> {
+    fn remember_answer(&mut self, key: &SubjectKey, refused: Option<&Alternative>) -> Option<Question> {
         let entry = self.subjects.get(key)?;
         let (Answer::New, AnswerState::Newest, Some(verdict)) = (entry.answer, entry.standing, &entry.verdict) else {
             return None;
@@ -215,22 +216,23 @@ fn instead(
     alternatives: Alternatives,
     granted: GrantResult,
     newest: &SubjectResult,
-) -> Option<Instead> {
+) -> Option<Alternative> {
     let is_edited = alternatives.accepted.is_some();
     let ((instead, accepted), excess) = (alternatives.of(granted.grant)?, granted.excess?);
-    // A guard narrows what is in force, also where there is no room for its restrictions. What an edit denies has to fit.
+    // A guard narrows what is in force, also where there is no room for its restrictions. What an edit denies has to
+    // fit.
     if !is_edited && is_narrower(newest, &instead) {
         return None;
     }
     let guarded = accepted.filter(|accepted| is_narrower(accepted, &instead));
     let mut planned = guarded.unwrap_or(instead);
     planned.findings.push(excess.finding(key));
-    Some(Instead { grant: granted.grant, planned })
+    Some(Alternative { grant: granted.grant, planned })
 }
 
 impl Alternatives {
-    /// What is in force instead of the newest, and the input that was accepted last where that is something else. None where
-    /// the newest is in force.
+    /// What is in force instead of the newest, and the input that was accepted last where that is something else. None
+    /// where the newest is in force.
     fn of(self, grant: Grant) -> Option<(SubjectResult, Option<SubjectResult>)> {
         let Self { before, accepted } = self;
         let accepted = accepted.flatten();

@@ -1,11 +1,12 @@
-//! What a newer state makes of a Service: something to ask, or the same to the policies and perhaps something else to the host.
+//! What a newer state makes of a Service: something to ask, or the same to the policies and perhaps something else to
+//! the host.
 
 use std::sync::Arc;
 
 use super::entry::{AnswerState, Entry};
 use super::input::is_asked_about;
-use super::places::Place;
-use super::shown::Looking;
+use super::places::Dependencies;
+use super::shown::Viewer;
 use super::{Pipeline, Question};
 use crate::chain::{ChainDecision, ChainResult};
 use crate::decision::Rule;
@@ -14,8 +15,8 @@ use crate::whose::Waits;
 
 impl Pipeline {
     /// On whose behalf views are compared.
-    pub(super) fn looking(&self) -> Looking<'_> {
-        Looking { node: &self.context.node, interest: &self.interest }
+    pub(super) fn looking(&self) -> Viewer<'_> {
+        Viewer { node: &self.context.node, interest: &self.interest }
     }
 
     /// Looks at a Service as it is now; `anyway` also where its policies were shown the same before.
@@ -44,8 +45,8 @@ impl Pipeline {
         Some(question)
     }
 
-    /// Takes in a newer view of which policies are shown nothing else; returns what has to be asked about the input that was
-    /// accepted last, where the host itself finds that today's is wrong.
+    /// Takes in a newer view of which policies are shown nothing else; returns what has to be asked about the input
+    /// that was accepted last, where the host itself finds that today's is wrong.
     fn look_further(
         &mut self,
         key: &SubjectKey,
@@ -61,7 +62,7 @@ impl Pipeline {
             return self.hear(key, heard);
         }
         if was_cut {
-            entry.keep_little(Looking { node: &self.context.node, interest: &self.interest });
+            entry.keep_little(Viewer { node: &self.context.node, interest: &self.interest });
         }
         None
     }
@@ -76,7 +77,7 @@ impl Pipeline {
     }
 
     /// Where a Service is found in this state.
-    pub(super) fn place_of(&self, snapshot: &Snapshot, key: &SubjectKey) -> Place {
+    pub(super) fn place_of(&self, snapshot: &Snapshot, key: &SubjectKey) -> Dependencies {
         let slices = || snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
         let policy = snapshot.egress_policies.get(key);
         let of_policy = || policy.into_iter().flat_map(|policy| policy.endpoints.iter());
@@ -91,10 +92,11 @@ impl Pipeline {
         let inner = endpoints().map(|endpoint| endpoint.address).chain(of_cluster);
         let named = service.and_then(|service| self.ownership.named_by(service));
         let nodes = endpoints().filter_map(|endpoint| endpoint.node.clone()).chain(named);
-        Place::new(outer, inner, nodes)
+        Dependencies::new(outer, inner, nodes)
     }
 
-    /// A Service's entry with a newer view: the earlier answer stands until the policies have answered for it, if the uid is the same.
+    /// A Service's entry with a newer view: the earlier answer stands until the policies have answered for it, if the
+    /// uid is the same.
     pub(super) fn renewed(
         &mut self,
         key: &SubjectKey,

@@ -1,5 +1,5 @@
-//! Which Services an address concerns, as an endpoint that a slice lists or as one of their own, and which a Node does by its
-//! name. So what changes for an address or a Node costs its own size.
+//! Which Services an address concerns, as an endpoint that a slice lists or as one of their own, and which a Node does
+//! by its name. So what changes for an address or a Node costs its own size.
 
 mod audit;
 
@@ -7,32 +7,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub(super) use self::audit::{Looked, Named};
+pub(super) use self::audit::{IndexCheck, Named};
 use super::by_address::ByAddress;
 use crate::model::{KeptNodes, Listing, NodeFacts, PublishedFacts, PublishedIndex, SubjectKey};
 use crate::net::{AddressRange, Family, between, subtract, without};
 
 /// The Services of the newest state by address and by Node, whether or not policies are asked about them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Places {
+pub(super) struct DependencyIndex {
     /// By their own addresses, which are outside.
     outer: ByAddress,
     /// By their ClusterIPs and endpoints, which nearly always are inside.
     inner: ByAddress,
     /// In lower case, as the names of Nodes are: kube-vip's annotation may differ in that.
     nodes: BTreeMap<Arc<str>, BTreeSet<SubjectKey>>,
-    known: BTreeMap<SubjectKey, Place>,
+    known: BTreeMap<SubjectKey, Dependencies>,
 }
 
 /// Where one Service is found; each part is sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Dependencies {
     outer: Box<[IpAddr]>,
     inner: Box<[IpAddr]>,
     nodes: Box<[Arc<str>]>,
 }
 
-impl Place {
+impl Dependencies {
     /// Of a Service's own addresses, its ClusterIPs and endpoints, and the Nodes that it names.
     pub(super) fn new(
         outer: impl Iterator<Item = IpAddr>,
@@ -47,9 +47,9 @@ impl Place {
     }
 }
 
-impl Places {
+impl DependencyIndex {
     /// Takes in where a Service is found now; nowhere once it is gone.
-    pub(super) fn put(&mut self, key: &SubjectKey, place: Place) {
+    pub(super) fn put(&mut self, key: &SubjectKey, place: Dependencies) {
         let before = self.known.get(key).cloned().unwrap_or_default();
         if before == place {
             return;
@@ -84,7 +84,7 @@ impl Places {
 
 /// What there is an index of.
 pub(super) struct Indexed<'a> {
-    pub(super) places: &'a Places,
+    pub(super) places: &'a DependencyIndex,
     pub(super) nodes: &'a KeptNodes,
     pub(super) further: &'a PublishedIndex,
     /// At least the Services with an address that was in none of the ranges of `before`.
@@ -124,7 +124,7 @@ impl Listing for Indexed<'_> {
     }
 }
 
-impl Places {
+impl DependencyIndex {
     /// Whether a Service has a ClusterIP or an endpoint for which this holds.
     pub(super) fn has_inner(&self, key: &SubjectKey, holds: impl Fn(IpAddr) -> bool) -> bool {
         self.known.get(key).is_some_and(|place| place.inner.iter().any(|address| holds(*address)))
@@ -163,10 +163,11 @@ mod tests {
     use crate::net::merge_ranges;
     use crate::testkit::{a, n};
 
-    fn places(services: &[(&str, &str, &str, &str)]) -> Places {
-        let mut places = Places::default();
+    fn places(services: &[(&str, &str, &str, &str)]) -> DependencyIndex {
+        let mut places = DependencyIndex::default();
         for (name, outer, inner, node) in services {
-            let place = Place::new([a(outer)].into_iter(), [a(inner)].into_iter(), [Arc::from(*node)].into_iter());
+            let place =
+                Dependencies::new([a(outer)].into_iter(), [a(inner)].into_iter(), [Arc::from(*node)].into_iter());
             places.put(&SubjectKey::service("default", *name), place);
         }
         places
@@ -198,14 +199,15 @@ mod tests {
         let all = |found: &mut dyn Iterator<Item = &SubjectKey>| names(found.cloned().collect());
         assert_eq!(all(&mut places.naming("NODE-a")), ["one", "two"]);
         let key = SubjectKey::service("default", "one");
-        places.put(&key, Place::new([a("11.0.0.2")].into_iter(), [a("10.0.0.3")].into_iter(), std::iter::empty()));
+        places
+            .put(&key, Dependencies::new([a("11.0.0.2")].into_iter(), [a("10.0.0.3")].into_iter(), std::iter::empty()));
         assert_eq!(all(&mut places.naming("node-a")), ["two"]);
         assert_eq!(
             (all(&mut places.of(a("11.0.0.1"))), all(&mut places.of(a("10.0.0.1")))),
             (vec!["two".to_owned()], vec![])
         );
         assert_eq!(all(&mut places.of(a("10.0.0.3"))), ["one"]);
-        places.put(&key, Place::default());
+        places.put(&key, Dependencies::default());
         assert_eq!(all(&mut places.within(AddressRange::all_of(Family::Ipv4))), ["two"]);
     }
 

@@ -38,10 +38,10 @@ impl PodIndex {
     }
 
     /// Takes in where a pod is; whether that is news.
-    pub(super) fn place(&mut self, pod: IpAddr, is_elsewhere: Elsewhere) -> bool {
+    pub(super) fn place(&mut self, pod: IpAddr, is_elsewhere: OutsidePodNetworks) -> bool {
         match is_elsewhere {
-            Elsewhere::Yes => self.elsewhere.insert(pod),
-            Elsewhere::No => self.elsewhere.remove(&pod),
+            OutsidePodNetworks::Yes => self.elsewhere.insert(pod),
+            OutsidePodNetworks::No => self.elsewhere.remove(&pod),
         }
     }
 
@@ -81,7 +81,7 @@ impl PodIndex {
 
 /// Whether a pod is in no known pod network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Elsewhere {
+pub(super) enum OutsidePodNetworks {
     Yes,
     No,
 }

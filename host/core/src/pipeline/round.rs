@@ -1,5 +1,5 @@
-//! What follows from what changed since the last round, at the cost of what changed: the Services that changed, those that
-//! share an address, a namespace's room or a pod with them, and the pods that they touch.
+//! What follows from what changed since the last round, at the cost of what changed: the Services that changed, those
+//! that share an address, a namespace's room or a pod with them, and the pods that they touch.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::derived::{Derived, touch};
 use super::entries::Extent;
-use super::limits::Instead;
-use super::pods::Elsewhere;
+use super::limits::Alternative;
+use super::pods::OutsidePodNetworks;
 use super::{Pipeline, Question};
 use crate::check::{Networks, PlanNote, faults, overlap};
 use crate::compile::{Kept, compile, compile_pods};
@@ -54,7 +54,7 @@ impl Step {
 
 /// What a round changed on its way.
 #[derive(Debug, Default)]
-struct Way {
+struct RoundChanges {
     /// What is in force of the Services that are looked at; those that are missing have no answer, or are gone.
     planned: BTreeMap<SubjectKey, SubjectResult>,
     keys: BTreeSet<SubjectKey>,
@@ -63,8 +63,8 @@ struct Way {
 }
 
 impl Pipeline {
-    /// All that follows from what changed since the last step, and what is remembered of it. Where something was not answered
-    /// yet, what was before stays.
+    /// All that follows from what changed since the last step, and what is remembered of it. Where something was not
+    /// answered yet, what was before stays.
     pub fn step(&mut self) -> Step {
         let mut derived =
             std::mem::replace(&mut self.derived, Derived::new(self.settings.shared, self.settings.limits));
@@ -142,7 +142,7 @@ impl Pipeline {
         }
     }
 
-    fn advance(&self, derived: &mut Derived, extent: Extent) -> Way {
+    fn advance(&self, derived: &mut Derived, extent: Extent) -> RoundChanges {
         let changed = match extent {
             Extent::These(keys) => keys,
             Extent::All => self.subjects.keys().chain(derived.records.keys()).cloned().collect(),
@@ -151,7 +151,7 @@ impl Pipeline {
         let sharing = std::mem::take(&mut derived.sharing);
         let here = self.here(&sharing);
         let planned = keys.iter().filter_map(|key| Some((key.clone(), self.newest(here, key)?))).collect();
-        let mut way = Way { planned, keys, ..Way::default() };
+        let mut way = RoundChanges { planned, keys, ..RoundChanges::default() };
         self.limit(here, derived, &mut way);
         self.take_plans(derived, &mut way);
         self.join_those_who_share_pods(here, derived, &mut way);
@@ -171,9 +171,9 @@ impl Pipeline {
         keys
     }
 
-    /// Puts what was before in the place of what exceeds a limit. Where everything fits, as nearly always, nothing else is
-    /// looked at; where a namespace is full, all of it is; and where the node is, everything.
-    fn limit(&self, here: NodeContext<'_>, derived: &mut Derived, way: &mut Way) {
+    /// Puts what was before in the place of what exceeds a limit. Where everything fits, as nearly always, nothing else
+    /// is looked at; where a namespace is full, all of it is; and where the node is, everything.
+    fn limit(&self, here: NodeContext<'_>, derived: &mut Derived, way: &mut RoundChanges) {
         for key in &way.keys {
             let demand = way.planned.get(key).map(|planned| self.demand(key, planned));
             let counted = derived.counted.entry(key.clone()).or_default();
@@ -206,7 +206,7 @@ impl Pipeline {
     }
 
     /// Works out anew what all namespaces have, since the node is full, or was.
-    fn limit_the_node(&self, here: NodeContext<'_>, derived: &mut Derived, way: &mut Way) {
+    fn limit_the_node(&self, here: NodeContext<'_>, derived: &mut Derived, way: &mut RoundChanges) {
         for namespace in derived.usage.namespaces() {
             self.look_at_all_of(here, &namespace, way);
         }
@@ -222,7 +222,7 @@ impl Pipeline {
         self.replace_refusals(here, derived, way, before, refused);
     }
 
-    fn look_at_all_of(&self, here: NodeContext<'_>, namespace: &Arc<str>, way: &mut Way) {
+    fn look_at_all_of(&self, here: NodeContext<'_>, namespace: &Arc<str>, way: &mut RoundChanges) {
         for (key, _) in self.subjects.of_namespace(namespace) {
             if way.keys.insert(key.clone()) {
                 way.planned.extend(self.newest(here, key).map(|planned| (key.clone(), planned)));
@@ -235,9 +235,9 @@ impl Pipeline {
         &self,
         here: NodeContext<'_>,
         derived: &mut Derived,
-        way: &mut Way,
+        way: &mut RoundChanges,
         before: BTreeSet<SubjectKey>,
-        refused: BTreeMap<SubjectKey, Instead>,
+        refused: BTreeMap<SubjectKey, Alternative>,
     ) {
         for key in before {
             derived.refused.remove(&key);
@@ -252,7 +252,7 @@ impl Pipeline {
     }
 
     /// Takes over the plans, and finds the pods for which they say something else.
-    fn take_plans(&self, derived: &mut Derived, way: &mut Way) {
+    fn take_plans(&self, derived: &mut Derived, way: &mut RoundChanges) {
         for key in &way.keys {
             let new = way.planned.get(key).and_then(|planned| planned.service.as_ref());
             let old = derived.plans.get(key).cloned();
@@ -272,15 +272,15 @@ impl Pipeline {
         }
     }
 
-    pub(super) fn is_elsewhere(&self, pod: IpAddr) -> Elsewhere {
+    pub(super) fn is_elsewhere(&self, pod: IpAddr) -> OutsidePodNetworks {
         match self.facts.placement(pod) {
-            Placement::Elsewhere(PrivateDestinations::Withheld) => Elsewhere::Yes,
-            Placement::Elsewhere(PrivateDestinations::AsBefore) | Placement::Known => Elsewhere::No,
+            Placement::Elsewhere(PrivateDestinations::Withheld) => OutsidePodNetworks::Yes,
+            Placement::Elsewhere(PrivateDestinations::AsBefore) | Placement::Known => OutsidePodNetworks::No,
         }
     }
 
     /// Whoever speaks for a pod that is touched is to know of it.
-    fn join_those_who_share_pods(&self, here: NodeContext<'_>, derived: &Derived, way: &mut Way) {
+    fn join_those_who_share_pods(&self, here: NodeContext<'_>, derived: &Derived, way: &mut RoundChanges) {
         let sharing: BTreeSet<&SubjectKey> = way.touched.iter().flat_map(|pod| derived.pods.of(*pod)).collect();
         for key in sharing {
             if way.keys.insert(key.clone()) {
@@ -293,7 +293,7 @@ impl Pipeline {
         }
     }
 
-    fn take_records(&self, here: NodeContext<'_>, derived: &mut Derived, way: &mut Way) {
+    fn take_records(&self, here: NodeContext<'_>, derived: &mut Derived, way: &mut RoundChanges) {
         for key in &way.keys {
             let planned = way.planned.get(key);
             self.take_kept(here, derived, key, planned, &mut way.touched);
@@ -369,7 +369,7 @@ pub(super) fn of_namespace(
     of.map(|(key, planned)| (key.clone(), planned.clone())).collect()
 }
 
-fn of_namespaces(refused: &BTreeMap<SubjectKey, Instead>, namespaces: &BTreeSet<Arc<str>>) -> BTreeSet<SubjectKey> {
+fn of_namespaces(refused: &BTreeMap<SubjectKey, Alternative>, namespaces: &BTreeSet<Arc<str>>) -> BTreeSet<SubjectKey> {
     refused.keys().filter(|key| namespaces.contains(&key.namespace)).cloned().collect()
 }
 

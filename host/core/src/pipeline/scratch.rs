@@ -1,11 +1,11 @@
-//! All that follows, worked out from nothing but what was taken in: the specification of [`super::round`], which has to come to
-//! the same, and the audit of it.
+//! All that follows, worked out from nothing but what was taken in: the specification of [`super::round`], which has to
+//! come to the same, and the audit of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::limits::Instead;
-use super::pods::Elsewhere;
+use super::limits::Alternative;
+use super::pods::OutsidePodNetworks;
 use super::round::{bare_plan, of_namespace};
 use super::{Pipeline, Round};
 use crate::chain::PolicyFailure;
@@ -83,7 +83,7 @@ impl Pipeline {
         &self,
         here: NodeContext<'_>,
         planned: &BTreeMap<SubjectKey, SubjectResult>,
-    ) -> BTreeMap<SubjectKey, Instead> {
+    ) -> BTreeMap<SubjectKey, Alternative> {
         let mut usage = Usage::new(self.settings.limits);
         for (key, newest) in planned {
             usage.replace(key, None, Some(self.demand(key, newest)));
@@ -104,7 +104,7 @@ impl Pipeline {
             |(key, planned): (&SubjectKey, &SubjectResult)| Some((key.clone(), (**planned.service.as_ref()?).clone()));
         let plan = Plan { subjects: planned.iter().filter_map(service).collect(), ..bare_plan(&self.facts) };
         let pods = plan.subjects.values().flat_map(SubjectPlan::sources);
-        let elsewhere = pods.filter(|pod| self.is_elsewhere(*pod) == Elsewhere::Yes).collect();
+        let elsewhere = pods.filter(|pod| self.is_elsewhere(*pod) == OutsidePodNetworks::Yes).collect();
         Plan { elsewhere, ..plan }
     }
 

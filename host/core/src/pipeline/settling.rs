@@ -24,8 +24,8 @@ impl Pipeline {
         Some(with_endpoints_counted(&entry.view, self.settle(here, entry)?))
     }
 
-    /// The addresses of a Service, as far as others depend on them: what asks for nothing takes no address from another,
-    /// however old it is.
+    /// The addresses of a Service, as far as others depend on them: what asks for nothing takes no address from
+    /// another, however old it is.
     pub(super) fn shares(&self, key: &SubjectKey) -> Shares {
         let asking = self.subjects.get(key).filter(|entry| !entry.asks_nothing());
         asking.map(|entry| Shares::of(&entry.view)).unwrap_or_default()

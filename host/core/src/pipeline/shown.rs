@@ -1,5 +1,5 @@
-//! What policies are shown of a Service, and what decides which of them are asked: their answer follows from that and from
-//! nothing else, so nothing is asked again while it is the same.
+//! What policies are shown of a Service, and what decides which of them are asked: their answer follows from that and
+//! from nothing else, so nothing is asked again while it is the same.
 
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
@@ -14,22 +14,22 @@ use crate::net::Family;
 
 /// Who looks: the policies that read no more than this, on this node.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Looking<'a> {
+pub(super) struct Viewer<'a> {
     pub(super) node: &'a str,
     pub(super) interest: &'a Interest,
 }
 
 /// Whether two views of a subject are the same to those who look.
-pub(super) fn are_alike(one: &SubjectView, other: &SubjectView, looking: Looking<'_>) -> bool {
+pub(super) fn are_alike(one: &SubjectView, other: &SubjectView, looking: Viewer<'_>) -> bool {
     ShownView::of(one, looking) == ShownView::of(other, looking)
 }
 
 /// A hash of what was shown, for which no other view can be found that a tenant could have instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shown([u8; 32]);
+pub(super) struct ViewHash([u8; 32]);
 
-impl Shown {
-    pub(super) fn of(view: &SubjectView, looking: Looking<'_>) -> Self {
+impl ViewHash {
+    pub(super) fn of(view: &SubjectView, looking: Viewer<'_>) -> Self {
         let mut bytes = Bytes(Sha256::new());
         ShownView::of(view, looking).hash(&mut bytes);
         Self(bytes.0.finalize().into())
@@ -52,7 +52,7 @@ struct ShownView<'a> {
 
 impl<'a> ShownView<'a> {
     /// What is left out is the host's alone: whatever comes into a view has to be decided on here.
-    fn of(view: &'a SubjectView, Looking { node, interest }: Looking<'a>) -> Self {
+    fn of(view: &'a SubjectView, Viewer { node, interest }: Viewer<'a>) -> Self {
         let SubjectView { subject, namespace, withheld: _, findings: _ } = view;
         let Subject { object, addresses, endpoints } = subject;
         let Namespace { labels, annotations } = &**namespace;

@@ -13,8 +13,8 @@ use crate::model::{
 use crate::owner::LocalAddresses;
 
 impl Pipeline {
-    /// Takes in what this node's interfaces have now; returns what has to be asked. Policies know nothing of interfaces, but
-    /// where a Service has several addresses they see the one first that is used here.
+    /// Takes in what this node's interfaces have now; returns what has to be asked. Policies know nothing of
+    /// interfaces, but where a Service has several addresses they see the one first that is used here.
     pub fn set_local_addresses(&mut self, held: LocalAddresses) -> Vec<Question> {
         self.around.interfaces = held.keys().copied().collect();
         let other = self.ownership.set_local_addresses(held);
@@ -99,15 +99,15 @@ impl Pipeline {
 }
 
 impl Pipeline {
-    /// Whether what is new of a Service can change what is inside. The ClusterIPs and pods of most are in known networks, before
-    /// and after: of those nothing has to be gathered anew.
+    /// Whether what is new of a Service can change what is inside. The ClusterIPs and pods of most are in known
+    /// networks, before and after: of those nothing has to be gathered anew.
     pub(super) fn is_about_inside(&self, snapshot: &Snapshot, key: &SubjectKey) -> bool {
         self.shows_inside(&self.newest, key) != self.shows_inside(snapshot, key)
     }
 
-    /// What a Service says that can be inside: addresses that no known network has, and pods near an interface, with all on
-    /// which it depends whether they count.
-    fn shows_inside<'a>(&self, state: &'a Snapshot, key: &SubjectKey) -> Vec<Shows<'a>> {
+    /// What a Service says that can be inside: addresses that no known network has, and pods near an interface, with
+    /// all on which it depends whether they count.
+    fn shows_inside<'a>(&self, state: &'a Snapshot, key: &SubjectKey) -> Vec<InsideSource<'a>> {
         let is_unknown = |address: IpAddr| !self.facts.is_excluded(address);
         let is_near = |address: IpAddr| is_unknown(address) || self.around.is_connected_to(address);
         let service = state.services.get(key).map(|service| &**service);
@@ -117,14 +117,14 @@ impl Pipeline {
         let slices = state.slices.get(key).into_iter().flat_map(|slices| slices.values());
         let pods = slices.flat_map(|slice| slice.endpoints.iter().map(move |endpoint| (slice.made_by, endpoint)));
         let pods = pods.filter(|(_, endpoint)| is_near(endpoint.address));
-        let shows = pods.map(|(made_by, endpoint)| Shows::Pod(of_service, made_by, endpoint));
-        addresses.map(|address| Shows::Address(address, of_service)).chain(shows).collect()
+        let shows = pods.map(|(made_by, endpoint)| InsideSource::Pod(of_service, made_by, endpoint));
+        addresses.map(|address| InsideSource::Address(address, of_service)).chain(shows).collect()
     }
 }
 
 /// Something that can be inside.
 #[derive(Debug, PartialEq)]
-enum Shows<'a> {
+enum InsideSource<'a> {
     Address(IpAddr, Option<(Selection, ServiceType)>),
     Pod(Option<(Selection, ServiceType)>, ManagedBy, &'a Endpoint),
 }

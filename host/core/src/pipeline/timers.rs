@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::entry::Entry;
 use crate::model::SubjectKey;
-use crate::policy::PACE;
+use crate::policy::POLICY_REST;
 
 /// The times of all Services that have one.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ impl Timers {
     /// The first time of all.
     pub(super) fn next(&self, now: Duration) -> Option<Duration> {
         let first = self.queue.first().map(|(time, _)| *time);
-        let deferred = (!self.deferred.is_empty()).then_some(now + PACE);
+        let deferred = (!self.deferred.is_empty()).then_some(now + POLICY_REST);
         first.into_iter().chain(deferred).min()
     }
 

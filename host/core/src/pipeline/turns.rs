@@ -1,7 +1,7 @@
-//! Whose turn it is. The thread that asks policies is shared by time and among namespaces: the one that has used the least
-//! goes first, so that neither many questions nor dear ones of one tenant keep another waiting for longer than one of them
-//! takes. Newer updates move nothing that waits, and names decide only which of those goes first that begin to wait with one
-//! update.
+//! Whose turn it is. The thread that asks policies is shared by time and among namespaces: the one that has used the
+//! least goes first, so that neither many questions nor dear ones of one tenant keep another waiting for longer than
+//! one of them takes. Newer updates move nothing that waits, and names decide only which of those goes first that begin
+//! to wait with one update.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use super::Question;
 use super::waiting::Waiting;
 
 /// What an answer costs at least: so many of them count, too, where a clock shows nothing.
-const LEAST: Duration = Duration::from_micros(1);
-/// How far ahead of the others a namespace begins to wait that has used little: by what is asked between two rounds. Else
-/// those that all use as much as they may would be level with it, and many of them go first.
-const AHEAD: Duration = Duration::from_millis(250);
+const MIN_COST: Duration = Duration::from_micros(1);
+/// How far ahead of the others a namespace begins to wait that has used little: by what is asked between two rounds.
+/// Else those that all use as much as they may would be level with it, and many of them go first.
+const MAX_HEAD_START: Duration = Duration::from_millis(250);
 /// How long it is remembered that a namespace has used time.
-const REMEMBERED: Duration = Duration::from_secs(60);
+const USAGE_MEMORY: Duration = Duration::from_secs(60);
 
 /// The questions that wait, and the time that namespaces have used.
 #[derive(Debug)]
 pub struct QuestionQueue {
     namespaces: BTreeMap<Arc<str>, Namespace>,
     /// Those of which something waits.
-    places: BTreeMap<Place, Arc<str>>,
-    /// What they had used that were served. Whoever begins to wait has used no less, but for `AHEAD`: having asked nothing
-    /// saves up no time. So none is behind all others by more than its last question cost.
+    places: BTreeMap<QueuePosition, Arc<str>>,
+    /// What they had used that were served. Whoever begins to wait has used no less, but for `MAX_HEAD_START`: having
+    /// asked nothing saves up no time. So none is behind all others by more than its last question cost.
     level: Duration,
     /// How many places were given.
     given: u64,
@@ -34,7 +34,7 @@ pub struct QuestionQueue {
 
 /// A namespace's place among those that wait: the smaller goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct QueuePosition {
     /// How many of its questions are at hand, what they cost being unknown yet: where several are asked at a time, one
     /// namespace has a second only where no other waits.
     at_hand: usize,
@@ -45,7 +45,7 @@ struct Place {
 
 #[derive(Debug, Default)]
 struct Namespace {
-    place: Place,
+    place: QueuePosition,
     /// When it was served last.
     served: Duration,
     waiting: Waiting,
@@ -53,7 +53,13 @@ struct Namespace {
 
 impl Default for QuestionQueue {
     fn default() -> Self {
-        Self { namespaces: Default::default(), places: Default::default(), level: AHEAD, given: 0, now: Duration::ZERO }
+        Self {
+            namespaces: Default::default(),
+            places: Default::default(),
+            level: MAX_HEAD_START,
+            given: 0,
+            now: Duration::ZERO,
+        }
     }
 }
 
@@ -71,7 +77,7 @@ impl QuestionQueue {
     /// What is served from here on is served at `now`. Forgets what was used long ago.
     pub fn begin(&mut self, now: Duration) {
         self.now = now;
-        self.namespaces.retain(|_, namespace| !namespace.waiting.is_empty() || now < namespace.served + REMEMBERED);
+        self.namespaces.retain(|_, namespace| !namespace.waiting.is_empty() || now < namespace.served + USAGE_MEMORY);
     }
 
     /// Puts questions with those that wait. A newer question about a Service takes the place of the one that waits.
@@ -83,8 +89,8 @@ impl QuestionQueue {
             self.given += 1;
             namespace.waiting.add(question, self.given);
             if begins {
-                let used = namespace.place.used.max(self.level - AHEAD);
-                namespace.place = Place { used, since: self.given, ..namespace.place };
+                let used = namespace.place.used.max(self.level - MAX_HEAD_START);
+                namespace.place = QueuePosition { used, since: self.given, ..namespace.place };
                 self.places.insert(namespace.place, name);
             }
         }
@@ -125,11 +131,11 @@ impl QuestionQueue {
     /// A question that was taken is answered, which took so long.
     pub fn is_answered(&mut self, question: &Question, took: Duration) {
         let Some(namespace) = self.namespaces.get_mut(&question.key.namespace) else { return };
-        let Place { at_hand, used, since: _ } = namespace.place;
+        let QueuePosition { at_hand, used, since: _ } = namespace.place;
         let waits = self.places.remove(&namespace.place);
         self.given += 1;
-        let used = used + took.max(LEAST);
-        namespace.place = Place { at_hand: at_hand.saturating_sub(1), used, since: self.given };
+        let used = used + took.max(MIN_COST);
+        namespace.place = QueuePosition { at_hand: at_hand.saturating_sub(1), used, since: self.given };
         namespace.served = self.now;
         if let Some(name) = waits {
             self.places.insert(namespace.place, name);

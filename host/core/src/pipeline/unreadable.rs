@@ -14,8 +14,8 @@ use crate::model::{
 use crate::whose::Waits;
 
 impl Pipeline {
-    /// Takes in a Service that cannot be read, if an earlier process remembered what was in force of it; whether it did.
-    /// No policy is asked: without labels and annotations it would be another Service.
+    /// Takes in a Service that cannot be read, if an earlier process remembered what was in force of it; whether it
+    /// did. No policy is asked: without labels and annotations it would be another Service.
     pub(super) fn look_at_unreadable(&mut self, snapshot: &Snapshot, key: &SubjectKey) -> bool {
         let Some((view, waits)) = self.view_of_unreadable(snapshot, key) else { return false };
         let mut entry = self.renewed(key, view, waits, Published::default());

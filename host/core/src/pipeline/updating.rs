@@ -10,10 +10,11 @@ use super::{Pipeline, Question};
 use crate::model::{
     ChangeKey, Context, FactsChange, Node, PolicyMark, PolicyObject, Readiness, Service, Snapshot, SubjectKey,
 };
-use crate::placement::{Differ, ForAll, Seen};
+use crate::placement::{ClaimChanges, CommonChanges, PlacementInput};
 
 impl Pipeline {
-    /// Takes in a newer state; returns what has to be asked: only about Services of which policies are shown something else.
+    /// Takes in a newer state; returns what has to be asked: only about Services of which policies are shown something
+    /// else.
     pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<ChangeKey>) -> Vec<Question> {
         self.take_policies(snapshot);
         let changed = self.changed(snapshot);
@@ -61,8 +62,8 @@ impl Pipeline {
         Context { node: self.settings.node.clone(), node_labels: labels.unwrap_or_default() }
     }
 
-    /// Renews which nodes are ready: on that it depends who reports a Service that no node translates.
-    /// Which of them are is known of the Nodes that were looked at last, and not of those of the newest state: that may have come
+    /// Renews which nodes are ready: on that it depends who reports a Service that no node translates. Which of them
+    /// are is known of the Nodes that were looked at last, and not of those of the newest state: that may have come
     /// without a key.
     fn take_ready(&mut self, snapshot: &Snapshot) {
         let first = self.ready.first().cloned();
@@ -119,8 +120,9 @@ impl Pipeline {
         snapshot.subjects_of(namespace).chain(unreadable).cloned().chain(known).collect()
     }
 
-    /// Subjects that are other than before, or of which a slice is, whether or not the source gave a key: where two objects of
-    /// files have one identity, one is hidden by the other until that is gone. What both states share is not looked at.
+    /// Subjects that are other than before, or of which a slice is, whether or not the source gave a key: where two
+    /// objects of files have one identity, one is hidden by the other until that is gone. What both states share is not
+    /// looked at.
     fn changed(&self, snapshot: &Snapshot) -> BTreeSet<SubjectKey> {
         fn differ<T: PartialEq>(
             before: &OrdMap<SubjectKey, T>,
@@ -144,16 +146,17 @@ impl Pipeline {
             self.ownership.see(snapshot);
             return BTreeSet::new();
         }
-        let Differ { services, for_all } = Differ::between(self.ownership.seen(), &Seen::of(snapshot));
+        let ClaimChanges { services, for_all } =
+            ClaimChanges::between(self.ownership.seen(), &PlacementInput::of(snapshot));
         self.ownership.see(snapshot);
         let of_many: BTreeSet<SubjectKey> = match for_all {
-            ForAll::Same => BTreeSet::new(),
-            ForAll::OfKubeVip => {
+            CommonChanges::Same => BTreeSet::new(),
+            CommonChanges::OfKubeVip => {
                 let is_kube_vips = |service: &Arc<Service>| self.ownership.is_kube_vips(service);
                 let all = snapshot.services.iter().filter(|(_, service)| is_kube_vips(service));
                 all.map(|(key, _)| key.clone()).collect()
             }
-            ForAll::OfAny => {
+            CommonChanges::OfAny => {
                 let unreadable = snapshot.unreadable.services.keys();
                 self.subjects.keys().chain(unreadable).cloned().collect()
             }

@@ -11,8 +11,8 @@ use crate::net::Family;
 use crate::whose::{EarlierEndpoints, Waits, sifted};
 
 impl Pipeline {
-    /// Looks again at the Services of which an endpoint has waited for its pod as long as it may; returns what has to be
-    /// asked.
+    /// Looks again at the Services of which an endpoint has waited for its pod as long as it may; returns what has to
+    /// be asked.
     pub fn ask_waited(&mut self, now: Duration) -> Vec<Question> {
         let ended = self.claims.end(&mut self.subjects, now);
         self.subjects.touch(&ended);

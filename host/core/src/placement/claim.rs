@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::seen::{ByCilium, Seen};
+use super::seen::{CiliumSelection, PlacementInput};
 use crate::model::{L2Status, Lease, LeaseTerm, NamedNode, ObjectReference, Service, SubjectKey, UnixTime};
 
 /// kube-vip's annotation that names the node which holds the addresses (kube-vip: `pkg/kubevip/annotations.go`).
 pub(super) const VIP_HOST: &str = "vipHost";
 
-/// kube-vip's annotation that gives the Lease of a Service another name (kube-vip v1.2.3: `pkg/kubevip/annotations.go`).
+/// kube-vip's annotation that gives the Lease of a Service another name (kube-vip v1.2.3:
+/// `pkg/kubevip/annotations.go`).
 const LEASE_NAME: &str = "kube-vip.io/leaseName";
 
 /// Where Cilium's agents and kube-vip's pods run by default.
@@ -46,12 +47,12 @@ pub(super) struct Claim<'a> {
     named: Cow<'a, NamedNode>,
     pub(super) since: Option<UnixTime>,
     pub(super) term: LeaseTerm,
-    pub(super) about: About,
+    pub(super) about: ClaimSubject,
 }
 
 /// Which Service a claim is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum About {
+pub(super) enum ClaimSubject {
     /// The one that is looked at.
     This,
     /// The first of these two, which is looked at, or the other one.
@@ -60,10 +61,10 @@ pub(super) enum About {
     Any,
 }
 
-/// The Lease by which Cilium's agents choose the one that announces a Service (`pkg/l2announcer/l2announcer.go`); none where
-/// `spec.loadBalancerClass` is that of another load balancer.
+/// The Lease by which Cilium's agents choose the one that announces a Service (`pkg/l2announcer/l2announcer.go`); none
+/// where `spec.loadBalancerClass` is that of another load balancer.
 pub fn cilium_lease(service: &Service) -> Option<ObjectReference> {
-    (ByCilium::of(service) != ByCilium::Never).then(|| cilium_name(&service.key))
+    (CiliumSelection::of(service) != CiliumSelection::Never).then(|| cilium_name(&service.key))
 }
 
 /// What Cilium's Lease of a Service is called.
@@ -71,8 +72,8 @@ pub(super) fn cilium_name(service: &SubjectKey) -> ObjectReference {
     ObjectReference::new(SYSTEM, format!("{CILIUM}{}-{}", service.namespace, service.name))
 }
 
-/// The Lease by which kube-vip chooses the node of a Service (`pkg/lease/lease.go`); none where the Service shares one with
-/// others by an annotation, whose node is in `vipHost`.
+/// The Lease by which kube-vip chooses the node of a Service (`pkg/lease/lease.go`); none where the Service shares one
+/// with others by an annotation, whose node is in `vipHost`.
 pub fn kube_vip_lease(service: &Service) -> Option<ObjectReference> {
     let is_shared = service.annotations.get(LEASE_NAME).is_some_and(|name| !name.is_empty());
     let name = || format!("{KUBE_VIP}{}", service.key.name);
@@ -86,7 +87,7 @@ pub fn services_lease() -> ObjectReference {
 
 impl<'a> Claim<'a> {
     /// Everything that is claimed of a Service.
-    pub(super) fn all(seen: &'a Seen, service: &Service, vip_host: Option<Self>) -> Vec<Self> {
+    pub(super) fn all(seen: &'a PlacementInput, service: &Service, vip_host: Option<Self>) -> Vec<Self> {
         let announced = &seen.announced;
         if announced.is_empty() {
             return vip_host.into_iter().collect();
@@ -107,27 +108,33 @@ impl<'a> Claim<'a> {
 
     pub(super) fn of_annotation(annotation: String, node: &str) -> Self {
         let named = Cow::Owned(NamedNode::Node(node.into()));
-        Self { by: Claimant::VipHost(annotation), named, since: None, term: LeaseTerm::Running, about: About::This }
+        Self {
+            by: Claimant::VipHost(annotation),
+            named,
+            since: None,
+            term: LeaseTerm::Running,
+            about: ClaimSubject::This,
+        }
     }
 
-    fn of_cilium(lease: &'a Lease, name: ObjectReference, seen: &Seen, service: &Service) -> Self {
-        let either = |other| About::Either([service.key.clone(), other]);
-        let about = seen.other_of(&name, service).map_or(About::This, either);
+    fn of_cilium(lease: &'a Lease, name: ObjectReference, seen: &PlacementInput, service: &Service) -> Self {
+        let either = |other| ClaimSubject::Either([service.key.clone(), other]);
+        let about = seen.other_of(&name, service).map_or(ClaimSubject::This, either);
         Self { about, ..Self::of_lease(lease, Claimant::Cilium(name)) }
     }
 
     fn of_any(title: &Arc<str>) -> Self {
         let (by, named) = (Claimant::Unreadable(Arc::clone(title)), Cow::Owned(NamedNode::Unreadable));
-        Self { by, named, since: None, term: LeaseTerm::Running, about: About::Any }
+        Self { by, named, since: None, term: LeaseTerm::Running, about: ClaimSubject::Any }
     }
 
     #[cfg(test)]
     pub(super) fn new(by: Claimant, named: NamedNode, since: Option<UnixTime>, term: LeaseTerm) -> Self {
-        Self { by, named: Cow::Owned(named), since, term, about: About::This }
+        Self { by, named: Cow::Owned(named), since, term, about: ClaimSubject::This }
     }
 
     fn of_lease(lease: &'a Lease, by: Claimant) -> Self {
-        Self { by, named: Cow::Borrowed(&lease.named), since: lease.since, term: lease.term, about: About::This }
+        Self { by, named: Cow::Borrowed(&lease.named), since: lease.since, term: lease.term, about: ClaimSubject::This }
     }
 
     fn of_status(name: &Arc<str>, status: &'a L2Status) -> Self {
@@ -137,15 +144,15 @@ impl<'a> Claim<'a> {
             named: Cow::Borrowed(&status.named),
             since: status.since,
             term: LeaseTerm::Running,
-            about: About::This,
+            about: ClaimSubject::This,
         }
     }
 
     /// The node that it names for this Service; none where that cannot be read, or it may be about another one.
     pub(super) fn node(&self) -> Option<&str> {
         match (&*self.named, &self.about) {
-            (NamedNode::Node(node), About::This) => Some(node),
-            (NamedNode::Node(_), About::Either(_) | About::Any)
+            (NamedNode::Node(node), ClaimSubject::This) => Some(node),
+            (NamedNode::Node(_), ClaimSubject::Either(_) | ClaimSubject::Any)
             | (NamedNode::NoNode | NamedNode::Unreadable | NamedNode::NotRead | NamedNode::NotFollowed, _) => None,
         }
     }
@@ -168,17 +175,21 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// How strong it is among others; the smallest decides. What may be about another Service, and a Lease that is not followed
-    /// and may not even be there, come after whatever a load balancer says of this one alone. What cannot be read at all may be
-    /// the strongest claim, and the newest.
+    /// How strong it is among others; the smallest decides. What may be about another Service, and a Lease that is not
+    /// followed and may not even be there, come after whatever a load balancer says of this one alone. What cannot be
+    /// read at all may be the strongest claim, and the newest.
     pub(super) fn rank(&self) -> u8 {
         match (&self.by, &self.about) {
-            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) if *self.named == NamedNode::NotFollowed => 3,
+            (Claimant::Cilium(_) | Claimant::KubeVip(_), ClaimSubject::This)
+                if *self.named == NamedNode::NotFollowed =>
+            {
+                3
+            }
             (Claimant::Unreadable(_), _) => 0,
-            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) => 0,
+            (Claimant::Cilium(_) | Claimant::KubeVip(_), ClaimSubject::This) => 0,
             (Claimant::MetalLb(_), _) => 1,
             (Claimant::KubeVipForAll(_), _) => 2,
-            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::Either(_) | About::Any) => 3,
+            (Claimant::Cilium(_) | Claimant::KubeVip(_), ClaimSubject::Either(_) | ClaimSubject::Any) => 3,
             (Claimant::VipHost(_), _) => 4,
         }
     }

@@ -1,5 +1,5 @@
-//! Which Services another claim of a load balancer concerns, found by the names of what is other: the cost is that of the change,
-//! and only Services that are there are kept, however many a name may be of.
+//! Which Services another claim of a load balancer concerns, found by the names of what is other: the cost is that of
+//! the change, and only Services that are there are kept, however many a name may be of.
 
 use std::collections::BTreeSet;
 
@@ -7,21 +7,21 @@ use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
 use super::claim::{cilium_name, services_lease};
-use super::seen::{Seen, is_of_a_service};
+use super::seen::{PlacementInput, is_of_a_service};
 use crate::model::{ObjectReference, SubjectKey};
 
 /// What is other between two states of what load balancers write.
 #[derive(Debug, Default)]
-pub(crate) struct Differ {
+pub(crate) struct ClaimChanges {
     /// Services that may be concerned.
     pub(crate) services: BTreeSet<SubjectKey>,
     /// Whether all Services are, or all of kube-vip.
-    pub(crate) for_all: ForAll,
+    pub(crate) for_all: CommonChanges,
 }
 
 /// Whether what counts for many Services is another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum ForAll {
+pub(crate) enum CommonChanges {
     #[default]
     Same,
     /// kube-vip's Lease for all its Services is.
@@ -30,18 +30,18 @@ pub(crate) enum ForAll {
     OfAny,
 }
 
-impl Differ {
-    pub(crate) fn between(before: &Seen, now: &Seen) -> Self {
+impl ClaimChanges {
+    pub(crate) fn between(before: &PlacementInput, now: &PlacementInput) -> Self {
         let mut differ = Self::default();
         differ.services.extend(keys(&before.announced.l2_statuses, &now.announced.l2_statuses));
         for lease in keys(&before.announced.leases, &now.announced.leases) {
             if lease == services_lease() {
-                differ.for_all = ForAll::OfKubeVip;
+                differ.for_all = CommonChanges::OfKubeVip;
             }
             differ.services.extend(now.fitting(&lease));
         }
         if before.announced.unreadable.get_min() != now.announced.unreadable.get_min() {
-            differ.for_all = ForAll::OfAny;
+            differ.for_all = CommonChanges::OfAny;
         }
         differ.services.extend(namesakes(before, now));
         differ
@@ -49,7 +49,7 @@ impl Differ {
 }
 
 /// Services whose Lease may be of one more or one fewer than before.
-fn namesakes(before: &Seen, now: &Seen) -> impl Iterator<Item = SubjectKey> {
+fn namesakes(before: &PlacementInput, now: &PlacementInput) -> impl Iterator<Item = SubjectKey> {
     let leases = &now.announced.leases;
     let others = (!leases.is_empty()).then(|| {
         let others = keys(&before.services, &now.services).chain(keys(&before.unreadable, &now.unreadable));
@@ -79,15 +79,15 @@ mod tests {
     use crate::model::{Lease, LeaseTerm, NamedNode, Service};
     use crate::testkit::service;
 
-    fn leases(names: impl IntoIterator<Item = String>) -> Seen {
+    fn leases(names: impl IntoIterator<Item = String>) -> PlacementInput {
         let lease = Arc::new(Lease { named: NamedNode::NoNode, since: None, term: LeaseTerm::Running });
         let all = names.into_iter().map(|name| (ObjectReference::new("kube-system", name), Arc::clone(&lease)));
-        let mut seen = Seen::default();
+        let mut seen = PlacementInput::default();
         seen.announced.leases.extend(all);
         seen
     }
 
-    fn and(mut seen: Seen, namespace: &str, name: &str) -> Seen {
+    fn and(mut seen: PlacementInput, namespace: &str, name: &str) -> PlacementInput {
         let key = SubjectKey::service(namespace, name);
         seen.services.insert(key.clone(), Arc::new(Service { key, ..service("any", &[]) }));
         seen
@@ -96,8 +96,8 @@ mod tests {
     #[test]
     fn leases_of_services_that_are_not_there_concern_none() {
         let name = |number: usize| format!("cilium-l2announce-{}{number}", "a-".repeat(110));
-        let differ = Differ::between(&Seen::default(), &leases((0..100).map(name)));
-        assert!(differ.services.is_empty() && differ.for_all == ForAll::Same, "{differ:?}");
+        let differ = ClaimChanges::between(&PlacementInput::default(), &leases((0..100).map(name)));
+        assert!(differ.services.is_empty() && differ.for_all == CommonChanges::Same, "{differ:?}");
     }
 
     #[test]
@@ -105,8 +105,8 @@ mod tests {
         let one = and(leases(["cilium-l2announce-shop-web-x".to_owned()]), "shop-web", "x");
         let both = and(one.clone(), "shop", "web-x");
         let keys = [SubjectKey::service("shop", "web-x"), SubjectKey::service("shop-web", "x")];
-        assert_eq!(Differ::between(&one, &both).services, keys.clone().into());
-        assert_eq!(Differ::between(&both, &one).services, [keys[1].clone()].into());
-        assert!(Differ::between(&both, &both).services.is_empty());
+        assert_eq!(ClaimChanges::between(&one, &both).services, keys.clone().into());
+        assert_eq!(ClaimChanges::between(&both, &one).services, [keys[1].clone()].into());
+        assert!(ClaimChanges::between(&both, &both).services.is_empty());
     }
 }

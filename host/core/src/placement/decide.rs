@@ -6,7 +6,7 @@ use super::claim::{Claim, Claimant};
 
 /// What claims come to.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Decided<'a> {
+pub(super) struct ClaimDecision<'a> {
     /// The claim that counts; none where no node is named.
     pub(super) claim: Option<Claim<'a>>,
     /// The strongest other claim of a load balancer that names another node.
@@ -15,47 +15,47 @@ pub(super) struct Decided<'a> {
     pub(super) ended: Option<Claim<'a>>,
 }
 
-impl<'a> Decided<'a> {
+impl<'a> ClaimDecision<'a> {
     pub(super) fn of(claim: Option<Claim<'a>>) -> Self {
         Self { claim, ..Self::default() }
     }
 }
 
 /// Puts claims in order. The same for equal claims in whatever order they come.
-pub(super) fn decide(claims: Vec<Claim<'_>>) -> Decided<'_> {
+pub(super) fn decide(claims: Vec<Claim<'_>>) -> ClaimDecision<'_> {
     let (mut now, mut past): (Vec<_>, Vec<_>) = claims.into_iter().partition(Claim::is_in_force);
-    now.sort_by(|one, other| Order::of(one).cmp(&Order::of(other)));
-    past.sort_by(|one, other| Order::of(one).cmp(&Order::of(other)));
+    now.sort_by(|one, other| ClaimOrder::of(one).cmp(&ClaimOrder::of(other)));
+    past.sort_by(|one, other| ClaimOrder::of(one).cmp(&ClaimOrder::of(other)));
     let mut now = now.into_iter();
     let claim = now.next();
     let against = claim.as_ref().and_then(|first| now.find(|other| contradicts(first, other)));
-    Decided { claim, against, ended: past.into_iter().next() }
+    ClaimDecision { claim, against, ended: past.into_iter().next() }
 }
 
-/// Where a claim stands among others: the first field that differs decides, and the smallest is the first. A node's name counts in
-/// lower case, so that the order is that of the nodes.
+/// Where a claim stands among others: the first field that differs decides, and the smallest is the first. A node's
+/// name counts in lower case, so that the order is that of the nodes.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Order<'a> {
+struct ClaimOrder<'a> {
     rank: u8,
-    age: Age,
+    age: ClaimAge,
     node: Option<String>,
     by: &'a Claimant,
 }
 
 /// The newest first. What names a node that cannot be read, since a time that is unknown, may be the newest.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Age {
+enum ClaimAge {
     MayBeNewest,
     Since(Reverse<i64>),
     Unknown,
 }
 
-impl<'a> Order<'a> {
+impl<'a> ClaimOrder<'a> {
     fn of(claim: &'a Claim<'_>) -> Self {
         let age = match (claim.since, claim.node()) {
-            (Some(since), _) => Age::Since(Reverse(since.0)),
-            (None, None) => Age::MayBeNewest,
-            (None, Some(_)) => Age::Unknown,
+            (Some(since), _) => ClaimAge::Since(Reverse(since.0)),
+            (None, None) => ClaimAge::MayBeNewest,
+            (None, Some(_)) => ClaimAge::Unknown,
         };
         let node = claim.node().map(str::to_ascii_lowercase);
         Self { rank: claim.rank(), age, node, by: &claim.by }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::claim::{Claim, Claimant};
-use super::decide::Decided;
+use super::decide::ClaimDecision;
 use crate::model::UnixTime;
 
 /// Who holds an address.
@@ -34,7 +34,7 @@ pub enum Certainty {
 
 impl AddressHolder {
     /// What claims come to; none where there are none.
-    pub(super) fn of(decided: &Decided<'_>) -> Option<Self> {
+    pub(super) fn of(decided: &ClaimDecision<'_>) -> Option<Self> {
         let claim = decided.claim.as_ref()?;
         let Some(node) = claim.node() else { return Some(Self::unknown()) };
         let certainty = if decided.against.is_some() { Certainty::Contested } else { certainty(claim) };

@@ -1,6 +1,6 @@
-//! When a Lease ends. Who holds one writes into it by its own clock, and who reads it has another: so what counts is when a
-//! renewal was *seen*, by the reader's own clock, as Kubernetes' own elections do it. Only of a Lease that was not seen before
-//! the two clocks are compared.
+//! When a Lease ends. Who holds one writes into it by its own clock, and who reads it has another: so what counts is
+//! when a renewal was *seen*, by the reader's own clock, as Kubernetes' own elections do it. Only of a Lease that was
+//! not seen before the two clocks are compared.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use std::time::Duration;
 use crate::model::{Lease, LeaseTerm, NamedNode, UnixTime};
 
 /// How late the news of a renewal may be.
-pub const LATE: Duration = Duration::from_secs(5);
+pub const RENEWAL_GRACE: Duration = Duration::from_secs(5);
 
-/// By how much the clocks of two nodes may differ: a Lease that is seen for the first time counts as running for so long
-/// beyond its time. One whose holder is further behind counts as running from its next renewal on.
+/// By how much the clocks of two nodes may differ: a Lease that is seen for the first time counts as running for so
+/// long beyond its time. One whose holder is further behind counts as running from its next renewal on.
 pub const CLOCKS_DIFFER: Duration = Duration::from_secs(30);
 
 /// How long a Lease lasts that does not say so.
 pub const RENEWED_AT_LEAST: Duration = Duration::from_secs(15);
 
 /// The longest term that is believed: one of years would never end.
-const LONGEST: Duration = Duration::from_secs(3600);
+const MAX_LEASE_TERM: Duration = Duration::from_secs(3600);
 
 /// What a Lease says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct ObservedLease {
 impl ObservedLease {
     /// A Lease that is seen for the first time.
     pub fn first(record: LeaseRecord, now: Moment) -> Self {
-        let full = now.steady + term(&record) + LATE;
+        let full = now.steady + term(&record) + RENEWAL_GRACE;
         let left = record.renewed.map(|renewed| left(&record, renewed, now.wall));
         let ends = left.map_or(full, |left| full.min(now.steady + left));
         Self { record, ends }
@@ -64,7 +64,7 @@ impl ObservedLease {
         if self.record == record {
             return self;
         }
-        let ends = now.steady + term(&record) + LATE;
+        let ends = now.steady + term(&record) + RENEWAL_GRACE;
         Self { record, ends }
     }
 
@@ -72,7 +72,7 @@ impl ObservedLease {
     #[must_use]
     pub fn unseen(self, from: Duration, until: Duration) -> Self {
         let is_running = from < self.ends;
-        let ends = if is_running { self.ends.max(until + term(&self.record) + LATE) } else { self.ends };
+        let ends = if is_running { self.ends.max(until + term(&self.record) + RENEWAL_GRACE) } else { self.ends };
         Self { ends, ..self }
     }
 
@@ -89,7 +89,7 @@ impl ObservedLease {
 }
 
 fn term(record: &LeaseRecord) -> Duration {
-    if record.duration.is_zero() { RENEWED_AT_LEAST } else { record.duration.min(LONGEST) }
+    if record.duration.is_zero() { RENEWED_AT_LEAST } else { record.duration.min(MAX_LEASE_TERM) }
 }
 
 /// How long a Lease goes on that was renewed then, whichever of the clocks is ahead.

@@ -1,27 +1,28 @@
-//! Who holds each address of a Service, for the whole cluster: what load balancers claim, what `vipHost` says and what this
-//! node's interfaces have, put into one answer that all nodes give alike.
+//! Who holds each address of a Service, for the whole cluster: what load balancers claim, what `vipHost` says and what
+//! this node's interfaces have, put into one answer that all nodes give alike.
 //!
 //! # Which claim decides (`--owner auto`)
 //!
 //! The first line that names a node:
 //!
-//! 1. Something that cannot be read and may be about any Service: a ServiceL2Status without a legible Service, a manifest that
-//!    names such a kind. It names an unknown node.
+//! 1. Something that cannot be read and may be about any Service: a ServiceL2Status without a legible Service, a
+//!    manifest that names such a kind. It names an unknown node.
 //! 2. The Lease of the Service: Cilium's or kube-vip's. Of two the one that was acquired later.
 //! 3. MetalLB's ServiceL2Status of the Service. Of several the one that was created last.
 //! 4. kube-vip's Lease for all Services, where the Service has `vipHost`.
 //! 5. `vipHost`.
 //! 6. This node's interfaces.
 //!
-//! Cilium's Lease is called as that of another Service may be. Where it may be of several that are there, it counts for none of
-//! them, and comes after line 4: unless a load balancer says more, it is unknown which node holds the addresses.
+//! Cilium's Lease is called as that of another Service may be. Where it may be of several that are there, it counts for
+//! none of them, and comes after line 4: unless a load balancer says more, it is unknown which node holds the
+//! addresses.
 //!
-//! Of equal times the node that is first by name decides, so that all nodes choose the same. A Lease that was released or
-//! has ended names no node, and the next line decides. A claim that cannot be read names an unknown node: nothing is
+//! Of equal times the node that is first by name decides, so that all nodes choose the same. A Lease that was released
+//! or has ended names no node, and the next line decides. A claim that cannot be read names an unknown node: nothing is
 //! translated until it can, since unknown is not absent.
 //!
-//! MetalLB and Cilium answer for addresses that are on no interface, so the node that they name translates as it is. kube-vip
-//! puts them on an interface, so the node that it names translates once the address is there.
+//! MetalLB and Cilium answer for addresses that are on no interface, so the node that they name translates as it is.
+//! kube-vip puts them on an interface, so the node that it names translates once the address is there.
 
 mod claim;
 mod concerned;
@@ -36,16 +37,16 @@ use std::sync::Arc;
 
 pub use claim::{Claimant, cilium_lease, kube_vip_lease, services_lease};
 pub use concerned::is_of_a_load_balancer;
-pub(crate) use concerned::{Differ, ForAll};
+pub(crate) use concerned::{ClaimChanges, CommonChanges};
 pub use holding::{AddressHolder, Certainty};
-pub use lease::{CLOCKS_DIFFER, LATE, LeaseRecord, Moment, ObservedLease, RENEWED_AT_LEAST};
-pub(crate) use seen::Seen;
+pub use lease::{CLOCKS_DIFFER, LeaseRecord, Moment, ObservedLease, RENEWAL_GRACE, RENEWED_AT_LEAST};
+pub(crate) use seen::PlacementInput;
 
 use crate::finding::Finding;
 use crate::model::{AnnotationPrefix, Service, Snapshot, Subject};
 use crate::owner::{AddressState, HolderCount, LocalAddresses, Owner};
 use claim::{Claim, VIP_HOST};
-use decide::{Decided, decide};
+use decide::{ClaimDecision, decide};
 
 /// One node's view of who holds addresses.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +55,7 @@ pub struct AddressOwnership {
     node: String,
     prefix: AnnotationPrefix,
     held: LocalAddresses,
-    seen: Seen,
+    seen: PlacementInput,
 }
 
 /// Why this node does not translate to an address.
@@ -76,7 +77,7 @@ impl AddressOwnership {
     /// A node of this name, whose interfaces have nothing so far, in a cluster of which nothing is known.
     pub fn new(owner: Owner, node: &str, prefix: &AnnotationPrefix) -> Self {
         let (node, prefix) = (node.to_owned(), prefix.clone());
-        Self { owner, node, prefix, held: LocalAddresses::new(), seen: Seen::default() }
+        Self { owner, node, prefix, held: LocalAddresses::new(), seen: PlacementInput::default() }
     }
 
     /// Takes in what this node's interfaces have now; returns the addresses that stand otherwise than before.
@@ -88,11 +89,11 @@ impl AddressOwnership {
 
     /// Takes in a newer state of the cluster.
     pub fn see(&mut self, snapshot: &Snapshot) {
-        self.seen = Seen::of(snapshot);
+        self.seen = PlacementInput::of(snapshot);
     }
 
     /// What of the cluster was taken in last.
-    pub(crate) fn seen(&self) -> &Seen {
+    pub(crate) fn seen(&self) -> &PlacementInput {
         &self.seen
     }
 
@@ -141,13 +142,13 @@ impl AddressOwnership {
         self.held.contains_key(&address)
     }
 
-    /// Who holds one of a subject's addresses, as far as this node sees. All nodes that see equal claims name the same node,
-    /// and where no claim names one, only what a node's own interfaces have is known to it.
+    /// Who holds one of a subject's addresses, as far as this node sees. All nodes that see equal claims name the same
+    /// node, and where no claim names one, only what a node's own interfaces have is known to it.
     pub fn holding(&self, subject: &Subject, address: IpAddr) -> AddressHolder {
         let decided = match self.owner {
             Owner::Any => return AddressHolder::assumed(&self.node),
-            Owner::Address => Decided::default(),
-            Owner::VipHost => Decided::of(subject.service().and_then(|service| self.vip_host(service))),
+            Owner::Address => ClaimDecision::default(),
+            Owner::VipHost => ClaimDecision::of(subject.service().and_then(|service| self.vip_host(service))),
             Owner::Auto => self.decided_of(subject),
         };
         AddressHolder::of(&decided).unwrap_or_else(|| match self.held.get(&address) {
@@ -168,7 +169,7 @@ impl AddressOwnership {
     /// What people are to know about the claims of a subject, whoever holds its addresses.
     pub(crate) fn notes(&self, subject: &Subject) -> Vec<Finding> {
         let Some(service) = subject.service() else { return Vec::new() };
-        let decided = if self.owner == Owner::Auto { self.decided(service) } else { Decided::default() };
+        let decided = if self.owner == Owner::Auto { self.decided(service) } else { ClaimDecision::default() };
         sentences::contradicting(&decided).into_iter().chain(self.other_case(service)).collect()
     }
 
@@ -215,18 +216,18 @@ impl AddressOwnership {
         }
     }
 
-    /// Whether a name is this node's. Host names may have capitals, and kube-vip writes what the host is called; the names of
-    /// Nodes have none, so no two of them differ by that alone.
+    /// Whether a name is this node's. Host names may have capitals, and kube-vip writes what the host is called; the
+    /// names of Nodes have none, so no two of them differ by that alone.
     fn is_named(&self, name: &str) -> bool {
         name.eq_ignore_ascii_case(&self.node)
     }
 
     /// Load balancers write about Services alone: of a subject of another kind none claims anything.
-    fn decided_of<'a>(&'a self, subject: &'a Subject) -> Decided<'a> {
+    fn decided_of<'a>(&'a self, subject: &'a Subject) -> ClaimDecision<'a> {
         subject.service().map(|service| self.decided(service)).unwrap_or_default()
     }
 
-    fn decided<'a>(&'a self, service: &'a Service) -> Decided<'a> {
+    fn decided<'a>(&'a self, service: &'a Service) -> ClaimDecision<'a> {
         decide(Claim::all(&self.seen, service, self.vip_host(service)))
     }
 

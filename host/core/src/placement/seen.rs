@@ -1,7 +1,8 @@
-//! What of a state says who holds addresses, and of which Service a Lease of Cilium's is. The name of that joins namespace and
-//! name by a dash, which both may have: the Leases of `shop/web-x` and of `shop-web/x` are one object. Whoever may make Services
-//! in one of these namespaces is not to decide for the other one, so that a Lease that may be of several counts for none of
-//! them, with one exception: of Services of which just one has Cilium's class it is that one's.
+//! What of a state says who holds addresses, and of which Service a Lease of Cilium's is. The name of that joins
+//! namespace and name by a dash, which both may have: the Leases of `shop/web-x` and of `shop-web/x` are one object.
+//! Whoever may make Services in one of these namespaces is not to decide for the other one, so that a Lease that may be
+//! of several counts for none of them, with one exception: of Services of which just one has Cilium's class it is that
+//! one's.
 
 use std::sync::Arc;
 
@@ -10,21 +11,22 @@ use imbl::OrdMap;
 use super::claim::{CILIUM, KUBE_VIP, SYSTEM};
 use crate::model::{Announcements, ObjectReference, Service, ServiceType, Snapshot, SubjectKey, UnreadableService};
 
-/// `spec.loadBalancerClass` of Services that Cilium's agents announce (`pkg/k8s/apis/cilium.io/v2alpha1/l2announcement_types.go`).
+/// `spec.loadBalancerClass` of Services that Cilium's agents announce
+/// (`pkg/k8s/apis/cilium.io/v2alpha1/l2announcement_types.go`).
 pub(super) const CILIUM_CLASS: &str = "io.cilium/l2-announcer";
 
 /// What of a state concerns who holds addresses.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Seen {
+pub(crate) struct PlacementInput {
     pub(super) announced: Announcements,
     pub(super) services: OrdMap<SubjectKey, Arc<Service>>,
     pub(super) unreadable: OrdMap<SubjectKey, UnreadableService>,
 }
 
-/// Whether Cilium announces a Service, as far as its class and type say it. Of any type that has addresses: external IPs are
-/// announced too.
+/// Whether Cilium announces a Service, as far as its class and type say it. Of any type that has addresses: external
+/// IPs are announced too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum ByCilium {
+pub(super) enum CiliumSelection {
     /// Its class is that of another load balancer, or it has no address at all, being an alias of a name.
     Never,
     /// It has no class: where one of Cilium's own policies selects it.
@@ -33,7 +35,7 @@ pub(super) enum ByCilium {
     ByClass,
 }
 
-impl ByCilium {
+impl CiliumSelection {
     pub(super) fn of(service: &Service) -> Self {
         match (service.kind, service.load_balancer_class.as_deref()) {
             (ServiceType::ExternalName, _) => Self::Never,
@@ -46,7 +48,7 @@ impl ByCilium {
     }
 }
 
-impl Seen {
+impl PlacementInput {
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
         Self {
             announced: snapshot.announced.clone(),
@@ -57,7 +59,7 @@ impl Seen {
 
     /// Another Service that Cilium's Lease of this one may be of as well.
     pub(super) fn other_of(&self, lease: &ObjectReference, service: &Service) -> Option<SubjectKey> {
-        let own = ByCilium::of(service);
+        let own = CiliumSelection::of(service);
         let may_be = |key: &SubjectKey| *key != service.key && self.by_cilium(key) >= own;
         self.fitting(lease).find(may_be)
     }
@@ -68,8 +70,8 @@ impl Seen {
         names(lease).map(|[namespace, name]| SubjectKey::service(namespace, name)).filter(is_there)
     }
 
-    fn by_cilium(&self, key: &SubjectKey) -> ByCilium {
-        self.services.get(key).map_or(ByCilium::ByClass, |service| ByCilium::of(service))
+    fn by_cilium(&self, key: &SubjectKey) -> CiliumSelection {
+        self.services.get(key).map_or(CiliumSelection::ByClass, |service| CiliumSelection::of(service))
     }
 }
 
@@ -93,10 +95,10 @@ mod tests {
     use crate::placement::kube_vip_lease;
     use crate::testkit::service;
 
-    fn seen(services: &[[&str; 2]]) -> Seen {
+    fn seen(services: &[[&str; 2]]) -> PlacementInput {
         let keys = services.iter().map(|[namespace, name]| SubjectKey::service(*namespace, *name));
         let of = |key: SubjectKey| (key.clone(), Arc::new(Service { key, ..service("any", &[]) }));
-        Seen { services: keys.map(of).collect(), ..Seen::default() }
+        PlacementInput { services: keys.map(of).collect(), ..PlacementInput::default() }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::claim::{About, Claim, Claimant};
-use super::decide::Decided;
+use super::claim::{Claim, ClaimSubject, Claimant};
+use super::decide::ClaimDecision;
 use crate::finding::{Finding, Severity};
 use crate::model::{NamedNode, SubjectKey};
 use crate::owner::{AddressState, HELD_ELSEWHERE};
@@ -41,9 +41,9 @@ pub(super) fn other_node(address: IpAddr, claim: &Claim<'_>, on_interface: Optio
 /// A claim that names no node which counts for the Service.
 pub(super) fn unknown(address: IpAddr, claim: &Claim<'_>) -> Finding {
     match &claim.about {
-        About::This => unreadable(address, claim),
-        About::Either(services) => ambiguous(address, claim, services),
-        About::Any => of_any(address, claim),
+        ClaimSubject::This => unreadable(address, claim),
+        ClaimSubject::Either(services) => ambiguous(address, claim, services),
+        ClaimSubject::Any => of_any(address, claim),
     }
 }
 
@@ -114,7 +114,7 @@ pub(super) fn other_case(claim: &Claim<'_>, named: &str, node: &str) -> Finding 
 }
 
 /// Two load balancers, or one that has not removed an earlier object.
-pub(super) fn contradicting(decided: &Decided<'_>) -> Option<Finding> {
+pub(super) fn contradicting(decided: &ClaimDecision<'_>) -> Option<Finding> {
     let (claim, other) = (decided.claim.as_ref()?, decided.against.as_ref()?);
     let [node, other_node] = [claim, other].map(|claim| named(claim.node().unwrap_or_default()));
     let (by, other_by) = (&claim.by, &other.by);

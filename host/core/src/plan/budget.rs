@@ -45,8 +45,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             service: ServiceLimits { rules: 256, networks: 4_096, endpoints: 10_000 },
-            // The kernel checks all chains and all that leads to them with each change of an element that leads to one, and
-            // walks all chains with every commit of anybody: 77 ms among 30,000.
+            // The kernel checks all chains and all that leads to them with each change of an element that leads to one,
+            // and walks all chains with every commit of anybody: 77 ms among 30,000.
             namespace: Capacity { elements: 65_536, networks: 16_384, chains: 256 },
             node: Capacity { elements: 500_000, networks: 65_536, chains: 4_096 },
         }
@@ -58,8 +58,8 @@ impl Default for Limits {
 pub struct Size {
     /// Its rules.
     pub rules: usize,
-    /// What becomes an element of a map, and the ports that its chains match. A pod that is behind several Services may have
-    /// fewer, or for ports of one and networks of another more.
+    /// What becomes an element of a map, and the ports that its chains match. A pod that is behind several Services may
+    /// have fewer, or for ports of one and networks of another more.
     pub elements: usize,
     /// The networks that it names, once for all pods with the same rules.
     pub networks: usize,
@@ -140,8 +140,8 @@ fn by_rules<'r>(rules: &[&'r Rule]) -> Vec<(Vec<&'r Rule>, usize)> {
     groups.into_iter().map(named).collect()
 }
 
-/// Of so many pods with these rules. Each pod has an element for each answer that its packets may get; where they have a
-/// chain, that costs once what it matches, and each pod one element that leads to it.
+/// Of so many pods with these rules. Each pod has an element for each answer that its packets may get; where they have
+/// a chain, that costs once what it matches, and each pod one element that leads to it.
 fn kind(family: Family, rules: &[&Rule], pods: usize) -> Size {
     let networks = rules.iter().map(|rule| rule.include().len() + rule.exclude().len()).sum();
     // Nearly all Services ask for nothing else.

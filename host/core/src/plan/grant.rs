@@ -2,11 +2,11 @@
 //!
 //! What was accepted goes first, then what grew without an edit, then edits and new Services: so the newest change
 //! loses, and of equals the younger Service (P4). Where the node is full the namespace goes first that would have the
-//! smallest share of it: of elements, networks or chains, whichever is largest. So nothing is refused to one because of what another
-//! has beyond that, and none that keeps to its equal share is refused anything at all.
+//! smallest share of it: of elements, networks or chains, whichever is largest. So nothing is refused to one because of
+//! what another has beyond that, and none that keeps to its equal share is refused anything at all.
 //!
-//! What a Service had a short time ago, before some of its pods went, is kept for it: no other of its namespace takes that
-//! room. Between namespaces the shares decide at any time.
+//! What a Service had a short time ago, before some of its pods went, is kept for it: no other of its namespace takes
+//! that room. Between namespaces the shares decide at any time.
 //!
 //! A Service is never granted in part. The outcome depends on nothing but sizes, ages, names and what was accepted.
 
@@ -15,7 +15,7 @@ use std::collections::BinaryHeap;
 
 use super::budget::{Capacity, Limits, Size};
 use super::excess::{Excess, Limit};
-use super::namespace::{Namespace, Step, Tier, Turn, namespaces};
+use super::namespace::{Namespace, NamespaceTurn, Step, Tier, namespaces};
 use crate::model::SubjectKey;
 
 /// What one Service would have.
@@ -27,8 +27,8 @@ pub struct BudgetRequest {
     pub created: i64,
     /// What was in force, for today's endpoints.
     pub before: Size,
-    /// What it had in force a short time ago, and may come back to: its pods may only be replaced. No other Service of its
-    /// namespace takes that room.
+    /// What it had in force a short time ago, and may come back to: its pods may only be replaced. No other Service of
+    /// its namespace takes that room.
     pub claim: Size,
     /// What follows today from the input that was accepted last, where that is known.
     pub accepted: Option<Size>,
@@ -58,13 +58,13 @@ pub struct GrantResult {
     pub excess: Option<Excess>,
 }
 
-/// What is in force of each wish, in the same order; and the most that all together had on the way: with more room than that
-/// on the node, its limit decides nothing.
+/// What is in force of each wish, in the same order; and the most that all together had on the way: with more room than
+/// that on the node, its limit decides nothing.
 pub fn grants(limits: &Limits, wishes: &[BudgetRequest]) -> (Vec<GrantResult>, Size) {
     let granted = vec![NOT_YET; wishes.len()];
     let mut node = Node { limits, total: Size::default(), peak: Size::default(), granted };
     let mut namespaces = namespaces(limits, wishes);
-    let mut waiting: BinaryHeap<Reverse<(Turn, usize)>> = BinaryHeap::new();
+    let mut waiting: BinaryHeap<Reverse<(NamespaceTurn, usize)>> = BinaryHeap::new();
     let turn = |namespace: &Namespace<'_>| namespace.turn(limits.node);
     waiting.extend(namespaces.iter().enumerate().filter_map(|(at, one)| Some(Reverse((turn(one)?, at)))));
     while let Some(Reverse((_, at))) = waiting.pop() {
@@ -105,7 +105,8 @@ impl Node<'_> {
         let has = namespace.has(step.place);
         // What takes no more room than before is never refused, whoever has exceeded what.
         let grows = !step.size.fits_in_place_of(has);
-        // An administrator's new limit for a namespace takes nothing away that was in force; on a full node it may have to.
+        // An administrator's new limit for a namespace takes nothing away that was in force; on a full node it may have
+        // to.
         let of_namespace = self.limits.of_namespace(namespace.claimed_after(&step)).filter(|_| step.tier != Tier::Kept);
         let excess = of_namespace.or_else(|| self.limits.of_node(total)).filter(|_| grows);
         if excess.is_some() {

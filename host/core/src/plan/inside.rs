@@ -43,7 +43,7 @@ fn elsewhere(facts: &ClusterFacts, rules: &[Rule]) -> Option<Finding> {
     })
 }
 
-const CODE: &str = "endpoint-outside-pod-networks";
+const OUTSIDE_POD_NETWORKS: &str = "endpoint-outside-pod-networks";
 const REMEDY: &str = "add the network of such pods to --inside-networks (EGRESSD_INSIDE_NETWORKS), or set that to none where \
                       they reach no other pod by it";
 
@@ -52,7 +52,7 @@ fn withheld(first: &str) -> Finding {
         "endpoint {first} is in no known pod network, so it is not translated towards private destinations, where other pods \
          of its network may be; {REMEDY}"
     );
-    Finding::new(Severity::Warning, CODE, message)
+    Finding::new(Severity::Warning, OUTSIDE_POD_NETWORKS, message)
 }
 
 fn as_before(first: &str) -> Finding {
@@ -60,5 +60,5 @@ fn as_before(first: &str) -> Finding {
         "endpoint {first} is in no known pod network; as before the update it is translated towards private destinations, to \
          other pods of its network too; {REMEDY} (docs/upgrade.md)"
     );
-    Finding::new(Severity::Warning, CODE, message)
+    Finding::new(Severity::Warning, OUTSIDE_POD_NETWORKS, message)
 }

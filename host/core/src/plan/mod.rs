@@ -31,7 +31,7 @@ pub(crate) use narrower::narrows;
 pub use own::SubjectAddresses;
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
-pub use resolve::{Answer, Entry, Numbered, Place, Port, resolve};
+pub use resolve::{Entry, EntryAction, Numbered, PodLocation, Port, resolve};
 pub use rules::Rules;
 pub use settle::{FallbackDraft, NodeContext, settle};
 pub use sharing::{SharedAddresses, Shares, Sharing};
@@ -50,8 +50,8 @@ pub struct Plan {
     pub excluded: BTreeMap<Family, Vec<AddressRange>>,
     /// Single destinations beside them that are never translated, of either family.
     pub exact: BTreeSet<IpAddr>,
-    /// Pods outside of all known pod networks: nothing of them is translated towards private destinations, where others of
-    /// their network may be.
+    /// Pods outside of all known pod networks: nothing of them is translated towards private destinations, where others
+    /// of their network may be.
     pub elsewhere: BTreeSet<IpAddr>,
     /// The subjects with rules.
     pub subjects: BTreeMap<SubjectKey, SubjectPlan>,

@@ -45,7 +45,7 @@ pub(super) struct Namespace<'a> {
 }
 
 /// When a namespace is next: with the smallest share, then with the oldest Service, then by name.
-pub(super) type Turn = (u128, i64, SubjectKey);
+pub(super) type NamespaceTurn = (u128, i64, SubjectKey);
 
 impl Namespace<'_> {
     /// How much it has after a step.
@@ -82,7 +82,7 @@ impl Namespace<'_> {
         self.used = after;
     }
 
-    pub(super) fn turn(&self, room: Capacity) -> Option<Turn> {
+    pub(super) fn turn(&self, room: Capacity) -> Option<NamespaceTurn> {
         let step = self.steps.last()?;
         let share = share(room, self.after(step)).max(share(room, self.used));
         Some((share, step.created, step.key.clone()))

@@ -20,8 +20,8 @@ fn is_less(rule: &Rule, other: &Rule) -> bool {
         && is_filter(rule.destination_ports(), other.destination_ports())
 }
 
-/// Of several addresses the first that a node holds is used: with the first ones of the other and no more, a rule translates to
-/// the same one wherever it translates at all.
+/// Of several addresses the first that a node holds is used: with the first ones of the other and no more, a rule
+/// translates to the same one wherever it translates at all.
 fn is_beginning(rule: &Rule, other: &Rule) -> bool {
     let mut others = other.addresses();
     rule.addresses().all(|address| others.next() == Some(address))

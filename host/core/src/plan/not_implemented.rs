@@ -1,9 +1,10 @@
-//! What a draft asks for and no part of this program carries out yet (P11, P12): reported, never passed over in silence.
+//! What a draft asks for and no part of this program carries out yet (P11, P12): reported, never passed over in
+//! silence.
 
 use crate::decision::{Draft, OnChange, OnUnavailable};
 use crate::finding::Finding;
 
-const CODE: &str = "not-implemented";
+const NOT_IMPLEMENTED: &str = "not-implemented";
 
 /// A warning where something is lost that was asked for; an error where a packet may leave that was to be dropped.
 pub(super) fn not_implemented(draft: &Draft) -> Vec<Finding> {
@@ -15,7 +16,7 @@ fn on_change(asked: OnChange) -> Option<Finding> {
     match asked {
         OnChange::Keep => None,
         OnChange::Sever => Some(Finding::warning(
-            CODE,
+            NOT_IMPLEMENTED,
             "on-change: sever (flush-conntrack: \"true\") is not implemented: connections that are open keep the source \
              address that they began with; restart the pods, or leave it out",
         )),
@@ -26,7 +27,7 @@ fn on_unavailable(asked: OnUnavailable) -> Option<Finding> {
     match asked {
         OnUnavailable::Pass => None,
         OnUnavailable::Drop => Some(Finding::error(
-            CODE,
+            NOT_IMPLEMENTED,
             "on-unavailable: drop is not implemented: pods that cannot be translated leave with another source address; \
              set it to pass, and restrict these pods by a NetworkPolicy",
         )),

@@ -48,8 +48,8 @@ pub struct Claim<'a> {
 }
 
 /// For every pod the Services that speak for it, in the order in which they are asked. Within a namespace: with
-/// networks, then with ports, then plain; among equals the older, then by name. Between namespaces: first the one with a
-/// Service whose endpoint names a pod of its own namespace, then the one with the oldest Service, then by name; how
+/// networks, then with ports, then plain; among equals the older, then by name. Between namespaces: first the one with
+/// a Service whose endpoint names a pod of its own namespace, then the one with the oldest Service, then by name; how
 /// specific a Service is would let one tenant go before another by writing an annotation. The same on every node, and
 /// whatever the order of arrival.
 pub fn ranked(plan: &Plan) -> BTreeMap<IpAddr, Vec<Claim<'_>>> {
@@ -90,21 +90,21 @@ fn sort(pod: IpAddr, claims: &mut [Claim<'_>]) {
 /// How a namespace stands for a pod among other namespaces; the smaller goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Precedence {
-    named: Named,
+    named: PodReference,
     /// Seconds since 1970: of its oldest Service that has the pod.
     oldest: i64,
 }
 
 /// Whether an endpoint names a pod of its own namespace, as every one does that Kubernetes made from a selector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Named {
+enum PodReference {
     Own,
     Foreign,
 }
 
 impl Precedence {
     fn of(pod: IpAddr, claim: &Claim<'_>) -> Self {
-        let named = if claim.service.foreign.contains(&pod) { Named::Foreign } else { Named::Own };
+        let named = if claim.service.foreign.contains(&pod) { PodReference::Foreign } else { PodReference::Own };
         Self { named, oldest: claim.service.created }
     }
 

@@ -14,7 +14,7 @@ use crate::owner::HolderCount;
 use crate::placement::AddressOwnership;
 
 /// How many nodes are named.
-const NAMED: usize = 3;
+const MAX_NAMED_NODES: usize = 3;
 
 /// Beside what is translated here: the endpoints that are not, because they run elsewhere.
 ///
@@ -36,9 +36,11 @@ pub(super) fn untranslated(here: NodeContext<'_>, view: &SubjectView, rules: &[R
     let addresses = list(addresses.collect::<BTreeSet<_>>());
     (!remote.is_empty()).then(|| match ownership.share() {
         HolderCount::Alone | HolderCount::Assumed => {
-            Finding::warning(CODE, left_out(context, view, &addresses, &remote))
+            Finding::warning(REMOTE_ENDPOINTS, left_out(context, view, &addresses, &remote))
         }
-        HolderCount::Shared => Finding::new(Severity::Info, CODE, left_to_others(view, &addresses, &remote)),
+        HolderCount::Shared => {
+            Finding::new(Severity::Info, REMOTE_ENDPOINTS, left_to_others(view, &addresses, &remote))
+        }
     })
 }
 
@@ -68,8 +70,8 @@ pub(super) fn apart(here: NodeContext<'_>, view: &SubjectView) -> Option<Finding
     Some(Finding::warning("address-without-endpoints", message))
 }
 
-/// The addresses that this node alone holds, where it has no endpoint of their families and others have. None where that
-/// is so of one family alone: nothing shows here whether the policies were asked for that one.
+/// The addresses that this node alone holds, where it has no endpoint of their families and others have. None where
+/// that is so of one family alone: nothing shows here whether the policies were asked for that one.
 pub(crate) fn held_apart(ownership: &AddressOwnership, node: &str, view: &SubjectView) -> BTreeSet<IpAddr> {
     match ownership.share() {
         HolderCount::Alone => {}
@@ -86,7 +88,7 @@ pub(crate) fn held_apart(ownership: &AddressOwnership, node: &str, view: &Subjec
     if held.iter().copied().all(is_apart) { held } else { BTreeSet::new() }
 }
 
-const CODE: &str = "remote-endpoints";
+const REMOTE_ENDPOINTS: &str = "remote-endpoints";
 
 fn left_out(context: &Context, view: &SubjectView, addresses: &str, remote: &[&Endpoint]) -> String {
     let (node, places) = (&context.node, nodes(remote));
@@ -126,9 +128,9 @@ fn families(addresses: &BTreeSet<IpAddr>) -> BTreeSet<Family> {
 fn nodes(endpoints: &[&Endpoint]) -> String {
     let name = |endpoint: &&Endpoint| endpoint.node.as_deref().unwrap_or("an unknown node").to_owned();
     let names: BTreeSet<String> = endpoints.iter().map(name).collect();
-    match names.len().saturating_sub(NAMED) {
+    match names.len().saturating_sub(MAX_NAMED_NODES) {
         0 => list(names),
-        more => format!("{} and {more} more", list(names.into_iter().take(NAMED))),
+        more => format!("{} and {more} more", list(names.into_iter().take(MAX_NAMED_NODES))),
     }
 }
 

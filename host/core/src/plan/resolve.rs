@@ -1,11 +1,11 @@
-//! What becomes of a pod's packets by where they go: every rule of every Service that it is behind, as one answer for each
-//! prefix of destinations.
+//! What becomes of a pod's packets by where they go: every rule of every Service that it is behind, as one answer for
+//! each prefix of destinations.
 //!
 //! The rules of a pod are a list, and the first that matches decides. The kernel asks by the longest prefix instead. So
-//! for each prefix that a rule names, the answer of the whole list is worked out, and an entry is made where it is another
-//! than that of the prefix around it: whichever entry is found first, it has the answer of the list. A packet to a port
-//! that a rule names may have another answer than one to any other port. Those answers are entries with the port, which
-//! are asked before the one without, at each length.
+//! for each prefix that a rule names, the answer of the whole list is worked out, and an entry is made where it is
+//! another than that of the prefix around it: whichever entry is found first, it has the answer of the list. A packet
+//! to a port that a rule names may have another answer than one to any other port. Those answers are entries with the
+//! port, which are asked before the one without, at each length.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,14 +17,14 @@ use crate::net::{Family, Protocol};
 
 /// Most entries by prefix that one pod has; one that needs more has a chain. A chain of so many networks takes some ten
 /// microseconds to walk for a new connection, and each of so many elements takes 170 bytes of the kernel for each pod.
-const MOST: usize = 512;
+const MAX_ENTRIES: usize = 512;
 
 /// How many answers may be worked out for a pod: prefixes times ports.
-const MOST_WORK: usize = 1 << 16;
+const MAX_WORK: usize = 1 << 16;
 
 /// Where a pod is, as far as its rules depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum PodLocation {
     /// In a pod network that is known.
     Known,
     /// In none: to private destinations it is not translated.
@@ -47,12 +47,12 @@ pub struct Entry {
     /// To this port; none for all that have no entry.
     pub port: Option<Port>,
     /// What happens.
-    pub answer: Answer,
+    pub answer: EntryAction,
 }
 
 /// What happens to a packet, and which Service says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum EntryAction {
     /// It has this source then.
     Translated {
         /// One of its Service's addresses.
@@ -76,18 +76,18 @@ pub fn resolve(family: Family, rules: &[Numbered<'_>]) -> Option<Vec<Entry>> {
         case.excluded.iter().for_each(|prefix| prefixes.entry(*prefix).or_default().push(Change::Exclude(number)));
     }
     let ports: BTreeSet<Port> = cases.iter().flat_map(|case| case.ports.iter().copied()).collect();
-    if prefixes.len() > 1 && prefixes.len() * ports.len() > MOST_WORK {
+    if prefixes.len() > 1 && prefixes.len() * ports.len() > MAX_WORK {
         return None;
     }
     let mut walk =
-        Walk { family, cases: &cases, ports: ports.into_iter().collect(), open: Vec::new(), entries: Vec::new() };
+        PrefixWalk { family, cases: &cases, ports: ports.into_iter().collect(), open: Vec::new(), entries: Vec::new() };
     prefixes.iter().for_each(|(prefix, changes)| walk.enter(*prefix, changes));
     let by_prefix = walk.entries.iter().filter(|entry| entry.bits > 0).count();
-    (by_prefix <= MOST).then_some(walk.entries)
+    (by_prefix <= MAX_ENTRIES).then_some(walk.entries)
 }
 
 /// One rule, by prefixes.
-struct Case {
+struct RuleCase {
     included: Vec<Prefix>,
     excluded: Vec<Prefix>,
     /// Empty: all.
@@ -96,21 +96,21 @@ struct Case {
 }
 
 /// None where a rule looks at source ports or ranges of ports, which no key can.
-fn cases(rules: &[Numbered<'_>]) -> Option<Vec<Case>> {
+fn cases(rules: &[Numbered<'_>]) -> Option<Vec<RuleCase>> {
     let listed: usize = rules.iter().map(|(_, rule)| rule.include().len() + rule.exclude().len()).sum();
-    if listed > MOST {
+    if listed > MAX_ENTRIES {
         return None;
     }
     rules.iter().map(|(service, rule)| case(rule, *service)).collect()
 }
 
-fn case(rule: &Rule, service: usize) -> Option<Case> {
+fn case(rule: &Rule, service: usize) -> Option<RuleCase> {
     if !rule.source_ports().is_empty() {
         return None;
     }
     let ports = rule.destination_ports().iter().map(|ports| ports.exact().map(|port| (ports.protocol(), port)));
     let prefixes = |networks: &[IpNet]| networks.iter().copied().flat_map(Prefix::all_of).collect::<Vec<_>>();
-    Some(Case {
+    Some(RuleCase {
         included: if rule.include().is_empty() { vec![Prefix::ALL] } else { prefixes(rule.include()) },
         excluded: prefixes(rule.exclude()),
         ports: ports.collect::<Option<_>>()?,
@@ -128,9 +128,9 @@ struct Prefix {
 impl Prefix {
     const ALL: Self = Self { value: 0, bits: 0 };
 
-    /// A network, in prefixes of the lengths that are used. Each length costs every pod with networks a look-up for each new
-    /// connection, whoever's rules brought it. So of IPv6 only each fourth is used: 32 lengths instead of 128, as IPv4 has,
-    /// and what networks are given out by, so that few have to be divided.
+    /// A network, in prefixes of the lengths that are used. Each length costs every pod with networks a look-up for
+    /// each new connection, whoever's rules brought it. So of IPv6 only each fourth is used: 32 lengths instead of 128,
+    /// as IPv4 has, and what networks are given out by, so that few have to be divided.
     fn all_of(network: IpNet) -> impl Iterator<Item = Self> {
         let value = match network.network() {
             IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
@@ -167,28 +167,28 @@ enum Change {
 }
 
 /// A prefix and what holds in it.
-struct Open {
+struct OpenPrefix {
     prefix: Prefix,
     /// The cases that include it and do not exclude it, in order.
     active: BTreeSet<usize>,
     /// The cases that exclude it.
     excluded: BTreeSet<usize>,
     /// What the entries up to here say of a packet to no port that is named.
-    any: Option<Answer>,
+    any: Option<EntryAction>,
     /// Of one to each of the ports.
-    by_port: Vec<Option<Answer>>,
+    by_port: Vec<Option<EntryAction>>,
 }
 
-struct Walk<'a> {
+struct PrefixWalk<'a> {
     family: Family,
-    cases: &'a [Case],
+    cases: &'a [RuleCase],
     ports: Vec<Port>,
     /// The prefixes around the one at hand, the largest first.
-    open: Vec<Open>,
+    open: Vec<OpenPrefix>,
     entries: Vec<Entry>,
 }
 
-impl Walk<'_> {
+impl PrefixWalk<'_> {
     /// Prefixes come in order: each before those in it.
     fn enter(&mut self, prefix: Prefix, changes: &[Change]) {
         while self.open.last().is_some_and(|open| !open.prefix.contains(prefix)) {
@@ -206,16 +206,16 @@ impl Walk<'_> {
         self.open.push(open);
     }
 
-    fn inherit(&self, prefix: Prefix) -> Open {
+    fn inherit(&self, prefix: Prefix) -> OpenPrefix {
         match self.open.last() {
-            Some(around) => Open {
+            Some(around) => OpenPrefix {
                 prefix,
                 active: around.active.clone(),
                 excluded: around.excluded.clone(),
                 any: around.any,
                 by_port: around.by_port.clone(),
             },
-            None => Open {
+            None => OpenPrefix {
                 prefix,
                 active: BTreeSet::new(),
                 excluded: BTreeSet::new(),
@@ -226,8 +226,8 @@ impl Walk<'_> {
     }
 
     /// Makes an entry wherever what the rules say is something else than what the entries around say.
-    fn answer(&mut self, open: &mut Open) {
-        let First { any: wanted, by_port } = self.first(open);
+    fn answer(&mut self, open: &mut OpenPrefix) {
+        let FirstMatches { any: wanted, by_port } = self.first(open);
         if translation(open.any) != wanted {
             open.any = self.push(open.prefix, None, open.any, wanted);
             open.by_port.fill(open.any);
@@ -244,33 +244,33 @@ impl Walk<'_> {
     }
 
     /// What the first rules say that match. A rule for all ports leaves nothing to those behind it.
-    fn first(&self, open: &Open) -> First {
+    fn first(&self, open: &OpenPrefix) -> FirstMatches {
         let mut by_port = BTreeMap::new();
         for case in open.active.iter().filter_map(|number| self.cases.get(*number)) {
             if case.ports.is_empty() {
-                return First { any: Some(case.answer), by_port };
+                return FirstMatches { any: Some(case.answer), by_port };
             }
             for port in &case.ports {
                 by_port.entry(*port).or_insert(case.answer);
             }
         }
-        First { any: None, by_port }
+        FirstMatches { any: None, by_port }
     }
 
     fn push(
         &mut self,
         prefix: Prefix,
         port: Option<Port>,
-        around: Option<Answer>,
+        around: Option<EntryAction>,
         wanted: Option<(IpAddr, usize)>,
-    ) -> Option<Answer> {
+    ) -> Option<EntryAction> {
         let around = match around {
-            Some(Answer::Translated { service, .. } | Answer::Untranslated { around: service }) => service,
+            Some(EntryAction::Translated { service, .. } | EntryAction::Untranslated { around: service }) => service,
             None => 0,
         };
         let answer = match wanted {
-            Some((to, service)) => Answer::Translated { to, service },
-            None => Answer::Untranslated { around },
+            Some((to, service)) => EntryAction::Translated { to, service },
+            None => EntryAction::Untranslated { around },
         };
         let Prefix { bits, .. } = prefix;
         self.entries.push(Entry { network: prefix.first(self.family), bits, port, answer });
@@ -279,16 +279,16 @@ impl Walk<'_> {
 }
 
 /// What the first rules say that match.
-struct First {
+struct FirstMatches {
     /// Of a packet to a port that none of them names.
     any: Option<(IpAddr, usize)>,
     by_port: BTreeMap<Port, (IpAddr, usize)>,
 }
 
-fn translation(answer: Option<Answer>) -> Option<(IpAddr, usize)> {
+fn translation(answer: Option<EntryAction>) -> Option<(IpAddr, usize)> {
     match answer {
-        Some(Answer::Translated { to, service }) => Some((to, service)),
-        Some(Answer::Untranslated { .. }) | None => None,
+        Some(EntryAction::Translated { to, service }) => Some((to, service)),
+        Some(EntryAction::Untranslated { .. }) | None => None,
     }
 }
 
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn what_says_the_same_as_the_prefix_around_it_is_no_entry() {
         let rules = [towards(&["192.0.2.0/24", "192.0.2.128/25", "0.0.0.0/0"], &[], "11.0.0.2")];
-        let translated = Answer::Translated { to: a("11.0.0.2"), service: 0 };
+        let translated = EntryAction::Translated { to: a("11.0.0.2"), service: 0 };
         assert_eq!(entries(&rules), [Entry { network: a("0.0.0.0"), bits: 0, port: None, answer: translated }]);
     }
 

@@ -43,8 +43,8 @@ impl NodeContext<'_> {
 pub enum FallbackDraft<'a> {
     /// Nothing was in force before.
     Nothing,
-    /// It is unknown what was in force before: an earlier process remembered it in a form that this one does not know. What
-    /// the kernel has stays (P4, P6).
+    /// It is unknown what was in force before: an earlier process remembered it in a form that this one does not know.
+    /// What the kernel has stays (P4, P6).
     Unknown,
     /// The draft of the last evaluation that went well (P7).
     LastDraft(&'a Draft),
@@ -90,8 +90,8 @@ pub fn settle(
     SubjectResult { service: service.map(Arc::new), end, findings }
 }
 
-/// The endpoints here that name no pod of the Service's own namespace. Those elsewhere, of which there may be many more,
-/// are no sources.
+/// The endpoints here that name no pod of the Service's own namespace. Those elsewhere, of which there may be many
+/// more, are no sources.
 fn foreign(context: &Context, view: &SubjectView) -> BTreeSet<IpAddr> {
     let namespace = &*view.subject.key().namespace;
     let own = |endpoint: &&Endpoint| endpoint.pod.as_ref().is_some_and(|pod| *pod.namespace == *namespace);

@@ -1,5 +1,5 @@
-//! Addresses that Services of several namespaces have. Which Services may share one is the load balancer's decision; but
-//! then the pods of two tenants leave with one source, which both should know.
+//! Addresses that Services of several namespaces have. Which Services may share one is the load balancer's decision;
+//! but then the pods of two tenants leave with one source, which both should know.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -60,8 +60,8 @@ struct OfNamespace {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Sharers(Vec<OfNamespace>);
 
-/// Which Services have which addresses, on all nodes. A change of one Service costs its own addresses, and where namespaces
-/// share one of them, the Services that are to know of it.
+/// Which Services have which addresses, on all nodes. A change of one Service costs its own addresses, and where
+/// namespaces share one of them, the Services that are to know of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sharing {
     mode: SharedAddresses,
@@ -83,8 +83,8 @@ impl Sharing {
         sharing
     }
 
-    /// Takes in that a Service has other addresses than before; returns the Services for which that is news, itself perhaps
-    /// among them.
+    /// Takes in that a Service has other addresses than before; returns the Services for which that is news, itself
+    /// perhaps among them.
     pub fn replace(&mut self, key: &SubjectKey, before: &Shares, after: &Shares) -> BTreeSet<SubjectKey> {
         if before == after {
             return BTreeSet::new();

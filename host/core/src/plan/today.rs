@@ -7,8 +7,9 @@ use crate::decision::{Draft, Rule};
 use crate::model::{Context, SubjectView};
 use crate::net::Family;
 
-/// The draft without endpoints that are no longer the Service's own, and with its current addresses (P1). The policies have
-/// not chosen among them yet; but with none the pod would leave by an address that neither they nor the Service named (P3).
+/// The draft without endpoints that are no longer the Service's own, and with its current addresses (P1). The policies
+/// have not chosen among them yet; but with none the pod would leave by an address that neither they nor the Service
+/// named (P3).
 pub(crate) fn today(context: &Context, view: &SubjectView, draft: &Draft) -> Draft {
     let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
     let mut draft = draft.clone();

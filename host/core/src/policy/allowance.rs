@@ -7,9 +7,9 @@ use std::time::Duration;
 /// What of the past counts.
 const WINDOW: Duration = Duration::from_secs(60);
 /// How much of it failures may use: 30 %. Then others have the larger part of the thread that asks.
-const MOST: Duration = Duration::from_secs(18);
+const MAX_ALLOWANCE: Duration = Duration::from_secs(18);
 /// How long a policy rests between two questions when its failures have used more.
-pub const PACE: Duration = Duration::from_secs(1);
+pub const POLICY_REST: Duration = Duration::from_secs(1);
 
 /// What the failures of one policy cost lately. Times count from any fixed moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,13 +23,13 @@ pub struct Allowance {
 impl Allowance {
     /// When it is asked again, if it is not asked at `now`.
     pub fn rests_until(&self, now: Duration) -> Option<Duration> {
-        let next = self.ended? + PACE;
+        let next = self.ended? + POLICY_REST;
         (self.is_used_up(now) && now < next).then_some(next)
     }
 
     /// Whether it is asked about one input a second only.
     pub fn is_used_up(&self, now: Duration) -> bool {
-        self.used(now) >= MOST
+        self.used(now) >= MAX_ALLOWANCE
     }
 
     /// What failures cost in the last minute.
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn when_failures_have_used_30_percent_of_a_minute_one_input_a_second_is_asked() {
         let mut allowance = Allowance::default();
-        for second in 1..MOST.as_secs() {
+        for second in 1..MAX_ALLOWANCE.as_secs() {
             allowance.failed(at(second), at(1));
             assert_eq!(allowance.rests_until(at(second)), None);
         }
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn what_is_older_than_a_minute_is_forgotten() {
         let mut allowance = Allowance::default();
-        allowance.failed(at(5), MOST);
+        allowance.failed(at(5), MAX_ALLOWANCE);
         assert!(allowance.is_used_up(at(64)));
         assert!(!allowance.is_used_up(at(65)));
         allowance.failed(at(65), at(1));

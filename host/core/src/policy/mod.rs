@@ -6,7 +6,7 @@ mod budget;
 mod selector;
 mod spec;
 
-pub use allowance::{Allowance, PACE};
+pub use allowance::{Allowance, POLICY_REST};
 pub use budget::{Budget, Cost, Excess, Limits};
 pub use selector::{Selector, SelectorError};
 pub use spec::{LABEL, Mode, Module, Need, OnFailure, PolicySpec, STATUS, Scope, is_almost_known, is_almost_label};

@@ -128,8 +128,8 @@ impl PolicySpec {
         }
     }
 
-    /// What a ConfigMap asks for of which nothing can be loaded, whatever else is wrong with it. What cannot be read counts
-    /// as the stricter: a guard with a mistake in it is not open.
+    /// What a ConfigMap asks for of which nothing can be loaded, whatever else is wrong with it. What cannot be read
+    /// counts as the stricter: a guard with a mistake in it is not open.
     pub fn outline(object: &PolicyObject) -> Self {
         Self::outline_and(object, &mut Vec::new())
     }
@@ -174,8 +174,8 @@ impl Reader<'_> {
         self.read_or(name, parse, T::default())
     }
 
-    /// Whether an annotation is there under a name that is almost its own, or as a label, and not under its own. One letter
-    /// less must not make a guard of which nothing can be loaded pass for none.
+    /// Whether an annotation is there under a name that is almost its own, or as a label, and not under its own. One
+    /// letter less must not make a guard of which nothing can be loaded pass for none.
     fn is_misspelled(&self, name: &str) -> bool {
         let mut others = self.annotations.keys().chain(self.labels.keys());
         !self.annotations.contains_key(name) && others.any(|other| is_almost(other, name))

@@ -16,8 +16,8 @@ pub enum Match {
     SourcePort(PortRange),
     /// `tcp dport 80-90`; the protocol is matched too.
     DestinationPort(PortRange),
-    /// `meta l4proto 6`, by the number in the IP header. Beside a condition on what only this protocol has it says nothing,
-    /// and is not read back.
+    /// `meta l4proto 6`, by the number in the IP header. Beside a condition on what only this protocol has it says
+    /// nothing, and is not read back.
     Protocol(u8),
     /// `iifname "eth0"`, `oifname != "eth0"`.
     Interface(InterfaceDirection, MatchOperator, Interface),
@@ -35,8 +35,8 @@ pub enum Match {
     TcpFlags(Bits),
     /// `icmpv6 type nd-neighbor-advert`; the protocol is matched too.
     NeighbourAdvertisement,
-    /// `tunnel id 69`: which tunnel the packet came out of. The kernel has it in tables of devices only, and nft 1.0.6 cannot
-    /// load it.
+    /// `tunnel id 69`: which tunnel the packet came out of. The kernel has it in tables of devices only, and nft 1.0.6
+    /// cannot load it.
     Tunnel(u32),
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The name of a network device: 1 to 15 bytes, as the kernel takes them, and nothing that `nft` would need escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Interface([u8; Interface::LONGEST]);
+pub struct Interface([u8; Interface::MAX_LENGTH]);
 
 /// Why a text is no name of a device.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,7 +15,7 @@ pub struct InterfaceError(String);
 
 impl Interface {
     /// `IFNAMSIZ` is 16 with the final NUL.
-    const LONGEST: usize = 15;
+    const MAX_LENGTH: usize = 15;
 
     /// A name.
     ///
@@ -23,8 +23,8 @@ impl Interface {
     /// When it is empty, too long, or has other characters. A `*` at the end would mean a prefix to `nft`.
     pub fn new(text: &str) -> Result<Self, InterfaceError> {
         let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'"' | b'*' | b'\\');
-        let mut bytes = [0; Self::LONGEST];
-        let fits = !text.is_empty() && text.len() <= Self::LONGEST && text.bytes().all(is_plain);
+        let mut bytes = [0; Self::MAX_LENGTH];
+        let fits = !text.is_empty() && text.len() <= Self::MAX_LENGTH && text.bytes().all(is_plain);
         if !fits || text == "." || text == ".." {
             return Err(InterfaceError(text.to_owned()));
         }
@@ -34,7 +34,7 @@ impl Interface {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        let length = self.0.iter().position(|byte| *byte == 0).unwrap_or(Self::LONGEST);
+        let length = self.0.iter().position(|byte| *byte == 0).unwrap_or(Self::MAX_LENGTH);
         str::from_utf8(&self.0[..length]).unwrap_or_default()
     }
 }

@@ -83,7 +83,8 @@ impl MapKind {
         Self { family, key: KeyKind::Address, data: DataKind::Mark }
     }
 
-    /// What its comment in the kernel is. Neither the number of bits nor that members are pods can be read from its type.
+    /// What its comment in the kernel is. Neither the number of bits nor that members are pods can be read from its
+    /// type.
     pub fn comment(self) -> Option<String> {
         match (self.key, self.data) {
             (KeyKind::Prefix(bits) | KeyKind::PrefixPort(bits), _) => {

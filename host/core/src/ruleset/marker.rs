@@ -6,19 +6,19 @@ use std::fmt;
 /// else and is never touched (P10).
 pub const MARKER: &str = "managed by egressd";
 
-/// What stands between the marker and the number of a layout. Layout 1 has no number: the first egressds wrote none, and
-/// take over no table that has one.
+/// What stands between the marker and the number of a layout. Layout 1 has no number: the first egressds wrote none,
+/// and take over no table that has one.
 const NUMBERED: &str = ", layout ";
 
-/// How the objects in a table work together. Another number says that an egressd which does not know it can neither read
-/// nor change such a table without changing packets. The kernel does not replace the comment of a table that is there, so
-/// another layout always comes with another table.
+/// How the objects in a table work together. Another number says that an egressd which does not know it can neither
+/// read nor change such a table without changing packets. The kernel does not replace the comment of a table that is
+/// there, so another layout always comes with another table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Layout(u32);
 
 impl Layout {
-    /// Networks, and ports that come with them, are chains of rules: what egressd made before it numbered its layouts, and
-    /// still makes where an update is to be undone.
+    /// Networks, and ports that come with them, are chains of rules: what egressd made before it numbered its layouts,
+    /// and still makes where an update is to be undone.
     pub const FIRST: Self = Self(1);
     /// Networks are elements by prefix.
     pub const OURS: Self = Self(2);

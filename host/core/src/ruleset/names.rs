@@ -19,7 +19,7 @@ pub struct NameError(String);
 
 impl Name {
     /// `NFT_NAME_MAXLEN` is 256 with the final NUL.
-    const LONGEST: usize = 255;
+    const MAX_LENGTH: usize = 255;
 
     /// A name.
     ///
@@ -53,7 +53,7 @@ impl Name {
 
 /// Bytes and a loop, because a `const fn` has no iterators.
 const fn is_name(text: &[u8]) -> bool {
-    if text.is_empty() || text.len() > Name::LONGEST || !(text[0].is_ascii_alphabetic() || text[0] == b'_') {
+    if text.is_empty() || text.len() > Name::MAX_LENGTH || !(text[0].is_ascii_alphabetic() || text[0] == b'_') {
         return false;
     }
     let mut i = 0;

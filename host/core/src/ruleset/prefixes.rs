@@ -9,8 +9,8 @@ pub const NETWORKS: Name = Name::literal("egress_networks");
 /// The set of private destinations that it looks into.
 pub const PRIVATE: Name = Name::literal("egress_private");
 
-/// Gives the chain of a table, if it has one, the rules that look into all of its maps by prefixes. They follow from the
-/// maps, and the maps from the lengths that are in use.
+/// Gives the chain of a table, if it has one, the rules that look into all of its maps by prefixes. They follow from
+/// the maps, and the maps from the lengths that are in use.
 pub fn look_into_prefixes(table: &mut Table) {
     let rules = rules(table.maps.iter());
     if let Some(chain) = table.chains.get_mut(&NETWORKS) {

@@ -15,7 +15,8 @@ pub enum Set {
     Addresses(Family, BTreeSet<IpAddr>),
     /// The same of other keys; of addresses it is [`Set::Addresses`].
     Keys(SetKeyKind, BTreeSet<SetKey>),
-    /// With `flags dynamic,timeout`: its elements come by rules and changes and go by themselves, so they are not compared.
+    /// With `flags dynamic,timeout`: its elements come by rules and changes and go by themselves, so they are not
+    /// compared.
     Timed(SetKeyKind),
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A time in steps of 20 ms. The kernel keeps times in ticks, of which there are 100, 250, 300 or 1,000 a second: any other
-/// time would read back as another one.
+/// A time in steps of 20 ms. The kernel keeps times in ticks, of which there are 100, 250, 300 or 1,000 a second: any
+/// other time would read back as another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timeout(u32);
 

@@ -1,8 +1,8 @@
-//! A filter of ours in another domain. It may be another program's, so it is never bad input; but no program filters egress
-//! that it is not asked for, and beside a request of ours it was probably meant for that.
+//! A filter of ours in another domain. It may be another program's, so it is never bad input; but no program filters
+//! egress that it is not asked for, and beside a request of ours it was probably meant for that.
 
 use super::domain::split;
-use super::{MOST_NAMES, NAME};
+use super::{MISSPELLED_NAME, MOST_NAMES};
 use crate::finding::{Finding, Severity, Span};
 use crate::model::{AnnotationPrefix, Service};
 
@@ -40,5 +40,5 @@ fn warning(name: &str, value: &str, right: &str) -> Finding {
         "annotation {name} is of another domain and restricts nothing here; if it was meant for egress, write {right}"
     );
     let span = Span { annotation: name.to_owned(), offset: 0, length: value.len() };
-    Finding { span: Some(span), ..Finding::new(Severity::Warning, NAME, message) }
+    Finding { span: Some(span), ..Finding::new(Severity::Warning, MISSPELLED_NAME, message) }
 }

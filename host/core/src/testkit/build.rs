@@ -86,8 +86,8 @@ pub fn settings_of_many(owner: Owner) -> Settings {
     Settings { limits: Limits { namespace: everything, node: everything, ..Limits::default() }, ..settings(owner) }
 }
 
-/// Each question answered with one rule, from the Service's endpoints on [`context`]'s node to its first address; without
-/// rules where it has none.
+/// Each question answered with one rule, from the Service's endpoints on [`context`]'s node to its first address;
+/// without rules where it has none.
 pub fn answered_plainly(questions: Vec<Question>) -> Vec<(Question, ChainResult)> {
     let here = context();
     let answered = |question: Question| {

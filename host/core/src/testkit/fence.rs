@@ -1,5 +1,5 @@
-//! The table that keeps a node from sending with addresses which it does not hold: what devices, frames and elements that
-//! pass by themselves are in the vocabulary for.
+//! The table that keeps a node from sending with addresses which it does not hold: what devices, frames and elements
+//! that pass by themselves are in the vocabulary for.
 
 use std::time::Duration;
 

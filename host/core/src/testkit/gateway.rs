@@ -1,5 +1,5 @@
-//! The tables of a node that translates for pods of other nodes, and diverts some of its own to another: what base chains,
-//! marks and connections are in the vocabulary for.
+//! The tables of a node that translates for pods of other nodes, and diverts some of its own to another: what base
+//! chains, marks and connections are in the vocabulary for.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! For tests of every crate: builders for the nouns, a strict fake of each part of a node, a tracer that walks a packet through a
-//! ruleset, and random plans. Never in the product.
+//! For tests of every crate: builders for the nouns, a strict fake of each part of a node, a tracer that walks a packet
+//! through a ruleset, and random plans. Never in the product.
 #![expect(clippy::expect_used, reason = "a fixture that cannot be built is a failed test")]
 
 mod build;

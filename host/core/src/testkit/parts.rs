@@ -11,7 +11,7 @@ use crate::ruleset::TableNames;
 /// No other program writes to it, so there is nothing to adopt, and nothing foreign.
 impl Adapter for FakeKernel {
     type Part = Nft;
-    type Ours = TableNames;
+    type OwnObjects = TableNames;
     type Error = Refused;
 
     fn adopt(&mut self, _: &TableNames) -> Result<(), Refused> {
@@ -37,7 +37,7 @@ pub struct FakeInterfaces(pub LocalAddresses);
 impl Adapter for FakeInterfaces {
     type Part = Addresses;
     /// All of them are looked at.
-    type Ours = ();
+    type OwnObjects = ();
     type Error = Infallible;
 
     fn adopt(&mut self, (): &()) -> Result<(), Infallible> {

@@ -86,8 +86,8 @@ impl Universe {
         })
     }
 
-    /// What is inside, without a Service: more or less than in [`facts`], single destinations, and pods that are in no known
-    /// network. Half of them have neither.
+    /// What is inside, without a Service: more or less than in [`facts`], single destinations, and pods that are in no
+    /// known network. Half of them have neither.
     pub fn insides(&self) -> impl Strategy<Value = Plan> + use<> {
         let all = |of: fn(&World) -> &Vec<IpAddr>| self.worlds.iter().flat_map(|world| of(world).clone()).collect();
         let (destinations, pods): (Vec<IpAddr>, Vec<IpAddr>) =
@@ -117,8 +117,8 @@ impl Universe {
         })
     }
 
-    /// Services of one to three rules, without a name. Half of them have no networks and no source ports, so that elements
-    /// of several Services meet as often as chains do.
+    /// Services of one to three rules, without a name. Half of them have no networks and no source ports, so that
+    /// elements of several Services meet as often as chains do.
     fn services(&self) -> impl Strategy<Value = SubjectPlan> + use<> {
         let pods = self.worlds.iter().flat_map(|world| world.pods.clone()).collect::<Vec<_>>();
         let foreign = subsequence(pods, 0..=4);

@@ -42,14 +42,14 @@ impl<A> Refusing<A> {
 
 impl<A: Adapter<Error = Refused>> Adapter for Refusing<A> {
     type Part = A::Part;
-    type Ours = A::Ours;
+    type OwnObjects = A::OwnObjects;
     type Error = Refused;
 
-    fn adopt(&mut self, ours: &A::Ours) -> Result<(), Refused> {
+    fn adopt(&mut self, ours: &A::OwnObjects) -> Result<(), Refused> {
         self.held.adopt(ours)
     }
 
-    fn read(&mut self, ours: &A::Ours) -> Result<Readback<A::Part>, Refused> {
+    fn read(&mut self, ours: &A::OwnObjects) -> Result<Readback<A::Part>, Refused> {
         self.held.read(ours)
     }
 

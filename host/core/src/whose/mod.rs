@@ -1,8 +1,8 @@
 //! Whose pod an endpoint is, where the pods of this node are known. A slice may list any address; what it lists on this
 //! node is the subject's only where a pod of the subject's namespace has it (P1).
 //!
-//! A slice can be known earlier than its pod. Such an endpoint waits, [`HOLD`] at most: what is in force for it stays so
-//! long, and what is new is held back so long. While pods cannot be read, what is in force stays.
+//! A slice can be known earlier than its pod. Such an endpoint waits, [`MAX_POD_WAIT`] at most: what is in force for it
+//! stays so long, and what is new is held back so long. While pods cannot be read, what is in force stays.
 
 mod reason;
 mod wait;
@@ -12,7 +12,7 @@ use std::net::IpAddr;
 
 use reason::Reason;
 use wait::Wait;
-pub use wait::{HOLD, Waits};
+pub use wait::{MAX_POD_WAIT, Waits};
 
 use crate::decision::Draft;
 use crate::finding::{Finding, at_most, first_of};
@@ -29,8 +29,8 @@ pub enum EarlierEndpoints<'a> {
     Nothing,
 }
 
-/// The view without the endpoints of this node that are not the Service's, as far as is known; and which ones wait. What
-/// is left names the pod that it is, whatever its slice says.
+/// The view without the endpoints of this node that are not the Service's, as far as is known; and which ones wait.
+/// What is left names the pod that it is, whatever its slice says.
 pub fn sifted(
     node: &str,
     pods: &KnownPods,
@@ -39,8 +39,8 @@ pub fn sifted(
 ) -> (SubjectView, Waits) {
     let (pods, reading) = match pods {
         KnownPods::NotWatched => return (view, Waits::default()),
-        KnownPods::Complete(pods) => (pods, Reading::Now),
-        KnownPods::LastKnown(pods) => (pods, Reading::Last),
+        KnownPods::Complete(pods) => (pods, TableReading::Now),
+        KnownPods::LastKnown(pods) => (pods, TableReading::Last),
     };
     let key = view.subject.key().clone();
     let mut sieve = EndpointFilter {
@@ -79,7 +79,7 @@ pub fn sifted(
 
 /// Whether the table of pods is that of now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+enum TableReading {
     Now,
     /// It cannot be read now.
     Last,
@@ -98,7 +98,7 @@ enum PodOwnership {
 struct EndpointFilter<'a> {
     node: &'a str,
     pods: &'a Pods,
-    reading: Reading,
+    reading: TableReading,
     key: &'a SubjectKey,
     earlier: EarlierEndpoints<'a>,
     waits: Waits,
@@ -124,8 +124,8 @@ impl EndpointFilter<'_> {
     fn wait(&mut self, address: IpAddr, why: Reason) -> PodOwnership {
         let wait = self.earlier.wait_for(self.node, address);
         let wait = match self.reading {
-            Reading::Now => wait.without_staying_longer(),
-            Reading::Last => wait,
+            TableReading::Now => wait.without_staying_longer(),
+            TableReading::Last => wait,
         };
         self.waits.insert(address, wait);
         match wait {

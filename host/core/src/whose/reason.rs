@@ -1,6 +1,6 @@
 //! Why an endpoint is not a subject's, in one sentence.
 
-use super::Reading;
+use super::TableReading;
 use crate::finding::Finding;
 use crate::model::SubjectKind;
 
@@ -18,15 +18,15 @@ pub(super) enum Reason {
 }
 
 impl Reason {
-    pub(super) fn finding(&self, kind: SubjectKind, endpoint: &str, reading: Reading) -> Finding {
+    pub(super) fn finding(&self, kind: SubjectKind, endpoint: &str, reading: TableReading) -> Finding {
         match (self, reading) {
             (Self::Foreign(other), reading) => foreign(kind, endpoint, other, reading),
             (Self::Contested(other), _) => contested(kind, endpoint, other),
-            (Self::Unknown, Reading::Now) => {
+            (Self::Unknown, TableReading::Now) => {
                 let why = "is no pod of this node, though its EndpointSlice says so";
                 unknown(endpoint, why, "correct the EndpointSlice")
             }
-            (Self::Unknown, Reading::Last) => {
+            (Self::Unknown, TableReading::Last) => {
                 let why = "was no pod of this node when pods could be read last";
                 let then = format!("it is translated when they can be read and it is one of the {kind}'s namespace");
                 unknown(endpoint, why, &then)
@@ -36,10 +36,10 @@ impl Reason {
     }
 }
 
-fn foreign(kind: SubjectKind, endpoint: &str, other: &str, reading: Reading) -> Finding {
+fn foreign(kind: SubjectKind, endpoint: &str, other: &str, reading: TableReading) -> Finding {
     let is = match reading {
-        Reading::Now => "is",
-        Reading::Last => "was, when pods could be read last,",
+        TableReading::Now => "is",
+        TableReading::Last => "was, when pods could be read last,",
     };
     let message = format!(
         "{endpoint} {is} a pod of namespace {other}, not of this {kind}'s, and is not translated for it; correct the \

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// The longest wait. The kubelet writes a pod's address before any slice can have it, so that the two are apart by no more
-/// than two watches are.
-pub const HOLD: Duration = Duration::from_secs(2);
+/// The longest wait. The kubelet writes a pod's address before any slice can have it, so that the two are apart by no
+/// more than two watches are.
+pub const MAX_POD_WAIT: Duration = Duration::from_secs(2);
 
 /// The endpoints of one Service that wait for their pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,8 +88,8 @@ impl Until {
     fn begin(&mut self, now: Duration) -> Option<Duration> {
         match self {
             Self::NotBegun => {
-                *self = Self::At(now + HOLD);
-                Some(now + HOLD)
+                *self = Self::At(now + MAX_POD_WAIT);
+                Some(now + MAX_POD_WAIT)
             }
             Self::At(at) => Some(*at),
             Self::Over => None,

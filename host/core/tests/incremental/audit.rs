@@ -1,4 +1,5 @@
-//! The law of the audit: it finds nothing, whatever happened, and everything, whatever is wrong; and then it is right again.
+//! The law of the audit: it finds nothing, whatever happened, and everything, whatever is wrong; and then it is right
+//! again.
 
 use std::collections::BTreeSet;
 

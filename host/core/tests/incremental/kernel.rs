@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use egressd_core::diff::{Applied, Changes, Comparison, Cut, Scope};
+use egressd_core::diff::{Applied, Changes, Comparison, Scope, SlicedChange};
 use egressd_core::ruleset::{Chain, Name, Ruleset, Table};
 use egressd_core::testkit::FakeKernel;
 use proptest::prelude::*;
@@ -57,7 +57,7 @@ impl Kernel {
         fate: Fate,
     ) -> Result<Option<BTreeSet<IpAddr>>, TestCaseError> {
         let mut left = fate.slices;
-        let Cut::Slices(mut slices) = comparison.cut(&self.applied, fate.most) else {
+        let SlicedChange::Slices(mut slices) = comparison.cut(&self.applied, fate.most) else {
             return self.carry_out_at_once(comparison, fate);
         };
         while let Some(slice) = slices.next(comparison.before(&self.applied), comparison.after()) {

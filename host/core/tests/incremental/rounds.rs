@@ -131,8 +131,8 @@ impl Node {
     }
 }
 
-/// What is reported about an object names its own kind: its owner has no Service to look for. Another subject is named with
-/// its namespace, and that a policy does not handle a kind names those that it handles.
+/// What is reported about an object names its own kind: its owner has no Service to look for. Another subject is named
+/// with its namespace, and that a policy does not handle a kind names those that it handles.
 fn findings_name_the_kind(records: &Records) -> Result<(), TestCaseError> {
     let others = records.iter().filter(|(key, _)| key.kind != SubjectKind::Service);
     for finding in others.filter_map(|(_, record)| record.status()).flat_map(|status| &status.findings) {

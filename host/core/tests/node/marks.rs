@@ -1,5 +1,5 @@
-//! A part that exists here only: a set of numbers, each of which has to be there before packets go the new way, and until no
-//! connection of the old way is left. It is what ARCHITECTURE.md, "To add a part", asks for and nothing more.
+//! A part that exists here only: a set of numbers, each of which has to be there before packets go the new way, and
+//! until no connection of the old way is left. It is what ARCHITECTURE.md, "To add a part", asks for and nothing more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
@@ -90,7 +90,7 @@ impl FakeMarks {
 
 impl Adapter for FakeMarks {
     type Part = Marks;
-    type Ours = RangeInclusive<u8>;
+    type OwnObjects = RangeInclusive<u8>;
     type Error = Refused;
 
     fn adopt(&mut self, ours: &RangeInclusive<u8>) -> Result<(), Refused> {

@@ -120,8 +120,8 @@ fn a_policy_in_shadow_mode_shows_all_addresses_of_its_rules_and_first_the_one_th
     assert_eq!(addresses, ["11.0.0.3", "11.0.0.2", "11.0.0.4"].map(a));
 }
 
-/// Twelve namespaces whose dear Service is edited before each slice, which lasts for one question of them; and another that
-/// gets another address and, later, another pod.
+/// Twelve namespaces whose dear Service is edited before each slice, which lasts for one question of them; and another
+/// that gets another address and, later, another pod.
 #[test]
 fn what_others_edit_all_the_time_keeps_no_change_waiting() {
     let (mut world, mut turns) = (World::new(), QuestionQueue::default());

@@ -213,8 +213,8 @@ proptest! {
         }
     }
 
-    /// Of two namespaces that always have something to ask, each has its share of the time of both threads, within the cost
-    /// of what one thread may be at.
+    /// Of two namespaces that always have something to ask, each has its share of the time of both threads, within the
+    /// cost of what one thread may be at.
     #[test]
     fn two_that_ask_share_their_time_among_namespaces_as_one_does(costs in prop::collection::vec(1..100_000_u64, 3)) {
         let questions = questions(&["a", "b", "c"]);

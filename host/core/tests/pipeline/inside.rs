@@ -1,5 +1,5 @@
-//! What is inside follows the newest state, whatever changed and in which order: gathered anew only where something matters, it
-//! is what gathering everything gives.
+//! What is inside follows the newest state, whatever changed and in which order: gathered anew only where something
+//! matters, it is what gathering everything gives.
 
 use std::net::IpAddr;
 use std::sync::Arc;

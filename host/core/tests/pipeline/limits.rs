@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use egressd_core::pipeline::{KEPT, Settings};
+use egressd_core::pipeline::{ROOM_KEPT_FOR, Settings};
 use egressd_core::plan::{Capacity, Limits, ServiceLimits};
 use egressd_core::testkit::RuleParts;
 use ipnet::IpNet;
 
 use super::*;
 
-/// Translates, with as many networks and rules as the annotations `networks` and `rules` say, to the Service's first address.
+/// Translates, with as many networks and rules as the annotations `networks` and `rules` say, to the Service's first
+/// address.
 struct Networks;
 
 impl Policy for Networks {
@@ -275,10 +276,10 @@ fn the_room_of_pods_that_are_replaced_is_kept_for_ten_minutes_and_for_no_edit() 
     }
     world.has(("a/web", 1), 0, 2);
     let begun = Duration::from_secs(60);
-    assert_eq!(world.pipeline.next_try(begun), Some(begun + KEPT));
-    world.pipeline.ask_waited(begun + KEPT - Duration::from_secs(1));
+    assert_eq!(world.pipeline.next_try(begun), Some(begun + ROOM_KEPT_FOR));
+    world.pipeline.ask_waited(begun + ROOM_KEPT_FOR - Duration::from_secs(1));
     assert_eq!(in_force(&world.pipeline.round()), "a/more: 3 to 0, a/web: 2 to 0");
-    world.pipeline.ask_waited(begun + KEPT);
+    world.pipeline.ask_waited(begun + ROOM_KEPT_FOR);
     assert_eq!(in_force(&world.pipeline.round()), "a/more: 4 to 0, a/web: 2 to 0");
     // Whoever says that they need less has less.
     assert_eq!(in_force(&world.has_rules(("a/more", 2), 2, 4)), "a/more: 4 to 0, a/web: 2 to 0");
@@ -298,7 +299,7 @@ fn what_is_counted_of_a_refused_edit_follows_when_the_room_of_its_pods_ends() {
     let round = world.look_at([ChangeKey::Subject(key)]);
     assert_eq!(in_force(&world.ask_further(round)), "a/web: 2 to 2");
     world.pipeline.next_try(Duration::ZERO);
-    let questions = world.pipeline.ask_waited(KEPT);
+    let questions = world.pipeline.ask_waited(ROOM_KEPT_FOR);
     assert_eq!(in_force(&world.ask(questions)), "a/web: 2 to 2");
     assert_eq!(in_force(&world.ask(Vec::new())), "a/web: 2 to 2");
 }

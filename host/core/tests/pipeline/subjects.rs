@@ -1,5 +1,5 @@
-//! Subjects that are no Services: policies that know them are asked about them, those that do not forbid them, and nothing of
-//! them is for Services alone.
+//! Subjects that are no Services: policies that know them are asked about them, those that do not forbid them, and
+//! nothing of them is for Services alone.
 
 use egressd_core::chain::{Contract, NOT_SHOWN};
 use egressd_core::model::{

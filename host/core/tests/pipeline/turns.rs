@@ -84,7 +84,8 @@ fn what_is_gone_is_not_asked_about() {
     assert!(turns.is_empty());
 }
 
-/// One tenant's cheap refusals, of which each leads to a dear question about what was accepted last, and another's change.
+/// One tenant's cheap refusals, of which each leads to a dear question about what was accepted last, and another's
+/// change.
 #[test]
 fn what_is_asked_about_an_earlier_input_has_its_turn_like_all_else() {
     let mut world = World::new();

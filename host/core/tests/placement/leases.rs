@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use egressd_core::model::{LeaseTerm, NamedNode, UnixTime};
-use egressd_core::placement::{CLOCKS_DIFFER, LATE, LeaseRecord, Moment, ObservedLease};
+use egressd_core::placement::{CLOCKS_DIFFER, LeaseRecord, Moment, ObservedLease, RENEWAL_GRACE};
 use proptest::prelude::*;
 
 const TERM: Duration = Duration::from_secs(15);
@@ -40,7 +40,7 @@ fn a_lease_that_is_renewed_goes_on_whatever_the_clocks_say() {
 #[test]
 fn one_that_is_not_renewed_ends_its_term_after_the_last_renewal_that_was_seen() {
     let observed = ObservedLease::first(renewed(4), after(0)).again(renewed(-1), after(10));
-    let end = after(10).steady + TERM + LATE;
+    let end = after(10).steady + TERM + RENEWAL_GRACE;
     assert_eq!(observed.ends_after(after(10).steady), Some(end));
     assert_eq!(term(&observed, end.as_secs() - 1), LeaseTerm::Running);
     assert_eq!(term(&observed, end.as_secs()), LeaseTerm::Ended);
@@ -65,7 +65,11 @@ fn at_the_first_look_clocks_may_differ_by_so_much() {
         assert_eq!(term(&ObservedLease::first(renewed(ago), after(0)), 0), expected, "{ago}");
     }
     let ahead = ObservedLease::first(renewed(-3600), after(0));
-    assert_eq!(term(&ahead, (TERM + LATE).as_secs()), LeaseTerm::Ended, "a clock that is ahead makes no term longer");
+    assert_eq!(
+        term(&ahead, (TERM + RENEWAL_GRACE).as_secs()),
+        LeaseTerm::Ended,
+        "a clock that is ahead makes no term longer"
+    );
 }
 
 #[test]
@@ -88,7 +92,7 @@ fn one_that_says_nothing_of_its_time_ends_and_one_of_years_too() {
 fn while_nothing_could_be_seen_nothing_ends() {
     let observed = ObservedLease::first(renewed(0), after(0)).unseen(after(10).steady, after(600).steady);
     assert_eq!(term(&observed, 601), LeaseTerm::Running, "it may have been renewed all the time");
-    assert_eq!(term(&observed, 600 + (TERM + LATE).as_secs()), LeaseTerm::Ended);
+    assert_eq!(term(&observed, 600 + (TERM + RENEWAL_GRACE).as_secs()), LeaseTerm::Ended);
     let ended = ObservedLease::first(renewed(0), after(0)).unseen(after(100).steady, after(600).steady);
     assert_eq!(term(&ended, 601), LeaseTerm::Ended, "what had ended before stays so");
 }

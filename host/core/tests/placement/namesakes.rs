@@ -1,4 +1,5 @@
-//! Cilium's Lease of a Service joins namespace and name by a dash, which both may have: it may be called as that of another one.
+//! Cilium's Lease of a Service joins namespace and name by a dash, which both may have: it may be called as that of
+//! another one.
 
 use std::sync::Arc;
 
@@ -101,8 +102,8 @@ fn readable(there: &[There]) -> impl Iterator<Item = (usize, Option<&'static str
 }
 
 proptest! {
-    /// Whichever Service Cilium holds the Lease for: no other one gets an address by it, and none loses one that Cilium cannot
-    /// mean. One that says by its class that it is Cilium's is not to be moved by those that say nothing.
+    /// Whichever Service Cilium holds the Lease for: no other one gets an address by it, and none loses one that Cilium
+    /// cannot mean. One that says by its class that it is Cilium's is not to be moved by those that say nothing.
     #[test]
     fn a_lease_gives_no_service_an_address_that_cilium_did_not_mean(
         there in prop::collection::vec(any_there(), NAMES.len()),

@@ -165,7 +165,8 @@ impl World {
         self.ask(questions);
     }
 
-    /// Whose Services are looked at for this key: now all of them are as slices say, which only shows where it is looked.
+    /// Whose Services are looked at for this key: now all of them are as slices say, which only shows where it is
+    /// looked.
     pub(crate) fn looked_at(&mut self, key: ChangeKey) -> Vec<String> {
         self.snapshot.pods = KnownPods::NotWatched;
         let questions = self.pipeline.update(&self.snapshot, &[key].into());

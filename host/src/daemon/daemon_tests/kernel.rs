@@ -194,7 +194,7 @@ impl KernelState {
 
 impl Adapter for ControlledKernel {
     type Part = Nft;
-    type Ours = TableNames;
+    type OwnObjects = TableNames;
     type Error = Error;
 
     fn adopt(&mut self, _: &TableNames) -> Result<(), Error> {

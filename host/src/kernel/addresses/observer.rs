@@ -12,7 +12,7 @@ pub struct Observer;
 
 impl Adapter for Observer {
     type Part = node::Addresses;
-    type Ours = ();
+    type OwnObjects = ();
     type Error = Error;
 
     fn adopt(&mut self, (): &()) -> Result<(), Error> {

@@ -48,7 +48,7 @@ pub use survey::{ListedTable, Maker, Owner, Survey, SurveyedTable};
 pub use thread::KernelThread;
 
 /// Something that holds rulesets: nf_tables, or a fake of it.
-pub trait Kernel: Adapter<Part = Nft, Ours = TableNames, Error = Error> + Send {
+pub trait Kernel: Adapter<Part = Nft, OwnObjects = TableNames, Error = Error> + Send {
     /// Which tables of these names are there, whoever made them.
     ///
     /// # Errors

@@ -123,7 +123,7 @@ impl Netlink {
 
 impl Adapter for Netlink {
     type Part = Nft;
-    type Ours = TableNames;
+    type OwnObjects = TableNames;
     type Error = Error;
 
     fn adopt(&mut self, names: &TableNames) -> Result<(), Error> {

@@ -98,7 +98,7 @@ mod tests {
 
     impl Adapter for Counting {
         type Part = Nft;
-        type Ours = TableNames;
+        type OwnObjects = TableNames;
         type Error = Error;
 
         fn adopt(&mut self, _: &TableNames) -> Result<(), Error> {

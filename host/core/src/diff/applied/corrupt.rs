@@ -6,7 +6,8 @@ use super::{Applied, Object};
 use crate::net::Family;
 use crate::ruleset::{Element, Map, MapKey, MapKind, TableFamily, Target};
 
-/// What is wrong then, and how that comes: at one of the places where it can be, and not at all where there is none now.
+/// What is wrong then, and how that comes: at one of the places where it can be, and not at all where there is none
+/// now.
 pub type Corruption = (&'static str, fn(&mut Applied, usize) -> Option<()>);
 
 /// One defect of everything that is known of the kernel.

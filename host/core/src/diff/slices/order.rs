@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::parts::{Parts, Pod, element};
+use super::parts::{Pod, SliceParts, element};
 use crate::ruleset::{Chain, MapKey, Name, Table, TableFamily};
 
 /// The pods whose elements differ.
@@ -29,7 +29,7 @@ pub(super) fn pods<'a>(old: Option<&'a Table>, new: &'a Table) -> Vec<Pod> {
 
 /// One pod of each change, then a second one of each; of equals the one with less to do first. Whose change it is, the
 /// comments say: whatever they are, equal ones belong together.
-pub(super) fn in_turn(parts: &Parts<'_>, pods: Vec<Pod>) -> Vec<Pod> {
+pub(super) fn in_turn(parts: &SliceParts<'_>, pods: Vec<Pod>) -> Vec<Pod> {
     let mut places: BTreeMap<Option<Arc<str>>, usize> = BTreeMap::new();
     let ranked = pods.into_iter().map(|pod| {
         let family = TableFamily::of(pod.address);

@@ -15,7 +15,7 @@ pub(super) struct Pod {
 }
 
 /// What a slice is made of.
-pub(super) struct Parts<'a> {
+pub(super) struct SliceParts<'a> {
     pub(super) applied: &'a Ruleset,
     pub(super) desired: &'a Ruleset,
     /// What of `applied` the slice changes, and what becomes of it.
@@ -23,7 +23,7 @@ pub(super) struct Parts<'a> {
     pub(super) after: Ruleset,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> SliceParts<'a> {
     /// Nothing yet.
     pub(super) fn new(applied: &'a Ruleset, desired: &'a Ruleset) -> Self {
         Self { applied, desired, before: skeleton(applied), after: skeleton(applied) }
@@ -51,8 +51,8 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// What is in a set for pods that have gone over by now, and the maps by prefix of which none has anything. Whether there
-    /// is any.
+    /// What is in a set for pods that have gone over by now, and the maps by prefix of which none has anything. Whether
+    /// there is any.
     pub(super) fn narrow(&mut self) -> bool {
         let mut any = false;
         for (family, new) in &self.desired.tables {

@@ -15,8 +15,8 @@ use crate::net::{AddressRange, Family};
 pub enum AffectedSubjects {
     /// All Services.
     All,
-    /// Those that have one of these addresses, or an endpoint among them. Sets of what is inside may differ in others: no
-    /// Service depends on that.
+    /// Those that have one of these addresses, or an endpoint among them. Sets of what is inside may differ in others:
+    /// no Service depends on that.
     These(Vec<AddressRange>),
 }
 

@@ -8,17 +8,18 @@ use super::sentences;
 use crate::finding::{Finding, at_most};
 use crate::model::{Endpoint, ManagedBy, Selection, ServiceType, Snapshot, SubjectKey, Unusable};
 
-/// How many pods of one namespace count that no known network has. Each is an element of a set, and a tenant makes pods.
+/// How many pods of one namespace count that no known network has. Each is an element of a set, and a tenant makes
+/// pods.
 pub const MOST_ENDPOINTS: usize = 256;
 
 /// Addresses, and why each is inside.
 #[derive(Debug, Default)]
-pub(super) struct Exact {
+pub(super) struct ExactAddresses {
     pub(super) addresses: BTreeMap<IpAddr, AddressReason>,
     pub(super) findings: Vec<Finding>,
 }
 
-impl Exact {
+impl ExactAddresses {
     /// Adds what a known network does not have already.
     pub(super) fn add(
         &mut self,
@@ -64,9 +65,9 @@ pub(super) fn cluster_addresses(snapshot: &Snapshot, keys: &BTreeSet<SubjectKey>
     services.flat_map(|service| service.cluster_addresses.iter().copied())
 }
 
-/// The endpoints of these Services that are pods of a Node, by a slice that only the endpoint-slice controller makes. Whoever may write slices
-/// can write one that looks like it; but the controller looks after those of Services with a selector, and takes out what is
-/// no pod, while it leaves those of other Services alone.
+/// The endpoints of these Services that are pods of a Node, by a slice that only the endpoint-slice controller makes.
+/// Whoever may write slices can write one that looks like it; but the controller looks after those of Services with a
+/// selector, and takes out what is no pod, while it leaves those of other Services alone.
 pub(super) fn listed_pods<'a>(
     snapshot: &'a Snapshot,
     keys: &'a BTreeSet<SubjectKey>,

@@ -1,5 +1,5 @@
-//! Which Services have addresses in a part of all: so that what is inside is found by what is there, and not by looking at
-//! every Service.
+//! Which Services have addresses in a part of all: so that what is inside is found by what is there, and not by looking
+//! at every Service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use crate::model::nodes::{NodeFacts, PublishedFacts, believed, further};
 use crate::model::{Snapshot, SubjectKey};
 use crate::net::{AddressRange, Family};
 
-/// What is found without looking at all of a snapshot. It leads to Services by address; what it names is looked at, so naming
-/// more than there are changes nothing.
+/// What is found without looking at all of a snapshot. It leads to Services by address; what it names is looked at, so
+/// naming more than there are changes nothing.
 pub trait Listing {
     /// What is to be believed of all Nodes.
     fn nodes(&self) -> NodeFacts;

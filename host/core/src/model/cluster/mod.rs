@@ -22,8 +22,8 @@ pub use listing::Listing;
 pub use reason::{AddressReason, Reason};
 pub use settings::{ClusterSettings, InsideNetworks, Origin};
 
-use self::exact::{Exact, cluster_addresses, listed_pods};
-use self::networks::{Certainty, Named, Networks, Places};
+use self::exact::{ExactAddresses, cluster_addresses, listed_pods};
+use self::networks::{Certainty, Named, NetworkSources, Networks};
 use super::nodes::{NodeNetworks, is_too_wide, own_pod_networks, primary_addresses};
 use super::{Connected, Endpoint, Snapshot, SubjectKey, Unusable};
 use crate::finding::Finding;
@@ -86,9 +86,9 @@ pub struct ClusterFacts {
     of_nodes: BTreeMap<Family, NodeNetworks>,
     /// The others.
     pod_networks: Vec<IpNet>,
-    /// Where no address to translate to can lie: the networks of ServiceCIDRs and of this node's pods. Not what is assumed;
-    /// not what settings name, which may be wide, since it is about destinations; and not what other Nodes claim, or they
-    /// could switch off each other's translation.
+    /// Where no address to translate to can lie: the networks of ServiceCIDRs and of this node's pods. Not what is
+    /// assumed; not what settings name, which may be wide, since it is about destinations; and not what other Nodes
+    /// claim, or they could switch off each other's translation.
     named_networks: Vec<AddressRange>,
     /// The nodes' own addresses, as far as Nodes are believed.
     pub node_addresses: OrdSet<IpAddr>,
@@ -127,7 +127,7 @@ impl ClusterFacts {
             InsideNetworks::NotSet => around.private,
             InsideNetworks::Nothing | InsideNetworks::These(_) => PrivateDestinations::Withheld,
         };
-        let places = Places { snapshot, settings, nodes: &nodes, connected: &connected, private };
+        let places = NetworkSources { snapshot, settings, nodes: &nodes, connected: &connected, private };
         let of_families = Family::ALL.map(|family| (family, places.networks(family)));
         let mut facts = Self { findings: nodes.findings, node_addresses: nodes.addresses, private, ..Self::default() };
         for (family, networks) in of_families {
@@ -172,7 +172,7 @@ impl ClusterFacts {
 
     /// Addresses of machines go to the networks, since they seldom change; and all of them are merged.
     fn add_machines(&mut self, settings: &ClusterSettings, around: &Surroundings) {
-        let mut machines = Exact::default();
+        let mut machines = ExactAddresses::default();
         let has = |address: IpAddr| self.networks.iter().any(|(network, _)| network.contains(&address));
         let is_of_pods = |address| self.pods.get(&Family::of(address)).is_none_or(|pods| is_within(pods, address));
         let is_known = |address| is_of_pods(address) || has(address);
@@ -191,7 +191,7 @@ impl ClusterFacts {
 
     /// Those of which many come and go are kept apart.
     fn add_exact(&mut self, snapshot: &Snapshot, keys: &BTreeSet<SubjectKey>) {
-        let mut exact = Exact::default();
+        let mut exact = ExactAddresses::default();
         let is_known = |address| self.is_excluded(address);
         exact.add(cluster_addresses(snapshot, keys), AddressReason::ClusterIp, is_known);
         exact.add_pods(snapshot, keys, is_known);
@@ -200,7 +200,8 @@ impl ClusterFacts {
         self.addresses.extend(exact.addresses);
     }
 
-    /// Whether nothing is translated towards an address, as one of a network or a machine; nothing of an unknown family is.
+    /// Whether nothing is translated towards an address, as one of a network or a machine; nothing of an unknown family
+    /// is.
     pub fn is_excluded(&self, address: IpAddr) -> bool {
         self.excluded.get(&Family::of(address)).is_none_or(|ranges| is_within(ranges, address))
     }
@@ -234,8 +235,9 @@ impl ClusterFacts {
     }
 }
 
-/// The networks in which this node has pods by an interface of its own. In a cluster only what the endpoint-slice controller
-/// says is taken for a pod, since a tenant could list an address of any network that the node is connected to.
+/// The networks in which this node has pods by an interface of its own. In a cluster only what the endpoint-slice
+/// controller says is taken for a pod, since a tenant could list an address of any network that the node is connected
+/// to.
 fn connected(
     listing: &impl Listing,
     snapshot: &Snapshot,

@@ -57,7 +57,7 @@ pub(super) struct Networks {
 }
 
 /// Where networks are looked for.
-pub(super) struct Places<'a> {
+pub(super) struct NetworkSources<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) settings: &'a ClusterSettings,
     /// What all Nodes say, as far as they are believed.
@@ -67,7 +67,7 @@ pub(super) struct Places<'a> {
     pub(super) private: PrivateDestinations,
 }
 
-impl Places<'_> {
+impl NetworkSources<'_> {
     /// All of a family.
     pub(super) fn networks(&self, family: Family) -> Networks {
         let ((of_nodes, pods), services) = (self.pods(family), self.services(family));
@@ -141,9 +141,9 @@ impl Places<'_> {
         node.or_else(|| others.next().map(|(name, _)| name.clone())).map(Doubt::Unreadable)
     }
 
-    /// A Node whose pods are in no network that is named, where those of others are. Pools of a plugin are for all Nodes; and
-    /// one that only joins gets its network before it is ready. One with a network of the other family alone has no pods of
-    /// this one.
+    /// A Node whose pods are in no network that is named, where those of others are. Pools of a plugin are for all
+    /// Nodes; and one that only joins gets its network before it is ready. One with a network of the other family alone
+    /// has no pods of this one.
     fn lacking(&self, family: Family) -> Option<Doubt> {
         let is_of_family = |network: &IpNet| Family::of_network(*network) == family;
         let mut pools = self.snapshot.cluster_networks.values().flat_map(|networks| &networks.pods);

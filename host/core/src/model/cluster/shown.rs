@@ -1,12 +1,12 @@
-//! All that is inside with its reasons, as people are shown it: put together when it is asked for, since there may be thousands of
-//! Nodes.
+//! All that is inside with its reasons, as people are shown it: put together when it is asked for, since there may be
+//! thousands of Nodes.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::exact::Exact;
+use super::exact::ExactAddresses;
 use super::networks::{Named, of_family};
 use super::{AddressReason, ClusterFacts, Reason};
 use crate::net::{AddressRange, Family, is_within, merge_ranges};
@@ -29,11 +29,11 @@ impl ClusterFacts {
         let known: BTreeMap<Family, Vec<AddressRange>> =
             self.excluded.keys().map(|family| (*family, ranges(*family))).collect();
         let is_known = |address| known.get(&Family::of(address)).is_none_or(|ranges| is_within(ranges, address));
-        let mut of_nodes = Exact::default();
+        let mut of_nodes = ExactAddresses::default();
         of_nodes.add(self.node_addresses.iter().copied(), AddressReason::Node, is_known);
         let mut all = self.addresses.clone();
         all.extend(of_nodes.addresses);
-        let mut further = Exact::default();
+        let mut further = ExactAddresses::default();
         let is_shown = |address| is_known(address) || all.contains_key(&address);
         further.add(self.further.iter().copied(), AddressReason::EgressNode, is_shown);
         all.extend(further.addresses);

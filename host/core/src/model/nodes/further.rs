@@ -1,5 +1,6 @@
-//! Addresses that nodes have beside those of their Node objects: another address of an interface, a bridge. Each node publishes
-//! its own in an EgressNode, and it counts on all nodes as a destination inside the cluster, for nothing else.
+//! Addresses that nodes have beside those of their Node objects: another address of an interface, a bridge. Each node
+//! publishes its own in an EgressNode, and it counts on all nodes as a destination inside the cluster, for nothing
+//! else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -8,8 +9,8 @@ use std::sync::Arc;
 use imbl::OrdSet;
 use imbl::ordmap::DiffItem;
 
-use super::wrong::{self, Cases};
-use super::{Nodes, Place};
+use super::wrong::{self, FaultCount};
+use super::{ListPosition, Nodes};
 use crate::finding::Finding;
 use crate::model::{EgressNode, MOST_PUBLISHED_ADDRESSES, PublishedNodes, Unusable};
 
@@ -29,7 +30,7 @@ pub struct PublishedIndex {
     owners: BTreeMap<IpAddr, usize>,
     addresses: OrdSet<IpAddr>,
     without_node: BTreeMap<Arc<str>, ()>,
-    unusable: BTreeMap<Place, IpAddr>,
+    unusable: BTreeMap<ListPosition, IpAddr>,
 }
 
 /// Whether what counts is what did before.
@@ -52,7 +53,7 @@ enum Claim<'a> {
 
 /// Takes what is to be believed from all EgressNodes: the specification of [`PublishedIndex`].
 pub(in crate::model) fn further(nodes: &Nodes, published: &PublishedNodes) -> PublishedFacts {
-    let (mut without_node, mut unusable) = (Cases::default(), Cases::default());
+    let (mut without_node, mut unusable) = (FaultCount::default(), FaultCount::default());
     let mut addresses = OrdSet::new();
     for name in published.keys() {
         match claim(nodes, published, name) {
@@ -100,11 +101,11 @@ impl PublishedIndex {
     /// What of it counts.
     pub fn believed(&self) -> PublishedFacts {
         let first = |(name, ()): (&Arc<str>, &())| wrong::without_node(name);
-        let without_node = Cases::of(self.without_node.len(), self.without_node.first_key_value().map(first));
+        let without_node = FaultCount::of(self.without_node.len(), self.without_node.first_key_value().map(first));
         let first = self.unusable.first_key_value();
         let first = first.and_then(|(place, address)| Some((place, address, Unusable::of(*address)?)));
         let first = first.map(|(place, address, kind)| wrong::unusable_address(&place.node, *address, kind));
-        let unusable = Cases::of(self.unusable.len(), first);
+        let unusable = FaultCount::of(self.unusable.len(), first);
         PublishedFacts { addresses: self.addresses.clone(), findings: findings(without_node, unusable) }
     }
 
@@ -121,7 +122,7 @@ impl PublishedIndex {
         }
     }
 
-    fn add(&mut self, place: Place, address: IpAddr) {
+    fn add(&mut self, place: ListPosition, address: IpAddr) {
         if Unusable::of(address).is_some() {
             self.unusable.insert(place, address);
             return;
@@ -133,7 +134,7 @@ impl PublishedIndex {
         }
     }
 
-    fn remove(&mut self, place: &Place, address: IpAddr) {
+    fn remove(&mut self, place: &ListPosition, address: IpAddr) {
         if self.unusable.remove(place).is_some() {
             return;
         }
@@ -158,8 +159,8 @@ fn claimed(node: &EgressNode) -> &[IpAddr] {
     node.addresses.get(..MOST_PUBLISHED_ADDRESSES).unwrap_or(&node.addresses)
 }
 
-fn places(name: &Arc<str>, addresses: &[IpAddr]) -> impl Iterator<Item = (Place, IpAddr)> {
-    let place = |number| Place { node: Arc::clone(name), number };
+fn places(name: &Arc<str>, addresses: &[IpAddr]) -> impl Iterator<Item = (ListPosition, IpAddr)> {
+    let place = |number| ListPosition { node: Arc::clone(name), number };
     addresses.iter().enumerate().map(move |(number, address)| (place(number), *address))
 }
 
@@ -180,7 +181,7 @@ fn differing(before_nodes: &Nodes, nodes: &Nodes, before: &PublishedNodes, now: 
     of_nodes.chain(published).collect()
 }
 
-fn findings(without_node: Cases, unusable: Cases) -> Vec<Finding> {
+fn findings(without_node: FaultCount, unusable: FaultCount) -> Vec<Finding> {
     let without_node = without_node.finding(
         "egress-node-without-node",
         "what it says does not count; delete it, or let the node join the cluster",

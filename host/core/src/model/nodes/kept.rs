@@ -9,9 +9,9 @@ use imbl::ordmap::DiffItem;
 use ipnet::IpNet;
 
 use super::networks::PodNetworks;
-use super::wrong::{self, Cases, Wrong};
+use super::wrong::{self, FaultCount, NodeFaults};
 use super::{
-    MOST_NODE_ADDRESSES, MOST_NODE_NETWORKS, NodeFacts, NodeNetworks, Nodes, Place, is_partial, is_too_wide,
+    ListPosition, MOST_NODE_ADDRESSES, MOST_NODE_NETWORKS, NodeFacts, NodeNetworks, Nodes, is_partial, is_too_wide,
     lacks_networks, own_addresses, own_pod_networks,
 };
 use crate::model::Node;
@@ -23,18 +23,18 @@ pub struct KeptNodes {
     nodes: Nodes,
     networks: PodNetworks,
     /// Who lists an address.
-    listed: BTreeMap<IpAddr, BTreeSet<Place>>,
+    listed: BTreeMap<IpAddr, BTreeSet<ListPosition>>,
     addresses: OrdSet<IpAddr>,
     pod_networks: BTreeMap<Family, NodeNetworks>,
     partial: BTreeMap<Arc<str>, ()>,
     lacking: BTreeMap<Arc<str>, ()>,
-    wide_networks: BTreeMap<Place, IpNet>,
+    wide_networks: BTreeMap<ListPosition, IpNet>,
     many_networks: BTreeMap<Arc<str>, usize>,
     /// How many of its owners are not alone with a network.
     shared_networks: BTreeMap<IpNet, usize>,
     many_addresses: BTreeMap<Arc<str>, usize>,
-    addresses_of_pods: BTreeMap<Place, IpAddr>,
-    shared_addresses: BTreeMap<Place, (IpAddr, Arc<str>)>,
+    addresses_of_pods: BTreeMap<ListPosition, IpAddr>,
+    shared_addresses: BTreeMap<ListPosition, (IpAddr, Arc<str>)>,
 }
 
 /// What is to be decided anew.
@@ -78,17 +78,17 @@ impl KeptNodes {
         }
     }
 
-    fn wrong(&self) -> Wrong {
-        let wide = |(place, network): (&Place, &IpNet)| wrong::wide_network(&place.node, *network);
-        let shared = |(place, (address, other)): (&Place, &(IpAddr, Arc<str>))| {
+    fn wrong(&self) -> NodeFaults {
+        let wide = |(place, network): (&ListPosition, &IpNet)| wrong::wide_network(&place.node, *network);
+        let shared = |(place, (address, other)): (&ListPosition, &(IpAddr, Arc<str>))| {
             wrong::shared_address(&place.node, *address, other)
         };
-        Wrong {
+        NodeFaults {
             wide_networks: cases(&self.wide_networks, wide),
             many_networks: cases(&self.many_networks, |(node, count)| wrong::many_networks(node, *count)),
-            shared_networks: Cases::of(self.shared_networks.values().sum(), self.shared_network()),
+            shared_networks: FaultCount::of(self.shared_networks.values().sum(), self.shared_network()),
             many_addresses: cases(&self.many_addresses, |(node, count)| wrong::many_addresses(node, *count)),
-            addresses_of_pods: Cases::of(self.addresses_of_pods.len(), self.address_of_pods()),
+            addresses_of_pods: FaultCount::of(self.addresses_of_pods.len(), self.address_of_pods()),
             shared_addresses: cases(&self.shared_addresses, shared),
         }
     }
@@ -100,7 +100,7 @@ impl KeptNodes {
     }
 
     fn address_of_pods(&self) -> Option<String> {
-        let (Place { node, number: _ }, address) = self.addresses_of_pods.first_key_value()?;
+        let (ListPosition { node, number: _ }, address) = self.addresses_of_pods.first_key_value()?;
         let (network, owner) = self.networks.of_another(*address, node)?;
         Some(wrong::address_of_pods(node, *address, network, owner))
     }
@@ -201,16 +201,16 @@ impl KeptNodes {
     }
 }
 
-fn cases<K, T>(all: &BTreeMap<K, T>, sentence: impl FnOnce((&K, &T)) -> String) -> Cases {
-    Cases::of(all.len(), all.iter().next().map(sentence))
+fn cases<K, T>(all: &BTreeMap<K, T>, sentence: impl FnOnce((&K, &T)) -> String) -> FaultCount {
+    FaultCount::of(all.len(), all.iter().next().map(sentence))
 }
 
 fn listed<'a, T, I: Iterator<Item = T> + 'a>(node: Option<&'a Node>, list: fn(&'a Node) -> I) -> Vec<T> {
     node.into_iter().flat_map(list).collect()
 }
 
-fn places<T>(node: &Arc<str>, all: Vec<T>) -> impl Iterator<Item = (Place, T)> {
-    all.into_iter().enumerate().map(|(number, one)| (Place { node: Arc::clone(node), number }, one))
+fn places<T>(node: &Arc<str>, all: Vec<T>) -> impl Iterator<Item = (ListPosition, T)> {
+    all.into_iter().enumerate().map(|(number, one)| (ListPosition { node: Arc::clone(node), number }, one))
 }
 
 fn set<K: Ord + Clone, T>(all: &mut BTreeMap<K, T>, key: &K, value: Option<T>) {

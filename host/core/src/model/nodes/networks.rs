@@ -61,8 +61,8 @@ impl PodNetworks {
         behind.take_while(move |within| network.contains(within))
     }
 
-    /// The owners of a network that lies in one of another Node, each with that one: whoever claims it may mean the other's
-    /// pods.
+    /// The owners of a network that lies in one of another Node, each with that one: whoever claims it may mean the
+    /// other's pods.
     pub(super) fn shared(&self, network: IpNet) -> impl Iterator<Item = (&Arc<str>, Owned<'_>)> {
         let owners = self.owners.get(&network).into_iter().flatten();
         owners.filter_map(move |owner| Some((owner, self.around(network.addr(), owner, network.prefix_len())?)))

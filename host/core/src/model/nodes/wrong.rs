@@ -10,16 +10,16 @@ use crate::model::Unusable;
 
 /// What is wrong with all Nodes.
 #[derive(Debug, Default)]
-pub(super) struct Wrong {
-    pub(super) wide_networks: Cases,
-    pub(super) many_networks: Cases,
-    pub(super) shared_networks: Cases,
-    pub(super) many_addresses: Cases,
-    pub(super) addresses_of_pods: Cases,
-    pub(super) shared_addresses: Cases,
+pub(super) struct NodeFaults {
+    pub(super) wide_networks: FaultCount,
+    pub(super) many_networks: FaultCount,
+    pub(super) shared_networks: FaultCount,
+    pub(super) many_addresses: FaultCount,
+    pub(super) addresses_of_pods: FaultCount,
+    pub(super) shared_addresses: FaultCount,
 }
 
-impl Wrong {
+impl NodeFaults {
     /// As people are shown it.
     pub(super) fn findings(self) -> Vec<Finding> {
         let networks = format!("the first {MOST_NODE_NETWORKS} count, one of each family is what a Node may have");
@@ -45,12 +45,12 @@ impl Wrong {
 
 /// Objects with the same thing wrong: the first in full, the others as a number, however many there are.
 #[derive(Debug, Default)]
-pub(super) struct Cases {
+pub(super) struct FaultCount {
     first: Option<String>,
     count: usize,
 }
 
-impl Cases {
+impl FaultCount {
     /// So many, with a sentence about the first.
     pub(super) fn of(count: usize, first: Option<String>) -> Self {
         Self { first, count }

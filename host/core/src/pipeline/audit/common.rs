@@ -1,5 +1,6 @@
-//! What all Services have in common, once a cycle. It is gathered from the whole snapshot, since the index by which a Node that
-//! changes costs less is held against it: some 20 ms at 30,000 Services, and as much for what 4,000 Nodes claim.
+//! What all Services have in common, once a cycle. It is gathered from the whole snapshot, since the index by which a
+//! Node that changes costs less is held against it: some 20 ms at 30,000 Services, and as much for what 4,000 Nodes
+//! claim.
 
 use super::{AuditSubject, AuditedPart, Disagreement};
 use crate::check::Networks;
@@ -7,7 +8,7 @@ use crate::diff::{Applied, Common, Scope};
 use crate::model::{ClusterFacts, KeptNodes, PublishedIndex, Snapshot};
 use crate::pipeline::Pipeline;
 use crate::pipeline::updating::{marks_of, ready_of};
-use crate::placement::Seen;
+use crate::placement::PlacementInput;
 
 impl Pipeline {
     pub(super) fn audit_common(&self, applied: &Applied) -> Vec<Disagreement> {
@@ -25,7 +26,7 @@ impl Pipeline {
     fn is_surrounded(&self) -> bool {
         let newest = &self.newest;
         let same_context = *self.context == self.context_of(newest);
-        let same_announced = *self.ownership.seen() == Seen::of(newest);
+        let same_announced = *self.ownership.seen() == PlacementInput::of(newest);
         same_context && same_announced && ready_of(newest).eq(&self.ready) && *self.policies == marks_of(newest)
     }
 

@@ -2,16 +2,16 @@
 
 use std::net::IpAddr;
 
-use super::{AuditSubject, AuditedPart, Disagreement, Found, Keys, first_of_all, last_of_many};
+use super::{AuditSlice, AuditSubject, AuditedPart, Disagreement, Keys, first_of_all, last_of_many};
 use crate::compile::keep;
 use crate::diff::{Applied, Common, Scope};
 use crate::model::SubjectKey;
 use crate::pipeline::Pipeline;
-use crate::pipeline::places::{Looked, Named};
-use crate::pipeline::pods::Elsewhere;
+use crate::pipeline::places::{IndexCheck, Named};
+use crate::pipeline::pods::OutsidePodNetworks;
 
 impl Pipeline {
-    pub(super) fn audit_pods(&self, after: Option<IpAddr>, applied: &Applied, most: usize) -> Found<IpAddr> {
+    pub(super) fn audit_pods(&self, after: Option<IpAddr>, applied: &Applied, most: usize) -> AuditSlice<IpAddr> {
         let [indexed, elsewhere] = self.derived.pods.behind(after);
         let known = Box::new(applied.pods_behind(after, most).into_iter()) as Keys<'_, IpAddr>;
         let pods = first_of_all(most, [indexed, elsewhere, known]);
@@ -22,7 +22,7 @@ impl Pipeline {
         {
             disagreements.push(Disagreement { subject: AuditSubject::PodsFrom(*first), part: AuditedPart::Rules });
         }
-        Found { disagreements, last: last_of_many(&pods, most) }
+        AuditSlice { disagreements, last: last_of_many(&pods, most) }
     }
 
     /// Whether the kernel is believed to hold something else in this part than what is planned.
@@ -34,25 +34,25 @@ impl Pipeline {
     fn is_indexed_as_planned(&self, pod: IpAddr) -> bool {
         let (pods, plans) = (&self.derived.pods, &self.derived.plans);
         let speaks = |key: &SubjectKey| plans.get(key).is_some_and(|plan| plan.sources().any(|source| source == pod));
-        let is_elsewhere = !pods.of(pod).is_empty() && self.is_elsewhere(pod) == Elsewhere::Yes;
+        let is_elsewhere = !pods.of(pod).is_empty() && self.is_elsewhere(pod) == OutsidePodNetworks::Yes;
         pods.of(pod).iter().all(speaks) && pods.elsewhere().contains(&pod) == is_elsewhere
     }
 
-    pub(super) fn audit_sharers(&self, after: Option<IpAddr>, most: usize) -> Found<IpAddr> {
+    pub(super) fn audit_sharers(&self, after: Option<IpAddr>, most: usize) -> AuditSlice<IpAddr> {
         let sharing = &self.derived.sharing;
         let has = |(created, key): &(i64, SubjectKey), address: IpAddr| {
             self.derived.counted.get(key).is_some_and(|counted| counted.shares.have(*created, address))
         };
-        let lead_back = |address: &IpAddr| Looked::of(sharing.ages(*address).map(|age| has(age, *address)));
+        let lead_back = |address: &IpAddr| IndexCheck::of(sharing.ages(*address).map(|age| has(age, *address)));
         look_up(sharing.behind(after), most, lead_back, |address| of_address(address, AuditedPart::Sharing))
     }
 
-    pub(super) fn audit_places(&self, after: Option<IpAddr>, most: usize) -> Found<IpAddr> {
+    pub(super) fn audit_places(&self, after: Option<IpAddr>, most: usize) -> AuditSlice<IpAddr> {
         let lead_back = |address: &IpAddr| self.places.leads_back(*address);
         look_up(self.places.behind(after), most, lead_back, |address| of_address(address, AuditedPart::Places))
     }
 
-    pub(super) fn audit_named(&self, after: Option<Named>, most: usize) -> Found<Named> {
+    pub(super) fn audit_named(&self, after: Option<Named>, most: usize) -> AuditSlice<Named> {
         let of_node = |(name, _)| Disagreement { subject: AuditSubject::NodeNamed(name), part: AuditedPart::Places };
         look_up(self.places.named_behind(after), most, |named| self.places.names(named), of_node)
     }
@@ -62,9 +62,9 @@ impl Pipeline {
 fn look_up<K: Clone>(
     all: impl Iterator<Item = K>,
     most: usize,
-    look: impl Fn(&K) -> Looked,
+    look: impl Fn(&K) -> IndexCheck,
     wrong: impl Fn(K) -> Disagreement,
-) -> Found<K> {
+) -> AuditSlice<K> {
     let (mut disagreements, mut entries) = (Vec::new(), 0);
     for one in all {
         let looked = look(&one);
@@ -73,10 +73,10 @@ fn look_up<K: Clone>(
             disagreements.push(wrong(one.clone()));
         }
         if entries >= most {
-            return Found { disagreements, last: Some(one) };
+            return AuditSlice { disagreements, last: Some(one) };
         }
     }
-    Found { disagreements, last: None }
+    AuditSlice { disagreements, last: None }
 }
 
 fn of_address(address: IpAddr, part: AuditedPart) -> Disagreement {

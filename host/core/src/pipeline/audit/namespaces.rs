@@ -1,18 +1,18 @@
-//! What all Services of a namespace have together: numbers that are added up, of some ten thousand in a few milliseconds. Where
-//! it is full its Services are worked out together, as with each change of one of them.
+//! What all Services of a namespace have together: numbers that are added up, of some ten thousand in a few
+//! milliseconds. Where it is full its Services are worked out together, as with each change of one of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{AuditSubject, AuditedPart, Disagreement, Found};
+use super::{AuditSlice, AuditSubject, AuditedPart, Disagreement};
 use crate::model::SubjectKey;
 use crate::pipeline::Pipeline;
-use crate::pipeline::limits::Instead;
+use crate::pipeline::limits::Alternative;
 use crate::plan::SubjectResult;
 
 impl Pipeline {
     /// At least one namespace, and as many as have the Services of a slice.
-    pub(super) fn audit_namespaces(&self, after: Option<&Arc<str>>, most: usize) -> Found<Arc<str>> {
+    pub(super) fn audit_namespaces(&self, after: Option<&Arc<str>>, most: usize) -> AuditSlice<Arc<str>> {
         let mut disagreements = Vec::new();
         let mut last = after.cloned();
         let mut services = 0;
@@ -28,7 +28,7 @@ impl Pipeline {
             let subject = || AuditSubject::Namespace(Arc::clone(namespace));
             disagreements.extend(wrong.map(|(part, _)| Disagreement { subject: subject(), part }));
         }
-        Found { disagreements, last }
+        AuditSlice { disagreements, last }
     }
 
     fn namespace_behind(&self, namespace: Option<&Arc<str>>) -> Option<Arc<str>> {
@@ -49,8 +49,8 @@ impl Pipeline {
         self.derived.usage.is_sum_of(namespace, counted.filter_map(|(_, counted)| counted.demand))
     }
 
-    /// Whether what is in force instead of what exceeds a limit, and the most that the namespace has on its way, follow. Where
-    /// the node is full, it decides.
+    /// Whether what is in force instead of what exceeds a limit, and the most that the namespace has on its way,
+    /// follow. Where the node is full, it decides.
     fn is_limited(&self, namespace: &Arc<str>) -> bool {
         let usage = &self.derived.usage;
         let (instead, peak) = if usage.fits(namespace) {
@@ -60,7 +60,7 @@ impl Pipeline {
             let (instead, peak) = self.refusals(here, &usage.without_the_node(), &self.newest_of(namespace));
             (instead, Some(peak))
         };
-        let known = || -> BTreeMap<&SubjectKey, &Instead> {
+        let known = || -> BTreeMap<&SubjectKey, &Alternative> {
             let refused = self.derived.refused.range(SubjectKey::first_of(Arc::clone(namespace))..);
             refused.take_while(|(key, _)| key.namespace == *namespace).collect()
         };
@@ -74,8 +74,8 @@ impl Pipeline {
         keys.filter_map(|key| Some((key.clone(), self.newest(here, key)?))).collect()
     }
 
-    /// Whether the limits of the node decided what they decide now. Where they do, all Services are worked out, as with each
-    /// change then.
+    /// Whether the limits of the node decided what they decide now. Where they do, all Services are worked out, as with
+    /// each change then.
     pub(super) fn is_limited_as_a_node(&self) -> bool {
         let derived = &self.derived;
         if derived.node_is_full == derived.usage.fits_the_node() || !derived.usage.is_summed() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AuditSubject, AuditedPart, Disagreement, Found, Keys, behind, first_of_all};
+use super::{AuditSlice, AuditSubject, AuditedPart, Disagreement, Keys, behind, first_of_all};
 use crate::chain::PolicyFailure;
 use crate::check::{PlanNote, faults};
 use crate::model::SubjectKey;
@@ -10,10 +10,10 @@ use crate::pipeline::Pipeline;
 use crate::plan::{Shares, SubjectPlan, SubjectResult};
 
 /// With so many endpoints a Service takes twice as long as with one or two.
-const LIGHT: usize = 8;
+const LIGHT_ENDPOINTS: usize = 8;
 
 impl Pipeline {
-    pub(super) fn audit_services(&self, after: Option<&SubjectKey>, most: usize) -> Found<SubjectKey> {
+    pub(super) fn audit_services(&self, after: Option<&SubjectKey>, most: usize) -> AuditSlice<SubjectKey> {
         let (mut disagreements, mut weight) = (Vec::new(), 0);
         for key in first_of_all(most, self.all_behind(after)) {
             if let Some(part) = self.differing(&key) {
@@ -21,16 +21,16 @@ impl Pipeline {
             }
             weight += self.weight(&key);
             if weight >= most {
-                return Found { disagreements, last: Some(key) };
+                return AuditSlice { disagreements, last: Some(key) };
             }
         }
-        Found { disagreements, last: None }
+        AuditSlice { disagreements, last: None }
     }
 
     /// As how many Services it counts: one may have ten thousand endpoints.
     fn weight(&self, key: &SubjectKey) -> usize {
         let slices = self.newest.slices.get(key).into_iter().flat_map(|slices| slices.values());
-        1 + slices.map(|slice| slice.endpoints.len()).sum::<usize>() / LIGHT
+        1 + slices.map(|slice| slice.endpoints.len()).sum::<usize>() / LIGHT_ENDPOINTS
     }
 
     /// The Services of which anything is known, in each place by itself: also those that are gone everywhere else.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{ByAddress, Place, Places};
+use super::{ByAddress, Dependencies, DependencyIndex};
 use crate::model::SubjectKey;
 use crate::pipeline::audit::behind;
 
@@ -13,14 +13,14 @@ pub(in crate::pipeline) type Named = (Arc<str>, SubjectKey);
 
 /// What an address or a name leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::pipeline) struct Looked {
+pub(in crate::pipeline) struct IndexCheck {
     /// How many entries were looked up.
     pub(in crate::pipeline) entries: usize,
     /// Whether there are any, and each is where it belongs.
     pub(in crate::pipeline) holds: bool,
 }
 
-impl Looked {
+impl IndexCheck {
     /// Of entries, each of which belongs there or not.
     pub(in crate::pipeline) fn of(belong: impl Iterator<Item = bool>) -> Self {
         let (entries, wrong) =
@@ -29,14 +29,14 @@ impl Looked {
     }
 }
 
-impl Places {
+impl DependencyIndex {
     /// Where each Service is known to be.
-    pub(in crate::pipeline) fn by_service(&self) -> &BTreeMap<SubjectKey, Place> {
+    pub(in crate::pipeline) fn by_service(&self) -> &BTreeMap<SubjectKey, Dependencies> {
         &self.known
     }
 
     /// Whether a Service is known to be there and nowhere else, and all of it leads to the Service.
-    pub(in crate::pipeline) fn has(&self, key: &SubjectKey, place: &Place) -> bool {
+    pub(in crate::pipeline) fn has(&self, key: &SubjectKey, place: &Dependencies) -> bool {
         let leads = |index: &ByAddress, addresses: &[IpAddr]| {
             addresses.iter().all(|address| index.of(*address).binary_search(key).is_ok())
         };
@@ -59,13 +59,13 @@ impl Places {
     }
 
     /// Whether an address leads to Services that are known to have it.
-    pub(in crate::pipeline) fn leads_back(&self, address: IpAddr) -> Looked {
-        let has = |key: &SubjectKey, part: fn(&Place) -> &[IpAddr]| {
+    pub(in crate::pipeline) fn leads_back(&self, address: IpAddr) -> IndexCheck {
+        let has = |key: &SubjectKey, part: fn(&Dependencies) -> &[IpAddr]| {
             self.known.get(key).is_some_and(|place| part(place).binary_search(&address).is_ok())
         };
         let outer = self.outer.of(address).iter().map(|key| has(key, |place| &place.outer));
         let inner = self.inner.of(address).iter().map(|key| has(key, |place| &place.inner));
-        Looked::of(outer.chain(inner))
+        IndexCheck::of(outer.chain(inner))
     }
 
     /// Each Node with each Service to which its name leads, behind one of them, in order: all may name one Node.
@@ -80,15 +80,15 @@ impl Places {
     }
 
     /// Whether a Service is known to name a Node whose name leads to it.
-    pub(in crate::pipeline) fn names(&self, named: &Named) -> Looked {
+    pub(in crate::pipeline) fn names(&self, named: &Named) -> IndexCheck {
         let (node, key) = named;
         let place = self.known.get(key);
-        Looked::of([place.is_some_and(|place| place.nodes.binary_search(node).is_ok())].into_iter())
+        IndexCheck::of([place.is_some_and(|place| place.nodes.binary_search(node).is_ok())].into_iter())
     }
 }
 
 #[cfg(feature = "testkit")]
-impl Places {
+impl DependencyIndex {
     /// Makes it wrong for tests: a Service is not found by its first address.
     pub(in crate::pipeline) fn lose(&mut self, key: &SubjectKey) -> Option<()> {
         let first = *self.known.get(key)?.inner.first()?;

@@ -41,8 +41,8 @@ impl Display for Bracketed {
     }
 }
 
-/// A changed mark, in the operations that nft makes of a mask and what is turned round: bits that are there whatever they
-/// were come last.
+/// A changed mark, in the operations that nft makes of a mask and what is turned round: bits that are there whatever
+/// they were come last.
 struct Changed(Mark, MarkChange);
 
 impl Display for Changed {

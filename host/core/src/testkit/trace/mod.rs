@@ -1,5 +1,5 @@
-//! Walks packets through a ruleset, as the kernel would: the first packet of a connection at postrouting, and any packet
-//! from one hook to the next.
+//! Walks packets through a ruleset, as the kernel would: the first packet of a connection at postrouting, and any
+//! packet from one hook to the next.
 
 mod fields;
 mod packet;
@@ -18,9 +18,9 @@ pub fn trace(ruleset: &Ruleset, packet: &Packet) -> Seen {
     trace_over(ruleset, ruleset, packet, usize::MAX)
 }
 
-/// The same where a batch is committed while the packet is on its way: after so many look-ups. All rules are those of the
-/// moment in which it came to the chain, and a chain that comes with the batch is empty for it; every look-up is of its own
-/// moment.
+/// The same where a batch is committed while the packet is on its way: after so many look-ups. All rules are those of
+/// the moment in which it came to the chain, and a chain that comes with the batch is empty for it; every look-up is of
+/// its own moment.
 pub fn trace_over(before: &Ruleset, after: &Ruleset, packet: &Packet, look_ups: usize) -> Seen {
     let family = TableFamily::of(packet.source);
     let (Some(table), Some(later)) = (before.tables.get(&family), after.tables.get(&family)) else {

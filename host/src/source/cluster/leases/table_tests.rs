@@ -1,5 +1,5 @@
 use egressd_core::model::UnixTime;
-use egressd_core::placement::{CLOCKS_DIFFER, LATE};
+use egressd_core::placement::{CLOCKS_DIFFER, RENEWAL_GRACE};
 
 use super::*;
 
@@ -66,7 +66,7 @@ fn summary(report: Option<LeaseReport>) -> String {
 
 /// When one ends that was renewed then.
 fn end(renewed: u64) -> u64 {
-    renewed + (TERM + LATE).as_secs()
+    renewed + (TERM + RENEWAL_GRACE).as_secs()
 }
 
 #[test]
