@@ -24,7 +24,7 @@ const PACKETS: usize = 60;
 const PACKETS_BETWEEN: usize = 12;
 
 /// Lives through a history, and sends packets all the while.
-pub(crate) fn live(seed: u64) -> Result<()> {
+pub(crate) fn run_history(seed: u64) -> Result<()> {
     let mut node = Node::new(seed)?;
     for (number, step) in [Step::Anything, Step::Edit].into_iter().cycle().take(PLANS).enumerate() {
         let plan = node.next_plan(step)?;

@@ -20,7 +20,7 @@ lab::tests![the_receiver_of_a_packet_sees_what_the_tracer_says];
 
 fn the_receiver_of_a_packet_sees_what_the_tracer_says() -> Result<()> {
     let seed = seed()?;
-    history::live(seed).with_context(|| format!("EGRESSD_SEED={seed} repeats this"))
+    history::run_history(seed).with_context(|| format!("EGRESSD_SEED={seed} repeats this"))
 }
 
 /// A new one each time, unless a certain one is set.

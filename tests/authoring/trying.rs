@@ -16,7 +16,7 @@ fn file(content: &[u8]) -> (TempDir, String) {
 }
 
 /// A tool on the Services of a directory.
-fn on(directory: &TempDir, arguments: &[&str]) -> ToolOutput {
+fn run_tool(directory: &TempDir, arguments: &[&str]) -> ToolOutput {
     let path = directory.path().to_string_lossy();
     policy(&[arguments, &["--node", "node-a", "--manifests", &path]].concat())
 }
@@ -50,7 +50,7 @@ fn run_bench_and_test_say_of_which_contract_a_component_is() {
     let released = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/wasm/released/0.1.0/private-guard.wasm");
     let line = |version| format!("contract     egressd:policy@{version}");
     for (component, version) in [(component(&POLICY), "0.2.0"), (released.to_owned(), "0.1.0; there is 0.2.0")] {
-        let run = on(&manifests(""), &["run", &component]).success();
+        let run = run_tool(&manifests(""), &["run", &component]).success();
         assert!(run.starts_with(&line(version)), "{run}");
         let bench = policy(&["bench", &component, "--calls", "1"]).success();
         assert!(bench.contains(&format!("\n{}", line(version))), "{bench}");
@@ -93,23 +93,23 @@ fn refused_settings_are_reported_with_the_reason() {
 
 #[test]
 fn run_shows_the_result_of_the_whole_chain() {
-    let printed = on(&manifests(""), &["run", &component(&POLICY)]).success();
+    let printed = run_tool(&manifests(""), &["run", &component(&POLICY)]).success();
     assert_eq!(
         printed,
         "contract     egressd:policy@0.2.0\nSERVICE   RULE  SOURCES   TO   PORTS    ADDRESS\nshop/web  ipv4  10.0.0.1  any  tcp:443  11.0.0.2\n"
     );
     // Before the built-in policy there is nothing to narrow.
-    let printed = on(&manifests(""), &["run", &component(&POLICY), "--order", "-1"]).success();
+    let printed = run_tool(&manifests(""), &["run", &component(&POLICY), "--order", "-1"]).success();
     assert!(printed.contains("any  any    11.0.0.2"), "{printed}");
 }
 
 #[test]
 fn run_underlines_errors_and_names_the_policy_that_denies() {
     let wrong = manifests(", kube-vip.io/egress-destination-ports: 'tcp:443,tcp:x'");
-    let printed = on(&wrong, &["run", &component(&POLICY), "--service", "shop/web"]);
+    let printed = run_tool(&wrong, &["run", &component(&POLICY), "--service", "shop/web"]);
     assert_eq!(printed.code, Some(1));
     assert!(printed.stdout.contains("tcp:443,tcp:x\"\n") && printed.stdout.contains("^^^^^\n"), "{}", printed.stdout);
-    let printed = on(&manifests(""), &["run", &component(&VALIDATOR)]);
+    let printed = run_tool(&manifests(""), &["run", &component(&VALIDATOR)]);
     assert_eq!(printed.code, Some(1));
     assert!(
         printed.stdout.contains("shop/web: error: rule \"ipv4\" is for all ports, and only tcp:443"),
@@ -121,7 +121,7 @@ fn run_underlines_errors_and_names_the_policy_that_denies() {
 #[test]
 fn a_service_or_a_directory_that_is_not_there_is_named() {
     let directory = manifests("");
-    let sentence = on(&directory, &["run", &component(&POLICY), "--service", "shop/wbe"]).error_line(1);
+    let sentence = run_tool(&directory, &["run", &component(&POLICY), "--service", "shop/wbe"]).error_line(1);
     assert!(sentence.starts_with("cannot show Service shop/wbe: there is none in "), "{sentence}");
     assert!(sentence.ends_with("there are shop/web"), "{sentence}");
     let sentence = policy(&["run", &component(&POLICY), "--manifests", "/no/such"]).error_line(1);
@@ -137,7 +137,7 @@ fn bench_measures_a_policy_beside_the_built_in_one() {
         let fuel: u64 = rows[1].split_whitespace().last().unwrap().parse().unwrap();
         assert!((1_000..1_000_000).contains(&fuel), "{printed}");
     }
-    let sentence = on(&tempfile::tempdir().unwrap(), &["bench", &component(&POLICY)]).error_line(1);
+    let sentence = run_tool(&tempfile::tempdir().unwrap(), &["bench", &component(&POLICY)]).error_line(1);
     assert!(sentence.starts_with("cannot measure: there is no Service in "), "{sentence}");
 }
 
@@ -145,15 +145,19 @@ fn bench_measures_a_policy_beside_the_built_in_one() {
 fn diff_shows_what_would_change_and_what_would_not() {
     let directory = manifests("");
     let (narrow, gate) = (component(&POLICY), component(&VALIDATOR));
-    let same = on(&directory, &["diff", &narrow, &narrow]);
+    let same = run_tool(&directory, &["diff", &narrow, &narrow]);
     assert_eq!((same.code, same.stdout.as_str()), (Some(0), "0 of 1 Services change\n"));
     let (_settings, other) = file(b"{\"port\": \"tcp:80\"}");
-    let changed = on(&directory, &["diff", &narrow, &narrow, "--new-settings", &other]);
+    let changed = run_tool(&directory, &["diff", &narrow, &narrow, "--new-settings", &other]);
     let expected = "shop/web: translating\n  - rule ipv4: 10.0.0.1 -> 11.0.0.2\n      destination ports: tcp:443\n  \
                     + rule ipv4: 10.0.0.1 -> 11.0.0.2\n      destination ports: tcp:80\n1 of 1 Services change\n";
     assert_eq!((changed.code, changed.stdout.as_str()), (Some(1), expected));
-    let denied = on(&directory, &["diff", &narrow, &gate]);
+    let denied = run_tool(&directory, &["diff", &narrow, &gate]);
     assert_eq!(denied.code, Some(1));
     assert!(denied.stdout.starts_with("shop/web: translating -> denied\n"), "{}", denied.stdout);
-    assert!(on(&directory, &["diff", &narrow, "/no/such.wasm"]).error_line(2).starts_with("cannot read /no/such.wasm"));
+    assert!(
+        run_tool(&directory, &["diff", &narrow, "/no/such.wasm"])
+            .error_line(2)
+            .starts_with("cannot read /no/such.wasm")
+    );
 }

@@ -61,18 +61,19 @@ pub(crate) fn one_change() {
         let costs = namespace.run(|| costs(World::with(count, kind), count)).unwrap();
         for (change, costs) in costs {
             let [bytes, kernel, whole] = times(&costs);
-            let least = *first.entry((format!("{kind:?}"), change)).or_insert([bytes.at(50), whole.at(50)]);
+            let least =
+                *first.entry((format!("{kind:?}"), change)).or_insert([bytes.percentile(50), whole.percentile(50)]);
             row(&[
                 &count.to_string(),
                 &format!("{kind:?}"),
                 &format!("{change:?}"),
-                &us(bytes.at(50)),
-                &us(bytes.at(99)),
-                &ratio(bytes.at(50), least[0]),
-                &us(whole.at(50)),
-                &us(whole.at(99)),
-                &ratio(whole.at(50), least[1]),
-                &us(kernel.at(50)),
+                &us(bytes.percentile(50)),
+                &us(bytes.percentile(99)),
+                &ratio(bytes.percentile(50), least[0]),
+                &us(whole.percentile(50)),
+                &us(whole.percentile(99)),
+                &ratio(whole.percentile(50), least[1]),
+                &us(kernel.percentile(50)),
             ]);
         }
     }
@@ -118,7 +119,7 @@ fn prepare(change: Change, world: &mut World, (count, turn): (u32, u32)) -> Chan
 /// Handles one update as the loop does.
 pub(crate) fn step(world: &mut World, netlink: &mut Netlink, key: ChangeKey) -> Cost {
     let ((comparison, changes), planning) = used(clock::thread, || {
-        let comparison = world.take(&BTreeSet::from([key]));
+        let comparison = world.compare_after(&BTreeSet::from([key]));
         let changes = world.changes(&comparison);
         (comparison, changes)
     });

@@ -21,10 +21,10 @@ pub(crate) fn children() -> Duration {
         assert_eq!(libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage), 0, "getrusage");
         usage
     };
-    let of = |time: libc::timeval| {
+    let duration = |time: libc::timeval| {
         Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_micros(time.tv_usec.unsigned_abs())
     };
-    of(usage.ru_utime) + of(usage.ru_stime)
+    duration(usage.ru_utime) + duration(usage.ru_stime)
 }
 
 /// The time that some work takes by a clock.

@@ -71,7 +71,7 @@ fn measure(load: impl FnOnce(&Lab)) -> Duration {
         let source = 2_000 + u16::try_from(round).unwrap();
         pod.host.namespace.run(|| timed(|| connect(pod.v4(), source, CONNECTIONS)).1).unwrap() / u32::from(CONNECTIONS)
     });
-    Times::of(rounds.collect()).at(0)
+    Times::of(rounds.collect()).percentile(0)
 }
 
 /// One datagram to each of many ports: every one a new connection, all the way to the outside host.

@@ -48,10 +48,10 @@ pub(crate) fn evaluation() {
         });
         row(&[
             name,
-            &us(native.at(50)),
-            &us(component.at(50)),
-            &us(component.at(99)),
-            &ratio(component.at(50), native.at(50)),
+            &us(native.percentile(50)),
+            &us(component.percentile(50)),
+            &us(component.percentile(99)),
+            &ratio(component.percentile(50), native.percentile(50)),
             &crate::measure::ms(all),
         ]);
     }
@@ -75,10 +75,10 @@ pub(crate) fn policy_call() {
         row(&[
             &endpoints.to_string(),
             &here.to_string(),
-            &us(component.at(50)),
-            &us(component.at(99)),
-            &us(earlier.at(50)),
-            &us(native.at(50)),
+            &us(component.percentile(50)),
+            &us(component.percentile(99)),
+            &us(earlier.percentile(50)),
+            &us(native.percentile(50)),
         ]);
     }
 }

@@ -18,7 +18,7 @@ impl Times {
     }
 
     /// The time that this share of all stays below; `per_cent` is 0 to 100.
-    pub(crate) fn at(&self, per_cent: usize) -> Duration {
+    pub(crate) fn percentile(&self, per_cent: usize) -> Duration {
         self.0[(self.0.len() - 1) * per_cent / 100]
     }
 }

@@ -30,8 +30,8 @@ pub(crate) fn memory() {
         let (namespace, directory) = (Namespace::new().unwrap(), tempfile::tempdir().unwrap());
         fs::create_dir(directory.path().join("manifests")).unwrap();
         let together: String = (SINGLE_FILES.min(count)..count).map(|number| manifest(number, 0)).collect();
-        put(&directory, "together", &together);
-        (0..SINGLE_FILES.min(count)).for_each(|number| put(&directory, &name(number), &manifest(number, 0)));
+        write_file(&directory, "together", &together);
+        (0..SINGLE_FILES.min(count)).for_each(|number| write_file(&directory, &name(number), &manifest(number, 0)));
         let news = KernelMonitor::of(&namespace);
         let mut child = run(&namespace, directory.path());
         news.wait_for_elements(2 * count as usize, CATCH_UP_TIMEOUT);
@@ -67,13 +67,13 @@ fn change(directory: &TempDir, news: &KernelMonitor) {
     for turn in 1..=CHANGES {
         news.forget();
         let number = turn % SINGLE_FILES;
-        put(directory, &name(number), &manifest(number, turn));
+        write_file(directory, &name(number), &manifest(number, turn));
         news.wait_for_change(CATCH_UP_TIMEOUT);
     }
 }
 
 /// A whole file in one step, as `kubectl` and editors do it.
-fn put(directory: &TempDir, name: &str, text: &str) {
+fn write_file(directory: &TempDir, name: &str, text: &str) {
     let beside = directory.path().join("beside");
     fs::write(&beside, text).unwrap();
     fs::rename(beside, directory.path().join(format!("manifests/{name}.yaml"))).unwrap();

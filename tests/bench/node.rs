@@ -31,11 +31,11 @@ pub(crate) fn a_node() {
         row(&[
             &count.to_string(),
             &nodes.to_string(),
-            &us(come.at(50)),
-            &us(come.at(99)),
-            &us(kernel.at(50)),
-            &us(gone.at(50)),
-            &us(gone.at(99)),
+            &us(come.percentile(50)),
+            &us(come.percentile(99)),
+            &us(kernel.percentile(50)),
+            &us(gone.percentile(50)),
+            &us(gone.percentile(99)),
         ]);
     }
 }

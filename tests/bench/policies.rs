@@ -41,8 +41,13 @@ pub(crate) fn chains() {
         let chain = chain(&sandbox, &objects);
         assert!(matches!(chain.evaluate(&context(), &view).decision, ChainDecision::Draft(_)));
         let times = sample(|| drop(chain.evaluate(&context(), &view)));
-        one = if length == 1 { times.at(50) } else { one };
-        row(&[&length.to_string(), &us(times.at(50)), &us(times.at(99)), &ratio(times.at(50), one)]);
+        one = if length == 1 { times.percentile(50) } else { one };
+        row(&[
+            &length.to_string(),
+            &us(times.percentile(50)),
+            &us(times.percentile(99)),
+            &ratio(times.percentile(50), one),
+        ]);
         objects.extend(SHIPPED.get(length - 1).map(shipped));
     }
 }
@@ -56,7 +61,7 @@ pub(crate) fn loading() {
         let load = |compiler: &Compiler| {
             let engine = sandbox.engine();
             let once = || drop(egressd::wasm::load(engine, compiler, &bytes, name, settings).expect("it loads"));
-            Times::of((0..10).map(|_| timed(once).1).collect()).at(50)
+            Times::of((0..10).map(|_| timed(once).1).collect()).percentile(50)
         };
         let (child, here) = (load(&child()), load(&Compiler::InProcess));
         row(&[name, &format!("{} KiB", bytes.len() / 1024), &ms(child), &ms(here)]);

@@ -48,7 +48,7 @@ fn measure(mut world: World) {
 fn start(world: &mut World, netlink: &mut Netlink) {
     let texts: Vec<String> = (0..NODES).map(text).collect();
     let bytes: usize = texts.iter().map(String::len).sum();
-    let ((), reading) = used(clock::thread, || texts.iter().for_each(|text| take(world, text)));
+    let ((), reading) = used(clock::thread, || texts.iter().for_each(|text| insert_text(world, text)));
     let Cost { whole, kernel, .. } = step(world, netlink, ChangeKey::EgressNodes);
     println!(
         "{SERVICES} Services, {NODES} nodes with four addresses each of which three are in no Node, and two that it holds.\n"
@@ -82,10 +82,10 @@ fn changes(world: &mut World, netlink: &mut Netlink, new: impl Fn(u32, u32) -> E
 
 fn print_row(what: &str, costs: &[Cost]) {
     let [_, kernel, whole] = times(costs);
-    row(&[what, &us(whole.at(50)), &us(whole.at(99)), &us(kernel.at(50))]);
+    row(&[what, &us(whole.percentile(50)), &us(whole.percentile(99)), &us(kernel.percentile(50))]);
 }
 
-fn take(world: &mut World, text: &str) {
+fn insert_text(world: &mut World, text: &str) {
     let value = serde_json::from_str(text).unwrap();
     let Some(Object::EgressNode(name, node)) = read(Kind::EgressNodes, &value, None).unwrap().object else {
         panic!("it is an EgressNode: {text}")

@@ -80,15 +80,15 @@ impl World {
 
     /// Adds or changes a Service in the snapshot; `turn` changes its address.
     pub(crate) fn insert(&mut self, number: u32, turn: u32) -> ChangeKey {
-        self.put(number, turn, self.endpoint(number, 0))
+        self.put_numbered(number, turn, self.endpoint(number, 0))
     }
 
     /// Gives the first endpoint of a Service another address, which no other has.
     pub(crate) fn replace_endpoint(&mut self, number: u32, turn: u32) -> ChangeKey {
-        self.put(number, 0, Ipv4Addr::from(0x0ac8_0001 + turn))
+        self.put_numbered(number, 0, Ipv4Addr::from(0x0ac8_0001 + turn))
     }
 
-    fn put(&mut self, number: u32, turn: u32, first: Ipv4Addr) -> ChangeKey {
+    fn put_numbered(&mut self, number: u32, turn: u32, first: Ipv4Addr) -> ChangeKey {
         let address = Ipv4Addr::from(0x0b00_0000 + (number + turn) % ADDRESSES);
         let service = service(&format!("service-{number}"), &[&address.to_string()]);
         let rest = (1..self.each).map(|place| self.endpoint(number, place)).collect::<Vec<_>>();
@@ -121,7 +121,7 @@ impl World {
     }
 
     /// What the loop does with an update, but for the policies.
-    pub(crate) fn take(&mut self, keys: &BTreeSet<ChangeKey>) -> Comparison {
+    pub(crate) fn compare_after(&mut self, keys: &BTreeSet<ChangeKey>) -> Comparison {
         self.answer(keys);
         self.pipeline.next_try(Duration::ZERO);
         self.step()
@@ -144,11 +144,11 @@ impl World {
     /// Marks a comparison as applied.
     pub(crate) fn apply(&mut self, comparison: Comparison) {
         comparison.apply_to(&mut self.applied);
-        self.end();
+        self.mark_applied();
     }
 
     /// Marks the result of the last step as applied as a whole.
-    pub(crate) fn end(&mut self) {
+    pub(crate) fn mark_applied(&mut self) {
         self.applied.clear_outstanding();
         self.in_force.take_over(&std::mem::take(&mut self.newest), UnixTime(1));
     }

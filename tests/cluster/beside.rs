@@ -28,7 +28,7 @@ pub(crate) fn a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is(
     cluster.create_service(&service, &[])?;
     with_a_pod_on_each_node(&cluster)?;
     let kube_vip = KubeVip::of(&cluster.lab, "web", &MOVING)?;
-    let mut egressds = run_on_all(&cluster, &apart())?;
+    let mut egressds = run_on_all(&cluster, &with_own_prefix())?;
     let nodes = cluster.lab.nodes();
     for turn in 0..3 {
         let (to, from) = (turn % 2, (turn + 1) % 2);
@@ -45,7 +45,7 @@ pub(crate) fn a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is(
     expect_annotation(&cluster, "vipHost", nodes[0].name())
 }
 
-fn apart() -> Program {
+fn with_own_prefix() -> Program {
     program().environment("instance_name", "egressd").environment("EGRESSD_ANNOTATION_PREFIX", PREFIX)
 }
 

@@ -130,7 +130,7 @@ fn expect_bounds(cluster: &Cluster) -> Result<()> {
         "version": "0.1.0", "addresses": addresses(256), "held": addresses(1024), "tunnels": [tunnel], "keys": [key],
     });
     create(cluster, "full", &full).context("all of it")?;
-    for (member, value) in beyond() {
+    for (member, value) in invalid_specs() {
         let mut spec = json!({"version": "0.1.0"});
         spec[member] = value;
         ensure!(create(cluster, "bad", &spec).is_err(), "{member}: {}", spec[member]);
@@ -150,7 +150,7 @@ fn expect_structural(cluster: &Cluster) -> Result<()> {
 }
 
 /// Contents that an EgressNode must not have.
-fn beyond() -> Vec<(&'static str, Value)> {
+fn invalid_specs() -> Vec<(&'static str, Value)> {
     vec![
         ("version", json!("0.1.0 and more")),
         ("version", Value::Null),

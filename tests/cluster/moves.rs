@@ -27,8 +27,8 @@ pub(crate) fn an_address_that_moves_during_full_puts_is_translated_to_where_it_i
     let _egressd = run(&cluster)?;
     let over = AtomicBool::new(false);
     let written = thread::scope(|scope| {
-        let writer = scope.spawn(|| write_until(&cluster.api, &over));
-        let moved = move_often(&cluster);
+        let writer = scope.spawn(|| overwrite_until(&cluster.api, &over));
+        let moved = move_repeatedly(&cluster);
         over.store(true, Ordering::Relaxed);
         let written = writer.join().unwrap_or_default();
         moved.map(|()| written)
@@ -37,13 +37,13 @@ pub(crate) fn an_address_that_moves_during_full_puts_is_translated_to_where_it_i
     expect_still(&cluster)
 }
 
-fn move_often(cluster: &Cluster) -> Result<()> {
+fn move_repeatedly(cluster: &Cluster) -> Result<()> {
     let [first, second] = [0, 1].map(|index| &cluster.lab.nodes()[index]);
     for turn in 0..MOVES {
         let (from, to) = if turn % 2 == 0 { (second, first) } else { (first, second) };
         for address in MOVING {
             if turn > 0 {
-                from.let_go(address, "lo")?;
+                from.release(address, "lo")?;
             }
             to.hold(address, "lo")?;
             cluster.lab.lead_to(to, address)?;
@@ -62,7 +62,7 @@ fn expect_moved(cluster: &Cluster, from: &Node, to: &Node) -> Result<()> {
 }
 
 /// Reads the Service and writes the whole of it with a change of its own; how often that succeeded.
-fn write_until(api: &Api, over: &AtomicBool) -> usize {
+fn overwrite_until(api: &Api, over: &AtomicBool) -> usize {
     let path = format!("{SERVICES}/web");
     let mut written = 0;
     while !over.load(Ordering::Relaxed) {

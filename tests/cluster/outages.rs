@@ -65,7 +65,7 @@ pub(crate) fn an_api_server_that_is_away_changes_no_packet_and_the_catch_up_is_e
     let seconds = outage()?;
     let mut untouched = BTreeMap::new();
     let translated = cluster.lab.seen_during(first, OUTSIDE_V4, Protocol::Tcp, || {
-        let during = || churned_during(&cluster, || be_away(&cluster, seconds));
+        let during = || churn_during(&cluster, || interrupt_api_server(&cluster, seconds));
         untouched = cluster.lab.seen_during(stranger, OUTSIDE_V6, Protocol::Udp, during)?;
         Ok(())
     })?;
@@ -84,7 +84,7 @@ fn expect_only(seen: &BTreeMap<Seen, usize>, expected: IpAddr) -> Result<()> {
     Ok(())
 }
 
-fn be_away(cluster: &Cluster, seconds: u64) -> Result<()> {
+fn interrupt_api_server(cluster: &Cluster, seconds: u64) -> Result<()> {
     thread::sleep(CHURN_TIME);
     cluster.kill_api_server();
     cluster.compact()?;
@@ -95,7 +95,7 @@ fn be_away(cluster: &Cluster, seconds: u64) -> Result<()> {
 }
 
 /// Adds and deletes pods of `web` (addresses only) while something else is done; none is left.
-fn churned_during(cluster: &Cluster, during: impl FnOnce() -> Result<()>) -> Result<()> {
+fn churn_during(cluster: &Cluster, during: impl FnOnce() -> Result<()>) -> Result<()> {
     let over = AtomicBool::new(false);
     let (done, churned) = thread::scope(|scope| {
         let churn = scope.spawn(|| churn_until(cluster, &over));

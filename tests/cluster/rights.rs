@@ -25,7 +25,7 @@ pub(crate) fn each_right_is_used_and_no_other_is_asked_for() -> Result<()> {
     for builder in [Cluster::builder(), Cluster::builder().without_streaming_lists()] {
         let cluster = builder.build()?;
         RIGHTS.iter().try_for_each(|right| wait_until_reviewed(&cluster, right, Access::Allowed))?;
-        live(&cluster)?;
+        use_all_rights(&cluster)?;
         used.extend(cluster.audit()?);
     }
     // An apply that makes an object needs both rights, and is logged as `patch` alone.
@@ -43,7 +43,7 @@ pub(crate) fn a_right_that_is_missing_is_named() -> Result<()> {
     cluster.create_pod("web-1", "web", cluster.lab.pod(1))?;
     for right in &RIGHTS {
         grant_all_but(&cluster, right)?;
-        begin_anew(&cluster)?;
+        recreate_objects(&cluster)?;
         let egressd = run(&cluster)?.remove(0);
         if *right == PATCH_EVENTS {
             say_it_again(&cluster)?;
@@ -79,7 +79,7 @@ fn sentence(right: &Right) -> Vec<String> {
 }
 
 /// A Service and a policy about which nothing was reported yet.
-fn begin_anew(cluster: &Cluster) -> Result<()> {
+fn recreate_objects(cluster: &Cluster) -> Result<()> {
     let own = format!("{EGRESS_NODES}/{}", cluster.lab.node().name());
     for path in [format!("{SERVICES}/web"), format!("{POLICIES}/bad"), own] {
         // There are none at first.
@@ -94,9 +94,9 @@ fn begin_anew(cluster: &Cluster) -> Result<()> {
 }
 
 /// Makes egressd send every kind of request to the server.
-fn live(cluster: &Cluster) -> Result<()> {
+fn use_all_rights(cluster: &Cluster) -> Result<()> {
     cluster.create_pod("web-1", "web", cluster.lab.pod(1))?;
-    begin_anew(cluster)?;
+    recreate_objects(cluster)?;
     let egressd = run(cluster)?;
     say_it_again(cluster)?;
     for right in RIGHTS.iter().filter(|right| right.verb == "patch") {

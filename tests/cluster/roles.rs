@@ -26,7 +26,7 @@ pub(crate) fn publishing_less_needs_fewer_requests_and_works() -> Result<()> {
         let program = program().environment("EGRESSD_PUBLISH", &publish.to_string());
         let egressd: Vec<Egressd<'_>> =
             cluster.lab.nodes().iter().map(|node| cluster.run(&program, node)).collect::<Result<_>>()?;
-        live(&cluster)?;
+        expect_exact_through_changes(&cluster)?;
         match publish {
             Publish::Nothing => ensure!(events(&cluster, Regarding::Service("web"))?.is_empty(), "it writes Events"),
             Publish::Events | Publish::All => expect_reported(&cluster)?,
@@ -63,7 +63,7 @@ fn expect_asked(cluster: &Cluster, publish: Publish) -> Result<()> {
 }
 
 /// Exact on all nodes, before and after a change.
-fn live(cluster: &Cluster) -> Result<()> {
+fn expect_exact_through_changes(cluster: &Cluster) -> Result<()> {
     let [first, second] = [1, 2].map(|number| cluster.lab.pod(number));
     cluster.create_pod("web-1", "web", first)?;
     expect_exact(cluster, &[(first, WEB)])?;
@@ -98,7 +98,7 @@ pub(crate) fn a_role_without_the_right_to_write_disables_only_publishing() -> Re
     let cluster = cluster()?;
     grant(&cluster, |right| Publish::Nothing.rights().any(|one| one == right))?;
     let egressd = run(&cluster)?;
-    live(&cluster)?;
+    expect_exact_through_changes(&cluster)?;
     // Without a first Event there is no series to update, and there are no policies.
     let tried = ["create events", "patch egressnodes", "patch services"];
     expect_complaints(&egressd[0], |right| tried.contains(&right.to_string().as_str()))
@@ -115,7 +115,7 @@ pub(crate) fn the_role_of_an_earlier_release_disables_only_new_features() -> Res
         let cluster = cluster()?;
         grant(&cluster, |right| granted.contains(&fields(right)))?;
         let egressd = run(&cluster)?;
-        live(&cluster).with_context(|| file.display().to_string())?;
+        expect_exact_through_changes(&cluster).with_context(|| file.display().to_string())?;
         // Kinds that cannot be read are not written, and streamed ones are not listed.
         let is_tried = |right: &Right| right.resource != "egressnodes" || right.verb == "watch";
         expect_complaints(&egressd[0], |right| !granted.contains(&fields(right)) && is_tried(right))?;

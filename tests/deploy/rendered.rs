@@ -135,14 +135,14 @@ fn expect_removal_in_any_order(mut names: Vec<String>) -> Result<()> {
         let objects = render_overlay(&Overlay::default().components(&names))?;
         let arguments = texts(&objects.container()?["args"]);
         ensure!(arguments.first().is_some_and(|first| first == "clean"), "{names:?}: {arguments:?}");
-        rendered.push(as_it_runs(objects)?);
+        rendered.push(with_effective_environment(objects)?);
     }
     ensure!(rendered.windows(2).all(|pair| pair[0] == pair[1]), "the order of components matters");
     Ok(())
 }
 
 /// With the environment as the kubelet makes it: variables have an order only where one is a part of another.
-fn as_it_runs(mut objects: Objects) -> Result<Objects> {
+fn with_effective_environment(mut objects: Objects) -> Result<Objects> {
     let made = environment(objects.container()?, |field| Some(field.to_owned()))?;
     let made: BTreeMap<String, String> = made.into_iter().collect();
     let set = objects.0.iter_mut().find(|object| object["kind"] == "DaemonSet").context("a DaemonSet")?;

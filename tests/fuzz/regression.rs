@@ -25,7 +25,7 @@ fn main() -> ExitCode {
 
 fn trial(target: Target) -> Trial {
     let name = format!("{}: laws hold for any bytes in the place of {}", target.name, target.reads);
-    Trial::test(name, move || keeps_its_laws(target))
+    Trial::test(name, move || check_laws(target))
 }
 
 fn corpus() -> PathBuf {
@@ -45,7 +45,7 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     seeds
 }
 
-fn keeps_its_laws(target: Target) -> Result<(), Failed> {
+fn check_laws(target: Target) -> Result<(), Failed> {
     let seeds = seeds(target.name);
     let all: Vec<Vec<u8>> = seeds.iter().map(|(_, bytes)| bytes.clone()).collect();
     let mut answers = vec![holds(target, &[], || "no bytes".to_owned())?];

@@ -4,35 +4,35 @@
 pub(crate) fn is_allowed(expression: &str, allowed: &[&str]) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let tokens: Vec<&str> = spaced.split_whitespace().collect();
-    let (verdict, read) = any(&tokens, allowed);
+    let (verdict, read) = alternatives(&tokens, allowed);
     verdict && read == tokens.len()
 }
 
 /// `a OR b`: the verdict, and how many tokens it took.
-fn any(tokens: &[&str], allowed: &[&str]) -> (bool, usize) {
-    let (mut verdict, mut at) = all(tokens, allowed);
+fn alternatives(tokens: &[&str], allowed: &[&str]) -> (bool, usize) {
+    let (mut verdict, mut at) = conjunction(tokens, allowed);
     while tokens.get(at) == Some(&"OR") {
-        let (other, read) = all(&tokens[at + 1..], allowed);
+        let (other, read) = conjunction(&tokens[at + 1..], allowed);
         (verdict, at) = (verdict || other, at + 1 + read);
     }
     (verdict, at)
 }
 
 /// `a AND b`, which binds closer.
-fn all(tokens: &[&str], allowed: &[&str]) -> (bool, usize) {
-    let (mut verdict, mut at) = one(tokens, allowed);
+fn conjunction(tokens: &[&str], allowed: &[&str]) -> (bool, usize) {
+    let (mut verdict, mut at) = primary(tokens, allowed);
     while tokens.get(at) == Some(&"AND") {
-        let (other, read) = one(&tokens[at + 1..], allowed);
+        let (other, read) = primary(&tokens[at + 1..], allowed);
         (verdict, at) = (verdict && other, at + 1 + read);
     }
     (verdict, at)
 }
 
 /// A licence, one with an exception, or an expression in brackets.
-fn one(tokens: &[&str], allowed: &[&str]) -> (bool, usize) {
+fn primary(tokens: &[&str], allowed: &[&str]) -> (bool, usize) {
     match tokens {
         ["(", rest @ ..] => {
-            let (verdict, read) = any(rest, allowed);
+            let (verdict, read) = alternatives(rest, allowed);
             (verdict && rest.get(read) == Some(&")"), read + 2)
         }
         [licence, "WITH", exception, ..] => (allowed.contains(&format!("{licence} WITH {exception}").as_str()), 3),

@@ -89,7 +89,7 @@ pub(crate) fn batch(verbs: impl IntoIterator<Item = Verb>) -> Batch {
     Batch { changes: verbs.into_iter().map(change).collect() }
 }
 
-fn of<T>(family: Family, ipv4: T, ipv6: T) -> T {
+fn by_family<T>(family: Family, ipv4: T, ipv6: T) -> T {
     match family {
         Family::Ipv4 => ipv4,
         Family::Ipv6 => ipv6,
@@ -97,18 +97,18 @@ fn of<T>(family: Family, ipv4: T, ipv6: T) -> T {
 }
 
 fn pod(family: Family, n: u8) -> IpAddr {
-    of(family, Ipv4Addr::new(10, 0, 0, n).into(), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into()).into())
+    by_family(family, Ipv4Addr::new(10, 0, 0, n).into(), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into()).into())
 }
 
 fn vip(family: Family) -> Target {
-    Target::Address(of(family, address("192.0.2.1"), address("2001:db8::1")))
+    Target::Address(by_family(family, address("192.0.2.1"), address("2001:db8::1")))
 }
 
 /// An address, networks, a range, and one up to the very last address.
 fn excluded(family: Family) -> Vec<AddressRange> {
     let ipv4 = ["10.96.0.0/12", "172.16.0.7", "192.168.0.3-192.168.0.9", "224.0.0.0/3"];
     let ipv6 = ["fd00:10::/48", "fd00:11::7", "fd00:12::3-fd00:12::9", "ff00::/8"];
-    of(family, ipv4, ipv6).map(range).to_vec()
+    by_family(family, ipv4, ipv6).map(range).to_vec()
 }
 
 fn addresses(family: Family) -> Map {
@@ -147,14 +147,15 @@ fn add_networks(table: &mut Table, family: Family) {
     pods.elements.insert(MapKey::Address(pod(family, 6)), element(Target::Nothing, "shop/web"));
     table.maps.insert(name("egress_net_pods"), pods);
     let mut rules = Vec::new();
-    for bits in [family.bits(), of(family, 17, 47), 8] {
+    for bits in [family.bits(), by_family(family, 17, 47), 8] {
         rules.extend(add_length(table, family, bits));
     }
     table.chains.insert(name("egress_networks"), Chain::with(rules));
 }
 
 fn add_length(table: &mut Table, family: Family, bits: u8) -> Vec<Rule> {
-    let network = ipnet::IpNet::new(of(family, address("192.0.2.1"), address("2001:db8::1")), bits).unwrap().network();
+    let network =
+        ipnet::IpNet::new(by_family(family, address("192.0.2.1"), address("2001:db8::1")), bits).unwrap().network();
     let keys = [
         (KeyKind::PrefixPort(bits), MapKey::PrefixPort(pod(family, 6), network, Protocol::Udp, 53)),
         (KeyKind::Prefix(bits), MapKey::Prefix(pod(family, 6), network)),
@@ -202,8 +203,8 @@ fn service_chain(family: Family) -> Chain {
     let ports = |protocol, first, last| PortRange::new(protocol, first, last).unwrap();
     let ipv4 = ["198.51.100.1", "198.51.100.0/25", "198.51.100.3-198.51.100.9", "0.0.0.0/0"];
     let ipv6 = ["2001:db8:1::1", "2001:db8:1::/47", "2001:db8:1::3-2001:db8:1::9", "::/0"];
-    let to = of(family, address("192.0.2.1"), address("2001:db8::1"));
-    let mut rules: Vec<Rule> = of(family, ipv4, ipv6)
+    let to = by_family(family, address("192.0.2.1"), address("2001:db8::1"));
+    let mut rules: Vec<Rule> = by_family(family, ipv4, ipv6)
         .into_iter()
         .map(|text| Rule::when(Match::Destination(range(text)), Statement::Return))
         .collect();
@@ -211,7 +212,7 @@ fn service_chain(family: Family) -> Chain {
         vec![Match::SourcePort(ports(Protocol::Udp, 5060, 5060))],
         vec![Match::DestinationPort(ports(Protocol::Tcp, 80, 90))],
         vec![
-            Match::Destination(range(of(family, "203.0.113.0/24", "2001:db8:2::/64"))),
+            Match::Destination(range(by_family(family, "203.0.113.0/24", "2001:db8:2::/64"))),
             Match::SourcePort(ports(Protocol::Sctp, 1024, 65535)),
             Match::DestinationPort(ports(Protocol::Sctp, 3868, 3868)),
         ],

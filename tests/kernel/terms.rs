@@ -49,28 +49,28 @@ fn two(family: Family) -> [std::net::IpAddr; 2] {
 }
 
 /// The name of a set of a family.
-fn of(family: Family, text: &str) -> egressd_core::ruleset::Name {
+fn family_name(family: Family, text: &str) -> egressd_core::ruleset::Name {
     name(&format!("{text}{}", family.bits()))
 }
 
 fn add_sets(table: &mut Table, family: Family) {
     let [one, other] = two(family);
-    table.sets.insert(of(family, "addresses"), Set::Addresses(family, [one, other].into()));
-    table.sets.insert(of(family, "ranges"), Set::Ranges(family, vec![one.into()]));
-    table.sets.insert(of(family, "pairs"), keys(SetKeyKind::Pair(family), [SetKey::Pair(one, other)]));
-    table.sets.insert(of(family, "seen"), Set::Timed(SetKeyKind::Address(family)));
-    table.sets.insert(of(family, "talks"), Set::Timed(SetKeyKind::Pair(family)));
+    table.sets.insert(family_name(family, "addresses"), Set::Addresses(family, [one, other].into()));
+    table.sets.insert(family_name(family, "ranges"), Set::Ranges(family, vec![one.into()]));
+    table.sets.insert(family_name(family, "pairs"), keys(SetKeyKind::Pair(family), [SetKey::Pair(one, other)]));
+    table.sets.insert(family_name(family, "seen"), Set::Timed(SetKeyKind::Address(family)));
+    table.sets.insert(family_name(family, "talks"), Set::Timed(SetKeyKind::Pair(family)));
     let marks = [
         (MapKind::marks(family), MapKey::Address(one)),
         (MapKind { key: KeyKind::Port, ..MapKind::marks(family) }, MapKey::Port(one, Protocol::Tcp, 443)),
     ];
     for (number, (kind, key)) in marks.into_iter().enumerate() {
         let elements = [(key, element(Target::Mark(0x1002), "shop/web"))].into();
-        table.maps.insert(of(family, &format!("marks_{number}_")), Map { kind, elements });
+        table.maps.insert(family_name(family, &format!("marks_{number}_")), Map { kind, elements });
     }
-    table.maps.insert(of(family, "chains"), Map::new(MapKind::chains(family)));
+    table.maps.insert(family_name(family, "chains"), Map::new(MapKind::chains(family)));
     let kind = MapKind::addresses(family);
-    table.maps.insert(of(family, "sources"), Map::new(kind));
+    table.maps.insert(family_name(family, "sources"), Map::new(kind));
 }
 
 fn rules(family: TableFamily) -> Vec<Rule> {
@@ -91,9 +91,9 @@ fn conditions(family: TableFamily) -> Vec<Match> {
         Match::Interface(InterfaceDirection::Out, MatchOperator::IsNot, interface("egressd0")),
     ];
     match family {
-        TableFamily::Arp => conditions.push(Match::In(Field::ArpSender.into(), of(Family::Ipv4, "addresses"))),
+        TableFamily::Arp => conditions.push(Match::In(Field::ArpSender.into(), family_name(Family::Ipv4, "addresses"))),
         TableFamily::Netdev => {
-            conditions.push(Match::In(Field::ArpSender.into(), of(Family::Ipv4, "addresses")));
+            conditions.push(Match::In(Field::ArpSender.into(), family_name(Family::Ipv4, "addresses")));
             conditions.extend(of_packets(family));
         }
         TableFamily::Ip | TableFamily::Ip6 | TableFamily::Inet => {
@@ -123,10 +123,10 @@ fn of_packets(table: TableFamily) -> Vec<Match> {
     for family in families(table) {
         let whole = if family == Family::Ipv4 { "198.51.100.0/24" } else { "2001:db8:1::/48" };
         conditions.push(Match::Destination(range(whole)));
-        conditions.push(Match::NotIn(Field::Source(family).into(), of(family, "addresses")));
-        conditions.push(Match::In(Field::Destination(family).into(), of(family, "ranges")));
+        conditions.push(Match::NotIn(Field::Source(family).into(), family_name(family, "addresses")));
+        conditions.push(Match::In(Field::Destination(family).into(), family_name(family, "ranges")));
         let pair = Key(vec![Field::Destination(family), Field::Source(family)]);
-        conditions.push(Match::In(pair, of(family, "pairs")));
+        conditions.push(Match::In(pair, family_name(family, "pairs")));
     }
     if table != TableFamily::Ip {
         conditions.push(Match::NeighbourAdvertisement);
@@ -150,7 +150,7 @@ fn of_connections(table: TableFamily) -> Vec<Match> {
     ];
     for family in families(table) {
         let fields = [Field::OriginalSource, Field::OriginalDestination, Field::ReplySource, Field::ReplyDestination];
-        conditions.extend(fields.map(|field| Match::In(field(family).into(), of(family, "addresses"))));
+        conditions.extend(fields.map(|field| Match::In(field(family).into(), family_name(family, "addresses"))));
     }
     conditions
 }
@@ -173,15 +173,15 @@ fn statements(family: TableFamily) -> Vec<Statement> {
         return statements;
     }
     for addresses in families(family) {
-        statements.push(Statement::VerdictBy(Field::Source(addresses).into(), of(addresses, "chains")));
+        statements.push(Statement::VerdictBy(Field::Source(addresses).into(), family_name(addresses, "chains")));
         let by = [MapKind::marks(addresses), MapKind { key: KeyKind::Port, ..MapKind::marks(addresses) }];
         let by = by.into_iter().enumerate();
-        statements.extend(
-            by.map(|(number, kind)| Statement::SetMarkBy(Key::of(kind), of(addresses, &format!("marks_{number}_")))),
-        );
-        statements.push(Statement::Update(of(addresses, "seen"), Field::Source(addresses).into(), timeout));
+        statements.extend(by.map(|(number, kind)| {
+            Statement::SetMarkBy(Key::of(kind), family_name(addresses, &format!("marks_{number}_")))
+        }));
+        statements.push(Statement::Update(family_name(addresses, "seen"), Field::Source(addresses).into(), timeout));
         let talk = Key(vec![Field::Source(addresses), Field::Destination(addresses)]);
-        statements.push(Statement::Update(of(addresses, "talks"), talk, timeout));
+        statements.push(Statement::Update(family_name(addresses, "talks"), talk, timeout));
     }
     if family != TableFamily::Netdev {
         statements.extend([
@@ -203,7 +203,7 @@ pub(crate) fn translations(family: Family) -> Vec<Rule> {
         tcp(Statement::SnatToPorts(to, PortSpan::new(1024, 2047).unwrap())),
         tcp(Statement::SnatToPorts(to, PortSpan::new(1024, 1024).unwrap())),
         Rule::always(Statement::SnatTo(Field::Source(family))),
-        Rule::always(Statement::SnatBy(Key::of(MapKind::addresses(family)), of(family, "sources"))),
+        Rule::always(Statement::SnatBy(Key::of(MapKind::addresses(family)), family_name(family, "sources"))),
     ]
 }
 

@@ -51,7 +51,7 @@ fn found(kernel: &mut Netlink, ruleset: &Ruleset) -> Readback {
 }
 
 /// Compares table by table and object by object, so that a failure shows which.
-fn same(found: &Ruleset, wanted: &Ruleset) {
+fn assert_same(found: &Ruleset, wanted: &Ruleset) {
     for (family, wanted) in &wanted.tables {
         let found = &found.tables[family];
         for (name, chain) in &wanted.chains {
@@ -79,7 +79,7 @@ fn every_term_is_taken_from_us_and_reads_back_equal() {
     add_device("eth0");
     for family in TableFamily::ALL {
         let ruleset = terms::ruleset(family);
-        same(&read(&mut with(&ruleset), &ruleset), &ruleset);
+        assert_same(&read(&mut with(&ruleset), &ruleset), &ruleset);
     }
 }
 
@@ -88,7 +88,7 @@ fn every_term_is_taken_from_nft_and_reads_back_equal() {
     for family in TableFamily::ALL {
         let ruleset = terms::ruleset(family);
         nft::script(&ruleset.to_string());
-        same(&read(&mut open(), &ruleset), &ruleset);
+        assert_same(&read(&mut open(), &ruleset), &ruleset);
     }
 }
 
@@ -102,15 +102,15 @@ fn every_translation_is_taken_and_reads_back_equal() {
         ruleset.tables.insert(family.into(), table);
     }
     let mut kernel = with(&ruleset);
-    same(&read(&mut kernel, &ruleset), &ruleset);
+    assert_same(&read(&mut kernel, &ruleset), &ruleset);
     for family in Family::ALL {
-        kernel.commit(&Batch { changes: vec![of(family.into(), "terms", Verb::DeleteTable)] }).unwrap();
+        kernel.commit(&Batch { changes: vec![change_of(family.into(), "terms", Verb::DeleteTable)] }).unwrap();
     }
     nft::script(&ruleset.to_string());
-    same(&read(&mut open(), &ruleset), &ruleset);
+    assert_same(&read(&mut open(), &ruleset), &ruleset);
 }
 
-fn of(family: TableFamily, table: &str, verb: Verb) -> Change {
+fn change_of(family: TableFamily, table: &str, verb: Verb) -> Change {
     Change { family, table: name(table), verb }
 }
 
@@ -127,13 +127,13 @@ fn the_fence_is_the_golden_file_and_reads_back_equal() {
 fn golden(ruleset: &Ruleset, text: &str) {
     assert_eq!(ruleset.to_string(), text);
     nft::script(text);
-    same(&read(&mut open(), ruleset), ruleset);
+    assert_same(&read(&mut open(), ruleset), ruleset);
     let listed = nft::list();
     for (family, table) in &ruleset.tables {
         nft::script(&format!("delete table {family} {}", table.name));
     }
     let mut kernel = with(ruleset);
-    same(&read(&mut kernel, ruleset), ruleset);
+    assert_same(&read(&mut kernel, ruleset), ruleset);
     let ours = nft::list();
     // nft lists objects in the order in which they came, and elements in that of a hash table.
     let sorted = |text: &str| {
@@ -154,7 +154,7 @@ fn a_tunnel_match_is_written_and_read_back() {
         let rules = vec![Rule::when(Match::Tunnel(69), Statement::Drop)];
         table.chains.insert(name("tunnelled"), Chain::with(rules));
     }
-    same(&read(&mut with(&ruleset), &ruleset), &ruleset);
+    assert_same(&read(&mut with(&ruleset), &ruleset), &ruleset);
 }
 
 fn an_expiring_key_is_not_a_difference() {
@@ -164,8 +164,9 @@ fn an_expiring_key_is_not_a_difference() {
     let timeout = |milliseconds| Timeout::exactly(milliseconds).unwrap();
     let key = |mark, expires| TimedKey { key: SetKey::Mark(mark), timeout: timeout(20_000), expires };
     let keys = vec![key(0xe9, None), key(5, Some(timeout(3_000)))];
-    let add =
-        || of(TableFamily::Netdev, "egressd_fence", Verb::AddTimed(name("alive"), SetKeyKind::Mark, keys.clone()));
+    let add = || {
+        change_of(TableFamily::Netdev, "egressd_fence", Verb::AddTimed(name("alive"), SetKeyKind::Mark, keys.clone()))
+    };
     kernel.commit(&Batch { changes: vec![add()] }).unwrap_or_else(|error| panic!("{}", describe(&error)));
     kernel.commit(&Batch { changes: vec![add()] }).unwrap_or_else(|error| panic!("{}", describe(&error)));
     let listed = nft::list();
@@ -221,7 +222,7 @@ fn the_fence_does_to_packets_what_the_tracer_says() {
     for (source, dropped) in [("192.0.2.50", true), ("192.0.2.51", true), ("192.0.2.52", false)] {
         assert_eq!(is_dropped(source, &nothing), (dropped, dropped), "{source}");
     }
-    kernel.commit(&Batch { changes: vec![of(TableFamily::Netdev, "egressd_fence", alive)] }).unwrap();
+    kernel.commit(&Batch { changes: vec![change_of(TableFamily::Netdev, "egressd_fence", alive)] }).unwrap();
     let passing = [(name("alive"), SetKey::Mark(ALIVE))].into();
     for (source, dropped) in [("192.0.2.50", false), ("192.0.2.51", true)] {
         assert_eq!(is_dropped(source, &passing), (dropped, dropped), "{source}, alive");

@@ -83,7 +83,7 @@ impl Namespace {
     /// # Errors
     /// When one fails.
     pub fn ip(&self, lines: &str) -> Result<()> {
-        feed(self.command("ip").args(["-batch", "-"]), lines)
+        run_with_input(self.command("ip").args(["-batch", "-"]), lines)
     }
 
     /// Runs `bridge` commands inside, one a line: forwarding entries below IP.
@@ -91,7 +91,7 @@ impl Namespace {
     /// # Errors
     /// When one fails.
     pub(crate) fn bridge(&self, lines: &str) -> Result<()> {
-        feed(self.command("bridge").args(["-batch", "-"]), lines)
+        run_with_input(self.command("bridge").args(["-batch", "-"]), lines)
     }
 
     /// Runs an `nft` script inside.
@@ -99,7 +99,7 @@ impl Namespace {
     /// # Errors
     /// When `nft` refuses it.
     pub fn nft(&self, script: &str) -> Result<()> {
-        feed(self.command("nft").args(["-f", "-"]), script)
+        run_with_input(self.command("nft").args(["-f", "-"]), script)
     }
 
     /// Lists nftables objects: `list("ruleset")`, `list("table ip kube_vip_v4")`.
@@ -153,7 +153,7 @@ const TENTATIVE: u32 = 0x40;
 
 impl Namespace {
     /// Waits until every IPv6 address can be used. Even without duplicate detection the kernel takes a moment.
-    pub(crate) fn settle(&self) -> Result<()> {
+    pub(crate) fn wait_until_settled(&self) -> Result<()> {
         wait_until("no IPv6 address is tentative", DEADLINE, || {
             let addresses = self.run(|| fs::read_to_string("/proc/thread-self/net/if_inet6"))??;
             Ok(!addresses.lines().any(is_tentative))
@@ -176,7 +176,7 @@ pub fn output_of(command: &mut Command) -> Result<String> {
     checked(command, &output)
 }
 
-fn feed(command: &mut Command, input: &str) -> Result<()> {
+fn run_with_input(command: &mut Command, input: &str) -> Result<()> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot start `{}`", line(command)))?;
     if let Some(mut stdin) = child.stdin.take() {

@@ -112,7 +112,7 @@ impl Node {
     ///
     /// # Errors
     /// When it is not there.
-    pub fn let_go(&self, address: IpAddr, interface: &str) -> Result<()> {
+    pub fn release(&self, address: IpAddr, interface: &str) -> Result<()> {
         self.namespace.ip(&format!("addr del {} dev {interface}", host_network(address)))
     }
 
@@ -170,7 +170,7 @@ impl Builder {
                 node.pods.push(Pod { host: host.answering(&record)?, number, node: node.number });
             }
             // Not before it has pods: a bridge without ports does not come up.
-            node.namespace.settle().with_context(|| node.name())?;
+            node.namespace.wait_until_settled().with_context(|| node.name())?;
         }
         Ok(Lab { nodes, outside, record })
     }
@@ -255,7 +255,7 @@ impl Host {
     }
 
     fn answer(&mut self, record: &Record) -> Result<()> {
-        self.namespace.settle()?;
+        self.namespace.wait_until_settled()?;
         self.service = Some(Service::start(&self.namespace, &self.addresses, record)?);
         Ok(())
     }

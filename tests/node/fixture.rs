@@ -65,24 +65,24 @@ pub(crate) struct EgressService {
 
 impl EgressService {
     /// Begins it, plays, and leaves nothing of it. `number` is that of the address, used by no other fixture.
-    pub(crate) fn play(
+    pub(crate) fn run_trial(
         name: &'static str,
         number: u8,
         trial: impl FnOnce(&mut Cluster, &Self) -> Result<()>,
     ) -> Result<()> {
         with_egressd(|cluster| {
             let fixture = Self { name, addresses: [load_balancer_v4(number), load_balancer_v6(number)] };
-            let played = fixture.begin(cluster).and_then(|()| trial(cluster, &fixture));
-            let ended = fixture.end(cluster);
+            let played = fixture.create(cluster).and_then(|()| trial(cluster, &fixture));
+            let ended = fixture.delete(cluster);
             played.and(ended)
         })
     }
 
-    fn begin(&self, cluster: &Cluster) -> Result<()> {
+    fn create(&self, cluster: &Cluster) -> Result<()> {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}});
         cluster.apply(&[namespace, service(self.name, self.name, Policy::Local)])?;
         for address in self.addresses {
-            cluster.give(address, 1)?;
+            cluster.assign_address(address, 1)?;
         }
         self.balance(cluster, self.name)
     }
@@ -93,7 +93,7 @@ impl EgressService {
         cluster.api.patch_status(&path, &balanced(&self.addresses)).map(drop)
     }
 
-    fn end(&self, cluster: &Cluster) -> Result<()> {
+    fn delete(&self, cluster: &Cluster) -> Result<()> {
         cluster.kubectl(&["delete", "namespace", self.name, "--wait=false"])?;
         self.addresses.iter().try_for_each(|address| cluster.take(*address))
     }
@@ -102,7 +102,7 @@ impl EgressService {
     pub(crate) fn move_to(&self, cluster: &Cluster, node: u8) -> Result<()> {
         for address in self.addresses {
             cluster.take(address)?;
-            cluster.give(address, node)?;
+            cluster.assign_address(address, node)?;
         }
         Ok(())
     }

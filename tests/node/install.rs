@@ -38,14 +38,14 @@ pub(crate) fn the_page_installs_it_and_its_example_is_translated() -> Result<()>
     with_egressd(|cluster| {
         let (address, reader) = (load_balancer_v4(2), Reader::new(cluster)?);
         reader.follow(cluster, "A Service", "")?;
-        cluster.give(address, 1)?;
+        cluster.assign_address(address, 1)?;
         cluster.api.patch_status("/api/v1/namespaces/default/services/web", &balanced(&[address]))?;
         let app = App::new("default", "web", &roles()).on("node-1").replicas(2);
         cluster.apply(&[app.object()])?;
         let pods = cluster.wait_for_pods("default", "web", 2)?;
         let names: Vec<_> = pods.iter().map(|pod| pod.name.clone()).collect();
         let expected = ExpectedSources { names, addresses: vec![address] };
-        expected.settle(cluster)?;
+        expected.wait_until_settled(cluster)?;
         let sources = pods.iter().map(|pod| pod.v4).collect::<BTreeSet<_>>();
         let sources: Vec<_> = sources.iter().map(ToString::to_string).collect();
         let sentence = format!("node node-1 translates {} to {address}", sources.join(", "));

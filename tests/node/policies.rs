@@ -18,23 +18,23 @@ mod guest;
 
 /// It forbids to translate what goes to where the pods call; without it they are translated again.
 pub(crate) fn a_policy_is_compiled_in_the_container_and_takes_effect() -> Result<()> {
-    EgressService::play("policy", 6, |cluster, fixture| {
+    EgressService::run_trial("policy", 6, |cluster, fixture| {
         let pods = fixture.run(cluster, &fixture.app().on("node-1"), 1)?;
         let translated = fixture.translated(&pods);
-        translated.settle(cluster)?;
+        translated.wait_until_settled(cluster)?;
         let settings = format!(r#"{{"networks": ["{OUTSIDE_V4}/32", "{OUTSIDE_V6}/128"]}}"#);
         let guard = policy("guard").wasm(&component()?).annotation("order", "100").settings(&settings);
         cluster.api.create(POLICIES, &json_of(&guard))?;
         // Untranslated packets leave as the plugins masquerade them: with the address of the node.
         let untouched =
             ExpectedSources { names: translated.names.clone(), addresses: cluster.node(1).addresses().to_vec() };
-        let guarded = untouched.settle(cluster).and_then(|mark| {
+        let guarded = untouched.wait_until_settled(cluster).and_then(|mark| {
             expect_enforced(cluster)?;
             untouched.ensure_only(cluster, mark)
         });
         cluster.api.delete(&format!("{POLICIES}/guard"))?;
         guarded?;
-        translated.settle(cluster).map(drop)
+        translated.wait_until_settled(cluster).map(drop)
     })
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn callers_from_outside_are_answered_with_kube_proxy_in_iptables_mode
 }
 
 fn answered(name: &'static str, mode: ProxyMode) -> Result<()> {
-    EgressService::play(name, 3, |cluster, fixture| {
+    EgressService::run_trial(name, 3, |cluster, fixture| {
         [1, 2].into_iter().try_for_each(|node| cluster.node_mut(node).run_proxy(mode))?;
         let tried = matrix(cluster, fixture);
         [1, 2].into_iter().try_for_each(|node| cluster.node_mut(node).run_proxy(ProxyMode::Nftables))?;
@@ -36,7 +36,7 @@ fn answered(name: &'static str, mode: ProxyMode) -> Result<()> {
 fn matrix(cluster: &Cluster, fixture: &EgressService) -> Result<()> {
     let pods = fixture.run(cluster, &fixture.app().on("node-1").replicas(2), 2)?;
     let expected = fixture.translated(&pods);
-    let settled = expected.settle(cluster)?;
+    let settled = expected.wait_until_settled(cluster)?;
     for policy in [Policy::Local, Policy::Cluster] {
         cluster.apply(&[service(fixture.name, fixture.name, policy)])?;
         fixture.balance(cluster, fixture.name)?;
@@ -117,10 +117,10 @@ fn ask(cluster: &Cluster, fixture: &EgressService, pod: &Pod, targets: &[SocketA
 
 /// Pods with a host port are translated like any, and answer there.
 pub(crate) fn a_pod_with_a_host_port_is_translated_and_answers_there() -> Result<()> {
-    EgressService::play("hostport", 4, |cluster, fixture| {
+    EgressService::run_trial("hostport", 4, |cluster, fixture| {
         let pods = fixture.run(cluster, &fixture.app().on("node-1").host_port(HOST_PORT), 1)?;
         let expected = fixture.translated(&pods);
-        let settled = expected.settle(cluster)?;
+        let settled = expected.wait_until_settled(cluster)?;
         let answer = cluster.outside.ask(SocketAddr::new(cluster.node(1).addresses()[0], HOST_PORT))?;
         ensure!(answer.name == pods[0].name, "{answer:?}");
         ensure!(answer.source == NEIGHBOUR_V4, "{answer:?}");
@@ -130,7 +130,7 @@ pub(crate) fn a_pod_with_a_host_port_is_translated_and_answers_there() -> Result
 
 /// A pod on the host network is never translated, and the Service reports it.
 pub(crate) fn a_pod_on_the_host_network_is_not_translated_and_reported() -> Result<()> {
-    EgressService::play("hostnet", 5, |cluster, fixture| {
+    EgressService::run_trial("hostnet", 5, |cluster, fixture| {
         let mut object = fixture.app().on("node-1").on_host_network().object();
         // Its port is the node's, too.
         object["spec"]["template"]["spec"]["containers"][0]["args"][0] = json!("serve=18080");
@@ -138,7 +138,7 @@ pub(crate) fn a_pod_on_the_host_network_is_not_translated_and_reported() -> Resu
         cluster.wait_for_pods(fixture.name, fixture.name, 1)?;
         let node = cluster.node(1);
         let expected = ExpectedSources { names: vec![node.name().to_owned()], addresses: node.addresses().to_vec() };
-        let settled = expected.settle(cluster)?;
+        let settled = expected.wait_until_settled(cluster)?;
         wait_until("the Service warns of it", lab::DEADLINE * 2, || {
             let shown = cluster.kubectl(&["--namespace", fixture.name, "describe", "service", fixture.name])?;
             Ok(shown.contains("(host network)"))

@@ -17,14 +17,14 @@ const SINGLE_PODS: u32 = 4;
 
 /// One after the other, on the node that has the address.
 pub(crate) fn a_single_new_pod_is_translated() -> Result<()> {
-    EgressService::play("first", 7, |cluster, fixture| {
+    EgressService::run_trial("first", 7, |cluster, fixture| {
         // What begins with the first instruction keeps the source that it began with.
         let first = [format!("hold={OUTSIDE_V4}:{PORT}"), format!("send={OUTSIDE_V4}:{PORT}")];
         let app = App::new(fixture.name, fixture.name, &[roles(), first.to_vec()].concat()).on("node-1");
         let (mut windows, mut known) = (Vec::new(), BTreeSet::new());
         for number in 1..=SINGLE_PODS {
             let pods = fixture.run(cluster, &app.clone().replicas(number), number as usize)?;
-            fixture.translated(&pods).settle(cluster)?;
+            fixture.translated(&pods).wait_until_settled(cluster)?;
             for pod in pods.iter().filter(|pod| known.insert(pod.name.clone())) {
                 windows.push(window(cluster, fixture, pod)?);
                 for (role, what) in [(Role::Hold, "connection"), (Role::Send, "port of datagrams")] {
@@ -39,11 +39,11 @@ pub(crate) fn a_single_new_pod_is_translated() -> Result<()> {
 
 /// All pods start together.
 pub(crate) fn many_new_pods_are_all_translated() -> Result<()> {
-    EgressService::play("many", 2, |cluster, fixture| {
+    EgressService::run_trial("many", 2, |cluster, fixture| {
         let pods =
             fixture.run(cluster, &fixture.app().on("node-1").replicas(CONCURRENT_PODS), CONCURRENT_PODS as usize)?;
         let expected = fixture.translated(&pods);
-        let settled = expected.settle(cluster)?;
+        let settled = expected.wait_until_settled(cluster)?;
         let windows = pods.iter().map(|pod| window(cluster, fixture, pod)).collect::<Result<_>>()?;
         say_windows(&format!("{CONCURRENT_PODS} pods at once"), windows);
         expected.ensure_only(cluster, settled).map(drop)

@@ -22,7 +22,7 @@ pub(crate) struct ExpectedSources {
 
 impl ExpectedSources {
     /// Waits until every caller is seen so, in both families; a mark of that moment.
-    pub(crate) fn settle(&self, cluster: &Cluster) -> Result<usize> {
+    pub(crate) fn wait_until_settled(&self, cluster: &Cluster) -> Result<usize> {
         let outside = &cluster.outside;
         let begun = outside.mark();
         for (name, address) in self.pairs() {

@@ -20,7 +20,7 @@ pub(crate) fn two_nodes(lab: Lab) -> Result<Fixture> {
 }
 
 /// A pod of the second node.
-pub(crate) fn far(fixture: &Fixture) -> &Pod {
+pub(crate) fn far_pod(fixture: &Fixture) -> &Pod {
     second(fixture).pod(1)
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn expect_both_at_work(fixture: &Fixture, egressd: &Egressd<'_>) -> R
         egressd.expect_seen(selected, OUTSIDE_V6, protocol, WEB_V6)?;
         egressd.expect_seen(other, OUTSIDE_V4, protocol, NODE_V4)?;
         egressd.expect_seen(other, OUTSIDE_V6, protocol, NODE_V6)?;
-        for (from, to) in [(selected, other), (selected, far(fixture)), (far(fixture), selected)] {
+        for (from, to) in [(selected, other), (selected, far_pod(fixture)), (far_pod(fixture), selected)] {
             egressd.expect_seen(from, to.v4(), protocol, from.v4())?;
             egressd.expect_seen(from, to.v6(), protocol, from.v6())?;
         }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use lab::neighbours::{Calico, POOL_V4, POOL_V6, Tables};
 use lab::{Lab, Program, Protocol};
 
-use crate::beside::{expect_both_at_work, expect_that_it_leaves, far, run, second, two_nodes};
+use crate::beside::{expect_both_at_work, expect_that_it_leaves, far_pod, run, second, two_nodes};
 use crate::fixture::{Fixture, expect_only};
 
 /// Two nodes connected by Calico, with no rules so far.
@@ -45,7 +45,7 @@ pub(crate) fn calicos_rules_that_are_added_later_do_not_change_ours() -> Result<
 pub(crate) fn pods_of_calicos_pools_always_reach_each_other_untranslated() -> Result<()> {
     let fixture = connected()?;
     Calico::write_rules(&fixture.lab)?;
-    let (near, far) = (fixture.selected(), far(&fixture));
+    let (near, far) = (fixture.selected(), far_pod(&fixture));
     let before = second(&fixture).packets_from("vxlan.calico")?;
     let seen = fixture.lab.seen_during(near, far.v4(), Protocol::Tcp, || {
         run(&fixture, &program())?.stop()?;
@@ -66,7 +66,7 @@ pub(crate) fn pools_that_are_not_configured_are_a_warning_and_nothing_private_is
     let mut egressd = fixture.run()?;
     egressd.wait_until_log_has("endpoint-outside-pod-networks")?;
     egressd.wait_until_log_has("--inside-networks")?;
-    for far in [far(&fixture).v4(), far(&fixture).v6()] {
+    for far in [far_pod(&fixture).v4(), far_pod(&fixture).v6()] {
         let seen = fixture.lab.seen_from(fixture.selected(), far, Protocol::Udp)?.to_string();
         let [v4, v6] = [fixture.selected().v4(), fixture.selected().v6()].map(|own| own.to_string());
         ensure!(seen == v4 || seen == v6, "{far} sees {seen}\n{}", egressd.circumstances());

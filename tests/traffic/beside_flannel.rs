@@ -5,7 +5,7 @@ use lab::addresses::OUTSIDE_V4;
 use lab::neighbours::{Firewall, Flannel, Tables};
 use lab::{Lab, Protocol};
 
-use crate::beside::{expect_both_at_work, expect_that_it_leaves, far, run, second, two_nodes};
+use crate::beside::{expect_both_at_work, expect_that_it_leaves, far_pod, run, second, two_nodes};
 use crate::fixture::{Fixture, WEB_V4, expect_only, program};
 
 /// Two nodes connected by flannel, with no rules so far.
@@ -62,7 +62,7 @@ pub(crate) fn flannel_that_rewrites_its_rules_changes_no_packet() -> Result<()> 
 pub(crate) fn pods_always_reach_each_other_untranslated_through_flannels_tunnel() -> Result<()> {
     let fixture = connected()?;
     Flannel::write_rules(&fixture.lab, Firewall::Nftables)?;
-    let (near, far) = (fixture.selected(), far(&fixture));
+    let (near, far) = (fixture.selected(), far_pod(&fixture));
     let devices = ["flannel.1", "flannel-v6.1"];
     let before = devices.map(|device| second(&fixture).packets_from(device));
     let live = || {

@@ -18,7 +18,7 @@ const UID: &str = "6f0c7e6e-6d3e-4f5c-9a1b-0d9f1f2a3b4c";
 
 /// To the other node and back, by announcements alone: nothing else leads the answers.
 pub(crate) fn an_address_that_kube_vip_moves_is_translated_to_where_it_answers() -> Result<()> {
-    let fixture = Fixture::on_two_nodes("moving", &moving())?;
+    let fixture = Fixture::on_two_nodes("moving", &moving_service())?;
     let kube_vip = KubeVip::of(&fixture.lab, "moving", &MOVING)?;
     let nodes = fixture.lab.nodes();
     let run = |node| program().run_on(&fixture.lab, node, &fixture.manifests);
@@ -26,10 +26,10 @@ pub(crate) fn an_address_that_kube_vip_moves_is_translated_to_where_it_answers()
     for turn in 0..4 {
         let (from, to) = (&nodes[(turn + 1) % 2], &nodes[turn % 2]);
         if turn > 0 {
-            kube_vip.let_go_of(from)?;
+            kube_vip.remove_from(from)?;
         }
-        kube_vip.hold_on(to)?;
-        fixture.manifests.write(&moving().vip_host(to.name()))?;
+        kube_vip.assign_to(to)?;
+        fixture.manifests.write(&moving_service().vip_host(to.name()))?;
         expect_moved(&mut egressds[turn % 2], to, MOVING)?;
         expect_moved(&mut egressds[(turn + 1) % 2], from, [from.pod(1).v4(), from.pod(1).v6()])?;
     }
@@ -38,7 +38,7 @@ pub(crate) fn an_address_that_kube_vip_moves_is_translated_to_where_it_answers()
 
 /// P1, P10: separated by prefix and instance name, in any order of start.
 pub(crate) fn its_own_egress_and_ours_translate_each_its_own_service() -> Result<()> {
-    let program = apart().environment("EGRESSD_ANNOTATION_PREFIX", PREFIX);
+    let program = with_instance_name().environment("EGRESSD_ANNOTATION_PREFIX", PREFIX);
     let ours = service("web").addresses([WEB_V4]).annotation_of(PREFIX, "egress", "true");
 
     let first = with_kube_vips_service(&ours)?;
@@ -65,12 +65,12 @@ pub(crate) fn its_own_egress_and_ours_agree_about_one_service() -> Result<()> {
     let pod = fixture.selected().v4();
     kube_vip.translate(node, pod, WEB_V4)?;
     let seen = fixture.lab.seen_during(fixture.selected(), OUTSIDE_V4, Protocol::Udp, || {
-        let mut egressd = apart().run(&fixture.lab, &fixture.manifests)?;
+        let mut egressd = with_instance_name().run(&fixture.lab, &fixture.manifests)?;
         egressd.wait_until_log_has("state=translating")?;
         kube_vip.stop(node, pod)?;
         kube_vip.translate(node, pod, WEB_V4)?;
         egressd.stop()?;
-        apart().clean(&fixture.lab)
+        with_instance_name().clean(&fixture.lab)
     })?;
     expect_only(&seen, WEB_V4)
 }
@@ -103,7 +103,7 @@ pub(crate) fn our_tables_are_closed_to_it() -> Result<()> {
     egressd.stop()
 }
 
-fn moving() -> Service {
+fn moving_service() -> Service {
     service("moving").addresses(MOVING).egress().egress_ipv6()
 }
 
@@ -115,7 +115,7 @@ fn expect_moved(egressd: &mut Egressd<'_>, node: &Node, seen: [IpAddr; 2]) -> Re
 }
 
 /// With an instance name, so with other tables than kube-vip's.
-fn apart() -> Program {
+fn with_instance_name() -> Program {
     program().environment("instance_name", "egressd")
 }
 

@@ -44,9 +44,9 @@ fn edited(name: &str, value: &str) -> Service {
 pub(crate) fn every_annotation_takes_effect_while_running_and_nowhere_else() -> Result<()> {
     let fixture = Fixture::with_web()?;
     fixture.manifests.write(&endpoints("web", [fixture.selected().v6()]))?;
-    beside(&fixture, "plain", 2, manifest::service("plain").addresses([OTHER_V4]).egress())?;
+    add_service_for_pod(&fixture, "plain", 2, manifest::service("plain").addresses([OTHER_V4]).egress())?;
     let ranges = manifest::service("ranges").addresses([load_balancer_v4(5)]).egress();
-    beside(&fixture, "ranges", 3, ranges.annotation("egress-destination-ports", "tcp:1-9999"))?;
+    add_service_for_pod(&fixture, "ranges", 3, ranges.annotation("egress-destination-ports", "tcp:1-9999"))?;
     let mut egressd = fixture.run_until_translated()?;
     let neighbours = [(2, OTHER_V4, "egress_addrs"), (3, load_balancer_v4(5), "egress_chains")];
     for (pod, address, _) in neighbours {
@@ -75,7 +75,7 @@ pub(crate) fn every_annotation_takes_effect_while_running_and_nowhere_else() -> 
 pub(crate) fn an_edit_of_one_service_of_a_pod_leaves_the_other_as_it_was() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let ports = manifest::service("ports").addresses([OTHER_V4]).egress();
-    beside(&fixture, "ports", 1, ports.annotation("egress-destination-ports", "tcp:80"))?;
+    add_service_for_pod(&fixture, "ports", 1, ports.annotation("egress-destination-ports", "tcp:80"))?;
     let mut egressd = fixture.run_until_translated()?;
     let pod = fixture.selected();
     egressd.wait_until_seen(pod, (OUTSIDE_V4, 80), OTHER_V4.into())?;
@@ -89,7 +89,7 @@ pub(crate) fn an_edit_of_one_service_of_a_pod_leaves_the_other_as_it_was() -> Re
 }
 
 /// Another Service that selects this pod.
-fn beside(fixture: &Fixture, name: &str, pod: u8, service: Service) -> Result<()> {
+fn add_service_for_pod(fixture: &Fixture, name: &str, pod: u8, service: Service) -> Result<()> {
     fixture.manifests.write(&service)?;
     fixture.manifests.write(&endpoints(name, [fixture.lab.pod(pod).v4()]))
 }

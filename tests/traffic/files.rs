@@ -65,11 +65,11 @@ pub(crate) fn a_vanished_directory_is_named_and_everything_stays_in_force() -> R
     let fixture = Fixture::with_web()?;
     let mut egressd = fixture.run_until_translated()?;
     egressd.turn_page();
-    fixture.manifests.vanish()?;
+    fixture.manifests.move_away()?;
     egressd.wait_until_log_has(&fixture.manifests.path().to_string_lossy())?;
     egressd.expect_seen(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
 
-    fixture.manifests.reappear()?;
+    fixture.manifests.move_back()?;
     fixture.manifests.write(&web().addresses([OTHER_V4]))?;
     egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, OTHER_V4.into())?;
     egressd.stop()

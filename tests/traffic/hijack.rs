@@ -106,7 +106,7 @@ impl ForeignPodClaim {
     }
 }
 
-fn evil(annotation: Option<Annotation>) -> Service {
+fn attackers_service(annotation: Option<Annotation>) -> Service {
     let plain = service("x").namespace("evil").created("2010-01-01T00:00:00Z").addresses([EVIL]).egress();
     annotation.into_iter().fold(plain, |service, (name, value)| service.annotation(name, value))
 }
@@ -115,7 +115,7 @@ pub(crate) fn pods_that_a_slice_takes_over_without_and_with_the_pods_of_the_node
     for (annotation, ports) in KINDS {
         let tenants = ForeignPodClaim::new()?;
         let fixture = &tenants.fixture;
-        fixture.manifests.write(&evil(annotation))?;
+        fixture.manifests.write(&attackers_service(annotation))?;
         let mut egressd = fixture.run()?;
         egressd.wait_until_seen(tenants.pod(NO_POD), (OUTSIDE_V4, 80), EVIL.into())?;
         egressd.wait_until_seen(tenants.pod(SELECTED), (OUTSIDE_V4, 80), WEB_V4.into())?;

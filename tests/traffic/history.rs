@@ -23,20 +23,20 @@ impl History {
         self.periods.extend([(begun.max(from), last, address), (seen + 1, address, address)]);
     }
 
-    fn is_right(&self, number: u32, seen: IpAddr) -> bool {
+    fn is_expected(&self, number: u32, seen: IpAddr) -> bool {
         let begun = self.periods.iter().rev().find(|(from, ..)| *from <= number);
         begun.is_some_and(|(_, last, address)| seen == *last || seen == *address)
     }
 
     /// The periods before and after a number, for the message of a failure.
-    fn around(&self, number: u32) -> &[(u32, IpAddr, IpAddr)] {
+    fn periods_near(&self, number: u32) -> &[(u32, IpAddr, IpAddr)] {
         let after = self.periods.partition_point(|(from, ..)| *from <= number);
         &self.periods[after.saturating_sub(3)..self.periods.len().min(after + 2)]
     }
 
     pub(crate) fn expect_right(&self, seen: &BTreeMap<u32, IpAddr>, sent: u32) -> Result<()> {
-        let wrong: Vec<_> = seen.iter().filter(|(number, seen)| !self.is_right(**number, **seen)).take(10).collect();
-        let around = wrong.first().map(|(number, _)| self.around(**number));
+        let wrong: Vec<_> = seen.iter().filter(|(number, seen)| !self.is_expected(**number, **seen)).take(10).collect();
+        let around = wrong.first().map(|(number, _)| self.periods_near(**number));
         ensure!(wrong.is_empty(), "of {} datagrams these had a wrong source: {wrong:?}; {around:?}", seen.len());
         // A receiver that was not scheduled in time loses some; losing many would be a gap in service.
         ensure!(seen.len() >= sent as usize / 100 * 98, "only {} of {sent} datagrams arrived", seen.len());

@@ -72,7 +72,7 @@ impl<'a> InstallationFixture<'a> {
         egressd.wait_until_log_has("networks-assumed")?;
         egressd.expect_seen(self.pod(), OUTSIDE_V4, Protocol::Tcp, self.pod().v4())?;
         self.write(&self.whole)?;
-        self.goes_on_after(egressd, &program())
+        self.expect_same_after_restart(egressd, &program())
     }
 
     /// The same for networks that only a setting names.
@@ -83,12 +83,12 @@ impl<'a> InstallationFixture<'a> {
         egressd.expect_seen(self.pod(), OUTSIDE_V4, Protocol::Tcp, self.pod().v4())?;
         egressd.stop()?;
         let set = program().environment("EGRESSD_INSIDE_NETWORKS", SUBNETS);
-        self.goes_on_after(self.run(&set)?, &set)
+        self.expect_same_after_restart(self.run(&set)?, &set)
     }
 
     /// From the moment when private destinations outside are translated to: what breaks then, and a restart, end
     /// nothing.
-    fn goes_on_after(&self, mut egressd: Egressd<'_>, program: &Program) -> Result<()> {
+    fn expect_same_after_restart(&self, mut egressd: Egressd<'_>, program: &Program) -> Result<()> {
         egressd.wait_until_seen(self.pod(), OUTSIDE_V4, WEB_V4.into())?;
         self.write(&self.broken())?;
         egressd.wait_until_log_has(STAYS)?;

@@ -141,7 +141,7 @@ pub(crate) fn a_guard_in_a_broken_file_is_in_force_after_a_restart() -> Result<(
 pub(crate) fn an_empty_directory_at_the_start_is_awaited() -> Result<()> {
     let fixture = Fixture::with_web()?;
     fixture.run_until_translated()?.stop()?;
-    fixture.manifests.vanish()?;
+    fixture.manifests.move_away()?;
     std::fs::create_dir(fixture.manifests.path())?;
     let mut egressd = fixture.run()?;
     egressd.wait_until_log_has("manifests-missing")?;

@@ -22,12 +22,12 @@ pub(crate) fn an_address_is_translated_to_while_an_interface_has_it() -> Result<
     let (pod, node) = (fixture.selected(), fixture.lab.node());
     let egressd = fixture.run_until_translated()?;
     for _ in 0..3 {
-        node.let_go(WEB_V4, "lo")?;
+        node.release(WEB_V4, "lo")?;
         at_once(&egressd, &fixture.lab, pod, pod.v4())?;
         node.hold(WEB_V4, "up0")?;
         at_once(&egressd, &fixture.lab, pod, WEB_V4)?;
         node.hold(WEB_V4, "lo")?;
-        node.let_go(WEB_V4, "up0")?;
+        node.release(WEB_V4, "up0")?;
         egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Udp, WEB_V4)?;
     }
     ensure!(egressd.log().contains("held-elsewhere"), "nothing was reported\n{}", egressd.circumstances());
@@ -44,7 +44,7 @@ pub(crate) fn one_familys_address_may_be_removed_while_the_other_stays() -> Resu
     let mut egressd = fixture.run_until_translated()?;
     egressd.wait_until_seen(pod, OUTSIDE_V6, WEB_V6.into())?;
 
-    fixture.lab.node().let_go(WEB_V6, "lo")?;
+    fixture.lab.node().release(WEB_V6, "lo")?;
     at_once(&egressd, &fixture.lab, pod, pod.v6())?;
     egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
     egressd.stop()
@@ -66,7 +66,7 @@ pub(crate) fn a_restart_while_the_address_is_held_changes_no_packet() -> Result<
 }
 
 pub(crate) fn addresses_on_the_ipvs_interface_alone_do_not_count() -> Result<()> {
-    let fixture = with_moving(moving())?;
+    let fixture = with_moving(moving_service())?;
     let (pod, node) = (fixture.selected(), fixture.lab.node());
     // Really a dummy interface, which not every kernel has; the name is what counts.
     node.namespace.ip("link add kube-ipvs0 type bridge")?;
@@ -78,50 +78,50 @@ pub(crate) fn addresses_on_the_ipvs_interface_alone_do_not_count() -> Result<()>
     node.hold(MOVING_V4, "up0")?;
     fixture.lab.lead_to(node, MOVING_V4)?;
     at_once(&egressd, &fixture.lab, pod, MOVING_V4)?;
-    node.let_go(MOVING_V4, "up0")?;
+    node.release(MOVING_V4, "up0")?;
     at_once(&egressd, &fixture.lab, pod, pod.v4())?;
     egressd.stop()
 }
 
 /// The default: the interface has it, and no source says that another node does.
 pub(crate) fn a_vip_host_that_names_another_node_is_accepted() -> Result<()> {
-    let fixture = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
+    let fixture = with_moving(moving_service().vip_host(SECOND_NODE_NAME))?;
     let pod = fixture.selected();
     fixture.lab.node().hold(MOVING_V4, "up0")?;
     let mut egressd = fixture.run()?;
     egressd.wait_until_log_has("kube-vip.io/vipHost says that node node-2 holds it")?;
     egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Udp, pod.v4())?;
 
-    fixture.manifests.write(&moving().vip_host(NODE_NAME))?;
+    fixture.manifests.write(&moving_service().vip_host(NODE_NAME))?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, MOVING_V4.into())?;
     egressd.stop()
 }
 
 pub(crate) fn by_address_a_vip_host_that_is_another_node_is_ignored() -> Result<()> {
-    let fixture = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
+    let fixture = with_moving(moving_service().vip_host(SECOND_NODE_NAME))?;
     let (pod, node) = (fixture.selected(), fixture.lab.node());
     node.hold(MOVING_V4, "up0")?;
     let mut egressd = program().environment("EGRESSD_OWNER", "address").run(&fixture.lab, &fixture.manifests)?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, MOVING_V4.into())?;
-    node.let_go(MOVING_V4, "up0")?;
+    node.release(MOVING_V4, "up0")?;
     at_once(&egressd, &fixture.lab, pod, pod.v4())?;
     egressd.stop()
 }
 
 pub(crate) fn by_vip_host_the_named_node_translates_without_an_interface_that_has_it() -> Result<()> {
-    let fixture = with_moving(moving())?;
+    let fixture = with_moving(moving_service())?;
     let pod = fixture.selected();
     let mut egressd = program().environment("EGRESSD_OWNER", "vip-host").run(&fixture.lab, &fixture.manifests)?;
     egressd.wait_until_log_has("kube-vip.io/vipHost names no node yet")?;
-    fixture.manifests.write(&moving().vip_host(NODE_NAME))?;
+    fixture.manifests.write(&moving_service().vip_host(NODE_NAME))?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, MOVING_V4.into())?;
-    fixture.manifests.write(&moving().vip_host(SECOND_NODE_NAME))?;
+    fixture.manifests.write(&moving_service().vip_host(SECOND_NODE_NAME))?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, pod.v4().into())?;
     egressd.stop()
 }
 
 pub(crate) fn with_any_every_node_translates() -> Result<()> {
-    let fixture = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
+    let fixture = with_moving(moving_service().vip_host(SECOND_NODE_NAME))?;
     let mut egressd = program().environment("EGRESSD_OWNER", "any").run(&fixture.lab, &fixture.manifests)?;
     egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, MOVING_V4.into())?;
     egressd.stop()
@@ -135,7 +135,7 @@ pub(crate) fn lost_notifications_are_recovered() -> Result<()> {
     egressd.paused(|| {
         let noise = "addr add 11.0.0.99/32 dev lo\naddr del 11.0.0.99/32 dev lo\n".repeat(10_000);
         node.namespace.ip(&noise)?;
-        node.let_go(WEB_V4, "lo")
+        node.release(WEB_V4, "lo")
     })?;
     at_once(&egressd, &fixture.lab, pod, pod.v4())?;
     node.hold(WEB_V4, "lo")?;
@@ -144,7 +144,7 @@ pub(crate) fn lost_notifications_are_recovered() -> Result<()> {
 }
 
 pub(crate) fn an_ipv6_address_counts_when_no_other_machine_has_it() -> Result<()> {
-    let fixture = with_moving(moving())?;
+    let fixture = with_moving(moving_service())?;
     let (pod, node) = (fixture.selected(), fixture.lab.node());
     fixture.lab.lead_to(node, MOVING_V6)?;
     node.detect_duplicates()?;
@@ -155,7 +155,7 @@ pub(crate) fn an_ipv6_address_counts_when_no_other_machine_has_it() -> Result<()
     egressd.wait_until_log_has("address-tentative")?;
     egressd.wait_until_seen(pod, OUTSIDE_V6, MOVING_V6.into())?;
 
-    node.let_go(MOVING_V6, "up0")?;
+    node.release(MOVING_V6, "up0")?;
     at_once(&egressd, &fixture.lab, pod, pod.v6())?;
     fixture.lab.outside().namespace.ip(&format!("addr add {MOVING_V6}/128 dev lan0 nodad"))?;
     node.namespace.ip(&format!("addr add {MOVING_V6}/128 dev up0"))?;
@@ -165,7 +165,7 @@ pub(crate) fn an_ipv6_address_counts_when_no_other_machine_has_it() -> Result<()
 }
 
 pub(crate) fn plan_reads_the_interfaces_once() -> Result<()> {
-    let fixture = with_moving(moving())?;
+    let fixture = with_moving(moving_service())?;
     let directory = fixture.manifests.path();
     let plan = |options: &[&str]| -> Result<String> {
         let (state, directory) = (fixture.manifests.state(), directory.to_string_lossy());
@@ -200,7 +200,7 @@ pub(crate) fn an_address_that_moves_between_two_nodes_is_translated_to_where_it_
     }
     let [first, second] = lab.nodes() else { anyhow::bail!("the lab has two nodes") };
     let ((moves, of_second), of_first) = lab.calls_during(first.pod(1), OUTSIDE_V4, Protocol::Udp, || {
-        lab.calls_during(second.pod(1), OUTSIDE_V4, Protocol::Udp, || move_about(lab, &mut egressds))
+        lab.calls_during(second.pod(1), OUTSIDE_V4, Protocol::Udp, || move_between_nodes(lab, &mut egressds))
     })?;
     let slowest =
         [expect_no_way_back(first.pod(1), &of_first, &moves)?, expect_no_way_back(second.pod(1), &of_second, &moves)?];
@@ -218,7 +218,7 @@ struct AddressMove {
 }
 
 /// Twenty times from one node to the other; the first has it first.
-fn move_about(lab: &Lab, egressds: &mut [Egressd<'_>]) -> Result<Vec<AddressMove>> {
+fn move_between_nodes(lab: &Lab, egressds: &mut [Egressd<'_>]) -> Result<Vec<AddressMove>> {
     let mut moves = Vec::new();
     for turn in 0..20 {
         let (node, egressd) = (&lab.nodes()[turn % 2], &mut egressds[turn % 2]);
@@ -235,7 +235,7 @@ fn moved(lab: &Lab, node: &Node, egressd: &mut Egressd<'_>, source: Seen) -> Res
     if source == MOVING_V4.into() {
         node.hold(MOVING_V4, "up0")?
     } else {
-        node.let_go(MOVING_V4, "up0")?
+        node.release(MOVING_V4, "up0")?
     }
     // Not TCP: it repeats a lost SYN after a second, which would distort the measurement.
     egressd.wait_until("the move shows", || Ok(lab.seen_from(node.pod(1), OUTSIDE_V4, Protocol::Udp)? == source))?;
@@ -269,12 +269,12 @@ fn two_nodes() -> Result<Fixture> {
     for node in fixture.lab.nodes() {
         fixture.manifests.write(&endpoints("moving", [node.pod(1).v4()]).on_node(node.name()))?;
     }
-    fixture.manifests.write(&moving())?;
+    fixture.manifests.write(&moving_service())?;
     Ok(fixture)
 }
 
 /// A Service with addresses that no node holds yet.
-fn moving() -> Service {
+fn moving_service() -> Service {
     manifest::service("moving").addresses([MOVING_V4, MOVING_V6]).egress().egress_ipv6()
 }
 

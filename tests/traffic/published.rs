@@ -55,7 +55,7 @@ pub(crate) fn addresses_that_another_egressd_of_this_machine_publishes_in_a_dire
     other.wait_until_log_has("running")?;
     egressd.expect_seen(pod, OTHER_OUTSIDE_V4, Tcp, pod.v4())?;
     ensure!(inode(directory.path(), second)? == before, "a restart wrote its file");
-    second.let_go(OTHER_OUTSIDE_V4, "lo")?;
+    second.release(OTHER_OUTSIDE_V4, "lo")?;
     egressd.wait_until_seen(pod, OTHER_OUTSIDE_V4, WEB_V4.into())?;
     other.stop()?;
     egressd.stop()

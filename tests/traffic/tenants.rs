@@ -15,7 +15,7 @@ use crate::fixture::{Fixture, WEB_V4, program, web};
 const EVIL: IpAddr = load_balancer_v4(4);
 
 /// Of another namespace, and younger than `web`.
-fn evil() -> Service {
+fn attackers_service() -> Service {
     service("x").namespace("evil").created("2026-03-01T00:00:00Z").addresses([EVIL]).egress()
 }
 
@@ -45,9 +45,9 @@ pub(crate) fn a_slice_that_lists_another_tenants_pod_does_not_take_it_over() -> 
     let slice = endpoints("x", [fixture.selected().v4(), fixture.lab.pod(2).v4()]).namespace("evil");
     fixture.manifests.write(&slice)?;
     for evil in [
-        evil(),
-        evil().annotation("egress-destination-ports", "tcp:80"),
-        evil().annotation("egress-allowed-networks", "0.0.0.0/0"),
+        attackers_service(),
+        attackers_service().annotation("egress-destination-ports", "tcp:80"),
+        attackers_service().annotation("egress-allowed-networks", "0.0.0.0/0"),
     ] {
         fixture.manifests.write(&evil)?;
         let mut egressd = fixture.run()?;
@@ -62,7 +62,7 @@ pub(crate) fn a_slice_that_lists_another_tenants_pod_does_not_take_it_over() -> 
 
 /// P1: the address of the pods' bridge is not a pod's, and no Node object lists it.
 pub(crate) fn an_endpoint_that_is_this_nodes_interface_is_not_translated() -> Result<()> {
-    let fixture = with_victim(&[&evil()])?;
+    let fixture = with_victim(&[&attackers_service()])?;
     let gateway = gateway_v4(1);
     fixture.manifests.write(&endpoints("x", [gateway, fixture.lab.pod(2).v4()]).namespace("evil"))?;
     let mut egressd = fixture.run()?;
@@ -116,7 +116,7 @@ fn stage_pod() -> IpAddr {
 
 /// Reported on both, or left to the older.
 pub(crate) fn an_address_of_two_tenants_is_shared_or_belongs_to_the_oldest() -> Result<()> {
-    let fixture = with_victim(&[&evil().addresses([WEB_V4])])?;
+    let fixture = with_victim(&[&attackers_service().addresses([WEB_V4])])?;
     let other = fixture.lab.pod(2);
     fixture.manifests.write(&endpoints("x", [other.v4()]).namespace("evil"))?;
     let mut egressd = fixture.run()?;

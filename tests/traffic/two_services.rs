@@ -22,7 +22,7 @@ fn service(name: &str, address: IpAddr) -> Service {
 }
 
 /// Writes Services that all select pod 1.
-fn put(fixture: &Fixture, services: &[(&str, Service)]) -> Result<()> {
+fn write_services(fixture: &Fixture, services: &[(&str, Service)]) -> Result<()> {
     for (name, service) in services {
         fixture.manifests.write(service)?;
         fixture.manifests.write(&endpoints(name, [fixture.selected().v4()]))?;
@@ -43,7 +43,7 @@ pub(crate) fn networks_go_before_ports_and_ports_before_everything() -> Result<(
     let fixture = Fixture::new()?;
     let networks = service("c", C).created(NEW).annotation("egress-allowed-networks", "172.18.0.0/16");
     let ports = service("b", B).created(NEW).annotation("egress-destination-ports", "tcp:80,udp:53");
-    put(&fixture, &[("a", service("a", A).created(OLD)), ("b", ports), ("c", networks)])?;
+    write_services(&fixture, &[("a", service("a", A).created(OLD)), ("b", ports), ("c", networks)])?;
     let egressd = run(&fixture, C)?;
     let pod = fixture.selected();
     for (destination, protocol, expected) in [
@@ -70,7 +70,7 @@ pub(crate) fn a_packet_that_a_service_denies_is_matched_against_the_next() -> Re
         .annotation("egress-allowed-networks", "172.16.0.0/12")
         .annotation("egress-denied-networks", "172.18.0.0/16")
         .annotation("egress-destination-ports", "tcp:80");
-    put(&fixture, &[("a", first), ("b", second), ("c", service("c", C))])?;
+    write_services(&fixture, &[("a", first), ("b", second), ("c", service("c", C))])?;
     let egressd = run(&fixture, A)?;
     let pod = fixture.selected();
     egressd.expect_seen(pod, (OUTSIDE_V4, 8080), Tcp, A)?;
@@ -95,13 +95,13 @@ pub(crate) fn the_older_of_two_equal_services_wins() -> Result<()> {
     ];
     for filter in filters {
         let (old, new) = (service("z", B).created(OLD), service("a", A).created(NEW));
-        put(&fixture, &[("a", annotate(new, filter)), ("z", annotate(old, filter))])?;
+        write_services(&fixture, &[("a", annotate(new, filter)), ("z", annotate(old, filter))])?;
         run(&fixture, B)?.stop()?;
         let egressd = run(&fixture, B)?;
         egressd.expect_seen(fixture.selected(), (OTHER_OUTSIDE_V4, 80), Tcp, B)?;
         egressd.stop()?;
     }
-    put(&fixture, &[("a", service("a", A).created(OLD)), ("z", service("z", B).created(OLD))])?;
+    write_services(&fixture, &[("a", service("a", A).created(OLD)), ("z", service("z", B).created(OLD))])?;
     run(&fixture, A)?.stop()
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn source_ports_and_ranges_rank_like_single_ports() -> Result<()> {
     let single = service("a", A).created(OLD).annotation("egress-destination-ports", "tcp:80");
     let range = service("b", B).created(NEW).annotation("egress-destination-ports", "tcp:80-8080");
     let source = service("c", C).created("2026-03-01T00:00:00Z").annotation("egress-source-ports", "udp:1-65535");
-    put(&fixture, &[("a", single), ("b", range), ("c", source)])?;
+    write_services(&fixture, &[("a", single), ("b", range), ("c", source)])?;
     let egressd = run(&fixture, A)?;
     let pod = fixture.selected();
     egressd.expect_seen(pod, (OUTSIDE_V4, 8080), Tcp, B)?;
@@ -125,7 +125,7 @@ pub(crate) fn source_ports_and_ranges_rank_like_single_ports() -> Result<()> {
 pub(crate) fn the_next_service_takes_over_when_the_first_is_deleted() -> Result<()> {
     let fixture = Fixture::new()?;
     let first = service("a", A).annotation("egress-allowed-networks", "0.0.0.0/0");
-    put(&fixture, &[("a", first.clone()), ("b", service("b", B))])?;
+    write_services(&fixture, &[("a", first.clone()), ("b", service("b", B))])?;
     let mut egressd = run(&fixture, A)?;
     let pod = fixture.selected();
     fixture.manifests.remove(&first)?;

@@ -12,7 +12,7 @@ use crate::fixture::{Fixture, OTHER_V4, WEB_V4, web};
 use crate::history::History;
 
 /// The variants of `web`: plain, and restricted in ways that all include the outside host.
-fn looks(turn: usize, address: IpAddr) -> Service {
+fn variant(turn: usize, address: IpAddr) -> Service {
     let web = manifest::service("web").addresses([address]).egress();
     match turn % 5 {
         0 => web,
@@ -51,7 +51,7 @@ pub(crate) fn a_hundred_thousand_connections_have_a_source_that_was_valid_at_the
         neighbours(&fixture, turn)?;
         let address = if turn.is_multiple_of(2) { OTHER_V4 } else { WEB_V4 };
         let begun = flood.position();
-        fixture.manifests.write(&looks(turn, address))?;
+        fixture.manifests.write(&variant(turn, address))?;
         wait_until_seen(&mut egressd, fixture.selected(), address)?;
         history.changed_to(address, [begun, flood.position()]);
         turn += 1;

@@ -20,7 +20,7 @@ fn file(fixture: &Fixture, name: &str) -> PathBuf {
 }
 
 /// Writes an invalid value into all Services.
-fn spoil(fixture: &Fixture) -> Result<()> {
+fn invalidate_all(fixture: &Fixture) -> Result<()> {
     for index in 0..KINDS.len() {
         fixture.manifests.write(&kind(index).annotation("egress-denied-networks", "everywhere"))?;
     }
@@ -45,7 +45,7 @@ pub(crate) fn state_files_of_a_newer_version_are_kept_and_reported_and_no_packet
         known.insert(name, fs::read(&path).with_context(|| format!("{name} is no state file any more"))?);
         fs::write(path, NEWER)?;
     }
-    spoil(&fixture)?;
+    invalidate_all(&fixture)?;
     for index in 0..KINDS.len() {
         let mut egressd = fixture.expect_only(index, || {
             let mut egressd = program().run(&fixture.lab, &fixture.manifests)?;

@@ -24,25 +24,25 @@ enum Shutdown {
 /// table and the same state directory.
 pub(crate) fn an_update_and_its_rollback_change_no_packet() -> Result<()> {
     for release in releases()? {
-        up_and_down(release).with_context(|| format!("beside {}", release.name))?;
+        update_and_roll_back(release).with_context(|| format!("beside {}", release.name))?;
     }
     Ok(())
 }
 
-fn up_and_down(release: Release) -> Result<()> {
+fn update_and_roll_back(release: Release) -> Result<()> {
     let (before, fixture) = (release.program()?, Fixture::new()?);
     let mut egressd = fixture.started(&before, ADDRESS)?;
     fixture.expect_all("before the first update")?;
     let ends = [Shutdown::Terminated, Shutdown::Killed].into_iter().cycle();
     // Plain Services twice: after each end.
     for (kind, end) in [0, 0].into_iter().chain(1..KINDS.len()).zip(ends) {
-        egressd = gone_over(&fixture, (egressd, end), (&program(), OTHER), kind)?;
+        egressd = replaced(&fixture, (egressd, end), (&program(), OTHER), kind)?;
         let log = egressd.log();
         ensure!(!log.contains("newer-") && !log.contains("refused"), "after the update:\n{log}");
         ensure!(fixture.has_its_tables_alone()?, "what stood in for the tables is there:\n{log}");
         // The earlier one has no other layout.
-        egressd = gone_over(&fixture, (egressd, end), (&first_layout(), OTHER), kind)?;
-        egressd = gone_over(&fixture, (egressd, end), (&before, ADDRESS), kind)?;
+        egressd = replaced(&fixture, (egressd, end), (&first_layout(), OTHER), kind)?;
+        egressd = replaced(&fixture, (egressd, end), (&before, ADDRESS), kind)?;
     }
     egressd.stop()
 }
@@ -121,7 +121,7 @@ pub(crate) fn another_programs_table_with_the_name_of_the_copy_stays_and_blocks_
 
 /// The one ends, and the other takes over and makes a change. A flood is over after some ten seconds, so each time has
 /// one of its own.
-fn gone_over<'s>(
+fn replaced<'s>(
     fixture: &'s Fixture,
     (old, end): (Egressd<'s>, Shutdown),
     (new, address): (&Program, IpAddr),

@@ -14,7 +14,7 @@ fn refused(component: &[u8]) -> String {
 }
 
 /// A function with so many values that live until its end: all are read from memory, then combined and written back.
-fn live(values: u64) -> Vec<u8> {
+fn live_values(values: u64) -> Vec<u8> {
     // i32.const 0, for the address of the i32.store at the end.
     let mut body = vec![0, 0x41, 0];
     for value in 0..values {
@@ -27,7 +27,7 @@ fn live(values: u64) -> Vec<u8> {
 }
 
 /// A function that counts: so many times `local.get 0; i32.const n; i32.add; local.set 0`.
-fn straight(times: u64) -> Vec<u8> {
+fn straight_line(times: u64) -> Vec<u8> {
     let mut body = vec![1, 1, 0x7f];
     for _ in 0..times {
         body.extend([0x20, 0, 0x41, 7, 0x6a, 0x21, 0]);
@@ -58,7 +58,7 @@ fn jumping(entries: u64) -> Vec<u8> {
 
 #[test]
 fn one_long_function_is_not_compiled() {
-    for body in [live(160_000), jumping(960_000), looping(100, 60_000)] {
+    for body in [live_values(160_000), jumping(960_000), looping(100, 60_000)] {
         let bytes = body.len();
         let sentence = refused(&Guest::with(body).component());
         assert_eq!(
@@ -84,7 +84,7 @@ fn too_many_functions_are_not_compiled() {
 /// Each within the bounds, and two seconds for the compiler.
 #[test]
 fn many_functions_just_within_the_limits_run_out_of_processor_time() {
-    let guest = Guest { functions: vec![live(8000); 20], ..Guest::new() };
+    let guest = Guest { functions: vec![live_values(8000); 20], ..Guest::new() };
     let sentence = refused(&guest.component());
     // On a machine that has more to do, the child does not come to ten seconds of processor time in a minute.
     let ends = ["compiling it took more than 10 s of CPU time: split large ", "compiling it was not done after 60 s: "];
@@ -93,22 +93,22 @@ fn many_functions_just_within_the_limits_run_out_of_processor_time() {
 
 #[test]
 fn exponentially_nested_instances_are_not_compiled() {
-    let sentence = refused(&guests::around(&guests::doubling(28)));
+    let sentence = refused(&guests::wrapping(&guests::doubling(28)));
     assert_eq!(sentence, "components are nested more than 4 deep in it: compose it of fewer");
 }
 
 #[test]
 fn many_instances_are_not_compiled_and_more_than_a_slot_has_are_not_taken() {
-    let sentence = refused(&guests::around(&guests::instances(100)));
+    let sentence = refused(&guests::wrapping(&guests::instances(100)));
     assert!(sentence.starts_with("it has "), "{sentence}");
     assert!(
         sentence.ends_with(" instances in it, and 60 are the limit: leave out what it does not need"),
         "{sentence}"
     );
-    let sentence = refused(&guests::around(&guests::instances(30)));
+    let sentence = refused(&guests::wrapping(&guests::instances(30)));
     assert!(sentence.starts_with("cannot "), "{sentence}");
     assert!(sentence.contains("instances"), "{sentence}");
-    wasm::load(&ENGINE, &CHILD, &guests::around(&guests::instances(2)), "mine", "{}").unwrap();
+    wasm::load(&ENGINE, &CHILD, &guests::wrapping(&guests::instances(2)), "mine", "{}").unwrap();
 }
 
 /// The most memory that a child of this process has ever had, in bytes.
@@ -124,7 +124,7 @@ fn largest_child() -> u64 {
 
 #[test]
 fn a_component_just_within_the_limits_is_compiled() {
-    for body in [live(2000), looping(500, 2000), jumping(65_000)] {
+    for body in [live_values(2000), looping(500, 2000), jumping(65_000)] {
         wasm::load(&ENGINE, &CHILD, &Guest::with(body).component(), "mine", "{}").unwrap();
     }
 }
@@ -132,7 +132,7 @@ fn a_component_just_within_the_limits_is_compiled() {
 /// Two megabytes of functions of a usual size.
 #[test]
 fn a_large_and_healthy_component_is_compiled() {
-    let guest = Guest { functions: vec![straight(150); 2000], ..Guest::new() };
+    let guest = Guest { functions: vec![straight_line(150); 2000], ..Guest::new() };
     let component = guest.component();
     assert!(component.len() > 2_000_000, "{}", component.len());
     wasm::load(&ENGINE, &CHILD, &component, "mine", "{}").unwrap();

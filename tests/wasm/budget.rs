@@ -53,7 +53,7 @@ impl CountingCompiler {
     }
 
     /// Lets the waiting compilers continue.
-    pub(crate) fn go_on(&self) {
+    pub(crate) fn release(&self) {
         fs::write(self.directory.path().join("go"), "").unwrap();
     }
 

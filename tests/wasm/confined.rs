@@ -105,7 +105,7 @@ fn a_confined_child_compiles_to_the_end() {
 }
 
 /// How a process ends that gave up everything and then does this.
-fn end(deed: fn()) -> ExitStatus {
+fn run_confined(deed: fn()) -> ExitStatus {
     let mut command = Command::new("/bin/true");
     // SAFETY: the deeds are system calls; what comes before allocates, which the C library allows in a forked process.
     unsafe {
@@ -124,8 +124,8 @@ fn end(deed: fn()) -> ExitStatus {
 
 #[test]
 fn a_confined_process_that_does_nothing_exits_with_success() {
-    assert!(end(|| ()).success());
-    assert!(end(|| drop(std::hint::black_box(vec![1_u8; 16 << 20]))).success());
+    assert!(run_confined(|| ()).success());
+    assert!(run_confined(|| drop(std::hint::black_box(vec![1_u8; 16 << 20]))).success());
 }
 
 fn ignore<T>(_: T) {}
@@ -154,7 +154,7 @@ fn a_confined_process_that_makes_a_forbidden_call_is_killed() {
         }),
     ];
     for (what, deed) in deeds {
-        assert_eq!(end(deed).signal(), Some(libc::SIGSYS), "{what}");
+        assert_eq!(run_confined(deed).signal(), Some(libc::SIGSYS), "{what}");
     }
 }
 

@@ -187,7 +187,7 @@ pub(crate) fn instances(count: usize) -> Vec<u8> {
 }
 
 /// A fitting component that also instantiates another.
-pub(crate) fn around(component: &[u8]) -> Vec<u8> {
+pub(crate) fn wrapping(component: &[u8]) -> Vec<u8> {
     let guest = Guest::new().component();
     let index = components(&guest);
     let instance = section(5, &vector(&[[vec![0], number(index), vec![0]].concat()]));

@@ -163,11 +163,11 @@ fn a_part_that_is_never_instantiated_is_refused_at_any_depth() {
     for (bytes, what) in [
         (beside(&module), "core module 1"),
         (beside(&component), "component 1"),
-        (guests::around(&[guests::EMPTY, &module].concat()), "core module 0"),
-        (guests::around(&[guests::EMPTY, &component].concat()), "component 0"),
+        (guests::wrapping(&[guests::EMPTY, &module].concat()), "core module 0"),
+        (guests::wrapping(&[guests::EMPTY, &component].concat()), "component 0"),
         // Under a second name it is no more in use.
-        (guests::around(&[guests::EMPTY, &module, &guests::exported("m", &[0, 0x11])].concat()), "core module 0"),
-        (guests::around(&[guests::EMPTY, &component, &guests::exported("c", &[4])].concat()), "component 0"),
+        (guests::wrapping(&[guests::EMPTY, &module, &guests::exported("m", &[0, 0x11])].concat()), "core module 0"),
+        (guests::wrapping(&[guests::EMPTY, &component, &guests::exported("c", &[4])].concat()), "component 0"),
     ] {
         let sentence = unfit(&bytes);
         assert_eq!(
@@ -175,7 +175,7 @@ fn a_part_that_is_never_instantiated_is_refused_at_any_depth() {
             format!("it has {what}, which is never instantiated, so no call can reach it: leave it out")
         );
     }
-    assert!(wasm::inspect(&guests::around(&guests::instances(2))).is_ok());
+    assert!(wasm::inspect(&guests::wrapping(&guests::instances(2))).is_ok());
 }
 
 #[test]

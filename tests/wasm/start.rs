@@ -35,7 +35,7 @@ async fn remembered_policies_are_in_force_before_new_ones_are_compiled() {
     let begun = loader.next().await.unwrap();
     assert_eq!(states(&begun), [("guard", Enforced)].into());
     assert_eq!(begun.chain.unwrap().members().len(), 2);
-    compiler.go_on();
+    compiler.release();
     let loaded = until(&mut loader, |loaded| loaded.reports.len() == 3).await;
     assert_eq!(states(&loaded), [("first", Enforced), ("guard", Enforced)].into());
 }
@@ -49,14 +49,14 @@ async fn the_remembered_version_is_in_force_until_the_new_one_is_compiled() {
     let has = |loaded: &Loaded, digest: &str| loaded.reports.iter().any(|r| r.digest.as_deref() == Some(digest));
     let begun = loader.next().await.unwrap();
     assert!(has(&begun, &of_old) && states(&begun) == [("guard", Enforced)].into());
-    compiler.go_on();
+    compiler.release();
     until(&mut loader, |loaded| has(loaded, &of_new)).await;
 }
 
 #[tokio::test]
 async fn without_remembered_policies_the_first_result_has_all() {
     let compiler = CountingCompiler::new();
-    compiler.go_on();
+    compiler.release();
     let wanted = objects([policy("a", 1), object("b", held(), &[])]);
     let mut loader = loader(compiler.library(Objects::new(), Limits::default()), &wanted);
     assert_eq!(states(&loader.next().await.unwrap()), [("a", Enforced), ("b", Enforced)].into());
@@ -75,7 +75,7 @@ async fn a_policy_that_loads_too_late_for_the_first_services_joins_those_in_forc
     let trouble = begun.reports.iter().find_map(|report| report.trouble.clone()).unwrap();
     assert!(trouble.starts_with("it is not loaded yet: "), "{trouble}");
     assert_eq!(begun.valid.len(), 1, "the built-in one is remembered, and what was not loaded is not");
-    compiler.go_on();
+    compiler.release();
     let all = [("guard", Enforced), ("other", Enforced)].into();
     until(&mut loader, |loaded| states(loaded) == all).await;
 }
@@ -89,7 +89,7 @@ async fn a_deleted_policy_is_not_compiled_any_more() {
     let mut loader = loader(library, &objects(many.chain([guard.clone()])));
     loader.next().await.unwrap();
     loader.want([&guard]).unwrap();
-    compiler.go_on();
+    compiler.release();
     let loaded = until(&mut loader, |loaded| loaded.reports.len() == 2).await;
     assert_eq!(states(&loaded), [("guard", Enforced)].into());
     assert!(compiler.calls() < 10, "{} of 201 were compiled", compiler.calls());

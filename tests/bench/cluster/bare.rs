@@ -106,8 +106,8 @@ impl Watcher {
     }
 
     /// The time at which the annotation was seen on so many objects.
-    pub(crate) fn wait_for_published(&self, count: usize, patience: Duration) -> Instant {
-        let (deadline, mut published) = (Instant::now() + patience, BTreeSet::new());
+    pub(crate) fn wait_for_published(&self, count: usize, timeout: Duration) -> Instant {
+        let (deadline, mut published) = (Instant::now() + timeout, BTreeSet::new());
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let seen = self.0.recv_timeout(left);
@@ -127,9 +127,9 @@ impl Watcher {
     }
 
     /// The time at which this version was seen.
-    pub(crate) fn wait_for_version(&self, version: &str, patience: Duration) -> Instant {
+    pub(crate) fn wait_for_version(&self, version: &str, timeout: Duration) -> Instant {
         loop {
-            let seen = self.0.recv_timeout(patience).expect("the change comes to the watcher");
+            let seen = self.0.recv_timeout(timeout).expect("the change comes to the watcher");
             if seen.version == version {
                 return seen.at;
             }

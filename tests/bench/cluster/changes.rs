@@ -46,7 +46,7 @@ pub(crate) fn samples(session: &Session, kernel: &KernelMonitor, watcher: &Watch
         for samples in &mut samples {
             watcher.wait_for_quiet(SETTLE_TIME);
             kernel.forget();
-            samples.take(turn, session, kernel, watcher);
+            samples.measure(turn, session, kernel, watcher);
         }
     }
     samples
@@ -56,7 +56,7 @@ pub(crate) fn print(samples: &[Samples]) {
     head(&["change", "request to watcher p50", "p99", "watcher to kernel p50", "p99", "request to kernel p50", "p99"]);
     for Samples { change, api, ours, whole } in samples {
         let times = [api, ours, whole].map(|times| Times::of(times.clone()));
-        let cells = times.iter().flat_map(|times| [ms(times.at(50)), ms(times.at(99))]);
+        let cells = times.iter().flat_map(|times| [ms(times.percentile(50)), ms(times.percentile(99))]);
         let cells: Vec<String> = [format!("{change:?}")].into_iter().chain(cells).collect();
         row(&cells.iter().map(String::as_str).collect::<Vec<_>>());
     }
@@ -68,7 +68,7 @@ impl Samples {
         Self { change, api: Vec::new(), ours: Vec::new(), whole: Vec::new() }
     }
 
-    fn take(&mut self, turn: usize, session: &Session, kernel: &KernelMonitor, watcher: &Watcher) {
+    fn measure(&mut self, turn: usize, session: &Session, kernel: &KernelMonitor, watcher: &Watcher) {
         let (collection, name, patch) = self.change.request(turn);
         let (begun, version) = session.talk(async |client| write(&client, collection, &name, &patch).await).unwrap();
         let seen = watcher.wait_for_version(&version, STEP_TIMEOUT);

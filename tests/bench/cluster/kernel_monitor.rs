@@ -47,8 +47,8 @@ impl KernelMonitor {
     }
 
     /// The time at which so many elements were added.
-    pub(crate) fn wait_for_elements(&self, count: usize, patience: Duration) -> Instant {
-        let (deadline, mut added) = (Instant::now() + patience, 0);
+    pub(crate) fn wait_for_elements(&self, count: usize, timeout: Duration) -> Instant {
+        let (deadline, mut added) = (Instant::now() + timeout, 0);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let events = self.0.recv_timeout(left).unwrap_or_else(|_| panic!("only {added} elements were added"));
@@ -60,8 +60,8 @@ impl KernelMonitor {
     }
 
     /// When an element was added or deleted for the next time.
-    pub(crate) fn wait_for_change(&self, patience: Duration) -> Instant {
-        let deadline = Instant::now() + patience;
+    pub(crate) fn wait_for_change(&self, timeout: Duration) -> Instant {
+        let deadline = Instant::now() + timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let events = self.0.recv_timeout(left).expect("the change comes to the kernel");

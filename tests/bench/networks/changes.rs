@@ -10,7 +10,7 @@ use egressd_core::owner::Owner;
 use egressd_core::testkit::{RuleParts, service, settings_of_many};
 use lab::Namespace;
 
-use super::execution::{Execution, carry_out};
+use super::execution::{Execution, execute};
 use crate::asks::{Policy, network, range};
 use crate::change::{Cost, step, times};
 use crate::kernel::COUNTS;
@@ -65,10 +65,10 @@ pub(crate) fn changes() {
 fn all_changes(count: u32, lists: InitialLists) -> Execution {
     let (mut netlink, mut world) =
         (Netlink::open().unwrap(), World::empty(settings_of_many(Owner::Any).limits, policy()));
-    (0..count).for_each(|number| drop(put(&mut world, number, 0, lists.of(number))));
+    (0..count).for_each(|number| drop(put_numbered(&mut world, number, 0, lists.of(number))));
     world.answer_all();
     let everything = world.step();
-    let start = carry_out(&mut world, &mut netlink, everything);
+    let start = execute(&mut world, &mut netlink, everything);
     let mut many = ManyServices { world, netlink, count, lists };
     many.print_changes(0, 1..TURNS + 1);
     many.add_chains();
@@ -110,10 +110,10 @@ impl ManyServices {
                 &format!("{:?}", self.lists),
                 &chains.to_string(),
                 &format!("{change:?}"),
-                &us(kernel.at(50)),
-                &us(kernel.at(99)),
-                &us(whole.at(50)),
-                &us(whole.at(99)),
+                &us(kernel.percentile(50)),
+                &us(kernel.percentile(99)),
+                &us(whole.percentile(50)),
+                &us(whole.percentile(99)),
                 &costs[0].batches.to_string(),
             ]);
         }
@@ -123,14 +123,14 @@ impl ManyServices {
     fn change(&mut self, change: Change, turn: u32) -> Cost {
         let even = turn * STRIDE % (self.count / 2) * 2;
         let key = match change {
-            Change::Address => put(&mut self.world, even, turn, self.lists.of(even)),
-            Change::List => put(&mut self.world, even + 1, 0, FIRST_NEW_LIST + turn),
+            Change::Address => put_numbered(&mut self.world, even, turn, self.lists.of(even)),
+            Change::List => put_numbered(&mut self.world, even + 1, 0, FIRST_NEW_LIST + turn),
         };
         step(&mut self.world, &mut self.netlink, key)
     }
 }
 
-fn put(world: &mut World, number: u32, address: u32, list: u32) -> ChangeKey {
+fn put_numbered(world: &mut World, number: u32, address: u32, list: u32) -> ChangeKey {
     let address = Ipv4Addr::from(0x0b00_0000 + address);
     let mut service = service(&format!("service-{number}"), &[&address.to_string()]);
     service.annotations.insert(LIST, list.to_string());

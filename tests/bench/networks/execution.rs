@@ -33,13 +33,13 @@ impl Execution {
 
 /// Handles an update as the loop does.
 pub(super) fn change(world: &mut World, netlink: &mut Netlink, key: ChangeKey) -> Execution {
-    let (comparison, planning) = used(clock::thread, || world.take(&BTreeSet::from([key])));
-    let execution = carry_out(world, netlink, comparison);
+    let (comparison, planning) = used(clock::thread, || world.compare_after(&BTreeSet::from([key])));
+    let execution = execute(world, netlink, comparison);
     Execution { whole: execution.whole + planning, ..execution }
 }
 
 /// Applies the changes from the kernel's state to the desired one.
-pub(super) fn carry_out(world: &mut World, netlink: &mut Netlink, comparison: Comparison) -> Execution {
+pub(super) fn execute(world: &mut World, netlink: &mut Netlink, comparison: Comparison) -> Execution {
     let (cut, cutting) = used(clock::thread, || comparison.cut(&world.applied, SLICE));
     let mut execution = Execution { whole: cutting, ..Execution::default() };
     match cut {
@@ -53,7 +53,7 @@ pub(super) fn carry_out(world: &mut World, netlink: &mut Netlink, comparison: Co
         }
         SlicedChange::Slices(slices) => {
             by_slices(&mut world.applied, netlink, comparison, slices, &mut execution);
-            world.end();
+            world.mark_applied();
             execution
         }
     }

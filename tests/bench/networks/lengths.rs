@@ -92,7 +92,7 @@ fn measure(count: u8, named: OtherElements) -> BestTimes {
         plain.push(new_connection(lab.pod(2), 2_000 + round));
         networks.push(new_connection(lab.pod(3), 3_000 + round));
     }
-    BestTimes { plain: Times::of(plain).at(0), networks: Times::of(networks).at(0) }
+    BestTimes { plain: Times::of(plain).percentile(0), networks: Times::of(networks).percentile(0) }
 }
 
 fn new_connection(pod: &Pod, source: u16) -> Duration {

@@ -11,7 +11,7 @@ use egressd_core::testkit::{RuleParts, service};
 use ipnet::IpNet;
 use lab::Namespace;
 
-use super::execution::{Execution, carry_out, change};
+use super::execution::{Execution, change, execute};
 use crate::asks::{Policy, network};
 use crate::measure::{head, ms, row};
 use crate::world::World;
@@ -52,10 +52,10 @@ pub(crate) fn worst() {
 
 fn print(shape: NetworkShape) {
     let (mut netlink, mut world) = (Netlink::open().unwrap(), World::empty(Limits::default(), shape.policy()));
-    put(&mut world, Revisions::default());
+    put_revision(&mut world, Revisions::default());
     world.answer_all();
     let everything = world.step();
-    let start = carry_out(&mut world, &mut netlink, everything);
+    let start = execute(&mut world, &mut netlink, everything);
     let elements = elements(&world.applied);
     assert!(elements > 64_000, "only {elements} elements are in force");
     let print = |what: &str, execution: Execution| {
@@ -66,15 +66,15 @@ fn print(shape: NetworkShape) {
     print("all come", start);
     let mut newest = Revisions::default();
     for change in [Change::Endpoint, Change::Address, Change::List] {
-        print(&format!("{change:?}"), middle(change, &mut newest, &mut world, &mut netlink));
+        print(&format!("{change:?}"), median(change, &mut newest, &mut world, &mut netlink));
     }
 }
 
 /// The median of several executions.
-fn middle(what: Change, newest: &mut Revisions, world: &mut World, netlink: &mut Netlink) -> Execution {
+fn median(what: Change, newest: &mut Revisions, world: &mut World, netlink: &mut Netlink) -> Execution {
     let turn = || {
         newest.make(what);
-        let key = put(world, *newest);
+        let key = put_revision(world, *newest);
         change(world, netlink, key)
     };
     let mut all: Vec<Execution> = std::iter::repeat_with(turn).take(TURNS as usize).collect();
@@ -100,7 +100,7 @@ impl Revisions {
     }
 }
 
-fn put(world: &mut World, newest: Revisions) -> ChangeKey {
+fn put_revision(world: &mut World, newest: Revisions) -> ChangeKey {
     // Two, for networks within each other that lead to the one and the other.
     let addresses = [1, 2].map(|place| Ipv4Addr::from(0x0b00_0000 + 2 * newest.address + place).to_string());
     let mut service = service("wide", &addresses.each_ref().map(String::as_str));
@@ -130,7 +130,7 @@ fn nested(rule: &Rule, list: u32, view: &SubjectView) -> Vec<Rule> {
     let of_length = |bits: u8| {
         RuleParts {
             id: format!("length-{bits}"),
-            include: (0..NESTED_NETWORKS).map(|nest| around(nest, list, bits)).collect(),
+            include: (0..NESTED_NETWORKS).map(|nest| network_of_nest(nest, list, bits)).collect(),
             address: view.subject.addresses[usize::from(bits % 2)],
             ..rule.clone().into()
         }
@@ -140,7 +140,7 @@ fn nested(rule: &Rule, list: u32, view: &SubjectView) -> Vec<Rule> {
 }
 
 /// All lengths of a nest lie in each other. The list determines the shortest.
-fn around(nest: u32, list: u32, bits: u8) -> IpNet {
+fn network_of_nest(nest: u32, list: u32, bits: u8) -> IpNet {
     let within = list.wrapping_mul(0x0100_0193) & (u32::MAX >> SHORTEST_PREFIX);
     let address = Ipv4Addr::from(0x2000_0000 + (nest << (32 - SHORTEST_PREFIX)) + within);
     IpNet::new_assert(address.into(), bits).trunc()

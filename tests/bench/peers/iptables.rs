@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use lab::Namespace;
 
-use super::program::feed;
+use super::program::run_with_input;
 use super::{NoResult, RuleCost, address, changing, pod};
 use crate::measure::Times;
 
@@ -12,7 +12,7 @@ use crate::measure::Times;
 const TURNS: u32 = 10;
 
 pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<RuleCost, NoResult> {
-    let restore = |input: &str| feed(namespace.command("iptables-nft-restore").arg("--noflush"), input);
+    let restore = |input: &str| run_with_input(namespace.command("iptables-nft-restore").arg("--noflush"), input);
     let cold = restore(&everything(count))?;
     let change = |turn| {
         let number = changing(turn, count);

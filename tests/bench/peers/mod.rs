@@ -76,14 +76,14 @@ pub(crate) fn peers() {
 }
 
 fn print(name: &str, count: u32, cost: &RuleCost, ours: &RuleCost) {
-    let (change, change_of_ours) = (cost.change.at(50), ours.change.at(50));
+    let (change, change_of_ours) = (cost.change.percentile(50), ours.change.percentile(50));
     row(&[
         name,
         &count.to_string(),
         &ms(cost.cold),
         &ratio(cost.cold, ours.cold),
         &us(change),
-        &us(cost.change.at(99)),
+        &us(cost.change.percentile(99)),
         &ratio(change, change_of_ours),
     ]);
 }

@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 use lab::Namespace;
 
-use super::program::feed;
+use super::program::run_with_input;
 use super::{NoResult, RuleCost, address, changing, pod};
 use crate::measure::Times;
 
 const TURNS: u32 = 30;
 
 pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<RuleCost, NoResult> {
-    let load = |script: &str| feed(namespace.command("nft").args(["-f", "-"]), script);
+    let load = |script: &str| run_with_input(namespace.command("nft").args(["-f", "-"]), script);
     let cold = load(&everything(count))?;
     let change = |turn| {
         let number = changing(turn, count);

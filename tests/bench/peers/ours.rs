@@ -22,7 +22,7 @@ pub(super) fn measure(namespace: &Namespace, count: u32) -> [RuleCost; 2] {
         let (kernel, cold) = used(clock::thread, || {
             world.answer_all();
             let everything = world.step();
-            put(&mut netlink, &mut world, everything)
+            apply(&mut netlink, &mut world, everything)
         });
         let change = |turn| {
             let key = world.insert(changing(turn, count), turn);
@@ -35,7 +35,7 @@ pub(super) fn measure(namespace: &Namespace, count: u32) -> [RuleCost; 2] {
     namespace.run(measure).unwrap()
 }
 
-fn put(netlink: &mut Netlink, world: &mut World, everything: Comparison) -> Duration {
+fn apply(netlink: &mut Netlink, world: &mut World, everything: Comparison) -> Duration {
     let kernel = commit(netlink, &world.changes(&everything)).unwrap();
     world.apply(everything);
     kernel

@@ -8,7 +8,7 @@ use super::NoResult;
 use crate::clock::{self, used};
 
 /// What a program used of the processor to do that.
-pub(super) fn feed(command: &mut Command, input: &str) -> Result<Duration, NoResult> {
+pub(super) fn run_with_input(command: &mut Command, input: &str) -> Result<Duration, NoResult> {
     let name = command.get_program().to_string_lossy().into_owned();
     let (output, used) = used(clock::children, || {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;

@@ -106,7 +106,7 @@ impl Directory {
     ///
     /// # Errors
     /// When it is not there.
-    pub fn vanish(&self) -> Result<()> {
+    pub fn move_away(&self) -> Result<()> {
         fs::rename(self.path(), self.away()).with_context(|| cannot("move", &self.path()))
     }
 
@@ -114,7 +114,7 @@ impl Directory {
     ///
     /// # Errors
     /// When it did not [`vanish`](Self::vanish).
-    pub fn reappear(&self) -> Result<()> {
+    pub fn move_back(&self) -> Result<()> {
         fs::rename(self.away(), self.path()).with_context(|| cannot("move", &self.away()))
     }
 

@@ -147,7 +147,7 @@ fn wire(node: &Node, pod: &Pod) -> Result<[IpAddr; 2]> {
     let (answers, delay) = (format!("ipv4/conf/{device}/proxy_arp"), format!("ipv4/neigh/{device}/proxy_delay"));
     // Otherwise the kernel answers for others after up to 0.8 s.
     node.namespace.sysctl(&[(&answers, "1"), (&delay, "0")])?;
-    node.namespace.settle()?;
+    node.namespace.wait_until_settled()?;
     let inside = &pod.host.namespace;
     inside.ip(&format!(
         "addr flush dev eth0 scope global

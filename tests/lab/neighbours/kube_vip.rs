@@ -49,13 +49,13 @@ impl KubeVip {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn hold_on(&self, node: &Node) -> Result<()> {
+    pub fn assign_to(&self, node: &Node) -> Result<()> {
         let link = Link::of(node, INTERFACE)?;
         for address in &self.addresses {
             let network = host_network(*address);
             node.namespace.ip(&format!("addr replace {network} dev {INTERFACE} preferred_lft 0 valid_lft forever"))?;
         }
-        node.namespace.settle()?;
+        node.namespace.wait_until_settled()?;
         self.addresses.iter().try_for_each(|address| announce(&link, *address))
     }
 
@@ -63,8 +63,8 @@ impl KubeVip {
     ///
     /// # Errors
     /// When they are not there.
-    pub fn let_go_of(&self, node: &Node) -> Result<()> {
-        self.addresses.iter().try_for_each(|address| node.let_go(*address, INTERFACE))
+    pub fn remove_from(&self, node: &Node) -> Result<()> {
+        self.addresses.iter().try_for_each(|address| node.release(*address, INTERFACE))
     }
 
     /// A node becomes the Service's leader: Lease, addresses, then the annotation and status of the Service.
@@ -73,7 +73,7 @@ impl KubeVip {
     /// When the kernel or the server refuses.
     pub fn lead(&self, api: &Api, node: &Node) -> Result<()> {
         self.take_lease(api, node.name())?;
-        self.hold_on(node)?;
+        self.assign_to(node)?;
         self.write_service(api, node.name())
     }
 
@@ -82,7 +82,7 @@ impl KubeVip {
     /// # Errors
     /// When the kernel or the server refuses.
     pub fn stop_leading(&self, api: &Api, node: &Node) -> Result<()> {
-        self.let_go_of(node)?;
+        self.remove_from(node)?;
         let released = json!({"spec": {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": now()}});
         api.patch(&self.lease(), &released).map(drop)
     }
@@ -126,7 +126,7 @@ impl KubeVip {
     fn write_service(&self, api: &Api, node: &str) -> Result<()> {
         self.rewrite(api, |service| service["metadata"]["annotations"]["kube-vip.io/vipHost"] = json!(node))?;
         let port = |port: &Value| json!({"port": port["port"], "protocol": port["protocol"]});
-        Self::insist(|| {
+        Self::retry_on_conflict(|| {
             let mut service = api.get(&self.path())?;
             let ports: Vec<Value> = service["spec"]["ports"].as_array().into_iter().flatten().map(port).collect();
             let ingress = self.addresses.iter().map(|address| json!({"ip": address, "ports": ports}));
@@ -137,7 +137,7 @@ impl KubeVip {
 
     /// Reads the Service, changes it and writes the whole of it.
     fn rewrite(&self, api: &Api, change: impl Fn(&mut Value)) -> Result<()> {
-        Self::insist(|| {
+        Self::retry_on_conflict(|| {
             let mut service = api.get(&self.path())?;
             change(&mut service);
             api.replace_as(MANAGER, &self.path(), &service)
@@ -145,7 +145,7 @@ impl KubeVip {
     }
 
     /// Reads and writes again after a conflict with another writer.
-    fn insist(write: impl Fn() -> Result<Value>) -> Result<()> {
+    fn retry_on_conflict(write: impl Fn() -> Result<Value>) -> Result<()> {
         wait_until("kube-vip has written the Service", DEADLINE, || match write() {
             Ok(_) => Ok(true),
             Err(error) if format!("{error:#}").contains("the object has been modified") => Ok(false),

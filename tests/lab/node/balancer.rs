@@ -12,7 +12,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When it is there already.
-    pub fn give(&self, address: IpAddr, node: u8) -> Result<()> {
+    pub fn assign_address(&self, address: IpAddr, node: u8) -> Result<()> {
         let [v4, v6] = self.node(node).addresses();
         let via = if address.is_ipv4() { v4 } else { v6 };
         self.node(node).hold(address)?;
@@ -25,6 +25,6 @@ impl Cluster {
     /// When none has it.
     pub fn take(&self, address: IpAddr) -> Result<()> {
         self.outside.namespace.ip(&format!("route del {}\n", host_network(address)))?;
-        self.node(1).let_go(address).or_else(|_| self.node(2).let_go(address))
+        self.node(1).release(address).or_else(|_| self.node(2).release(address))
     }
 }

@@ -162,7 +162,7 @@ impl Node {
     ///
     /// # Errors
     /// When it is not there.
-    pub fn let_go(&self, address: IpAddr) -> Result<()> {
+    pub fn release(&self, address: IpAddr) -> Result<()> {
         self.machine.namespace().ip(&format!("addr del {} dev lo\n", host_network(address)))
     }
 

@@ -51,10 +51,10 @@ impl Record {
     /// The source address of a call, if it arrived within this time. It is removed from the record.
     ///
     /// An answer may overtake the note: the kernel answers echo requests before we have read them.
-    pub(crate) fn take(&self, token: Token, patience: Duration) -> Option<IpAddr> {
+    pub(crate) fn take(&self, token: Token, timeout: Duration) -> Option<IpAddr> {
         let missing = |sources: &mut BTreeMap<Token, IpAddr>| !sources.contains_key(&token);
         let (mut sources, _) =
-            self.0.noted.wait_timeout_while(self.sources(), patience, missing).unwrap_or_else(PoisonError::into_inner);
+            self.0.noted.wait_timeout_while(self.sources(), timeout, missing).unwrap_or_else(PoisonError::into_inner);
         sources.remove(&token)
     }
 

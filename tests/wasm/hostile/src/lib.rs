@@ -25,12 +25,12 @@ impl Guest for Hostile {
 
     fn describe(settings: String) -> Description {
         export::log_panics();
-        described(wish(&settings).unwrap_or_default())
+        described(requested_behaviour(&settings).unwrap_or_default())
     }
 
     fn evaluate(context: Context, subject: Subject, _draft: Draft) -> Outcome {
         export::log_panics();
-        let behaviour = wish(&context.settings).unwrap_or(&subject.name);
+        let behaviour = requested_behaviour(&context.settings).unwrap_or(&subject.name);
         if let Some(diagnostics) = reported(behaviour, &subject) {
             return outcome(Decision::Pass, diagnostics);
         }
@@ -45,7 +45,7 @@ impl Guest for Hostile {
 egressd_policy_sdk::bindings::export!(Hostile with_types_in egressd_policy_sdk::bindings);
 
 /// The value of `do` in the settings, without a parser.
-fn wish(settings: &str) -> Option<&str> {
+fn requested_behaviour(settings: &str) -> Option<&str> {
     settings.split_once("\"do\": \"")?.1.split('"').next()
 }
 

@@ -19,8 +19,8 @@ fn resources(behaviour: &str) -> Option<Vec<Diagnostic>> {
         "panic" => panic!("the sky is falling"),
         "log-then-loop" => log_then_loop(),
         "log-flood" => flood(),
-        "log-storm" => storm(""),
-        "log-wide" => storm(&"x".repeat(1_000_000)),
+        "log-storm" => log_endlessly(""),
+        "log-wide" => log_endlessly(&"x".repeat(1_000_000)),
         "fill" => fill(),
         "aliased-answer" => aliased(),
         "huge-answer" => repeated(with_message(&"x".repeat(100_000)), 20),
@@ -93,7 +93,7 @@ fn flood() -> Vec<Diagnostic> {
     Vec::new()
 }
 
-fn storm(line: &str) -> ! {
+fn log_endlessly(line: &str) -> ! {
     loop {
         log::info(line);
     }
