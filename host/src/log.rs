@@ -26,7 +26,7 @@ pub enum Form {
     Plain,
     /// Text with the colours of `tracing`.
     Coloured,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 

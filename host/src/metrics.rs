@@ -76,22 +76,26 @@ fn registry(metrics: &Metrics) -> Registry {
     let Metrics { evaluations, evaluation_failures, orphans, orphan_pods, .. } = metrics.clone();
     let mut registry = Registry::with_prefix("egressd");
     let r = &mut registry;
-    r.register("build", "The program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+    r.register("build", "Version of egressd", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
     r.register("services", "Services by state", services);
     r.register("endpoints", "Endpoint addresses that are translated", endpoints);
     r.register("elements", "Elements of our nftables maps, by table and map", elements);
     r.register("connections", "Connections that were translated, by Service", connections);
-    r.register("findings", "Findings that stand now, by severity and code", findings);
+    r.register("findings", "Current findings, by severity and code", findings);
     r.register("orphaned_tables", "Tables that no egressd looks after; `egressd clean --all` removes them", orphans);
     r.register("orphaned_table_pods", "Pods that an orphaned table still translates", orphan_pods);
-    r.register("commits", "Batches that the kernel took over", commits);
+    r.register("commits", "Batches that the kernel committed", commits);
     r.register("commits_failed", "Batches that the kernel refused", commits_failed);
     r.register_with_unit("commit_duration", "Time of the kernel for one batch", Unit::Seconds, commit_duration);
     r.register_with_unit("round_duration", "Time from newest state to ruleset", Unit::Seconds, round_duration);
-    r.register("audit_cycles", "How often all that is kept was worked out once more, for comparison", audit_cycles);
-    r.register("audit_disagreements", "What was wrong in that: a defect of egressd each", audit_disagreements);
+    r.register("audit_cycles", "Complete audits of the state that egressd keeps", audit_cycles);
+    r.register(
+        "audit_disagreements",
+        "Inconsistencies that audits found; each is a defect of egressd",
+        audit_disagreements,
+    );
     r.register("policy_evaluations", "Evaluations of a policy", evaluations);
-    r.register("policy_failures", "Questions that a policy could not answer", evaluation_failures);
+    r.register("policy_failures", "Evaluations of a policy that failed", evaluation_failures);
     registry
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn few(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     };
     diagnostics.sort_by_key(|diagnostic| Reverse(diagnostic.severity));
     let rest = diagnostics.split_off(MOST_DIAGNOSTICS - 1);
-    let message = format!("and {more} more, which are not listed; correct these first");
+    let message = format!("{more} more findings are not listed; correct the listed ones first");
     diagnostics.extend(rest.first().map(|worst| Diagnostic::new(worst.severity, "more-findings", message)));
     diagnostics
 }
@@ -39,6 +39,6 @@ mod tests {
         assert_eq!(shown.len(), MOST_DIAGNOSTICS);
         assert_eq!(shown.first().map(|worst| worst.severity), Some(Severity::Error));
         let last = shown.last().map(|last| last.message.as_str());
-        assert_eq!(last, Some("and 4986 more, which are not listed; correct these first"));
+        assert_eq!(last, Some("4986 more findings are not listed; correct the listed ones first"));
     }
 }

@@ -81,9 +81,9 @@ fn a_packed_policy_is_in_force() {
 #[test]
 fn a_component_that_a_node_would_refuse_is_not_packed() {
     for (arguments, part) in [
-        (["--name", "My"], "metadata.name \"My\" is no DNS name in lower case; write one like my-policy"),
+        (["--name", "My"], "metadata.name \"My\" is not a valid lowercase DNS name; write one like my-policy"),
         (["--name", "annotations"], "the built-in policy has this name; take another one with --name"),
-        (["--services", "a b"], "annotation egressd.io/services: \"a b\" is no requirement"),
+        (["--services", "a b"], "annotation egressd.io/services: \"a b\" is not a label requirement"),
     ] {
         let sentence = policy(&[["pack", &component(&POLICY)], arguments].concat()).error_line(1);
         assert!(sentence.starts_with("cannot pack policy ") && sentence.contains(part), "{sentence}");

@@ -104,7 +104,7 @@ pub(crate) fn without_the_component_metallbs_status_is_not_read_and_a_vip_host_i
         &cluster,
         Regarding::Service("web"),
         "NotApplied",
-        "if the load balancer puts it on none, see --owner",
+        "if the load balancer assigns it to no interface, see --owner",
     )?;
     egressds.into_iter().try_for_each(Egressd::stop)?;
 

@@ -71,10 +71,10 @@ pub(crate) fn a_lease_that_is_not_renewed_expires_and_a_deleted_one_does_not_cou
         lease.take(&cluster.api, &nodes[0])?;
         expect_seen(&mut egressds[0], &nodes[0], MOVING)?;
         let pod = nodes[0].pod(1);
-        if egressds[0].log().contains("names no node that holds it now") {
+        if egressds[0].log().contains("names no node that holds it any more") {
             lease.delete(&cluster.api)?;
         } else {
-            egressds[0].wait_until_log_has("names no node that holds it now")?;
+            egressds[0].wait_until_log_has("names no node that holds it any more")?;
         }
         expect_seen(&mut egressds[0], &nodes[0], [pod.v4(), pod.v6()])?;
     }
@@ -132,7 +132,7 @@ pub(crate) fn after_the_right_to_leases_is_withdrawn_the_last_ones_count_and_tha
     // A server checks rights when a watch begins.
     cluster.kill_api_server();
     cluster.restart_api_server()?;
-    let reported = "leases.coordination.k8s.io may not be read any more";
+    let reported = "lacks the permission to read leases.coordination.k8s.io since it was withdrawn";
     egressds.iter_mut().try_for_each(|egressd| egressd.wait_until_log_has(reported))?;
     expect_moved(&cluster.lab, &mut egressds, [0, 1])?;
     let times: Vec<usize> = egressds.iter().map(|egressd| egressd.log().matches(reported).count()).collect();
@@ -157,7 +157,7 @@ pub(crate) fn more_leases_than_are_followed_cost_no_connection_and_the_newest_se
         "there are {connections} connections"
     );
     cluster.api.delete(&format!("{SERVICES}/a-000"))?;
-    egressd.wait_until_log_has("it is on no interface of this node")?;
+    egressd.wait_until_log_has("the address is on no interface of this node")?;
     let connections = sockets(&egressd)?;
     ensure!(
         (MAX_FOLLOWED_LEASES..MAX_FOLLOWED_LEASES + OTHER_CONNECTIONS).contains(&connections),

@@ -107,12 +107,12 @@ pub(crate) fn a_missing_right_to_pods_disables_only_their_use_and_a_withdrawn_on
     cluster.restart_api_server()?;
     egressd.wait_until_log_has("cannot watch pods: ")?;
     cluster.create_pod("web-2", "web", second)?;
-    egressd.wait_until_log_has("was no pod of this node when pods could be read last")?;
+    egressd.wait_until_log_has("was not a pod of this node when pods were read last")?;
     expect_exact(&cluster, &[(first, WEB)]).with_context(|| egressd.circumstances())?;
     // Nor does a restart open what pods had closed.
     egressd.stop()?;
     let mut egressd = cluster.run(&program, cluster.lab.node())?;
-    egressd.wait_until_log_has("was no pod of this node when pods could be read last")?;
+    egressd.wait_until_log_has("was not a pod of this node when pods were read last")?;
     expect_exact(&cluster, &[(first, WEB)]).with_context(|| egressd.circumstances())?;
 
     apply_component(&cluster)?;

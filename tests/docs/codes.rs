@@ -58,7 +58,7 @@ fn a_code_is_explained_on_the_command_line_and_an_unknown_one_is_an_error_of_one
     assert_eq!(all["items"].as_array().map(Vec::len), Some(codes::all().count()));
     let unknown = explain(&["held-elsewere"]);
     let sentence = String::from_utf8(unknown.stderr).unwrap();
-    let begin = "egressd: \"held-elsewere\" is no code of egressd; the nearest are held-elsewhere; ";
+    let begin = "egressd: \"held-elsewere\" is not a code of egressd; the nearest are held-elsewhere; ";
     assert!(unknown.status.code() == Some(1) && sentence.starts_with(begin), "{sentence}");
     assert!(unknown.stdout.is_empty() && sentence.lines().count() == 1, "{sentence}");
 }

@@ -11,8 +11,7 @@ fn a_byte_order_mark_and_other_line_ends_are_accepted() {
 fn another_encoding_is_named() {
     let utf16 = |mark: &str| format!("{mark}{APP}").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
     for text in [utf16("\u{feff}"), utf16("")] {
-        plan(text)
-            .expect_error("error: app.yaml: it is UTF-16 text, as PowerShell writes it; save it as UTF-8; nothing");
+        plan(text).expect_error("error: app.yaml: it is UTF-16 text, as PowerShell writes it; save it as UTF-8; none");
     }
     let latin: Vec<u8> =
         app("name: app", "name: \u{e9}").chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();

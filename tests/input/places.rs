@@ -70,7 +70,10 @@ fn several_places_count_together_and_of_one_object_the_first_given() {
     let sentence = |first: &str, second: &str| {
         let [first, second] =
             [first, second].map(|place| dir.path().join(place).join("app.yaml").display().to_string());
-        format!("error: {second}: Service default/app is in {first} already, which is used; remove one of the two")
+        format!(
+            "error: {second}: Service default/app is in {first} already, which takes precedence; remove one of the \
+             two"
+        )
     };
     planned.expect_error(&sentence("z", "a"));
     places("a", "z").expect_translated("default/app", "11.0.0.3");

@@ -23,7 +23,7 @@ pub(crate) fn by_default_an_address_that_metallb_answers_for_is_translated_to_no
         for address in ADDRESSES {
             egressd.wait_until_log_has(&format!("nothing is translated to {address} here"))?;
         }
-        egressd.wait_until_log_has("if the load balancer puts it on none, see --owner")?;
+        egressd.wait_until_log_has("if the load balancer assigns it to no interface, see --owner")?;
         egressd.expect_seen(node.pod(1), OUTSIDE_V4, Protocol::Tcp, node.pod(1).v4())?;
         egressd.expect_seen(node.pod(1), OUTSIDE_V6, Protocol::Tcp, node.pod(1).v6())?;
         egressd.stop()?;

@@ -31,7 +31,7 @@ fn write_tenants(fixture: &Fixture, networks: &str) -> Result<()> {
 
 fn expect_accepted(fixture: &Fixture, egressd: &mut Egressd<'_>) -> Result<()> {
     let pod = fixture.lab.pod(2);
-    egressd.wait_until_log_has("namespace tenant would have 3 networks on this node, and one may have 2")?;
+    egressd.wait_until_log_has("namespace tenant would have 3 networks on this node, and the limit is 2")?;
     egressd.expect_seen(pod, OUTSIDE_V4, Tcp, TENANT_V4)?;
     egressd.expect_seen(pod, OTHER_OUTSIDE_V4, Tcp, pod.v4())
 }

@@ -35,7 +35,7 @@ pub(crate) fn a_probe_says_whether_egressd_is_live_and_ready() -> Result<()> {
     let fixture = Fixture::with_web()?;
     for question in ["live", "ready"] {
         let printed = probe(&fixture, question, 1)?;
-        let expected = "egressd: cannot ask: no egressd answers on ";
+        let expected = "egressd: cannot connect: no egressd answers on ";
         ensure!(printed.starts_with(expected) && printed.lines().count() == 1, "{printed}");
     }
     // As long as another one has the table, it is live and not ready.

@@ -24,7 +24,7 @@ pub(crate) fn a_policy_waits_until_the_container_has_memory_to_compile_it() -> R
     egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
     fixture.manifests.write(&private_guard("192.0.2.0/24")?)?;
     wait_until_trouble(&fixture, "guard", "the memory limit of egressd's container, 191 MiB, leaves less than")?;
-    wait_until_trouble(&fixture, "guard", "raise it (resources.limits.memory); nothing of it is in force")?;
+    wait_until_trouble(&fixture, "guard", "raise it (resources.limits.memory); none of it is in force")?;
     egressd.expect_seen(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
     memory.limit(AMPLE_MEMORY)?;
     let loaded = wait_until("the policy is loaded", RETRY_TIMEOUT, || {

@@ -111,7 +111,7 @@ pub(crate) fn a_renamed_instance_reports_its_old_tables_and_clean_all_removes_th
         node.tables()?
     );
     ensure!(!status(&fixture)?.contains("orphaned-table"), "{}", status(&fixture)?);
-    egressd.wait_until_log_has("table ip kube_vip_old_v4 is not orphaned any more")?;
+    egressd.wait_until_log_has("table ip kube_vip_old_v4 is no longer orphaned")?;
     ensure!(get(&fixture.lab, "/metrics")?.1.contains("egressd_orphaned_tables 0\n"), "the metric still counts it");
     egressd.stop()
 }
@@ -287,7 +287,7 @@ pub(crate) fn clean_that_is_stopped_early_names_the_remaining_tables() -> Result
     let fixture = Fixture::with_web()?;
     let egressd = fixture.run_until_translated()?;
     let mut remover = program().begin(&fixture.lab, &["clean", "--stay"])?;
-    remover.wait_until_log_has("it is tried again")?;
+    remover.wait_until_log_has("retrying")?;
     remover.terminate()?;
     let code = remover.ended()?;
     ensure!(code == Some(1) && remover.log().contains("ended before everything was removed"), "{}", remover.log());

@@ -153,7 +153,7 @@ pub(crate) fn a_live_edit_takes_effect_while_a_policy_loops_for_another_service(
     }
     // Each input was evaluated once: forty prompt failures are far below the limit of a policy.
     let slowed = policy_status(&fixture, "guard")?["slowed"].clone();
-    ensure!(slowed.is_null() || slowed.to_string().contains("it is asked about one input a second"), "{slowed}");
+    ensure!(slowed.is_null() || slowed.to_string().contains("it is evaluated once per second only"), "{slowed}");
     egressd.stop()
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn the_built_in_policy_has_the_hosts_prefix_and_can_be_disabled() -> 
     let mut egressd = fixture.run_until_translated()?;
     let moved = policy("annotations").settings(r#"{"prefix": "egress.example.com"}"#);
     fixture.manifests.write(&moved)?;
-    wait_until_trouble(&fixture, "annotations", "set that one to what is meant, and remove the setting")?;
+    wait_until_trouble(&fixture, "annotations", "set that option as intended, and remove the setting")?;
     fixture.lab.expect_seen(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
     fixture.manifests.write(&policy("annotations").annotation("mode", "off"))?;
     egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, fixture.selected().v4().into())?;
@@ -220,7 +220,7 @@ pub(crate) fn a_policy_that_never_loaded_stops_no_egress_unless_it_is_required()
     let fixture = fixture()?;
     let mut egressd = fixture.run_until_translated()?;
     fixture.manifests.write(&policy("guard").wasm(b"bad"))?;
-    wait_until_trouble(&fixture, "guard", "nothing of it is in force")?;
+    wait_until_trouble(&fixture, "guard", "none of it is in force")?;
     ensure!(policy_status(&fixture, "guard")?["state"] == "refused");
     egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
     fixture.manifests.write(&policy("guard").wasm(b"bad").annotation("on-failure", "closed"))?;

@@ -48,7 +48,7 @@ fn expect_that_plan_takes_the_option(fixture: &Fixture) -> Result<()> {
     let refused = plan("Example.org/")?;
     let printed = String::from_utf8(refused.stderr)?;
     ensure!(!refused.status.success() && printed.lines().count() == 1, "{printed}");
-    ensure!(printed.contains("\"Example.org/\" is no DNS name in lower case"), "{printed}");
+    ensure!(printed.contains("\"Example.org/\" is not a valid lowercase DNS name"), "{printed}");
     Ok(())
 }
 

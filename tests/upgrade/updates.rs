@@ -114,7 +114,7 @@ pub(crate) fn another_programs_table_with_the_name_of_the_copy_stays_and_blocks_
     fixture.lab.node().nft("add table ip egressd_bridge_v4\nadd chain ip egressd_bridge_v4 theirs")?;
     let egressd = fixture.started(&program(), ADDRESS)?;
     fixture.expect_all("beside a table with the name of the copy")?;
-    ensure!(egressd.log().contains("a table has the name of egressd's copy"), "{}", egressd.log());
+    ensure!(egressd.log().contains("has the name of egressd's copy"), "{}", egressd.log());
     ensure!(fixture.lab.node().ruleset()?.contains("chain theirs"), "what is another program's is gone");
     egressd.stop()
 }

@@ -39,7 +39,7 @@ fn state(loaded: &Loaded) -> (PolicyState, String) {
 fn a_policy_whose_compiler_was_killed_or_aborted_or_timed_out_is_compiled_again_later() {
     for (first, reason) in [
         ("kill -KILL $$", "ended by the kernel with signal 9"),
-        ("kill -ABRT $$", "the compiler gave up on it"),
+        ("kill -ABRT $$", "the compiler panicked"),
         ("kill -XCPU $$", "of CPU time"),
         ("echo memory allocation of 7 bytes failed >&2; kill -ABRT $$", "memory"),
     ] {

@@ -29,7 +29,8 @@ impl CountingCompiler {
         let at = directory.path().display();
         let (egressd, held) = (env!("CARGO_BIN_EXE_egressd"), String::from_utf8_lossy(HELD).into_owned());
         let text = format!(
-            "#!/bin/sh\necho >> {at}/calls\n[ ! -e {at}/first ] || . {at}/first\ncat > {at}/$$\nif grep -q '{held}' {at}/$$; then\n\
+            "#!/bin/sh\necho >> {at}/calls\n[ ! -e {at}/first ] || . {at}/first\ncat > {at}/$$\nif grep -q '{held}' \
+             {at}/$$; then\n\
              while [ ! -e {at}/go ]; do sleep 0.05; done\nfi\nexec {egressd} \"$@\" < {at}/$$\n"
         );
         let this = Self { directory };
@@ -114,7 +115,7 @@ fn policies_beyond_the_limit_are_not_compiled_until_one_is_removed() {
     assert_eq!(
         trouble(&loaded, "c"),
         "ConfigMap c does not fit beside the policies in force: there may be 2, and there are; remove one, or raise \
-         --policies-most (EGRESSD_POLICIES_MOST); nothing of it is in force"
+         --policies-most (EGRESSD_POLICIES_MOST); none of it is in force"
     );
     assert_eq!(compiler.calls(), 2);
     assert!(library.update(all()).chain.is_none(), "nothing changed, and nothing is tried again");

@@ -133,11 +133,12 @@ fn another_prefix_in_its_settings_is_refused_unless_it_was_in_force() {
         };
         draft.rules().len()
     };
-    let refused = "setting \"prefix\" is example.net, and --annotation-prefix (EGRESSD_ANNOTATION_PREFIX) is example.org, \
-                   which alone counts; set that one to what is meant, and remove the setting (docs/upgrade.md); ";
+    let refused = "setting \"prefix\" is example.net, and --annotation-prefix (EGRESSD_ANNOTATION_PREFIX) is \
+                   example.org, which takes precedence; set that option as intended, and remove the setting \
+                   (docs/upgrade.md); ";
 
     let fresh = library(Objects::new()).update([object("example.net")]);
-    assert_eq!(fresh.reports[0].trouble, Some(format!("{refused}nothing of it is in force")));
+    assert_eq!(fresh.reports[0].trouble, Some(format!("{refused}none of it is in force")));
 
     let chain = library(Objects::new()).update([object("example.org")]).chain.unwrap();
     assert_eq!((rules(&chain, "example.org/egress"), rules(&chain, "kube-vip.io/egress")), (1, 0));

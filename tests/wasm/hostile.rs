@@ -62,13 +62,13 @@ fn a_call_that_uses_no_fuel_runs_out_of_time() {
 #[test]
 fn a_policy_that_allocates_endlessly_runs_out_of_memory() {
     let reason = reason("memory");
-    assert!(reason.starts_with("it asked for "), "{reason}");
-    assert!(reason.ends_with(" bytes of memory, and 16777216 are the limit"), "{reason}");
+    assert!(reason.starts_with("it requested "), "{reason}");
+    assert!(reason.ends_with(" bytes of memory, and the limit is 16777216"), "{reason}");
 }
 
 #[test]
 fn endless_recursion_runs_out_of_stack() {
-    assert_eq!(reason("recursion"), "its calls are nested too deep (a recursion without an end?)");
+    assert_eq!(reason("recursion"), "its calls are nested too deep (infinite recursion?)");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn filling_memory_repeatedly_runs_out_of_fuel() {
 
 #[test]
 fn a_storm_of_log_lines_ends_at_the_same_place_every_time() {
-    let expected = "it logs without an end: more than 10000 lines, or 16777216 bytes, in one call";
+    let expected = "it logs too much: more than 10000 lines, or 16777216 bytes, in one call";
     for behaviour in ["log-storm", "log-wide"] {
         let failure = evaluate(behaviour).err().unwrap();
         assert!(failure.reason.starts_with(expected), "{}", failure.reason);
@@ -119,7 +119,7 @@ fn invalid_answers_are_refused_and_the_item_named() {
     for (behaviour, what) in [
         ("prefix", "rule \"one\": network 192.0.2.1/33 has a prefix that is too long; write at most 32"),
         ("prefix-ipv6", "rule \"one\": network 2001:db8::1/129 has a prefix that is too long; write at most 128"),
-        ("host-bits", "rule \"one\": 192.0.2.1/24 has bits behind its prefix; right would be 192.0.2.0/24"),
+        ("host-bits", "rule \"one\": 192.0.2.1/24 has host bits set; use 192.0.2.0/24"),
         ("network-family", "rule \"one\": 2001:db8::1/128 is not IPv4, as the rule's address is; leave it out"),
         ("source-family", "rule \"one\": 2001:db8::1 is not IPv4, as the rule's address is; leave it out"),
         ("port-zero", "rule \"one\": port 0 is not a port; ports are 1 to 65535"),
@@ -154,7 +154,7 @@ fn control_characters_do_not_reach_a_terminal() {
 fn of_many_diagnostics_a_few_are_kept_and_the_rest_is_counted() {
     let findings = reported("many");
     assert_eq!(findings.len(), 17);
-    assert_eq!(findings[16].message, "and 984 more findings, which are not listed; correct these first");
+    assert_eq!(findings[16].message, "984 more findings are not listed; correct the listed ones first");
     assert!(findings[..16].iter().all(|finding| finding.message == "once more"));
 }
 
@@ -213,7 +213,7 @@ fn a_flood_of_log_lines_is_cut() {
     let lines = text.lines().filter(|line| line.contains("text=\"line ")).count();
     // A line has a bit more than 1000 bytes, and 64 KiB of 1000 are kept.
     assert!((64..=66).contains(&lines), "{lines} lines");
-    assert_eq!(text.matches("the policy logs too much: the rest of this call is cut").count(), 1);
+    assert_eq!(text.matches("the policy logs too much; further lines of this call are dropped").count(), 1);
     assert!(text.contains("policy=hostile"));
 }
 

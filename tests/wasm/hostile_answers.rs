@@ -20,10 +20,10 @@ static GUARD: LazyLock<Arc<dyn Validator>> =
 const MISBEHAVIOUR: [(&str, &str); 16] = [
     ("loop", "it used up its 10000000 units of fuel (an endless loop?)"),
     ("fill", "it used up its 10000000 units of fuel (an endless loop?)"),
-    ("memory", "it asked for "),
-    ("recursion", "its calls are nested too deep (a recursion without an end?)"),
+    ("memory", "it requested "),
+    ("recursion", "its calls are nested too deep (infinite recursion?)"),
     ("panic", "it panicked; its last log line: panicked at "),
-    ("log-storm", "it logs without an end: more than 10000 lines"),
+    ("log-storm", "it logs too much: more than 10000 lines"),
     ("huge-answer", "its answer cannot be read, or is larger than 1048576 bytes: "),
     ("aliased-answer", "its answer cannot be read, or is larger than 1048576 bytes: "),
     ("code", "its answer is invalid: diagnostic code \"Not Kebab\" is not kebab-case"),
@@ -129,7 +129,7 @@ fn describe(behaviour: &str) -> Result<Loaded, Error> {
 fn a_policy_whose_description_fails_or_is_invalid_is_refused_with_the_reason() {
     for (behaviour, begin) in [
         ("loop", "it used up its 10000000 units of fuel (an endless loop?)"),
-        ("memory", "it asked for "),
+        ("memory", "it requested "),
         ("panic", "it panicked; its last log line: panicked at "),
         ("huge", "its answer cannot be read, or is larger than 1048576 bytes: "),
         ("many-kinds", "its answer cannot be read, or is larger than 1048576 bytes: "),

@@ -53,7 +53,7 @@ fn a_file_that_is_not_a_component_is_refused_with_its_kind() {
         (b"\xff\xfe\0\0", "it is not WebAssembly: "),
         (&native, "it is native code, which is never run: "),
         (b"\0asm\x01\0\0\0", "it is a core module and not a component: `egressd policy build` makes "),
-        (&vec![0; wasm::MAX_COMPONENT + 1], "it has 4194305 bytes, and 4194304 are the limit: "),
+        (&vec![0; wasm::MAX_COMPONENT + 1], "it has 4194305 bytes, and the limit is 4194304: "),
         (b"\0as", "it ends in the middle of something, behind byte 3: "),
     ] {
         let sentence = unfit(bytes);
@@ -107,7 +107,7 @@ fn a_component_that_imports_more_than_the_log_is_refused() {
     for (bytes, expected) in [
         (
             guests::importing("wasi:io/poll@0.2.9"),
-            "it imports wasi:io/poll@0.2.9, and a policy reaches no system: build ",
+            "it imports wasi:io/poll@0.2.9, and a policy has no access to the system: build ",
         ),
         (
             guests::importing("acme:net/http@1.0.0"),
@@ -138,10 +138,10 @@ fn a_component_of_0_2_0_lists_the_kinds_of_subjects_that_it_handles() {
 #[test]
 fn a_component_with_a_too_large_initial_memory_or_table_is_refused() {
     let large = Guest { pages: 65_536, ..Guest::new() };
-    let expected = "its memory begins with 4294967296 bytes, and 16777216 are the limit: ";
+    let expected = "its memory begins with 4294967296 bytes, and the limit is 16777216: ";
     assert!(unfit(&large.component()).starts_with(expected));
     let large = Guest { elements: 10_000_000, ..Guest::new() };
-    let expected = "its table begins with 10000000 elements, and 4096 are the limit: ";
+    let expected = "its table begins with 10000000 elements, and the limit is 4096: ";
     assert!(unfit(&large.component()).starts_with(expected));
 }
 
@@ -184,14 +184,14 @@ fn a_start_function_that_loops_runs_out_of_fuel() {
     let guest = Guest { start: StartFunction::First, ..Guest::with(vec![0, 0x03, 0x40, 0x0c, 0, 0x0b, 0x0b]) };
     let message = refused(&guest.component(), "{}");
     let expected = "it used up its 10000000 units of fuel (an endless loop?)";
-    assert_eq!(message, format!("cannot question policy mine: policy mine failed: {expected}"));
+    assert_eq!(message, format!("cannot call policy mine: policy mine failed: {expected}"));
 }
 
 #[test]
 fn settings_that_the_policy_refuses_are_refused_with_its_message() {
     let message = refused(wasm::built_in(), r#"{"suffix": "x"}"#);
     let expected =
-        "cannot use the settings of policy mine: setting \"suffix\" is not known; the only one is \"prefix\"";
+        "cannot use the settings of policy mine: setting unknown setting \"suffix\"; the only one is \"prefix\"";
     assert_eq!(message, expected);
     let message = refused(hostile::component(), "refuse");
     assert_eq!(message, "cannot use the settings of policy mine: not these; nor those");
@@ -200,7 +200,7 @@ fn settings_that_the_policy_refuses_are_refused_with_its_message() {
 #[test]
 fn a_policy_that_fails_on_its_settings_is_refused() {
     let message = refused(hostile::component(), "panic");
-    assert!(message.starts_with("cannot question policy mine: policy mine failed: it panicked"), "{message}");
+    assert!(message.starts_with("cannot call policy mine: policy mine failed: it panicked"), "{message}");
     assert!(message.ends_with(": no settings like these"), "{message}");
 }
 
@@ -290,7 +290,9 @@ fn a_module_for_wasi_or_without_an_interface_does_not_become_a_component() {
     let import = [guests::sized(b"wasi_snapshot_preview1"), guests::sized(b"fd_write"), vec![0, 0]].concat();
     let kind = guests::section(1, &guests::vector(&[vec![0x60, 0, 0]]));
     let module = [b"\0asm\x01\0\0\0".to_vec(), kind, guests::section(2, &guests::vector(&[import]))].concat();
-    assert!(sentence(&module).starts_with("it imports wasi_snapshot_preview1, and a policy reaches no system: "));
+    assert!(
+        sentence(&module).starts_with("it imports wasi_snapshot_preview1, and a policy has no access to the system: ")
+    );
     assert!(sentence(guests::EMPTY).starts_with("it is a component already: "));
     let bare = wasm::inspect(&wasm::encode(b"\0asm\x01\0\0\0").unwrap()).err().unwrap().to_string();
     assert!(bare.starts_with("it exports none of "), "{bare}");

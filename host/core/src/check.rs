@@ -94,13 +94,13 @@ impl fmt::Display for PlanNote {
                 write!(f, "the plan's excluded {family} networks overlap or are out of order")
             }
             NoteKind::Behind(Overlap { other, more, pod, pods }) => {
-                write!(f, "{} also behind {other}, which takes precedence{}", subject(*pod, *pods), and_more(*more))
+                write!(f, "{} to {other}, which takes precedence{}", subject(*pod, *pods), and_more(*more))
             }
             NoteKind::Before(Overlap { other, more, pod, pods }) => {
                 let subject = subject(*pod, *pods);
                 write!(
                     f,
-                    "{subject} also behind {other}, which is asked after this {}{}",
+                    "{subject} to {other}, over which this {} takes precedence{}",
                     self.subject.kind,
                     and_more(*more)
                 )
@@ -111,13 +111,13 @@ impl fmt::Display for PlanNote {
 
 fn subject(pod: IpAddr, pods: usize) -> String {
     match pods {
-        1 => format!("endpoint {pod} is"),
-        _ => format!("{pods} endpoints ({pod} is one) are"),
+        1 => format!("endpoint {pod} also belongs"),
+        _ => format!("{pods} endpoints ({pod} is one) also belong"),
     }
 }
 
 fn and_more(more: usize) -> String {
-    if more > 0 { format!(", and behind {more} more") } else { String::new() }
+    if more > 0 { format!(", and to {more} more") } else { String::new() }
 }
 
 /// The id of a rule that counts as one without sources, for tests of what becomes of a defect: no way is known to have

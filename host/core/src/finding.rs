@@ -101,7 +101,7 @@ pub fn at_most(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
     }
     let left_out = counts.into_iter().rev().find(|(_, count)| *count > 0);
     let severity = left_out.map_or(Severity::Info, |(severity, _)| severity);
-    let more = format!("and {} more findings, which are not listed; correct these first", all - MAX_FINDINGS);
+    let more = format!("{} more findings are not listed; correct the listed ones first", all - MAX_FINDINGS);
     kept.into_iter().chain([Finding::new(severity, "more-findings", more)]).collect()
 }
 
@@ -181,7 +181,7 @@ mod tests {
             let kept = at_most(many(count));
             assert_eq!(kept.len(), MAX_FINDINGS + 1);
             let end = format!(
-                "warning: and {} more findings, which are not listed; correct these first",
+                "warning: {} more findings are not listed; correct the listed ones first",
                 count - MAX_FINDINGS
             );
             assert_eq!(kept[MAX_FINDINGS].to_string(), format!("{end} [more-findings]"));

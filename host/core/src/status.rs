@@ -166,7 +166,8 @@ impl SubjectStatus {
         let nothing = Self { state, addresses: vec![], endpoints: vec![], policy, findings: vec![], shadows: vec![] };
         let mut status = before.cloned().unwrap_or(nothing);
         status.findings.retain(|finding| finding.code != UNDER_WAY);
-        let message = "a large change is being carried out: some endpoints have it already, the others are as before";
+        let message = "a large change is being applied in slices: some endpoints have the new rules already, the \
+                       others still have the old ones";
         status.findings.push(Finding::new(Severity::Info, UNDER_WAY, message));
         status
     }

@@ -237,15 +237,16 @@ impl Stray<'_> {
                 format!("annotation {name} is not read; write {right}, or remove the annotation")
             }
             (Place::Annotation, None) => {
-                format!("annotation {name} is no annotation of egress; check its spelling, or remove it")
+                format!("unknown annotation {name}; check its spelling, or remove it")
             }
             (Place::Label, Some(right)) => {
                 format!(
-                    "label {name} is not read: egress takes annotations; write the annotation {right}, or remove the label"
+                    "label {name} is not read: egress takes annotations; write the annotation {right}, or remove the \
+                     label"
                 )
             }
             (Place::Label, None) => {
-                format!("label {name} is not read, and is no annotation of egress either; remove it")
+                format!("label {name} is not read, and no annotation has this name; remove it")
             }
         };
         Finding { span: self.span(), ..Finding::new(severity, MISSPELLED_NAME, message) }

@@ -74,7 +74,7 @@ fn of_a_list_of_addresses_the_first_are_read_and_the_others_counted() {
     assert_eq!(seen.subject.addresses, [a("11.0.0.2")]);
     assert!(seen.findings.iter().all(|f| f.message.len() < 200), "{:?}", seen.findings);
     let more = seen.findings.last().unwrap().message.as_str();
-    assert_eq!(more, "and 48 more findings, which are not listed; correct these first");
+    assert_eq!(more, "48 more findings are not listed; correct the listed ones first");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn services_over_the_same_pods_get_one_finding_each_which_says_how_many_there_ar
     assert!(notes[1..].iter().all(|note| note.kind == NoteKind::Behind(overlap("s000", 398, 100))));
     assert_eq!(
         notes[7].finding().to_string(),
-        "warning: 100 endpoints (10.0.0.1 is one) are also behind default/s000, which takes precedence, and behind 398 more \
+        "warning: 100 endpoints (10.0.0.1 is one) also belong to default/s000, which takes precedence, and to 398 more \
          [overlap]"
     );
     let bytes: usize = notes.iter().map(|note| note.finding().message.len()).sum();

@@ -137,8 +137,8 @@ fn a_node_that_holds_no_address_is_idle_and_says_who_translates() {
     assert_eq!((result.state, result.codes), (State::Idle, vec!["held-elsewhere".to_owned(); 2]));
     assert_eq!(
         result.messages[0],
-        "nothing is translated to 11.0.0.2 here: it is on no interface of this node (kube-ipvs0 does not count), and \
-         only endpoints on the node that has it are translated; if the load balancer puts it on none, see --owner"
+        "nothing is translated to 11.0.0.2 here: the address is on no interface of this node (kube-ipvs0 is ignored), \
+         and only the node that has it translates; if the load balancer assigns it to no interface, see --owner"
     );
 }
 
@@ -159,10 +159,7 @@ fn nothing_is_held_before_anything_is_known() {
 fn a_vip_host_that_is_another_node_wins_over_the_interface() {
     let result = World::new(Owner::Auto).vip_host("node-b").holding(BOTH);
     assert_eq!(result.state, State::Idle);
-    assert_eq!(
-        result.messages[0],
-        "nothing is translated to 11.0.0.2 here: kube-vip.io/vipHost says that node node-b holds it"
-    );
+    assert_eq!(result.messages[0], "nothing is translated to 11.0.0.2 here: kube-vip.io/vipHost names node node-b");
 }
 
 #[test]
@@ -177,7 +174,7 @@ fn a_vip_host_that_differs_in_case_is_this_node_and_reported() {
     for owner in [Owner::Auto, Owner::VipHost] {
         let reported = World::new(owner).vip_host("Node-A").holding(BOTH);
         assert_eq!((reported.state, reported.codes), (State::Translating, vec!["vip-host-case".to_owned()]));
-        let message = "kube-vip.io/vipHost: Node-A is taken for node node-a, which differs in case only";
+        let message = "kube-vip.io/vipHost: Node-A is read as node node-a; the names differ in case only";
         assert_eq!(reported.messages, [message]);
     }
     assert_eq!(World::new(Owner::Auto).vip_host("Node-B").holding(BOTH).state, State::Idle);
@@ -203,8 +200,8 @@ fn by_vip_host_interfaces_are_ignored() {
     let result = World::new(Owner::VipHost).no_vip_host().holding(BOTH);
     assert_eq!(
         result.messages[0],
-        "nothing is translated to 11.0.0.2 here: kube-vip.io/vipHost names no node yet; the node that it names \
-         translates (--owner vip-host)"
+        "nothing is translated to 11.0.0.2 here: kube-vip.io/vipHost is not set yet; the node that it names will \
+         translate (--owner vip-host)"
     );
 }
 

@@ -95,7 +95,7 @@ impl Policy for Obedient {
             Some("steal") => plan(a("11.0.0.99")),
             Some("deny") => Decision::Deny,
             Some("trap") => return failed(FailureKind::Prompt, "it trapped"),
-            Some("wait") => return failed(FailureKind::Deferred, "it is asked about one input a second"),
+            Some("wait") => return failed(FailureKind::Deferred, "it is evaluated once per second only"),
             Some(_) => Decision::Invalid,
         };
         Ok(Outcome { decision, diagnostics: vec![] })
@@ -310,8 +310,7 @@ fn the_order_of_arrival_does_not_matter() {
     assert!(
         reported
             .iter()
-            .any(|f| f.message
-                == "endpoint 10.0.0.1 is also behind default/b, which takes precedence, and behind 1 more"),
+            .any(|f| f.message == "endpoint 10.0.0.1 also belongs to default/b, which takes precedence, and to 1 more"),
         "{reported:?}"
     );
 }

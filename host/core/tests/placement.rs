@@ -260,7 +260,7 @@ fn what_decided_is_named() {
     let both = why_not_owner(&nothing().status("l2-x", metallb("b", 1)).on("a"));
     assert_eq!(both.1, Severity::Warning);
     assert!(
-        both.2.ends_with("an interface of this node has it too, so both answer for it: remove it here"),
+        both.2.ends_with("an interface of this node has it too, so both nodes answer for it; remove it from this node"),
         "{both:?}"
     );
     let unreadable = why_not_owner(&nothing().status("l2-x", claims::unreadable(1)).on("a"));
@@ -268,9 +268,9 @@ fn what_decided_is_named() {
     assert!(unreadable.2.contains("ServiceL2Status l2-x cannot be read"), "{unreadable:?}");
     let of_any = why_not_owner(&nothing().unreadable("manifest b.yaml").on("a"));
     assert_eq!(of_any.0, "holder-unreadable");
-    assert!(of_any.2.contains("manifest b.yaml cannot be read, and may say of any Service"), "{of_any:?}");
+    assert!(of_any.2.contains("manifest b.yaml cannot be read, and it may be about any Service"), "{of_any:?}");
     let ended = why_not_owner(&nothing().lease(cilium("a", 1).term(LeaseTerm::Ended)));
-    assert!(ended.2.ends_with("Lease kube-system/cilium-l2announce-default-web names no node that holds it now"));
+    assert!(ended.2.ends_with("Lease kube-system/cilium-l2announce-default-web names no node that holds it any more"));
 }
 
 #[test]
@@ -315,10 +315,10 @@ proptest! {
 #[test]
 fn a_lease_that_was_not_read_or_is_not_followed_may_name_any_node() {
     for (named, state, remedy) in [
-        (NamedNode::NotRead, "was not read yet", "the API server has to answer first"),
+        (NamedNode::NotRead, "was not read yet", "it is read as soon as the API server answers"),
         (
             NamedNode::NotFollowed,
-            "is not followed, since as many Leases are as may be",
+            "is not followed, because the limit of followed Leases is reached",
             "or choose another --owner (docs/owner.md)",
         ),
     ] {

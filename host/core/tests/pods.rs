@@ -82,7 +82,7 @@ fn one_whose_pod_is_not_known_after_two_seconds_is_reported_and_never_translated
     assert_eq!(world.findings("shop"), "");
     world.wait(MOMENT);
     let found = world.findings("shop");
-    assert!(found.contains("warning: endpoint 10.0.0.1 is no pod of this node, "), "{found}");
+    assert!(found.contains("warning: endpoint 10.0.0.1 is not a pod of this node, "), "{found}");
     assert!(found.ends_with("[unknown-pod]") && world.in_force().is_empty(), "{found}");
     world.wait(MAX_POD_WAIT * 100);
     assert!(world.in_force().is_empty() && world.next().is_none());
@@ -189,9 +189,9 @@ fn while_pods_cannot_be_read_nothing_in_force_is_taken_away_and_nothing_unknown_
     world.wait(MAX_POD_WAIT * 100);
     assert_eq!(world.in_force(), ["shop 10.0.0.1"]);
     let found = world.findings("shop");
-    assert!(found.contains("endpoint 10.0.0.2 was no pod of this node when pods could be read last"), "{found}");
+    assert!(found.contains("endpoint 10.0.0.2 was not a pod of this node when pods were read last"), "{found}");
     assert!(
-        world.findings("evil").contains("endpoint 10.0.0.1 was, when pods could be read last, a pod of namespace shop")
+        world.findings("evil").contains("endpoint 10.0.0.1 was, when pods were read last, a pod of namespace shop")
     );
     world.know(World::complete(&[pod("shop", "web-1", &[POD]), pod("shop", "web-2", &["10.0.0.2"])]));
     assert_eq!(world.in_force(), ["shop 10.0.0.1", "shop 10.0.0.2"]);

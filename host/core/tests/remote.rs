@@ -76,8 +76,8 @@ impl Web {
 fn endpoints_of_other_nodes_are_a_warning_under_both_traffic_policies() {
     for policy in POLICIES {
         let one = Web { policy, ..Web::new() }.here(&["10.0.0.1"]).elsewhere(&[("10.0.1.1", "node-b")]);
-        let sentence = "1 endpoint of the Service runs on node-b and is not translated, since node-a holds 11.0.0.2: keep \
-                        the replicas on the node that holds the address, or run fewer";
+        let sentence = "1 endpoint of the Service runs on node-b and is not translated, since node-a holds 11.0.0.2: \
+                        keep the replicas on the node that holds the address, or run fewer";
         assert_eq!(one.found(&["10.0.0.1"]), [Finding::warning("remote-endpoints", sentence)]);
     }
 }
@@ -135,8 +135,8 @@ fn an_address_that_left_all_endpoints_behind_is_plainly_reported() {
     let web = Web { policy: TrafficPolicy::Cluster, ..Web::new() };
     let remote = [("10.0.1.1", "node-b"), ("10.0.1.2", "node-b"), ("fd00:10:244:1::1", "node-c")];
     let sentence = "node-a holds 11.0.0.2, and all endpoints of the Service run on node-b, so none is translated: set \
-                    externalTrafficPolicy: Local, where the load balancer brings the address to them, or keep a replica on \
-                    node-a";
+                    externalTrafficPolicy: Local, if the load balancer then moves the address to one of their nodes, \
+                    or keep a replica on node-a";
     assert_eq!(web.elsewhere(&remote).found(&[]), [Finding::warning("address-without-endpoints", sentence)]);
 }
 

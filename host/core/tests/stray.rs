@@ -303,7 +303,8 @@ fn a_filter_of_ours_in_a_domain_that_asks_for_no_egress_is_a_warning_and_never_b
         let strays = found(&[(&name, "x")]);
         assert_eq!((strays.weight, strays.findings[0].severity), (Weight::Light, Severity::Warning));
         let right = format!(
-            "annotation {name} is of another domain and restricts nothing here; if it was meant for egress, write kube-vip.io/{filter}"
+            "annotation {name} belongs to another domain and is not read; if it is meant for egress, write \
+             kube-vip.io/{filter}"
         );
         assert_eq!(sentences(&strays.findings), [right]);
     }

@@ -158,20 +158,21 @@ impl AdminServer {
         let shown = newest.in_force.iter().flat_map(|round| round.subjects.values());
         let living: BTreeSet<_> = shown.map(|shown| shown.record.uid.clone()).collect();
         let survey = self.kernel.survey(self.tables.clone(), living).await;
-        let survey = survey.inspect_err(|error| info!(%error, "no numbers from the kernel")).ok();
+        let survey = survey.inspect_err(|error| info!(%error, "cannot read counters from the kernel")).ok();
         (newest, survey)
     }
 }
 
 /// Where the address for scrapes cannot be had.
 pub fn http_not_served(why: &str) -> Finding {
-    let remedy = "metrics are not served until that is over; free the address, give another one with --http, or none";
+    let remedy = "metrics are not served until egressd can listen there (it retries); free the address, or change \
+                  --http";
     Finding::warning("http-not-served", format!("{why}; {remedy}"))
 }
 
 /// Where the socket cannot be had.
 pub fn status_not_served(why: &str) -> Finding {
-    let remedy = "`status` and `probe` have no answer until that is over";
+    let remedy = "`egressd status` and `egressd probe` get no answer until egressd can listen there (it retries)";
     Finding::warning("status-not-served", format!("{why}; {remedy}"))
 }
 

@@ -11,7 +11,8 @@ use crate::cli::{ExplainArgs, ExplainOutput};
 
 /// A code that is not in the list.
 #[derive(Debug, thiserror::Error)]
-#[error("{code:?} is no code of egressd{}; `egressd explain-code` lists all, and a policy's own codes are described with the policy", proposal(.similar))]
+#[error("{code:?} is not a code of egressd{}; `egressd explain-code` lists all codes, and codes of a policy are \
+         described with the policy", proposal(.similar))]
 struct Unknown {
     code: String,
     similar: Vec<&'static str>,
@@ -113,10 +114,10 @@ mod tests {
 
     #[test]
     fn an_unknown_code_is_one_sentence_with_the_nearest_ones() {
-        let rest = "`egressd explain-code` lists all, and a policy's own codes are described with the policy";
+        let rest = "`egressd explain-code` lists all codes, and codes of a policy are described with the policy";
         for (code, sentence) in [
-            ("held-elsewere", "\"held-elsewere\" is no code of egressd; the nearest are held-elsewhere; "),
-            ("xyz", "\"xyz\" is no code of egressd; "),
+            ("held-elsewere", "\"held-elsewere\" is not a code of egressd; the nearest are held-elsewhere; "),
+            ("xyz", "\"xyz\" is not a code of egressd; "),
         ] {
             assert_eq!(find(code).unwrap_err().to_string(), format!("{sentence}{rest}"));
         }

@@ -48,7 +48,7 @@ pub(super) fn pack(checked: &Checked, args: &Pack) -> Result<Packed, Error> {
     let yaml = config_map::yaml(&args.namespace, &object);
     if yaml.len() > MAX_CONFIG_MAP {
         return Err(refused(format!(
-            "its ConfigMap has {} bytes, and {MAX_CONFIG_MAP} are the limit; make the component smaller",
+            "its ConfigMap has {} bytes, and the limit is {MAX_CONFIG_MAP}; make the component smaller",
             yaml.len()
         )));
     }

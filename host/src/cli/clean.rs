@@ -16,23 +16,24 @@ pub struct CleanArgs {
     /// Where others show that they live.
     #[command(flatten)]
     pub locks: Locks,
-    /// Remove what every other instance left behind, too: tables of egressd's making that no running egressd looks
-    /// after, whatever they are called, and locks that are free.
+    /// Also remove what other instances left behind: tables made by egressd that no running egressd uses, whatever
+    /// their names, and free locks.
     #[arg(long, help_heading = "What to remove")]
     pub all: bool,
-    /// Remove tables that a newer egressd made in a layout which this one does not know, too; without it they stay.
+    /// Also remove tables in a layout of a newer egressd that this one does not know; without this option they stay.
     #[arg(long, help_heading = "What to remove")]
     pub newer_layout: bool,
     /// Show what would be removed and what would stay, and remove nothing; the exit code is the same.
     #[arg(long, conflicts_with = "stay", help_heading = "What to remove")]
     pub dry_run: bool,
-    /// Stay afterwards until SIGTERM or SIGINT, as a DaemonSet that removes does; try again while something is left.
+    /// Keep running afterwards until SIGTERM or SIGINT, for a DaemonSet that cleans nodes; retry while something is
+    /// left.
     #[arg(long, help_heading = "Staying")]
     pub stay: bool,
     /// With --stay: answers `egressd probe`; ready means that nothing is left.
     #[command(flatten)]
     pub socket: Socket,
-    /// With --stay: serve /livez and /readyz on this address, too, for one more release.
+    /// With --stay: also serve /livez and /readyz on this address, for one more release.
     #[arg(long, value_name = "ADDR:PORT", env = "EGRESSD_HTTP", help_heading = "Staying", value_parser = address::address_and_port)]
     pub http: Option<SocketAddr>,
 }

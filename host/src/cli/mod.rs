@@ -62,7 +62,7 @@ pub enum Command {
     /// removes them. Needs CAP_NET_ADMIN.
     #[command(after_long_help = examples::RUN)]
     Run(Run),
-    /// Show what `run` would do, and what is wrong with the input. Touches nothing, needs no privileges.
+    /// Show what `run` would do, and what is wrong with the input. Changes nothing, needs no privileges.
     ///
     /// Exits with 0 when all is well, 1 when there is a finding of severity error, 2 for wrong usage.
     #[command(after_long_help = examples::PLAN)]
@@ -78,21 +78,21 @@ pub enum Command {
     /// Exits with 0 when egressd answers, 1 when it does not, 2 for wrong usage.
     #[command(after_long_help = examples::STATUS)]
     Status(StatusArgs),
-    /// Ask the running egressd one question, as a kubelet's exec probe does.
+    /// Check the running egressd, as an exec probe of the kubelet does.
     ///
-    /// Exits with 0 when the answer is yes, 1 when it is no or none comes within three seconds, 2 for wrong usage.
+    /// Exits with 0 when the answer is yes, 1 when it is no or there is none within three seconds, 2 for wrong usage.
     #[command(after_long_help = examples::PROBE)]
     Probe(ProbeArgs),
-    /// Remove egressd's tables from this network namespace: nothing is translated any more.
+    /// Remove egressd's tables from this network namespace, which ends translation.
     ///
-    /// A table that a running egressd looks after stays. Exits with 0 when nothing is left of what was to be removed,
-    /// 1 when something is, which is named with the reason, 2 for wrong usage. Needs CAP_NET_ADMIN.
+    /// A table that a running egressd uses stays. Exits with 0 when everything was removed, 1 when something is left,
+    /// which is named with the reason, 2 for wrong usage. Needs CAP_NET_ADMIN.
     #[command(after_long_help = examples::CLEAN)]
     Clean(CleanArgs),
     /// Write, test and pack policies. Offline: no cluster, no kernel, no privileges.
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// Explain the code of a finding, or the reason of an Event: what is the case, why, and what to do.
+    /// Explain the code of a finding, or the reason of an Event: its meaning, cause and remedy.
     ///
     /// Exits with 0, 1 for a code that is not in the list, 2 for wrong usage.
     #[command(after_long_help = examples::EXPLAIN_CODE)]

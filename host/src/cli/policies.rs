@@ -13,13 +13,13 @@ pub struct Policies {
     /// How much memory their native code may take, in MiB. It is some seven times as large as the component.
     #[arg(long, value_name = "MIB", env = "EGRESSD_POLICIES_MEBIBYTES", default_value_t = Policies::default().policies_mebibytes)]
     pub policies_mebibytes: u32,
-    /// How much processor time compiling all of them may take, in seconds: each start takes it again.
+    /// How much processor time compiling all of them may take, in seconds: every start needs it again.
     #[arg(long, value_name = "SECONDS", env = "EGRESSD_POLICIES_CPU_SECONDS", default_value_t = Policies::default().policies_cpu_seconds)]
     pub policies_cpu_seconds: u32,
     /// How long the first Services wait for policies, where none are remembered from an earlier run, in seconds.
     ///
-    /// What is not loaded by then comes later, beside what is in force. Where some are remembered, the first Services wait
-    /// for those, and for nothing that is new.
+    /// Policies that are not loaded by then are loaded in the background. Where some are remembered, the first Services
+    /// wait for those only.
     #[arg(long, value_name = "SECONDS", env = "EGRESSD_POLICIES_WAIT_SECONDS", default_value_t = Policies::default().policies_wait_seconds)]
     pub policies_wait_seconds: u32,
 }

@@ -18,18 +18,18 @@ pub enum PolicyCommand {
     /// Compile a policy's crate to a component. Needs Rust, and its target wasm32-unknown-unknown.
     #[command(after_long_help = examples::BUILD)]
     Build(Build),
-    /// Say what is in a component, and whether egressd takes it with these settings.
+    /// Show what a component contains, and whether egressd accepts it with these settings.
     ///
     /// Exits with 0 when it does, 1 when it does not, 2 for wrong usage.
     #[command(after_long_help = examples::CHECK)]
     Check(Component),
     /// Run a policy's golden cases through its component.
     ///
-    /// With EGRESSD_BLESS=1 in the environment what comes out is written into the cases. Exits with 0 when all come out
-    /// as expected, 1 when one does not, 2 when that cannot be determined or for wrong usage.
+    /// With EGRESSD_BLESS=1 in the environment, the results are written into the cases. Exits with 0 when all are as
+    /// expected, 1 when one is not, 2 when that cannot be determined or for wrong usage.
     #[command(after_long_help = examples::TEST)]
     Test(Test),
-    /// Show what comes of Services when this policy is enforced beside those in the directory. Touches nothing.
+    /// Show the result for each Service when this policy is enforced beside those in the directory. Changes nothing.
     ///
     /// Exits with 0 when all is well, 1 when there is a finding of severity error, 2 for wrong usage.
     #[command(after_long_help = examples::RUN_POLICY)]
@@ -62,7 +62,7 @@ pub struct New {
 pub enum PolicyKind {
     /// Answers with rules.
     Policy,
-    /// May only complain.
+    /// Accepts or denies what policies answer.
     Validator,
 }
 
@@ -209,10 +209,10 @@ pub enum PackOnFailure {
 /// Options of `policy diff`.
 #[derive(Debug, Args)]
 pub struct DiffPolicies {
-    /// The component that is there.
+    /// The current component.
     #[arg(value_hint = ValueHint::FilePath)]
     pub old: PathBuf,
-    /// The component that would come.
+    /// The new component.
     #[arg(value_hint = ValueHint::FilePath)]
     pub new: PathBuf,
     /// A file with the settings of both: a JSON object.

@@ -37,12 +37,13 @@ pub struct Input {
 pub struct Source {
     /// A directory or file of manifests instead of a cluster; without it, the cluster's API server is followed.
     ///
-    /// May be given several times; of what two of them say, the first counts. With `plan` and `diff`, `-` is standard input.
+    /// May be given several times; of an object in two of them, the first counts. With `plan` and `diff`, `-` is
+    /// standard input.
     /// EGRESSD_MANIFESTS names one.
     ///
     /// YAML or JSON: Services, EndpointSlices or Endpoints, Nodes, Namespaces, ServiceCIDRs, Pods, policies, and what Calico,
-    /// Cilium, flannel and kubeadm say about networks. Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
-    /// temporary name, then rename): what is in a file is in force as soon as it is closed.
+    /// Cilium, flannel and kubeadm say about networks. Other kinds, hidden files and subdirectories are ignored. Write
+    /// files atomically (to a temporary name, then rename): what is in a file is in force as soon as it is closed.
     #[arg(long, short = 'f', visible_alias = "filename", value_name = "DIR|FILE", env = "EGRESSD_MANIFESTS",
           value_hint = ValueHint::AnyPath)]
     pub manifests: Vec<PathBuf>,
@@ -80,26 +81,27 @@ pub struct Source {
     pub pods: Pods,
     /// Where to look for the cluster's networks, towards which nothing is translated.
     ///
-    /// `all` needs the rights of deploy/components/networks, which sets it. What is not there or may not be read is done
-    /// without. Has no effect with --manifests: there, such objects count where there are any.
+    /// `all` needs the rights of deploy/components/networks, which sets it. What does not exist or may not be read is
+    /// skipped. Has no effect with --manifests: there, such objects count where there are any.
     #[arg(long, value_enum, value_name = "WHERE", env = "EGRESSD_DETECT_NETWORKS", help_heading = "Networks",
           default_value_t = DetectNetworks::Nodes)]
     pub detect_networks: DetectNetworks,
     /// Whether to watch which nodes MetalLB, Cilium and kube-vip name as those that announce Services' addresses, for --owner=auto.
     ///
-    /// Needs the rights of deploy/components/placement, which sets it. What is not there or may not be read is done without.
+    /// Needs the rights of deploy/components/placement, which sets it. What does not exist or may not be read is
+    /// skipped.
     /// Has no effect with --manifests: there, such objects and Leases count where there are any.
     #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_ANNOUNCEMENTS", help_heading = "Addresses",
           default_value_t = Announcements::Ignore)]
     pub announcements: Announcements,
     /// Use addresses that only kube-vip.io/loadbalancerIPs or spec.loadBalancerIP names, as always with --manifests.
     ///
-    /// Whoever may edit a Service can then take any address for it; without this, only those in its
-    /// status.loadBalancer.ingress are.
+    /// Whoever may edit a Service can then use any address for it; without this option, only those in its
+    /// status.loadBalancer.ingress are used.
     #[arg(long, env = "EGRESSD_TRUST_ADDRESS_ANNOTATION", help_heading = "Addresses",
           value_parser = BoolishValueParser::new())]
     pub trust_address_annotation: bool,
-    /// Where to remember the annotations that were accepted last, so that bad ones do not stop egress over a restart.
+    /// Where to save the annotations that were accepted last, so that invalid ones do not stop egress after a restart.
     ///
     /// `plan` reads it as `run` would, and does not write it.
     #[arg(long, value_name = "DIR", env = "EGRESSD_STATE_DIR", help_heading = "Node", default_value = "/var/lib/egressd",
@@ -122,13 +124,14 @@ pub enum SharedAddresses {
 /// How a node knows that it holds an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Owner {
-    /// The node that the load balancer names, else kube-vip.io/vipHost; else it is on one of this node's interfaces.
+    /// The load balancer names this node, else kube-vip.io/vipHost does; else the address is on one of this node's
+    /// interfaces.
     Auto,
-    /// It is on one of this node's interfaces, whatever kube-vip.io/vipHost says.
+    /// The address is on one of this node's interfaces; kube-vip.io/vipHost is ignored.
     Address,
     /// kube-vip.io/vipHost names this node; for load balancers that put addresses on no interface.
     VipHost,
-    /// It always does; for a single box.
+    /// This node holds every address; for a single node.
     Any,
 }
 
@@ -139,7 +142,7 @@ pub struct Annotations {
     /// What stands before the slash in the names of the annotations, for use beside kube-vip.
     #[arg(long, value_name = "NAME", env = "EGRESSD_ANNOTATION_PREFIX", default_value = "kube-vip.io")]
     pub annotation_prefix: String,
-    /// kube-vip's choice between iptables and nftables. Accepted without effect: here is only nftables.
+    /// kube-vip's choice between iptables and nftables. Accepted without effect: egressd uses nftables only.
     #[arg(long, value_name = "BOOLEAN", env = "egress_withnftables", hide = true)]
     pub egress_with_nftables: Option<String>,
 }

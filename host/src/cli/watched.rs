@@ -5,17 +5,17 @@ use clap::ValueEnum;
 /// What is made of the pods of this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Pods {
-    /// Nothing is asked about them: endpoints are what EndpointSlices say.
+    /// Pods are not read: endpoints are those of EndpointSlices.
     Ignore,
-    /// They are watched: an endpoint on this node counts where it is a pod of the Service's own namespace.
+    /// Pods are watched: an endpoint on this node counts if it is a pod of the Service's own namespace.
     Watch,
 }
 
 /// What is made of what load balancers write about the nodes that announce addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Announcements {
-    /// Nothing is asked about it: interfaces and kube-vip.io/vipHost say which node holds an address.
+    /// It is not read: interfaces and kube-vip.io/vipHost decide which node holds an address.
     Ignore,
-    /// It is watched: the node that a load balancer names holds the address.
+    /// It is watched: the node that the load balancer names holds the address.
     Watch,
 }

@@ -340,8 +340,8 @@ mod tests {
         assert_eq!(prefix("").unwrap(), AnnotationPrefix::default());
         assert_eq!(
             format!("{:#}", prefix("Example.org/").unwrap_err()),
-            "cannot use --annotation-prefix (EGRESSD_ANNOTATION_PREFIX): \"Example.org/\" is no DNS name in lower \
-             case; write one like kube-vip.io, without a slash"
+            "cannot use --annotation-prefix (EGRESSD_ANNOTATION_PREFIX): \"Example.org/\" is not a valid lowercase \
+             DNS name; write one like kube-vip.io, without a slash"
         );
     }
 

@@ -164,9 +164,9 @@ impl Daemon {
 
     /// The same plan would be as bad, so it is not tried again.
     fn refuse(&mut self, newest: &PendingRound, fatal: &Finding) {
-        error!(code = %fatal.code, "the plan is not carried out, everything stays as it is: {}", fatal.message);
+        error!(code = %fatal.code, "the plan is not applied, the current rules stay in force: {}", fatal.message);
         self.retry = None;
-        self.show_held_back(newest, &format!("the plan is not carried out: {}", fatal.message));
+        self.show_held_back(newest, &format!("the plan is not applied: {}", fatal.message));
     }
 
     /// It is tried again later. What is in force may be something else than thought, so that is read before: by then, since
@@ -177,7 +177,7 @@ impl Daemon {
         self.retry = Some((at, wait));
         warn!(error, retry_in = ?wait, "a change is not in force yet");
         self.applied_state = AppliedState::Unknown;
-        self.show_held_back(newest, &format!("{error}; it is tried again"));
+        self.show_held_back(newest, &format!("{error}; retrying"));
     }
 
     /// Shows what is in force of a round while the rest of it is carried out.

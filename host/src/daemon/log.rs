@@ -17,7 +17,7 @@ pub(super) fn log_changes(before: &AppliedRound, now: &AppliedRound, changed: &B
     for key in changed {
         match (status_of(before, key), status_of(now, key)) {
             (None, None) => {}
-            (Some(old), None) if old.state != State::Off => info!(service = %key, "gone"),
+            (Some(old), None) if old.state != State::Off => info!(service = %key, "Service gone"),
             (Some(_), None) => {}
             (old, Some(new)) if old == Some(new) => {}
             (old, Some(new)) => log_change(key, old, new),
@@ -40,7 +40,7 @@ fn log_change(key: &SubjectKey, old: Option<&SubjectStatus>, new: &SubjectStatus
 fn log_status(service: &SubjectKey, status: &SubjectStatus) {
     let list = |addresses: &[std::net::IpAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let (addresses, endpoints) = (list(&status.addresses), list(&status.endpoints));
-    info!(%service, state = %status.state, addresses, endpoints, "changed");
+    info!(%service, state = %status.state, addresses, endpoints, "Service changed");
 }
 
 fn log_finding(about: impl std::fmt::Display, finding: &Finding) {

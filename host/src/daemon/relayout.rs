@@ -46,7 +46,7 @@ pub(super) async fn begin(
     let left = match left(kernel, &names, state_channel).await {
         // No copy is needed, and that one is another program's.
         Err(error @ nft::Error::Foreign(_)) if is_wanted => {
-            warn!(error = with_causes(&error), "a table has the name of egressd's copy; it stays as it is");
+            warn!(error = with_causes(&error), "another program's table has the name of egressd's copy; it stays");
             return Ok(LayoutPlan { to_replace: Vec::new(), copy: None });
         }
         left => left?,
@@ -64,9 +64,7 @@ pub(super) async fn begin(
     }
     // It may have ended while it made the copy, and the tables are as they were.
     carry_out(kernel, diff(&left, &Ruleset::default())).await?;
-    info!(
-        "the tables are of another layout; what is in force is copied, and goes on until all of it is in the new ones"
-    );
+    info!("the tables have another layout; their rules are copied and stay in force until the new tables are complete");
     let copy = renamed(held, &names);
     fill(kernel, &copy).await?;
     Ok(LayoutPlan { to_replace, copy: Some(TableCopy { names, held: held.clone() }) })
@@ -123,7 +121,7 @@ impl TableCopy {
             }
             Err(error) => {
                 let error = with_causes(&error);
-                warn!(error, "cannot remove the copy of the tables of another layout; it is tried again");
+                warn!(error, "cannot remove the copy of the tables of another layout; retrying");
                 Some(self)
             }
         }

@@ -40,7 +40,7 @@ pub(super) async fn begin(
             let existing = |tables: TableNames| kernel.ask(move |kernel| kernel.existing(&tables));
             let existing = patiently(state_channel, || existing(tables.clone())).await?;
             for table in &existing {
-                warn!(%table, "egress_clean: it is replaced with the first commit");
+                warn!(%table, "egress_clean: the table is replaced with the first commit");
             }
             Ok(existing.into_iter().map(|table| (table.family, table.name)).collect())
         }
@@ -84,7 +84,7 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
             }
             other => {
                 if refused.is_some() {
-                    info!("there is no table of a newer layout any more");
+                    info!("the tables of a newer layout are gone");
                     state_channel.newer(None);
                 }
                 return other;

@@ -27,7 +27,7 @@ pub enum Open {
     #[error("it belongs to user {0}")]
     Foreign(u32),
     /// It serves others, too, so its mode is theirs.
-    #[error("others may write to it, and it holds {0:?}, which egressd did not make")]
+    #[error("other users can write to it, and it contains {0:?}, which egressd did not create")]
     Shared(String),
     /// The system refuses.
     #[error(transparent)]
@@ -39,8 +39,8 @@ impl Open {
     pub fn finding(&self, directory: &Path, option: &str) -> Finding {
         let (directory, why) = (directory.display(), with_causes(self));
         let message = format!(
-            "cannot keep {directory} from other users: {why}; give it to the user that egressd runs as, or set {option} to \
-             a directory that is egressd's alone"
+            "directory {directory} is not private: {why}; make the user that egressd runs as its owner, or set \
+             {option} to a directory for egressd alone"
         );
         Finding::warning("directory-not-private", message)
     }

@@ -22,8 +22,8 @@ pub fn findings() -> io::Result<Vec<Finding>> {
 /// Where Cilium's interface is there.
 pub fn cilium_present() -> Finding {
     let message = format!(
-        "Cilium is on this node (interface {CILIUM}); in its eBPF host-routing mode the packets of pods pass by nftables, \
-         and then nothing is translated: set bpf.hostLegacyRouting=true in Cilium (docs/beside.md)"
+        "Cilium is on this node (interface {CILIUM}); in its eBPF host-routing mode packets of pods bypass nftables \
+         and are not translated; set bpf.hostLegacyRouting=true in Cilium (docs/beside.md)"
     );
     Finding::warning("cilium-present", message)
 }

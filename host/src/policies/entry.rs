@@ -36,8 +36,8 @@ pub(super) enum Error {
     #[error("data.settings is not a JSON object: {reason}; write one, like {{}}")]
     Settings { reason: String },
     #[error(
-        "setting \"prefix\" is {given}, and --annotation-prefix (EGRESSD_ANNOTATION_PREFIX) is {ours}, which alone counts; set \
-         that one to what is meant, and remove the setting (docs/upgrade.md)"
+        "setting \"prefix\" is {given}, and --annotation-prefix (EGRESSD_ANNOTATION_PREFIX) is {ours}, which takes \
+         precedence; set that option as intended, and remove the setting (docs/upgrade.md)"
     )]
     Prefix { given: String, ours: String },
     #[error(transparent)]

@@ -283,7 +283,7 @@ impl Library {
             }
             Err(error) => {
                 let error = with_causes(error);
-                warn!(policy = name, error, "what was in force before the start cannot be loaded now");
+                warn!(policy = name, error, "cannot load the policy version that was in force before the start");
             }
         }
         Some(valid)
@@ -316,12 +316,14 @@ impl Library {
     fn not_loaded_yet(&self, not_awaited: NotAwaited) -> String {
         match not_awaited {
             NotAwaited::All => format!(
-                "it is not loaded yet: what comes before it took the {} s that the first Services wait \
-                 (--policies-wait-seconds, EGRESSD_POLICIES_WAIT_SECONDS); it is loaded beside what is in force",
+                "it is not loaded yet: other policies used the {} s that the first Services wait \
+                 (--policies-wait-seconds, EGRESSD_POLICIES_WAIT_SECONDS); it is loaded in the background",
                 self.budget.limits().wait.as_secs()
             ),
             NotAwaited::New => {
-                "it is not loaded yet; it is loaded beside what was in force before the start".to_owned()
+                "it is not loaded yet; it is loaded in the background, beside what was in force before the \
+                 start"
+                    .to_owned()
             }
         }
     }
@@ -334,7 +336,7 @@ fn log_loaded(name: &str, valid: &LoadedPolicy) {
 }
 
 fn trouble(reason: &str, has_valid: bool) -> String {
-    let then = if has_valid { "the last good one stays in force" } else { "nothing of it is in force" };
+    let then = if has_valid { "the last good one stays in force" } else { "none of it is in force" };
     // The reason may hold names of a component's imports, and anything else that a stranger wrote.
     format!("{}; {then}", Text::new(reason))
 }

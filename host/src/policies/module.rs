@@ -14,7 +14,7 @@ pub enum Error {
     #[error("cannot decompress policy.wasm.gz; write it with gzip, or with `egressd policy pack`")]
     Gzip(#[source] std::io::Error),
     /// A few kilobytes can become gigabytes.
-    #[error("cannot decompress policy.wasm.gz: it becomes larger than {MAX_COMPONENT} bytes, which is the most")]
+    #[error("cannot decompress policy.wasm.gz: it becomes larger than {MAX_COMPONENT} bytes, the limit")]
     Large,
 }
 

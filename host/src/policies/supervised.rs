@@ -66,7 +66,7 @@ impl Supervision {
         }
     }
 
-    /// Why it is asked about one input a second, in one sentence without a full stop; none when it is asked at once.
+    /// Why it is evaluated once per second only, in one sentence without a full stop; none when it is asked at once.
     pub fn slowed(&self) -> Option<String> {
         let (record, now) = (self.record(), clock::since(self.since));
         record.allowance.is_used_up(now).then(|| sentence(&record, now))
@@ -128,7 +128,8 @@ fn sentence(record: &Record, now: Duration) -> String {
     let used = record.allowance.used(now).as_secs();
     let last = record.last_failure.as_deref().unwrap_or_default();
     format!(
-        "it is asked about one input a second, because its failures took {used} s of the last minute; the last: {last}"
+        "it is evaluated once per second only, because its failures took {used} s of the last minute; the last \
+         failure: {last}"
     )
 }
 

@@ -123,7 +123,7 @@ fn note(status: &SubjectStatus, node: &str) -> String {
         }
         (State::Denied, _) => {
             let who = status.policy.as_deref().map_or_else(|| "a policy".to_owned(), |name| format!("policy {name}"));
-            format!("{who} forbids it{}", why.map(|why| format!(": {why}")).unwrap_or_default())
+            format!("denied by {who}{}", why.map(|why| format!(": {why}")).unwrap_or_default())
         }
         (State::Off | State::Idle | State::Invalid | State::Failed, true) => {
             why.unwrap_or_else(|| format!("there is nothing to translate on node {node}"))

@@ -47,7 +47,7 @@ fn failure(report: &PolicyReport, failing: &Failing) -> String {
     let reason = match failure.kind {
         FailureKind::Prompt | FailureKind::Slow => failure.reason.clone(),
         FailureKind::Deferred => {
-            last.unwrap_or_else(|| "its failures took too much time lately, so it is asked less often".to_owned())
+            last.unwrap_or_else(|| "its failures took too much time, so it is evaluated less often".to_owned())
         }
     };
     format!("evaluation failed for Service {service} and possibly for others: {reason}")
@@ -61,8 +61,10 @@ pub fn event_text(report: &PolicyReport, failing: Option<&Failing>) -> EventText
     if let Some(failing) = failing {
         return EventText::coded(Reason::PolicyFailed, &failure(report, failing), label(FAILED, None, None));
     }
-    let version = report.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
-    let digest = report.digest.as_ref().map(|digest| format!(", sha256 {digest}")).unwrap_or_default();
+    let version = report.version.as_ref().map(|version| format!("version {version}"));
+    let digest = report.digest.as_ref().map(|digest| format!("sha256 {digest}"));
+    let component = version.into_iter().chain(digest).collect::<Vec<_>>().join(", ");
+    let component = if component.is_empty() { component } else { format!(" ({component})") };
     let (reason, event_type, note) = match report.state {
         PolicyState::Enforced => (Reason::Applied, EventType::Normal, "the policy is loaded and enforced"),
         PolicyState::Shadow => (
@@ -70,15 +72,15 @@ pub fn event_text(report: &PolicyReport, failing: Option<&Failing>) -> EventText
             EventType::Normal,
             "the policy is loaded in shadow mode: its results are reported and not applied",
         ),
-        PolicyState::Off => (Reason::Applied, EventType::Normal, "the policy is off, as egressd.io/mode says"),
+        PolicyState::Off => (Reason::Applied, EventType::Normal, "egressd.io/mode is off: the policy is not evaluated"),
         PolicyState::Refused => (Reason::NotApplied, EventType::Warning, "the policy failed to load"),
         PolicyState::Missed => (
             Reason::NotApplied,
             EventType::Warning,
-            "the policy failed to load: the Services that it selects get no rules until it loads",
+            "the policy failed to load: the Services that it selects have no rules until it loads",
         ),
     };
-    EventText::new(reason, event_type, format!("{note}{version}{digest}"))
+    EventText::new(reason, event_type, format!("{note}{component}"))
 }
 
 #[cfg(test)]

@@ -217,8 +217,8 @@ fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_reporte
         .change(|parts| parts.address = [192, 0, 2, 9].into());
     next.plan.subjects.remove(&key(2));
     next.statuses.remove(&key(2));
-    let held = held_back(&before, &next, "the kernel says no; it is tried again");
-    let why = "a change of this Service is not in force: the kernel says no; it is tried again [not-in-force]";
+    let held = held_back(&before, &next, "the kernel says no; retrying");
+    let why = "a change of this Service is not in force: the kernel says no; retrying [not-in-force]";
     let stays = |number: u8| format!("node node-1 translates 10.0.0.{number} to 192.0.2.1; {why}");
     let writes = play(&mut publish_state, &newest(held), &mut now, MINUTE, &done());
     let expected =

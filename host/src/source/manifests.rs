@@ -101,8 +101,8 @@ pub enum Error {
     },
     /// Most likely a disk that is not mounted, or a directory that is about to be filled.
     #[error(
-        "the manifests directory {path} is another one than before, and there is no manifest in it; if that is meant, put a file \
-         with {{apiVersion: v1, kind: List, items: []}} there"
+        "the manifests directory {path} was replaced by an empty one; if that is intended, put a file with \
+         {{apiVersion: v1, kind: List, items: []}} there"
     )]
     Emptied {
         /// Which.

@@ -77,7 +77,8 @@ fn a_truncated_file_keeps_its_last_good_state() {
 #[test]
 fn policies_of_another_namespace_are_none() {
     let mut fixture = Fixture::new();
-    let policy = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: p, namespace: egressd, labels: {egressd.io/policy: 'true'}}\nbinaryData: {policy.wasm: AGFzbQ==}\n";
+    let policy = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: p, namespace: egressd, labels: \
+                  {egressd.io/policy: 'true'}}\nbinaryData: {policy.wasm: AGFzbQ==}\n";
     fixture.write("a.yaml", policy);
     fixture.write("b.yaml", &policy.replace("namespace: egressd, ", ""));
     fixture.write("c.yaml", &policy.replace("name: p", "name: q").replace("'true'", "'false'"));
@@ -85,7 +86,7 @@ fn policies_of_another_namespace_are_none() {
     assert_eq!(update.snapshot.policies["p"].wasm.as_deref(), Some(&b"\0asm"[..]));
     assert_eq!(update.snapshot.policies.len(), 1);
     let messages: Vec<&str> = update.findings.iter().map(|finding| finding.message.as_str()).collect();
-    let expected = "b.yaml: ConfigMap default/p is no policy here; policies are taken from namespace egressd only";
+    let expected = "b.yaml: ConfigMap default/p is not used as a policy; policies are read from namespace egressd only";
     assert_eq!(messages, [expected]);
 }
 
@@ -104,7 +105,7 @@ fn of_a_policy_of_another_namespace_no_other_mistake_is_named_since_correcting_i
         (findings[0].severity, findings[0].message.to_string())
     };
     for (namespace, name) in [("", "default/p"), ("namespace: shop, ", "shop/p")] {
-        let sentence = "is no policy here; policies are taken from namespace egressd only";
+        let sentence = "is not used as a policy; policies are read from namespace egressd only";
         assert_eq!(found(namespace), (Severity::Warning, format!("a.yaml: ConfigMap {name} {sentence}")));
     }
     let (severity, sentence) = found("namespace: egressd, ");
@@ -129,7 +130,10 @@ fn of_two_files_that_say_the_same_object_the_first_by_name_is_used() {
     fixture.write("b.yaml", WEB);
     let update = fixture.scan();
     let messages: Vec<&str> = update.findings.iter().map(|finding| finding.message.as_str()).collect();
-    assert_eq!(messages, ["b.yaml: Service default/web is in a.yaml already, which is used; remove one of the two"]);
+    assert_eq!(
+        messages,
+        ["b.yaml: Service default/web is in a.yaml already, which takes precedence; remove one of the two"]
+    );
 }
 
 #[test]
@@ -140,7 +144,8 @@ fn a_service_with_the_uid_of_another_is_refused_and_takes_nothing_from_it() {
     fixture.write("b.yaml", &of("evil"));
     let update = fixture.scan();
     assert_eq!(Fixture::services(&update), ["default/web"]);
-    let message = "b.yaml: Service default/evil has the metadata.uid of Service default/web, which is used; give it one of its own, or none";
+    let message = "b.yaml: Service default/evil has the metadata.uid of Service default/web, which takes precedence; \
+                   remove the uid, or make it unique";
     assert_eq!(update.findings[0].message, message);
 }
 
@@ -156,7 +161,7 @@ fn a_directory_that_vanishes_is_named_and_forgets_nothing() {
     let message = &gone.findings[0].message;
     let expected = format!("cannot read the manifests directory {}: No such file", fixture.dir.path().display());
     assert!(message.starts_with(&expected), "{message}");
-    assert!(message.ends_with("; everything that it held stays as it is until it is back"), "{message}");
+    assert!(message.ends_with("; its objects stay in force until it can be read again"), "{message}");
     fs::rename(&away, fixture.dir.path()).unwrap();
     let update = fixture.scan();
     assert_eq!(Fixture::services(&update), ["default/web"]);
@@ -234,7 +239,7 @@ fn of_two_places_that_say_the_same_object_the_first_given_is_used_and_both_are_n
     assert!(update.snapshot.services.values().all(|service| service.labels.is_empty()));
     let sentence = |second: &str, name: &str, first: &str| {
         let (second, first) = (at(second).display().to_string(), at(first).display().to_string());
-        format!("{second}: Service default/{name} is in {first} already, which is used; remove one of the two")
+        format!("{second}: Service default/{name} is in {first} already, which takes precedence; remove one of the two")
     };
     let expected = [sentence("a/web.yaml", "web", "z/web.yaml"), sentence("more.txt", "dns", "a/dns.yaml")];
     assert_eq!(update.findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(), expected);
@@ -265,10 +270,12 @@ fn endpoints_count_for_a_service_that_has_no_slice_at_all() {
     let mut fixture = Fixture::new();
     let endpoints = |name: &str| {
         format!(
-            "apiVersion: v1\nkind: Endpoints\nmetadata: {{name: {name}}}\nsubsets: [{{addresses: [{{ip: 10.0.0.1}}]}}]\n"
+            "apiVersion: v1\nkind: Endpoints\nmetadata: {{name: {name}}}\nsubsets: [{{addresses: [{{ip: \
+             10.0.0.1}}]}}]\n"
         )
     };
-    let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: web-1, labels: {kubernetes.io/service-name: web}}\naddressType: IPv4\nendpoints: []\n";
+    let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: web-1, labels: \
+                 {kubernetes.io/service-name: web}}\naddressType: IPv4\nendpoints: []\n";
     fixture.write("a.yaml", &format!("{}---\n{}", endpoints("web"), endpoints("dns")));
     fixture.write("b.yaml", slice);
     let count = |update: &Update| {
@@ -291,7 +298,8 @@ fn what_an_installer_says_stays_where_it_cannot_be_read_any_more() {
     let mut fixture = Fixture::new();
     let map = |text: &str| {
         format!(
-            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: kubeadm-config, namespace: kube-system}}\ndata:\n  ClusterConfiguration: '{text}'\n"
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: kubeadm-config, namespace: kube-system}}\ndata:\n  \
+             ClusterConfiguration: '{text}'\n"
         )
     };
     fixture.write("config.yaml", &map("networking: {podSubnet: 10.1.0.0/16}"));
@@ -317,7 +325,7 @@ fn what_never_could_be_read_is_known_to_be_there_and_has_no_good_state() {
             let all: Vec<_> = nodes.chain(cluster_networks.values().map(|networks| networks.completeness)).collect();
             assert_eq!(all, [Completeness::Partial]);
             let message = &update.findings[0].message;
-            assert!(message.ends_with("; nothing of it is in force"), "{message}");
+            assert!(message.ends_with("; none of it is in force"), "{message}");
         }
     }
 }

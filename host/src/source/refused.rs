@@ -20,7 +20,7 @@ pub(super) fn left_out(kind: Kind) -> &'static str {
 /// Of a claim, or of a file that may have one.
 pub(super) const ANY_NODE: &str = "it may name any node, so that none translates";
 /// Of a whole file, where nothing of it could.
-pub(super) const NOTHING: &str = "nothing of it is in force";
+pub(super) const NOTHING: &str = "none of it is in force";
 
 /// Where it could not: what was in force of some kinds when an earlier process ended is another room's business.
 pub(super) fn never_read(kind: Kind, name: &ObjectReference) -> &'static str {

@@ -177,14 +177,14 @@ fn a_directory_that_was_away_is_read_as_it_comes_back() {
     let followed = Followed::after("d", |root| revision(root, "d"));
     followed.expect(&["d"]);
     fs::rename(followed.at("d"), followed.at("away")).unwrap();
-    followed.expect_finding("everything that it held stays as it is until it is back");
+    followed.expect_finding("its objects stay in force until it can be read again");
     replace(&followed.at("away/app.yaml"), &service("edited"));
     fs::rename(followed.at("away"), followed.at("d")).unwrap();
     followed.expect(&["edited"]);
     fs::rename(followed.at("d"), followed.at("old")).unwrap();
     // Made again it has nothing in it at first, as where a disk is not mounted.
     fs::create_dir(followed.at("d")).unwrap();
-    followed.expect_finding("is another one than before, and there is no manifest in it");
+    followed.expect_finding("was replaced by an empty one");
     replace(&followed.at("d/app.yaml"), &service("new"));
     followed.expect(&["new"]);
     fs::remove_file(followed.at("d/app.yaml")).unwrap();

@@ -38,9 +38,9 @@ impl Damage {
         let path = path.display();
         let message = || {
             format!(
-                "state file {path}: a part of it is lost: it is empty, cut off or damaged, most likely since the power failed or \
-                 the disk was full; what the kernel has for Services that need it stays, until they have valid input; when all \
-                 have, remove the file while egressd is stopped (docs/upgrade.md)"
+                "state file {path}: a part of it is lost: it is empty, truncated or damaged, probably by a power \
+                 failure or a full disk; the rules of Services that depend on it stay in force until the Services \
+                 have valid input; then stop egressd and remove the file (docs/upgrade.md)"
             )
         };
         match self {

@@ -257,7 +257,7 @@ impl<T: Kept> Journal<T> {
             }
             Err(error) => {
                 let (error, before) = (&error as &dyn std::error::Error, self.lines + self.unknown.len());
-                warn!(file = %path.display(), before, error, "a line is damaged, and passed over");
+                warn!(file = %path.display(), before, error, "ignoring a damaged line");
                 self.damage = Damage::Lost;
             }
         }

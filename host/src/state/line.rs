@@ -37,9 +37,9 @@ impl Kept for Labels {
 /// Why a line is of no use.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LineError {
-    #[error("it is not a JSON list of a uid and what is remembered of it")]
+    #[error("it is not a JSON list of a uid and its state")]
     Json(#[from] serde_json::Error),
-    #[error("it begins with no uid")]
+    #[error("it does not begin with a uid")]
     Uid(#[from] UidError),
 }
 

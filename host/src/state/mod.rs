@@ -122,13 +122,13 @@ impl StateDir {
 
     fn remember_accepted(&mut self, news: Updates<Labels>) {
         let result = self.accepted.write(news);
-        let _ = self.report(result, "cannot remember accepted annotations; a restart would forget them");
+        let _ = self.report(result, "cannot save accepted annotations; they would be lost in a restart");
     }
 
     fn remember_drafts(&mut self, news: Updates<Draft>) {
         let drafts = news.into_iter().map(|(uid, draft)| (uid, draft.map(|draft| Arc::new(Remembered(draft)))));
         let result = self.drafts.write(drafts.collect());
-        let _ = self.report(result, "cannot remember drafts; a restart would forget them");
+        let _ = self.report(result, "cannot save drafts; they would be lost in a restart");
     }
 
     /// What became of private destinations before; none where no release that knows the question ran here.
@@ -152,7 +152,7 @@ impl StateDir {
     pub fn lose(&mut self) {
         let path = self.path.join(ACCEPTED);
         let result = files::make_directory(&self.path).and_then(|()| write_whole(&path, b""));
-        let _ = self.report(result, "cannot remember that what was accepted is lost");
+        let _ = self.report(result, "cannot save that the accepted annotations are lost");
         self.accepted = Journal::open(path);
     }
 
@@ -164,7 +164,7 @@ impl StateDir {
     fn write_private(&mut self, private: PrivateDestinations) -> Result<(), Failed> {
         let result = if self.private.written() == Some(private) { Ok(()) } else { files::make_directory(&self.path) };
         let result = result.and_then(|()| self.private.write(private));
-        self.report(result, "cannot remember what becomes of private destinations")
+        self.report(result, "cannot save how private destinations are handled")
     }
 
     /// The policies that an earlier process had in force.
@@ -186,7 +186,7 @@ impl StateDir {
         // The folder's parents would be made for all to read.
         let result = if self.policies.written() == good { Ok(()) } else { files::make_directory(&self.path) };
         let result = result.and_then(|()| self.policies.write(good));
-        self.report(result, "cannot remember the policies in force; a restart would forget them")
+        self.report(result, "cannot save the policies in force; they would be lost in a restart")
     }
 
     fn report(&mut self, result: io::Result<()>, what: &'static str) -> Result<(), Failed> {

@@ -108,7 +108,7 @@ impl Folder {
         let damaged = |error: io::Error| {
             let file = self.path.join(format!("{name}{SUFFIX}"));
             let message = format!(
-                "state file {} is damaged: {error}; what was in force of policy {name} is unknown",
+                "state file {} is damaged: {error}; the last good version of policy {name} is unknown",
                 file.display()
             );
             Finding::warning("state-unreadable", message)

@@ -70,7 +70,7 @@ pub struct StateThread {
 
 /// The thread is gone, which is a bug of egressd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot remember what is accepted: the thread that writes it has ended")]
+#[error("cannot save accepted annotations: the thread that writes them has ended")]
 pub struct StateThreadGone;
 
 /// How far the thread is.
@@ -172,7 +172,7 @@ impl StateThread {
         warn!(
             %directory,
             waited = ?DISK_TIMEOUT,
-            "the disk does not answer: changes come into force before they are remembered, and a restart would forget them"
+            "the disk does not respond: changes come into force before they are saved, and would be lost in a restart"
         );
     }
 
@@ -182,7 +182,7 @@ impl StateThread {
         let ended = async { while self.written.changed().await.is_ok() {} };
         if timeout(FINISH_TIMEOUT, ended).await.is_err() {
             let directory = self.known.directory.display();
-            warn!(%directory, waited = ?FINISH_TIMEOUT, "the disk does not answer: the newest changes are not remembered");
+            warn!(%directory, waited = ?FINISH_TIMEOUT, "the disk does not respond: the newest changes are not saved");
         }
     }
 }

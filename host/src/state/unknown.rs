@@ -76,8 +76,9 @@ pub(super) fn finding(path: &Path, lines: usize) -> Option<Finding> {
     let message = || {
         let (path, lines) = (path.display(), if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") });
         format!(
-            "state file {path} has {lines} that this egressd does not know, most likely a newer one's; they are kept, and \
-             what the kernel has for Services that need them stays, until they have valid input (docs/upgrade.md)"
+            "state file {path} has {lines} that this egressd does not know, probably written by a newer one; such \
+             lines are kept, and the rules of Services that depend on them stay in force until the Services have \
+             valid input (docs/upgrade.md)"
         )
     };
     (lines > 0).then(|| Finding::warning("newer-state", message()))

@@ -70,7 +70,7 @@ pub(super) fn is_line(line: &[u8]) -> bool {
 
 /// What is reported about a file that stays as it is.
 pub(super) fn finding(path: &Path, why: &UnreadableReason) -> Finding {
-    let then = "so does what the kernel has for Services that need it, until they have valid input";
+    let then = "the rules of Services that depend on it stay in force until the Services have valid input";
     finding_that(path, why, then)
 }
 
@@ -79,13 +79,15 @@ pub(super) fn finding_that(path: &Path, why: &UnreadableReason, then: &str) -> F
     let (code, why) = match why {
         UnreadableReason::Newer(version) => (
             "newer-state",
-            format!("a newer egressd wrote it, in version {version}, and this one knows versions up to {VERSION}"),
+            format!(
+                "it was written by a newer egressd in version {version}, and this one knows versions up to {VERSION}"
+            ),
         ),
         UnreadableReason::Unreadable(error) => {
             ("state-unreadable", format!("it cannot be read: {}", with_causes(error)))
         }
     };
-    let message = format!("state file {}: {why}; it stays as it is, and {then} (docs/upgrade.md)", path.display());
+    let message = format!("state file {}: {why}; the file is kept, and {then} (docs/upgrade.md)", path.display());
     Finding::warning(code, message)
 }
 

@@ -36,7 +36,7 @@ impl Notices {
             }
             match &finding {
                 Some(finding) => warn!(code = %finding.code, "{}", finding.message),
-                None => info!("{about}: what was wrong is over"),
+                None => info!("resolved: {about}"),
             }
             found.remove(about);
             found.extend(finding.map(|finding| (about, finding)));

@@ -58,7 +58,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It failed before the first Service.
-    #[error("cannot question policy {policy}")]
+    #[error("cannot call policy {policy}")]
     Question {
         /// Which policy.
         policy: String,

@@ -32,15 +32,13 @@ pub(super) fn reason(error: &wasmtime::Error, call: &Call, limits: &Limits) -> S
 
 fn what(error: &wasmtime::Error, call: &Call, limits: &Limits) -> String {
     if let Some(wanted) = call.refused_memory {
-        return format!("it asked for {wanted} bytes of memory, and {} are the limit", limits.memory);
+        return format!("it requested {wanted} bytes of memory, and the limit is {}", limits.memory);
     }
     if call.floods {
-        return format!(
-            "it logs without an end: more than {MAX_LOG_LINES} lines, or {MAX_LOG_BYTES} bytes, in one call"
-        );
+        return format!("it logs too much: more than {MAX_LOG_LINES} lines, or {MAX_LOG_BYTES} bytes, in one call");
     }
     if is_recursion(error) {
-        return "its calls are nested too deep (a recursion without an end?)".to_owned();
+        return "its calls are nested too deep (infinite recursion?)".to_owned();
     }
     let Some(trap) = error.downcast_ref::<Trap>() else {
         let (most, cause) = (limits.answer, error.root_cause());

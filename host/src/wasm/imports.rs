@@ -94,7 +94,7 @@ impl Call {
         }
         let kept = &message[..message.floor_char_boundary(self.log_left)];
         if kept.len() < message.len() {
-            warn!(policy = %self.policy, "the policy logs too much: the rest of this call is cut");
+            warn!(policy = %self.policy, "the policy logs too much; further lines of this call are dropped");
             self.log_left = 0;
         } else {
             // An empty line costs something too, or a flood of them would be free.

@@ -35,7 +35,7 @@ pub enum InvalidComponent {
     Empty,
     /// More than [`MAX_COMPONENT`].
     #[error(
-        "it has {bytes} bytes, and {MAX_COMPONENT} are the limit: strip it (`egressd policy build` does) and optimise for size"
+        "it has {bytes} bytes, and the limit is {MAX_COMPONENT}: strip it (`egressd policy build` does) and optimise for size"
     )]
     Large {
         /// How many; for a stream that was not read to its end, so many and perhaps more.
@@ -77,7 +77,7 @@ pub enum InvalidComponent {
     },
     /// A long function.
     #[error(
-        "function {function} has a body of {bytes} bytes, and {MAX_BODY} are the limit: split it, or optimise for size"
+        "function {function} has a body of {bytes} bytes, and the limit is {MAX_BODY}: split it, or optimise for size"
     )]
     Body {
         /// Its number, in the order of the file.
@@ -86,7 +86,7 @@ pub enum InvalidComponent {
         bytes: u64,
     },
     /// A function with many locals.
-    #[error("function {function} has {locals} local variables, and {MAX_LOCALS} are the limit: split it")]
+    #[error("function {function} has {locals} local variables, and the limit is {MAX_LOCALS}: split it")]
     Locals {
         /// Its number, in the order of the file.
         function: usize,
@@ -94,7 +94,7 @@ pub enum InvalidComponent {
         locals: u64,
     },
     /// Too many of something.
-    #[error("it has {count} {item}, and {} are the limit: leave out what it does not need", item.most())]
+    #[error("it has {count} {item}, and the limit is {}: leave out what it does not need", item.most())]
     Many {
         /// Of what.
         item: Item,
@@ -114,7 +114,8 @@ pub enum InvalidComponent {
     },
     /// A memory that is larger from the beginning than it may become.
     #[error(
-        "its memory begins with {bytes} bytes, and {} are the limit: link it with a smaller stack (`-C link-arg=-zstack-size=65536`) and less static data",
+        "its memory begins with {bytes} bytes, and the limit is {}: link it with a smaller stack (`-C \
+         link-arg=-zstack-size=65536`) and less static data",
         Limits::MEMORY
     )]
     Memory {
@@ -123,7 +124,8 @@ pub enum InvalidComponent {
     },
     /// A table that is larger from the beginning than it may become.
     #[error(
-        "its table begins with {elements} elements, and {TABLE_ELEMENTS} are the limit: call fewer functions through pointers"
+        "its table begins with {elements} elements, and the limit is {TABLE_ELEMENTS}: call fewer functions through \
+         pointers"
     )]
     Table {
         /// How large.
@@ -131,7 +133,8 @@ pub enum InvalidComponent {
     },
     /// It wants what only WASI has.
     #[error(
-        "it imports {name}, and a policy reaches no system: build it for wasm32-unknown-unknown, not for wasm32-wasip1 or wasm32-wasip2, and without what needs files, clocks or randomness"
+        "it imports {name}, and a policy has no access to the system: build it for wasm32-unknown-unknown, not for \
+         wasm32-wasip1 or wasm32-wasip2, and without what needs files, clocks or randomness"
     )]
     Wasi {
         /// The import.
@@ -185,7 +188,10 @@ pub enum InvalidComponent {
         what: String,
     },
     /// No component can be made of the module.
-    #[error("no component can be made of the module: {what}; a policy is a `cdylib` that exports itself with the SDK")]
+    #[error(
+        "the module cannot be converted to a component: {what}; a policy is a `cdylib` that exports itself with the \
+         SDK"
+    )]
     Encode {
         /// What wit-component says.
         what: String,
@@ -218,7 +224,8 @@ pub enum InvalidComponent {
     },
     /// The kernel took the child.
     #[error(
-        "compiling it was ended by the kernel with signal {signal}: mostly for want of memory on the node or in the container"
+        "compiling it was ended by the kernel with signal {signal}: usually because the node or the container is out \
+         of memory"
     )]
     Killed {
         /// Which signal.
@@ -237,7 +244,7 @@ pub enum InvalidComponent {
         most: usize,
     },
     /// A defect of the compiler: it panicked, or its stack was too small.
-    #[error("the compiler gave up on it, which is a defect of the compiler and not of egressd: {what}")]
+    #[error("the compiler panicked, which is a defect of the compiler and not of egressd: {what}")]
     GaveUp {
         /// Its last output.
         what: String,

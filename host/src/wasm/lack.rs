@@ -66,19 +66,19 @@ impl fmt::Display for Lack {
                 let error = io::Error::from_raw_os_error(*errno);
                 write!(
                     f,
-                    "cannot give up its capabilities ({error}): let the container's seccomp profile allow capset and prctl"
+                    "cannot drop its capabilities ({error}); allow capset and prctl in the container's seccomp profile"
                 )
             }
             Self::Landlock => f.write_str(
-                "runs without Landlock, which takes the right to all files: use a kernel from 5.13 on that has it on \
-                 (CONFIG_LSM or lsm= names landlock), and let the container's seccomp profile allow it",
+                "runs without Landlock, so its access to files is not restricted; use Linux 5.13 or newer with \
+                 Landlock enabled (CONFIG_LSM or lsm= has landlock), and allow it in the container's seccomp profile",
             ),
             Self::Filter { errno } => {
                 let error = io::Error::from_raw_os_error(*errno);
                 write!(
                     f,
-                    "runs without a filter for system calls ({error}): use a kernel with CONFIG_SECCOMP_FILTER, and let \
-                     the container's seccomp profile allow seccomp"
+                    "runs without a filter for system calls ({error}); use a kernel with CONFIG_SECCOMP_FILTER, and \
+                     allow seccomp in the container's seccomp profile"
                 )
             }
         }

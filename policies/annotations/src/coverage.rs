@@ -14,7 +14,7 @@ pub(crate) fn nothing_left(rule: &Rule) -> Option<Diagnostic> {
     covers(rule.exclude(), allowed).then(|| {
         let message = format!(
             "egress-denied-networks denies every allowed {} network, so nothing is translated to {}; \
-             allow what is meant in egress-allowed-networks alone, or deny less",
+             list only the intended networks in egress-allowed-networks, or deny fewer",
             rule.family(),
             rule.family()
         );

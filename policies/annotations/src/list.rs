@@ -80,7 +80,7 @@ fn no_comma(text: &str) -> Mistake {
     let rest = if right.len() > MAX_SHOWN_MISTAKES { ",..." } else { "" };
     let between = match text.chars().find(|sign| OTHER_SIGNS.contains(sign)) {
         Some(sign) => quoted(&sign.to_string()),
-        None => "blanks".to_owned(),
+        None => "spaces".to_owned(),
     };
     let right = right[..right.len().min(MAX_SHOWN_MISTAKES)].join(",");
     Mistake::new("no-comma", format!("has {between} between items; separate them with commas: {right}{rest}"))

@@ -88,7 +88,7 @@ fn range(text: &str) -> Option<Mistake> {
     let first = address(first)?;
     let is_range = address(last).is_some() || last.trim_ascii().bytes().all(|byte| byte.is_ascii_digit());
     let like = if first.is_ipv4() { "10.0.0.0/28" } else { "2001:db8::/64" };
-    let sentence = format!("is a range, which is not possible here; write networks like {like}");
+    let sentence = format!("is an address range, which is not supported; write networks like {like}");
     is_range.then(|| Mistake::new("not-a-network", sentence))
 }
 
@@ -115,7 +115,7 @@ fn too_long(length: &str, longest: u8) -> Mistake {
 
 fn host_bits(network: IpNet) -> Mistake {
     let (address, right) = (network.addr(), network.trunc());
-    let sentence = format!("has bits behind its prefix; write {right}, or {address} for the one address");
+    let sentence = format!("has host bits set; write {right}, or {address} for a single address");
     Mistake::new("host-bits", sentence)
 }
 
@@ -196,7 +196,7 @@ mod tests {
             (
                 "192.0.2.5/24",
                 "host-bits",
-                "has bits behind its prefix; write 192.0.2.0/24, or 192.0.2.5 for the one address".to_owned(),
+                "has host bits set; write 192.0.2.0/24, or 192.0.2.5 for a single address".to_owned(),
             ),
             (
                 "::ffff:192.0.2.1",
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_range_is_answered_with_a_network() {
-        let range = |like: &str| format!("is a range, which is not possible here; write networks like {like}");
+        let range = |like: &str| format!("is an address range, which is not supported; write networks like {like}");
         for (value, sentence) in [
             ("10.0.0.1-10.0.0.9", range("10.0.0.0/28")),
             ("10.0.0.1 - 10.0.0.9", range("10.0.0.0/28")),
@@ -250,7 +250,7 @@ mod tests {
             (
                 "10.0.0.0/8 192.0.2.0/24",
                 "no-comma",
-                "has blanks between items; separate them with commas: 10.0.0.0/8,192.0.2.0/24",
+                "has spaces between items; separate them with commas: 10.0.0.0/8,192.0.2.0/24",
             ),
             ("[\"10.0.0.0/8\"]", "not-a-list", "is JSON; write items between commas, without brackets and quotes"),
         ] {

@@ -75,7 +75,7 @@ fn port(protocol: Protocol, text: &str) -> Result<u16, Mistake> {
 fn not_a_port(protocol: Protocol, text: &str) -> Mistake {
     let known = WELL_KNOWN.iter().find(|(name, with, _)| text.eq_ignore_ascii_case(name) && with.contains(&protocol));
     let right = match known {
-        Some((name, _, port)) => format!("write its number, which for {name} is mostly {protocol}:{port}"),
+        Some((name, _, port)) => format!("write its number, which for {name} is usually {protocol}:{port}"),
         None => format!("write one like {protocol}:8080"),
     };
     Mistake::new("not-a-port", format!("has {} where a port belongs; {right}", quoted(text)))
@@ -144,7 +144,7 @@ mod tests {
     }
 
     fn well_known(name: &str, right: &str) -> String {
-        format!("has {name:?} where a port belongs; write its number, which for {name} is mostly {right}")
+        format!("has {name:?} where a port belongs; write its number, which for {name} is usually {right}")
     }
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
             ("8000-8999/udp", "no-colon", "has a slash; write udp:8000-8999"),
             ("tcp/https", "no-protocol", "has no protocol; write one like tcp:8080 or udp:8080"),
             ("tcp/80/90", "no-protocol", "has no protocol; write one like tcp:8080 or udp:8080"),
-            ("tcp:80 udp:53", "no-comma", "has blanks between items; separate them with commas: tcp:80,udp:53"),
+            ("tcp:80 udp:53", "no-comma", "has spaces between items; separate them with commas: tcp:80,udp:53"),
             ("[\"tcp:80\"]", "not-a-list", "is JSON; write items between commas, without brackets and quotes"),
             ("\"tcp:80\"", "not-a-list", "is JSON; write items between commas, without brackets and quotes"),
             ("TCP:80", "unknown-protocol", "has the unknown protocol \"TCP\"; write \"tcp\""),

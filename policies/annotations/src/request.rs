@@ -104,7 +104,7 @@ fn too_many(request: &Request<'_>) -> Vec<Diagnostic> {
 }
 
 fn more_than(what: &str, count: usize, most: usize) -> Option<Diagnostic> {
-    let message = format!("the Service has {count} {what} together; write at most {most}, as wider ones");
+    let message = format!("the Service has {count} {what} together; write at most {most}, as wider networks or ranges");
     (count > most).then(|| Diagnostic::error("too-many-items", message))
 }
 
@@ -146,7 +146,7 @@ fn empty_filters(annotations: &Annotations<'_>) -> Vec<Diagnostic> {
 /// A misspelled filter would be no filter, so beside `egress` it is an error.
 fn unknown(annotation: &Annotation<'_>, severity: Severity) -> Diagnostic {
     let message = format!(
-        "{} is no annotation of egress; {}, or remove it",
+        "unknown annotation {}; {}, or remove it",
         clipped(annotation.full_name),
         spelling::right_names(annotation)
     );

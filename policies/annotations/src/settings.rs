@@ -33,7 +33,7 @@ impl egressd_policy_sdk::Settings for Settings {
                 ("prefix", Value::String(prefix)) if is_prefix(&prefix) => settings.prefix = prefix,
                 ("prefix", value) => return Err(bad_prefix(value.as_str())),
                 (_, _) => {
-                    return Err(bad_settings(format!("setting {name:?} is not known; the only one is \"prefix\"")));
+                    return Err(bad_settings(format!("unknown setting {name:?}; the only one is \"prefix\"")));
                 }
             }
         }
@@ -51,7 +51,7 @@ fn is_prefix(text: &str) -> bool {
 }
 
 fn bad_prefix(text: Option<&str>) -> Diagnostic {
-    let what = text.map_or("is no text".to_owned(), |text| format!("{text:?} is no DNS name in lower case"));
+    let what = text.map_or("is not a string".to_owned(), |text| format!("{text:?} is not a valid lowercase DNS name"));
     bad_settings(format!("setting \"prefix\": {what}; write one like \"kube-vip.io\""))
 }
 
@@ -84,11 +84,11 @@ mod tests {
         for (text, part) in [
             ("[]", "not a JSON object"),
             ("{", "not a JSON object"),
-            (r#"{"prefix": 1}"#, "is no text"),
-            (r#"{"prefix": ""}"#, "is no DNS name"),
-            (r#"{"prefix": "kube-vip.io/"}"#, "is no DNS name"),
-            (r#"{"prefix": "Kube-vip.io"}"#, "is no DNS name"),
-            (r#"{"suffix": "a"}"#, "\"suffix\" is not known"),
+            (r#"{"prefix": 1}"#, "is not a string"),
+            (r#"{"prefix": ""}"#, "is not a valid lowercase DNS name"),
+            (r#"{"prefix": "kube-vip.io/"}"#, "is not a valid lowercase DNS name"),
+            (r#"{"prefix": "Kube-vip.io"}"#, "is not a valid lowercase DNS name"),
+            (r#"{"suffix": "a"}"#, "unknown setting \"suffix\""),
         ] {
             let message = Settings::parse(text).err().map(|diagnostic| diagnostic.message);
             assert!(message.as_ref().is_some_and(|m| m.contains(part)), "{text}: {message:?}");

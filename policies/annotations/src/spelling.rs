@@ -9,7 +9,7 @@ use crate::annotations::{Annotation, BESIDE_EGRESS, EGRESS};
 pub(crate) fn right_names(annotation: &Annotation<'_>) -> String {
     let prefix = annotation.full_name.strip_suffix(annotation.name).unwrap_or_default();
     if terms(annotation.name).iter().eq(["egress", "ipv4"]) {
-        return format!("{prefix}{EGRESS} is what translates IPv4; write that");
+        return format!("write {prefix}{EGRESS}, which covers IPv4");
     }
     let all = BESIDE_EGRESS.into_iter().chain([EGRESS]);
     let known = nearest(annotation.name, all).map(|(_, known)| known);
@@ -43,7 +43,7 @@ mod tests {
             assert_eq!(right(name), format!("write example.org/{known}"));
         }
         for name in ["egress-ipv4", "egress-IPv4", "egressV4"] {
-            assert_eq!(right(name), "example.org/egress is what translates IPv4; write that");
+            assert_eq!(right(name), "write example.org/egress, which covers IPv4");
         }
         for name in ["egress-ports", "egress-ipv4-networks", "egress-owner", "egress-destination"] {
             assert_eq!(right(name), format!("write one of {}", BESIDE_EGRESS.join(", ")), "{name}");

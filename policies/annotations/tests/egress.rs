@@ -312,7 +312,7 @@ fn what_always_holds_is_accepted_and_its_opposite_is_a_warning() {
 fn a_misspelled_annotation_beside_egress_is_bad_input_with_the_right_name() {
     let outcome = evaluate(egress().annotation("kube-vip.io/egress-allowed-network", "198.51.100.0/24"));
     assert_eq!(outcome.decision, Decision::Invalid);
-    let message = "kube-vip.io/egress-allowed-network is no annotation of egress; write kube-vip.io/egress-allowed-networks, or remove it";
+    let message = "unknown annotation kube-vip.io/egress-allowed-network; write kube-vip.io/egress-allowed-networks, or remove it";
     assert_eq!(outcome.diagnostics[0].message, message);
     let published = egress().annotation("kube-vip.io/egress-nftables-table", "kube_vip");
     assert_eq!(reported(&evaluate(published)), []);

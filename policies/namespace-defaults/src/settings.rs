@@ -113,7 +113,7 @@ impl egressd_policy_sdk::Settings for Settings {
         }
         let prefix = &settings.prefix;
         Err(bad_settings(format!(
-            "setting \"prefix\": {prefix:?} is no DNS name in lower case; write one like \"kube-vip.io\""
+            "setting \"prefix\": {prefix:?} is not a valid lowercase DNS name; write one like \"kube-vip.io\""
         )))
     }
 }

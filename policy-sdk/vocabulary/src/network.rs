@@ -15,7 +15,7 @@ use crate::quote::quoted;
 /// use egressd_vocabulary::Network;
 ///
 /// let wrong = "10.0.0.1/8".parse::<Network>().map_err(|error| error.to_string());
-/// let sentence = "\"10.0.0.1/8\" has bits behind its prefix; write 10.0.0.0/8, or 10.0.0.1 for the one address";
+/// let sentence = "\"10.0.0.1/8\" has host bits set; write 10.0.0.0/8, or 10.0.0.1 for a single address";
 /// assert_eq!(wrong, Err(sentence.to_owned()));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,9 +43,9 @@ impl FromStr for Network {
         };
         if network.trunc() != network {
             let (right, address) = (network.trunc(), network.addr());
-            let what = "has bits behind its prefix";
+            let what = "has host bits set";
             return Err(NetworkError(format!(
-                "{} {what}; write {right}, or {address} for the one address",
+                "{} {what}; write {right}, or {address} for a single address",
                 quoted(text)
             )));
         }

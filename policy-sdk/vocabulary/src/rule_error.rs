@@ -48,10 +48,13 @@ impl fmt::Display for RuleError {
                 write!(f, "rule {id:?}: {item} is not {family}, as the rule's address is; leave it out")
             }
             Self::HostBits { id, network } => {
-                write!(f, "rule {id:?}: {network} has bits behind its prefix; right would be {}", network.trunc())
+                write!(f, "rule {id:?}: {network} has host bits set; use {}", network.trunc())
             }
             Self::Empty { id, list } => {
-                write!(f, "rule {id:?}: a list without {list} would mean all of them; name one, or leave the rule out")
+                write!(
+                    f,
+                    "rule {id:?}: an empty list of {list} would match all of them; add one, or leave the rule out"
+                )
             }
             Self::NoId => f.write_str("a rule has an empty id; give it a short name like \"ipv4\""),
             Self::SameId { id } => write!(f, "two rules have the id {id:?}; give each its own"),

@@ -118,8 +118,8 @@ fn waiting() -> Vec<Finding> {
     };
     world.answer(good);
     world.snapshot = World::web(&["192.0.2.10"], &["10.0.0.1", "10.0.0.2"]).snapshot;
-    let rests = "it is asked about one input a second, because its failures took 18 s of the last minute; the last: it ran for \
-                 more than 1 s";
+    let rests = "it is evaluated once per second only, because its failures took 18 s of the last minute; the last \
+                 failure: it ran for more than 1 s";
     let deferred = failure(FailureKind::Deferred, rests);
     let result = ChainResult::new(ChainDecision::Failed(deferred.clone()));
     world.answer(|_, _| ChainResult { failures: vec![deferred.clone()], ..result.clone() })
@@ -199,7 +199,7 @@ fn defects() -> Vec<Finding> {
 
 /// Changes that are not in force, or not wholly, and more findings than are listed.
 fn states() -> Vec<Finding> {
-    let why = "cannot add element 10.0.0.1 to map egress_addrs of table ip kube_vip_v4: EINVAL; it is tried again";
+    let why = "cannot add element 10.0.0.1 to map egress_addrs of table ip kube_vip_v4: EINVAL; retrying";
     let held_back = SubjectStatus::held_back(SubjectKind::Service, None, why);
     let many = at_most((0..30).map(|number| Finding::error("unknown-protocol", number.to_string())));
     [held_back.findings, SubjectStatus::under_way(None).findings, many[many.len() - 1..].to_vec()].concat()

@@ -140,7 +140,7 @@ impl<'a> Evaluation<'a> {
                 Some(ChainDecision::Denied { policy: member.name.clone() })
             }
             OnFailure::Skip => {
-                let message = format!("{failure}; its on-failure is skip, so the others decide without it");
+                let message = format!("{failure}; its on-failure is skip, so the other policies decide without it");
                 self.findings.push(Finding::warning(FAILED, message).of_policy(named(member)));
                 None
             }

@@ -55,7 +55,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: "node-address-in-pod-network",
         level: WARNING,
-        sentence: "A Node lists an address that lies in the pod network of a Node, and it does not count as a node's \
+        sentence: "A Node lists an address that lies in the pod network of a Node, and it is not used as a node \
                    address.",
         cause: "The status of the Node or the `podCIDRs` are wrong. A node could otherwise declare pods to be nodes.",
         remedy: "Correct the addresses or the `spec.podCIDRs` of the Node that the message names.",

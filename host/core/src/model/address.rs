@@ -100,7 +100,8 @@ fn of_no_choice(requested: &[(IpAddr, Span)], status: &[IpAddr]) -> Vec<(IpAddr,
 
 fn not_given_yet(address: IpAddr, span: Span) -> Finding {
     let message = format!(
-        "loadbalancerIPs: {address} asks for an address by DHCP, and status.loadBalancer.ingress has none of its family yet"
+        "loadbalancerIPs: {address} requests an address by DHCP, and status.loadBalancer.ingress has no address of \
+         this family yet"
     );
     Finding { span: Some(span), ..Finding::new(Severity::Info, "address-by-dhcp", message) }
 }
@@ -150,7 +151,8 @@ fn hostnames_only(service: &Service) -> Option<Finding> {
     let hostname = service.status_hostnames.first().filter(|_| service.status_addresses.is_empty())?;
     let hostname = quoted(hostname);
     let message = format!(
-        "status.loadBalancer.ingress has the hostname {hostname} and no address; egress needs an address like 192.0.2.10"
+        "status.loadBalancer.ingress has the hostname {hostname} and no address; egress needs an address like \
+         192.0.2.10"
     );
     Some(Finding::error("hostname-only", message))
 }
@@ -164,7 +166,8 @@ fn not_an_address(text: &str, span: Span) -> Finding {
 
 fn too_many(more: usize) -> Option<Finding> {
     let message = format!(
-        "loadbalancerIPs: the first {MOST_ITEMS} items are read, and {more} more are not; write the addresses that egress needs first"
+        "loadbalancerIPs: the first {MOST_ITEMS} items are read, and {more} more are not; write the addresses that \
+         egress needs first"
     );
     (more > 0).then(|| Finding::warning("too-many-addresses", message))
 }
@@ -172,14 +175,16 @@ fn too_many(more: usize) -> Option<Finding> {
 /// Trusted all the same, but mostly a slip: answers come to whoever holds the address.
 fn not_in_status(address: IpAddr, span: Span) -> Finding {
     let message = format!(
-        "loadbalancerIPs: {address} is not in the Service's status.loadBalancer.ingress; it is used, because manifests are trusted, but check that the node has it"
+        "loadbalancerIPs: {address} is not in the Service's status.loadBalancer.ingress; it is used, because \
+         manifests are trusted, but check that the node has it"
     );
     Finding { span: Some(span), ..Finding::warning("address-not-in-status", message) }
 }
 
 fn borrowed(address: IpAddr, span: Span) -> Finding {
     let message = format!(
-        "loadbalancerIPs: {address} is not in the Service's status.loadBalancer.ingress, so it is not used; only addresses given to this Service are"
+        "loadbalancerIPs: {address} is not in the Service's status.loadBalancer.ingress, so it is not used; have the \
+         load balancer assign it, or remove it from the annotation"
     );
     Finding { span: Some(span), ..Finding::warning("address-not-owned", message) }
 }

@@ -10,7 +10,7 @@ pub struct AnnotationPrefix(String);
 
 /// Why a text is no prefix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no DNS name in lower case; write one like kube-vip.io, without a slash")]
+#[error("{0:?} is not a valid lowercase DNS name; write one like kube-vip.io, without a slash")]
 pub struct AnnotationPrefixError(String);
 
 impl AnnotationPrefix {

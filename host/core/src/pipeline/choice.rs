@@ -89,7 +89,7 @@ fn of(family: Family, addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> {
 
 fn another(kind: SubjectKind, family: Family, count: usize, chosen: IpAddr, first: IpAddr) -> Finding {
     let message = format!(
-        "of the {kind}'s {count} {family} addresses {chosen} comes first here, and not {first}, as long as this node holds it"
+        "this node uses {chosen}, which it holds, instead of {first}, the first of the {kind}'s {count} {family} addresses"
     );
     Finding::new(Severity::Info, "address-chosen", message)
 }

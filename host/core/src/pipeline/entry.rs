@@ -155,8 +155,10 @@ impl Entry {
     /// What to report about it while a policy rests.
     pub(super) fn waiting(&self) -> Option<Finding> {
         let failure = self.again.deferred().filter(|_| self.standing == AnswerState::Earlier)?;
-        let message =
-            format!("{failure}; what was in force of this {} stays, for today's endpoints", self.view.subject.kind());
+        let message = format!(
+            "{failure}; the rules of this {} stay in force for its current endpoints",
+            self.view.subject.kind()
+        );
         Some(failure.attributed(Finding::warning(RESTS, message)))
     }
 }

@@ -65,6 +65,6 @@ fn service(key: &SubjectKey, unreadable: &UnreadableService, draft: &Draft) -> S
 }
 
 fn finding(UnreadableService { why, uid: _ }: &UnreadableService) -> Finding {
-    let then = "what was in force of this Service before egressd was started stays, for today's endpoints";
-    Finding::error("service-unreadable", format!("the Service cannot be read: {why}; {then}, until it is corrected"))
+    let then = "the rules that it had before egressd started stay in force for its current endpoints";
+    Finding::error("service-unreadable", format!("the Service cannot be read: {why}; {then} until it is corrected"))
 }

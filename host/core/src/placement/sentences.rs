@@ -22,12 +22,13 @@ pub(super) fn other_node(address: IpAddr, claim: &Claim<'_>, on_interface: Optio
         Claimant::MetalLb(_) => format!("MetalLB announces it from node {node} ({by})"),
         Claimant::Cilium(_) => format!("Cilium announces it from node {node} ({by})"),
         Claimant::KubeVip(_) | Claimant::KubeVipForAll(_) => format!("kube-vip holds it on node {node} ({by})"),
-        Claimant::Unreadable(title) => format!("{title} says that node {node} holds it"),
-        Claimant::VipHost(annotation) => format!("{annotation} says that node {node} holds it"),
+        Claimant::Unreadable(title) => format!("{title} names node {node}"),
+        Claimant::VipHost(annotation) => format!("{annotation} names node {node}"),
     };
     match (by, on_interface) {
         (Claimant::MetalLb(_) | Claimant::Cilium(_), Some(_)) => {
-            let both = "and an interface of this node has it too, so both answer for it: remove it here";
+            let both = "but an interface of this node has it too, so both nodes answer for it; remove it from this \
+                        node";
             Finding::warning(HELD_ELSEWHERE, format!("{}, {both}", nothing(address, &because)))
         }
         (Claimant::MetalLb(_) | Claimant::Cilium(_), None)
@@ -49,9 +50,9 @@ pub(super) fn unknown(address: IpAddr, claim: &Claim<'_>) -> Finding {
 
 fn unreadable(address: IpAddr, claim: &Claim<'_>) -> Finding {
     let (state, remedy) = match claim.named() {
-        NamedNode::NotRead => ("was not read yet", "the API server has to answer first"),
+        NamedNode::NotRead => ("was not read yet", "it is read as soon as the API server answers"),
         NamedNode::NotFollowed => (
-            "is not followed, since as many Leases are as may be",
+            "is not followed, because the limit of followed Leases is reached",
             "let MetalLB or kube-vip announce the Service, or choose another --owner (docs/owner.md)",
         ),
         NamedNode::Unreadable | NamedNode::Node(_) | NamedNode::NoNode => ("cannot be read", "correct or delete it"),
@@ -62,37 +63,39 @@ fn unreadable(address: IpAddr, claim: &Claim<'_>) -> Finding {
 
 fn of_any(address: IpAddr, claim: &Claim<'_>) -> Finding {
     let because = format!(
-        "{} cannot be read, and may say of any Service which node announces it, so it is unknown which node announces this \
-         one; correct or delete it",
+        "{} cannot be read, and it may be about any Service, so it is unknown which node announces this one; correct \
+         or delete it",
         claim.by
     );
     Finding::warning("holder-unreadable", nothing(address, &because))
 }
 
 fn ambiguous(address: IpAddr, claim: &Claim<'_>, [service, other]: &[SubjectKey; 2]) -> Finding {
-    let state =
-        format!("{} may be that of Service {service} or of Service {other}, whose Leases have one name", claim.by);
+    let state = format!(
+        "{} belongs to Service {service} or Service {other}, for which Cilium uses the same Lease name",
+        claim.by
+    );
     let remedy = "rename one Service, or recreate the one that Cilium does not announce with another loadBalancerClass";
     let because = format!("{state}, so it is unknown which node announces it; {remedy}");
     Finding::warning("holder-ambiguous", nothing(address, &because))
 }
 
 pub(super) fn no_node(address: IpAddr, vip_host: &str) -> Finding {
-    let because = "names no node yet; the node that it names translates (--owner vip-host)";
+    let because = "is not set yet; the node that it names will translate (--owner vip-host)";
     elsewhere(address, &format!("{vip_host} {because}"))
 }
 
 pub(super) fn absent(address: IpAddr, ended: Option<&Claim<'_>>) -> Finding {
-    let nowhere = "it is on no interface of this node (kube-ipvs0 does not count), and only endpoints on the node that has \
-                   it are translated";
+    let nowhere = "the address is on no interface of this node (kube-ipvs0 is ignored), and only the node that has it \
+                   translates";
     match ended {
         None => {
-            let remedy = "if the load balancer puts it on none, see --owner";
+            let remedy = "if the load balancer assigns it to no interface, see --owner";
             elsewhere(address, &format!("{nowhere}; {remedy}"))
         }
         Some(claim) => {
             let by = &claim.by;
-            elsewhere(address, &format!("{nowhere}; {by} names no node that holds it now"))
+            elsewhere(address, &format!("{nowhere}; {by} names no node that holds it any more"))
         }
     }
 }
@@ -103,13 +106,13 @@ pub(super) fn tentative(address: IpAddr) -> Finding {
 }
 
 pub(super) fn duplicate(address: IpAddr) -> Finding {
-    let because = "another machine answered for it, so this node does not use it; remove it there or here";
+    let because = "duplicate address detection found another machine that has it; remove it from one of the two";
     Finding::warning("address-duplicate", nothing(address, because))
 }
 
 pub(super) fn other_case(claim: &Claim<'_>, named: &str, node: &str) -> Finding {
     let annotation = &claim.by;
-    let message = format!("{annotation}: {named} is taken for node {node}, which differs in case only");
+    let message = format!("{annotation}: {named} is read as node {node}; the names differ in case only");
     Finding::new(Severity::Info, "vip-host-case", message)
 }
 
@@ -118,10 +121,10 @@ pub(super) fn contradicting(decided: &ClaimDecision<'_>) -> Option<Finding> {
     let (claim, other) = (decided.claim.as_ref()?, decided.against.as_ref()?);
     let [node, other_node] = [claim, other].map(|claim| named(claim.node().unwrap_or_default()));
     let (by, other_by) = (&claim.by, &other.by);
-    let remedy = "delete the one that is left from before, or keep one load balancer for the Service";
+    let remedy = "delete the outdated object, or use one load balancer for the Service";
     let message = format!(
-        "{by} names node {node} and {other_by} names node {other_node} as the one that holds the addresses: node {node} \
-         translates; {remedy}"
+        "{by} names node {node} and {other_by} names node {other_node} as the one that holds the addresses: node \
+         {node} translates; {remedy}"
     );
     Some(Finding::warning(CONTRADICTING, message))
 }

@@ -51,31 +51,32 @@ impl Excess {
         let refused = format!("so this {kind}'s newest change is not in force");
         let message = match limit {
             Limit::ServiceRules => format!(
-                "the {kind} would have {value} rules on this node, and one may have {most} ({setting}), {refused}; ask for \
-                 fewer"
+                "the {kind} would have {value} rules on this node, and the limit is {most} ({setting}), {refused}; ask \
+                 for fewer"
             ),
             Limit::ServiceNetworks => format!(
-                "the {kind} would have {value} networks on this node, and one may have {most} ({setting}), {refused}; name \
-                 fewer or wider ones"
+                "the {kind} would have {value} networks on this node, and the limit is {most} ({setting}), {refused}; \
+                 name fewer or wider ones"
             ),
             Limit::NamespaceElements => format!(
-                "namespace {namespace} would have {value} elements on this node, and one may have {most} ({setting}), \
-                 {refused}; name fewer ports or networks, or have fewer of its pods translated"
+                "namespace {namespace} would have {value} elements on this node, and the limit is {most} ({setting}), \
+                 {refused}; use fewer ports or networks, or translate fewer of its pods"
             ),
             Limit::NamespaceNetworks => format!(
-                "namespace {namespace} would have {value} networks on this node, and one may have {most} ({setting}), \
+                "namespace {namespace} would have {value} networks on this node, and the limit is {most} ({setting}), \
                  {refused}; name fewer or wider ones"
             ),
             Limit::NamespaceChains => format!(
-                "namespace {namespace} would have {value} pods with a chain of rules on this node, and one may have {most} \
-                 ({setting}), {refused}; name single ports instead of ranges and source ports, fewer networks (those of a pod \
-                 times their ports are to be 512 at most), or have fewer of its pods translated"
+                "namespace {namespace} would have {value} pods with a chain of rules on this node, and the limit is \
+                 {most} ({setting}), {refused}; use single ports instead of ranges and source ports, fewer networks \
+                 (at most 512 combinations of networks and ports per pod), or translate fewer of its pods"
             ),
             Limit::NodeElements | Limit::NodeNetworks | Limit::NodeChains => {
                 let what = limit.noun();
                 format!(
-                    "all namespaces together would have {value} {what} on this node, {most} are the most ({setting}), and those with \
-                     a smaller share than {namespace} go first, {refused}; an administrator can raise the limit"
+                    "all namespaces together would have {value} {what} on this node, and the limit is {most} \
+                     ({setting}); namespaces with a smaller share than {namespace} take precedence, {refused}; an \
+                     administrator can raise the limit"
                 )
             }
         };
@@ -85,8 +86,8 @@ impl Excess {
     /// What the owner of a subject with too many endpoints reads.
     pub fn of_endpoints(kind: SubjectKind, value: usize, most: usize) -> Finding {
         let message = format!(
-            "the {kind} has {value} endpoints, and one may have {most} (--limit-service-endpoints): those that are translated \
-             stay so, and no other is; divide the pods among several"
+            "the {kind} has {value} endpoints, and the limit is {most} (--limit-service-endpoints): endpoints that \
+             are translated already stay so, and no others are added; divide the pods among several"
         );
         Finding::error(TOO_MANY_ENDPOINTS, message)
     }

@@ -12,8 +12,8 @@ use crate::net::Family;
 pub(super) fn unknown(rule: &Rule) -> Finding {
     let (family, address) = (Family::of(rule.address()), rule.address());
     let message = format!(
-        "nothing is translated to {address}, because the cluster's {family} pod networks are unknown; set egress_podcidr or \
-         --inside-networks (EGRESSD_INSIDE_NETWORKS), or give Nodes podCIDRs"
+        "nothing is translated to {address}, because the cluster's {family} pod networks are unknown; set \
+         egress_podcidr or --inside-networks (EGRESSD_INSIDE_NETWORKS), or give Nodes podCIDRs"
     );
     Finding::error("networks-unknown", message).about_rule(rule.id())
 }
@@ -44,21 +44,21 @@ fn elsewhere(facts: &ClusterFacts, rules: &[Rule]) -> Option<Finding> {
 }
 
 const OUTSIDE_POD_NETWORKS: &str = "endpoint-outside-pod-networks";
-const REMEDY: &str = "add the network of such pods to --inside-networks (EGRESSD_INSIDE_NETWORKS), or set that to none where \
-                      they reach no other pod by it";
+const REMEDY: &str = "add its network to --inside-networks (EGRESSD_INSIDE_NETWORKS), or set that to none if all \
+                      other pods are in known networks";
 
 fn withheld(first: &str) -> Finding {
     let message = format!(
-        "endpoint {first} is in no known pod network, so it is not translated towards private destinations, where other pods \
-         of its network may be; {REMEDY}"
+        "endpoint {first} is outside of all known pod networks, so its packets to private destinations are not \
+         translated, because pods may be there; {REMEDY}"
     );
     Finding::new(Severity::Warning, OUTSIDE_POD_NETWORKS, message)
 }
 
 fn as_before(first: &str) -> Finding {
     let message = format!(
-        "endpoint {first} is in no known pod network; as before the update it is translated towards private destinations, to \
-         other pods of its network too; {REMEDY} (docs/upgrade.md)"
+        "endpoint {first} is outside of all known pod networks; as before the update, its packets to private \
+         destinations are translated, even if pods are there; {REMEDY} (docs/upgrade.md)"
     );
     Finding::new(Severity::Warning, OUTSIDE_POD_NETWORKS, message)
 }

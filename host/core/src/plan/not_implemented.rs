@@ -17,8 +17,8 @@ fn on_change(asked: OnChange) -> Option<Finding> {
         OnChange::Keep => None,
         OnChange::Sever => Some(Finding::warning(
             NOT_IMPLEMENTED,
-            "on-change: sever (flush-conntrack: \"true\") is not implemented: connections that are open keep the source \
-             address that they began with; restart the pods, or leave it out",
+            "on-change: sever (flush-conntrack: \"true\") is not implemented: open connections keep their source \
+             address; restart the pods to end them, or leave it out",
         )),
     }
 }
@@ -28,8 +28,8 @@ fn on_unavailable(asked: OnUnavailable) -> Option<Finding> {
         OnUnavailable::Pass => None,
         OnUnavailable::Drop => Some(Finding::error(
             NOT_IMPLEMENTED,
-            "on-unavailable: drop is not implemented: pods that cannot be translated leave with another source address; \
-             set it to pass, and restrict these pods by a NetworkPolicy",
+            "on-unavailable: drop is not implemented: pods that cannot be translated leave with another source \
+             address; set it to pass, and restrict these pods by a NetworkPolicy",
         )),
     }
 }

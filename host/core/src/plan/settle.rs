@@ -133,7 +133,7 @@ fn guarded(
 /// The draft that stays in force, for what is the Service's own today.
 fn stand_in(context: &Context, view: &SubjectView, standby: FallbackDraft<'_>, findings: &mut Vec<Finding>) -> Draft {
     let (draft, what) = match standby {
-        FallbackDraft::LastDraft(draft) => (draft, "the last good rules stay in force, for today's endpoints"),
+        FallbackDraft::LastDraft(draft) => (draft, "the last good rules stay in force for the current endpoints"),
         FallbackDraft::LastInput(ChainResult { decision: ChainDecision::Draft(draft), .. }) => {
             (&**draft, "the last valid annotations stay in force")
         }
@@ -148,8 +148,8 @@ fn stand_in(context: &Context, view: &SubjectView, standby: FallbackDraft<'_>, f
                 Severity::Info,
                 "kernel-keeps",
                 format!(
-                    "what was accepted before is unknown to this egressd, so what the kernel has for this {} stays, for \
-                     today's endpoints and addresses (docs/upgrade.md)",
+                    "the last accepted configuration is unknown to this egressd, so the rules that the kernel has for \
+                     this {} stay, for its current endpoints and addresses (docs/upgrade.md)",
                     view.subject.kind()
                 ),
             ));

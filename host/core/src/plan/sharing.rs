@@ -207,8 +207,8 @@ impl Sharers {
 
 fn shared(address: IpAddr, with: &SubjectKey) -> Finding {
     let message = format!(
-        "{address} is an address of {}, too, so pods of two namespaces leave with one source address; have the \
-         load balancer give each its own, or set --shared-addresses",
+        "{address} is also an address of {}, so pods of two namespaces have the same source address; have the load \
+         balancer assign each Service its own, or set --shared-addresses",
         with.of_kind()
     );
     Finding::warning("shared-address", message)
@@ -216,8 +216,8 @@ fn shared(address: IpAddr, with: &SubjectKey) -> Finding {
 
 fn taken(address: IpAddr, by: &SubjectKey) -> Finding {
     let message = format!(
-        "nothing is translated to {address}: the older {} of another namespace has it, too, and \
-         --shared-addresses=oldest leaves it to that namespace",
+        "nothing is translated to {address}: the older {} of another namespace also has it, and \
+         --shared-addresses=oldest reserves it for that namespace",
         by.of_kind()
     );
     Finding::error("shared-address-taken", message)

@@ -27,7 +27,7 @@ impl Allowance {
         (self.is_used_up(now) && now < next).then_some(next)
     }
 
-    /// Whether it is asked about one input a second only.
+    /// Whether it is evaluated once per second only.
     pub fn is_used_up(&self, now: Duration) -> bool {
         self.used(now) >= MAX_ALLOWANCE
     }

@@ -57,16 +57,18 @@ pub struct Excess {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Kind {
-    #[error("there may be {0}, and there are; remove one, or raise --policies-most (EGRESSD_POLICIES_MOST)")]
+    #[error(
+        "the limit is {0} policies, and it is reached; remove one, or raise --policies-most (EGRESSD_POLICIES_MOST)"
+    )]
     Policies(usize),
     #[error(
-        "all together may have {} MiB of native code, and of that less is left than it takes; make it smaller, remove \
-         one, or raise --policies-mebibytes (EGRESSD_POLICIES_MEBIBYTES)",
+        "all policies together may have {} MiB of native code, and this one exceeds what is left; make it smaller, \
+         remove one, or raise --policies-mebibytes (EGRESSD_POLICIES_MEBIBYTES)",
         .0 >> 20
     )]
     Native(u64),
     #[error(
-        "compiling all of them may take {} s of processor time, and of that less is left than it takes; make it smaller, \
+        "compiling all policies may take {} s of processor time, and this one exceeds what is left; make it smaller, \
          remove one, or raise --policies-cpu-seconds (EGRESSD_POLICIES_CPU_SECONDS)",
         .0.as_secs()
     )]

@@ -16,7 +16,10 @@ pub struct Selector(LabelSelector);
 
 /// Why a text selects nothing, as a sentence without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{part:?} is no requirement; write NAME=VALUE, NAME!=VALUE, NAME in (A,B), NAME notin (A,B), NAME or !NAME")]
+#[error(
+    "{part:?} is not a label requirement; write NAME=VALUE, NAME!=VALUE, NAME in (A,B), NAME notin (A,B), NAME or \
+     !NAME"
+)]
 pub struct SelectorError {
     part: String,
 }

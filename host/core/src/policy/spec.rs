@@ -201,7 +201,7 @@ fn bad_name(name: &str) -> Option<Finding> {
         !label.is_empty() && inner && label.bytes().all(plain)
     };
     let good = name.len() <= 253 && name.split('.').all(is_label);
-    let message = format!("metadata.name {name:?} is no DNS name in lower case; write one like my-policy");
+    let message = format!("metadata.name {name:?} is not a valid lowercase DNS name; write one like my-policy");
     (!good).then(|| Finding::error("bad-policy-name", message))
 }
 
@@ -210,7 +210,7 @@ fn unknown(annotations: &Labels) -> Vec<Finding> {
     let known: BTreeSet<&str> = KNOWN.into_iter().collect();
     let ours = annotations.keys().filter(|name| is_almost_known(name) && !name.starts_with(STATUS));
     let stray = ours.filter(|name| !known.contains(name));
-    let sentence = |name: &str| format!("annotation {name} is not known; {}", right(name));
+    let sentence = |name: &str| format!("unknown annotation {name}; {}", right(name));
     stray.map(|name| Finding::error("unknown-policy-annotation", sentence(name))).collect()
 }
 
@@ -274,7 +274,7 @@ fn need(text: &str) -> Result<Need, String> {
     match text {
         "true" => Ok(Need::Required),
         "false" => Ok(Need::Optional),
-        _ => Err(format!("{text:?} is not true or false; until it is one of them, the policy counts as required")),
+        _ => Err(format!("{text:?} is not true or false; until it is, the policy is treated as required")),
     }
 }
 

@@ -46,7 +46,7 @@ fn what_cannot_be_read_is_named_and_counts_as_required_and_closed() {
     for value in ["yes", "True", "1", "", "ture"] {
         let object = object(&[("egressd.io/required", value)]);
         let messages = refused(&object);
-        assert!(messages[0].ends_with("until it is one of them, the policy counts as required"), "{messages:?}");
+        assert!(messages[0].ends_with("until it is, the policy is treated as required"), "{messages:?}");
         let outline = PolicySpec::outline(&object);
         assert_eq!((outline.need, outline.on_failure), (Need::Required, OnFailure::Closed), "{value}");
     }
@@ -78,7 +78,7 @@ fn a_misspelled_annotation_is_refused_with_the_right_name_and_what_others_call_t
         ("egressd.io/anything", "there are egressd.io/order, "),
     ] {
         let messages = refused(&object(&[(name, "true")]));
-        let expected = format!("annotation {name} is not known; {right}");
+        let expected = format!("unknown annotation {name}; {right}");
         assert!(messages.len() == 1 && messages[0].starts_with(&expected), "{messages:?}");
     }
     for name in ["required", "example.org/mode", "argocd.argoproj.io/sync-wave", "helm.sh/hook"] {
@@ -122,11 +122,11 @@ fn everything_that_is_wrong_is_named_at_once() {
         ])
     });
     let parts = [
-        "annotation egressd.io/namespace is not known",
+        "unknown annotation egressd.io/namespace",
         "annotation egressd.io/on-failure: \"\" is not keep-last, closed or skip",
         "annotation egressd.io/order: \"first\" is not an integer",
         "annotation egressd.io/mode: \"enforced\" is not enforce, shadow or off",
-        "annotation egressd.io/services: \"a b\" is no requirement",
+        "annotation egressd.io/services: \"a b\" is not a label requirement",
         "annotation egressd.io/sha256: \"abc\" is not 64 hexadecimal digits",
         "binaryData has neither policy.wasm nor policy.wasm.gz",
     ];
@@ -141,7 +141,7 @@ fn a_name_is_never_a_path() {
     for name in ["../guard", "", "Guard", "a/b", ".", "-a"] {
         let messages = refused(&PolicyObject { name: name.to_owned(), ..object(&[]) });
         assert_eq!(messages.len(), 1);
-        assert!(messages[0].contains("is no DNS name in lower case"), "{name:?}: {messages:?}");
+        assert!(messages[0].contains("is not a valid lowercase DNS name"), "{name:?}: {messages:?}");
     }
 }
 

@@ -37,7 +37,7 @@ fn filter(rest: &str) -> Option<&'static str> {
 
 fn warning(name: &str, value: &str, right: &str) -> Finding {
     let message = format!(
-        "annotation {name} is of another domain and restricts nothing here; if it was meant for egress, write {right}"
+        "annotation {name} belongs to another domain and is not read; if it is meant for egress, write {right}"
     );
     let span = Span { annotation: name.to_owned(), offset: 0, length: value.len() };
     Finding { span: Some(span), ..Finding::new(Severity::Warning, MISSPELLED_NAME, message) }

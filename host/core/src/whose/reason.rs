@@ -23,12 +23,12 @@ impl Reason {
             (Self::Foreign(other), reading) => foreign(kind, endpoint, other, reading),
             (Self::Contested(other), _) => contested(kind, endpoint, other),
             (Self::Unknown, TableReading::Now) => {
-                let why = "is no pod of this node, though its EndpointSlice says so";
+                let why = "is not a pod of this node, although the EndpointSlice says so";
                 unknown(endpoint, why, "correct the EndpointSlice")
             }
             (Self::Unknown, TableReading::Last) => {
-                let why = "was no pod of this node when pods could be read last";
-                let then = format!("it is translated when they can be read and it is one of the {kind}'s namespace");
+                let why = "was not a pod of this node when pods were read last";
+                let then = format!("it is translated once pods can be read and it is a pod of the {kind}'s namespace");
                 unknown(endpoint, why, &then)
             }
             (Self::Nodes, _) => hosts(endpoint),
@@ -39,7 +39,7 @@ impl Reason {
 fn foreign(kind: SubjectKind, endpoint: &str, other: &str, reading: TableReading) -> Finding {
     let is = match reading {
         TableReading::Now => "is",
-        TableReading::Last => "was, when pods could be read last,",
+        TableReading::Last => "was, when pods were read last,",
     };
     let message = format!(
         "{endpoint} {is} a pod of namespace {other}, not of this {kind}'s, and is not translated for it; correct the \
@@ -50,8 +50,8 @@ fn foreign(kind: SubjectKind, endpoint: &str, other: &str, reading: TableReading
 
 fn contested(kind: SubjectKind, endpoint: &str, other: &str) -> Finding {
     let message = format!(
-        "{endpoint} is the address of a pod of this {kind}'s namespace and of one of namespace {other}, and is translated \
-         for none of them until one of the two has ended"
+        "{endpoint} is the address of a pod of this {kind}'s namespace and of one of namespace {other}, and is \
+         translated for neither until one of the two pods has ended"
     );
     Finding::warning("pod-address-twice", message)
 }
@@ -62,7 +62,8 @@ fn unknown(endpoint: &str, why: &str, remedy: &str) -> Finding {
 
 fn hosts(endpoint: &str) -> Finding {
     let message = format!(
-        "{endpoint} is a pod on the node's own network (hostNetwork) and is never translated; run the pod on the pod network"
+        "{endpoint} is a pod on the node's own network (hostNetwork) and is never translated; run the pod on the pod \
+         network"
     );
     Finding::warning("host-network-endpoint", message)
 }

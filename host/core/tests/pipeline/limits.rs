@@ -145,8 +145,9 @@ fn a_change_beyond_a_limit_of_a_service_is_invalid_and_what_was_accepted_stays_f
     world.has(("a/web", 1), 3, 1);
     let round = world.has(("a/web", 1), 5, 2);
     assert_eq!(in_force(&round), "a/web: 2 to 3");
-    let message = "service-limit: the Service would have 5 networks on this node, and one may have 4 (--limit-service-networks), so \
-                this Service's newest change is not in force; name fewer or wider ones";
+    let message = "service-limit: the Service would have 5 networks on this node, and the limit is 4 \
+                   (--limit-service-networks), so this Service's newest change is not in force; name fewer or wider \
+                   ones";
     assert_eq!(errors(&round, "a/web"), [message]);
     assert_eq!(round.statuses, world.restart().statuses);
     assert_eq!(in_force(&world.has(("a/web", 1), 4, 2)), "a/web: 2 to 4");
@@ -159,8 +160,9 @@ fn a_new_service_beyond_a_limit_is_not_in_force_and_harms_no_other() {
     world.has(("b/web", 3), 3, 1);
     let round = world.has(("a/more", 2), 4, 1);
     assert_eq!(in_force(&round), "a/web: 1 to 3, b/web: 1 to 3");
-    let message = "namespace-limit: namespace a would have 7 networks on this node, and one may have 6 (--limit-namespace-networks), \
-                so this Service's newest change is not in force; name fewer or wider ones";
+    let message = "namespace-limit: namespace a would have 7 networks on this node, and the limit is 6 \
+                   (--limit-namespace-networks), so this Service's newest change is not in force; name fewer or wider \
+                   ones";
     assert_eq!(errors(&round, "a/more"), [message]);
     assert_eq!(round.statuses, world.restart().statuses);
 }
@@ -198,8 +200,9 @@ fn with_too_many_endpoints_those_that_are_translated_stay_and_policies_see_no_ot
     world.has(("a/web", 1), 1, 2);
     let round = world.has(("a/web", 1), 1, 6);
     assert_eq!(in_force(&round), "a/web: 2 to 1");
-    let message = "service-limit-endpoints: the Service has 6 endpoints, and one may have 5 (--limit-service-endpoints): those that \
-                are translated stay so, and no other is; divide the pods among several";
+    let message = "service-limit-endpoints: the Service has 6 endpoints, and the limit is 5 \
+                   (--limit-service-endpoints): endpoints that are translated already stay so, and no others are \
+                   added; divide the pods among several";
     assert_eq!(errors(&round, "a/web"), [message]);
     assert_eq!(round.statuses, world.restart().statuses);
     // A policy's answer counts all the same, an edit too.
@@ -215,9 +218,9 @@ fn on_a_full_node_the_namespace_with_the_most_loses_first() {
     }
     let round = world.has(("c/1", 4), 0, 3);
     assert_eq!(in_force(&round), "a/1: 3 to 0, b/1: 3 to 0, c/1: 3 to 0");
-    let message = "node-limit: all namespaces together would have 12 elements on this node, 10 are the most (--limit-node-elements), \
-                and those with a smaller share than a go first, so this Service's newest change is not in force; an \
-                administrator can raise the limit";
+    let message = "node-limit: all namespaces together would have 12 elements on this node, and the limit is 10 \
+                   (--limit-node-elements); namespaces with a smaller share than a take precedence, so this Service's \
+                   newest change is not in force; an administrator can raise the limit";
     assert_eq!(errors(&round, "a/2"), [message]);
     assert_eq!(round.statuses, world.restart().statuses);
 }

@@ -34,7 +34,8 @@ fn what_was_in_force_of_it_stays_for_todays_endpoints_and_it_is_named() {
     let round = world.look_at([ChangeKey::Subject(key())]);
     assert_eq!(in_force(&round), "10.0.0.1 -> 11.0.0.2");
     let found = &round.statuses[&key()].findings;
-    let sentence = "the Service cannot be read: spec.type \"Loud\" is not ClusterIP; what was in force of this Service before egressd was started stays, for today's endpoints, until it is corrected";
+    let sentence = "the Service cannot be read: spec.type \"Loud\" is not ClusterIP; the rules that it had before \
+                    egressd started stay in force for its current endpoints until it is corrected";
     assert!(
         found.iter().any(|finding| finding.code == "service-unreadable" && finding.message == sentence),
         "{found:?}"

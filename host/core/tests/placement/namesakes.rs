@@ -144,8 +144,9 @@ fn a_lease_that_may_be_of_two_services_counts_for_neither_and_names_both() {
     for which in [0, 1] {
         let (holding, holds, why_not_owner) = seen_from("b", &snapshot, which);
         assert_eq!((holding.node, holding.certainty, holds), (None, Unknown, false));
-        let names = if which == 0 { "a/b-c-d or of Service a-b/c-d" } else { "a-b/c-d or of Service a/b-c-d" };
-        let because = format!("Lease kube-system/{LEASE} may be that of Service {names}, whose Leases have one name");
+        let names = if which == 0 { "a/b-c-d or Service a-b/c-d" } else { "a-b/c-d or Service a/b-c-d" };
+        let because =
+            format!("Lease kube-system/{LEASE} belongs to Service {names}, for which Cilium uses the same Lease name");
         assert!(why_not_owner.as_ref().is_some_and(|message| message.contains(&because)), "{why_not_owner:?}");
     }
 }

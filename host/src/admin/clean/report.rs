@@ -95,8 +95,8 @@ impl Report {
     pub fn print(&self, out: &mut dyn Write, errors: &mut dyn Write) -> io::Result<()> {
         let names: Vec<_> = self.removed.iter().map(|table| table.name.as_str()).collect();
         match (names.as_slice(), self.outcome(), self.action) {
-            ([], CleanOutcome::Cleaned, Action::Remove) => writeln!(out, "there was nothing to remove")?,
-            ([], CleanOutcome::Cleaned, Action::Show) => writeln!(out, "there is nothing to remove")?,
+            ([], CleanOutcome::Cleaned, Action::Remove) => writeln!(out, "nothing to remove")?,
+            ([], CleanOutcome::Cleaned, Action::Show) => writeln!(out, "nothing to remove")?,
             ([], CleanOutcome::Incomplete, Action::Remove) => writeln!(out, "nothing was removed")?,
             ([], CleanOutcome::Incomplete, Action::Show) => writeln!(out, "would remove nothing")?,
             (names, CleanOutcome::Cleaned | CleanOutcome::Incomplete, Action::Remove) => {
@@ -162,8 +162,8 @@ mod tests {
         assert_eq!(out, "removed kube_vip_v4\n");
         assert_eq!(
             errors,
-            "egressd: cannot remove table ip kube_vip_v4: a running egressd (or other process) owns it (netlink port 7); \
-             end that one first\n\
+            "egressd: cannot remove table ip kube_vip_v4: a running egressd (or other process) owns it (netlink port \
+             7); end that one first\n\
              egressd: cannot remove table ip6 kube_vip_v6: it is unknown whether an egressd without an instance name \
              runs (it is not there); when none does, `egressd clean --instance-name=` removes it\n\
              egressd: by the way\n"
@@ -174,13 +174,13 @@ mod tests {
     fn what_is_only_shown_is_not_called_removed() {
         let ipv4 = TableId { family: Family::Ipv4.into(), name: Instance::Default.tables().of(Family::Ipv4).clone() };
         let nothing = Report { action: Action::Show, ..Report::default() };
-        assert_eq!(printed(&nothing).0, "there is nothing to remove\n");
+        assert_eq!(printed(&nothing).0, "nothing to remove\n");
         assert_eq!(printed(&Report { removed: vec![ipv4], ..nothing }).0, "would remove kube_vip_v4\n");
     }
 
     #[test]
     fn nothing_to_do_is_fine() {
-        assert_eq!(printed(&Report::default()), ("there was nothing to remove\n".to_owned(), String::new()));
+        assert_eq!(printed(&Report::default()), ("nothing to remove\n".to_owned(), String::new()));
         assert_eq!(Report::default().outcome(), CleanOutcome::Cleaned);
     }
 }

@@ -44,7 +44,7 @@ pub async fn stay(
     listeners: Listeners,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
-    let pending: Pending = Rc::new(RefCell::new(Some("nothing was tried yet".to_owned())));
+    let pending: Pending = Rc::new(RefCell::new(Some("no attempt was made yet".to_owned())));
     open(listeners, &pending);
     tokio::pin!(stop);
     tokio::select! {
@@ -72,7 +72,7 @@ async fn clean(
         pending.replace(left.clone());
         match left {
             None => return Ok(()),
-            Some(left) if news => report(&format!("{left}; it is tried again")),
+            Some(left) if news => report(&format!("{left}; retrying")),
             Some(_) => {}
         }
         tokio::time::sleep(RETRY_INTERVAL).await;
@@ -127,7 +127,7 @@ fn report_news() -> impl Fn(Option<&str>) {
     let before = RefCell::new(None);
     move |why| {
         let news = before.replace(why.map(str::to_owned)).as_deref() != why;
-        why.filter(|_| news).into_iter().for_each(|why| report(&format!("{why}; it is tried again")));
+        why.filter(|_| news).into_iter().for_each(|why| report(&format!("{why}; retrying")));
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Policy {
     pub sha256: Option<String>,
     /// Why the newest ConfigMap is not what is in force.
     pub trouble: Option<String>,
-    /// Why it is asked about one input a second only, though it is loaded.
+    /// Why it is evaluated once per second only, though it is loaded.
     pub slowed: Option<String>,
 }
 

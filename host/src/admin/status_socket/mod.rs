@@ -46,13 +46,13 @@ const MODE: u32 = 0o600;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another process answers there.
-    #[error("cannot serve the status on {path}: another egressd answers there; give this one another --socket")]
+    #[error("cannot serve the status on {path}: another egressd answers there; set another --socket for this one")]
     Taken {
         /// Where.
         path: PathBuf,
     },
     /// Something else than a socket is there.
-    #[error("cannot serve the status on {path}: a file is there that is no socket")]
+    #[error("cannot serve the status on {path}: the path exists and is not a socket")]
     NoSocket {
         /// Where.
         path: PathBuf,
@@ -66,31 +66,36 @@ pub enum Error {
         source: io::Error,
     },
     /// None is there.
-    #[error("cannot ask: no egressd answers on {path}; is `egressd run` running, with this --socket?")]
+    #[error("cannot connect: no egressd answers on {path}; is `egressd run` running with this --socket?")]
     NoAnswer {
         /// Where.
         path: PathBuf,
     },
     /// What is there has no document.
-    #[error("cannot read the status: what answers on {path} is no `egressd run`; `egressd clean --stay` has none")]
+    #[error(
+        "cannot read the status: the process that answers on {path} is not `egressd run`; `egressd clean --stay` has \
+         no status"
+    )]
     Empty {
         /// Where.
         path: PathBuf,
     },
     /// What answers does not know the question.
-    #[error("cannot read what is inside: the egressd on {path} is of a release that does not say it")]
+    #[error(
+        "cannot read the networks inside the cluster: the egressd on {path} is of a release that does not report them"
+    )]
     Older {
         /// Where.
         path: PathBuf,
     },
     /// It is stopped, or stuck, or the node has too much to do.
-    #[error("cannot ask: the egressd on {path} does not answer in time")]
+    #[error("cannot connect: the egressd on {path} does not answer in time")]
     Late {
         /// Where.
         path: PathBuf,
     },
     /// The system refuses.
-    #[error("cannot ask the egressd on {path}")]
+    #[error("cannot connect to the egressd on {path}")]
     Read {
         /// Where.
         path: PathBuf,

@@ -38,7 +38,7 @@ async fn a_service_whose_change_is_refused_is_reported_as_it_was_and_no_other_is
     let [shown, shown_before] = [&after, &before].map(|in_force| whole(in_force));
     assert_eq!((&shown.plan, after.at, &fixture.kernel_control.ruleset()), (&shown_before.plan, before.at, &kernel));
     assert_eq!(gist(&fixture.status("web")), translates("10.0.0.1", true));
-    assert!(fixture.status("web").reason().unwrap().contains("is tried again"));
+    assert!(fixture.status("web").reason().unwrap().contains("retrying"));
     assert_eq!(shown.statuses[&key("dns")], shown_before.statuses[&key("dns")]);
     assert_eq!(shown.reporting.get(&key("dns")), shown_before.reporting.get(&key("dns")));
 }
@@ -105,7 +105,7 @@ async fn a_plan_with_a_defect_is_neither_carried_out_nor_tried_again() {
     let kernel = fixture.kernel_control.ruleset();
     fixture.set_service("web", DEFECTIVE, ADDRESS, &["10.0.0.3"]);
     let newest = fixture.reported().await;
-    assert!(newest.trouble.unwrap().contains("the plan is not carried out"));
+    assert!(newest.trouble.unwrap().contains("the plan is not applied"));
     assert_eq!(gist(&fixture.status("web")), translates("10.0.0.1", true));
     assert_eq!(gist(&fixture.status("dns")), translates("10.0.0.2", false));
     fixture.is_quiet().await;
@@ -132,7 +132,7 @@ async fn a_defect_ends_the_tries_of_what_was_refused_and_it_is_read_before_the_n
     fixture.commit().await.refuse();
     fixture.reported().await;
     fixture.set_service("web", DEFECTIVE, ADDRESS, &["10.0.0.3"]);
-    assert!(fixture.reported().await.trouble.unwrap().contains("the plan is not carried out"));
+    assert!(fixture.reported().await.trouble.unwrap().contains("the plan is not applied"));
     fixture.is_quiet().await;
     fixture.translate("web", &["10.0.0.3"]);
     fixture.read().await.perform();

@@ -167,7 +167,7 @@ fn log_changes(before: &[Orphan], now: &[Orphan]) {
         warn!(code = %finding.code, "{}", finding.message);
     }
     for orphan in before.iter().filter(|orphan| !now.iter().any(|other| other.table == orphan.table)) {
-        info!("{} is not orphaned any more", orphan.table);
+        info!("{} is no longer orphaned", orphan.table);
     }
 }
 

@@ -147,7 +147,7 @@ impl GatewayRoutes {
                 Err(error) if before == Trouble::None && self.trouble == Trouble::None => {
                     self.trouble = Trouble::Reported;
                     let error = &error as &dyn std::error::Error;
-                    warn!(error, "it is unknown by which interfaces gateways are reached");
+                    warn!(error, "cannot determine by which interfaces gateways are reached");
                 }
                 Err(_) => self.trouble = Trouble::Reported,
             }

@@ -51,13 +51,13 @@ pub enum Error {
     #[error("cannot read the node's interfaces: they changed each of {MAX_ATTEMPTS} times meanwhile")]
     Unsettled,
     /// The answer makes no sense.
-    #[error("cannot understand what the kernel says about the node's interfaces")]
+    #[error("cannot decode the kernel's answer about the node's interfaces")]
     Garbled,
     /// There is no thread to listen on.
     #[error("cannot start the thread that listens to the node's interfaces")]
     Thread(#[source] io::Error),
     /// The thread is gone, which is a defect of egressd.
-    #[error("cannot hear about the node's interfaces any more: the thread that listens is gone")]
+    #[error("cannot follow the node's interfaces: their thread has ended")]
     ThreadGone,
 }
 
@@ -154,7 +154,10 @@ fn listen(mut listener: Listener, sender: &watch::Sender<NodeInterfaces>) {
                 send_if_changed(sender, listener.known());
             }
             Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "what this node holds stays as it was known last");
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot follow this node's interfaces; the last known addresses stay in use"
+                );
                 thread::sleep(RETRY_INTERVAL);
                 listener.subscription.coverage = Coverage::Gaps;
             }

@@ -7,7 +7,7 @@ use super::writer::{ALIGNMENT, ATTRIBUTE_HEADER};
 
 /// Some bytes are no message, or a message is shorter than its kind must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a message is cut off, or makes no sense")]
+#[error("a message is truncated or malformed")]
 pub(in crate::kernel) struct Malformed;
 
 /// One netlink message.

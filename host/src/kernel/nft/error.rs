@@ -32,15 +32,15 @@ pub enum Error {
     /// A table has our name and not our marker (P10). As the reason of a container that does not start it has to be short
     /// and complete: people meet it in `kubectl describe pod`, without a log around it.
     #[error(
-        "cannot use {0}: a table of this name exists and egressd did not make it; kube-vip's own egress makes such tables: \
-         give egressd an `instance_name` and another annotation prefix, or turn kube-vip's egress off and let \
+        "cannot use {0}: a table of this name exists and egressd did not make it; kube-vip's own egress makes such \
+         tables: give egressd an `instance_name` and another annotation prefix, or turn kube-vip's egress off and let \
          `egress_clean` replace the table (docs/beside.md)"
     )]
     Foreign(TableId),
     /// A newer egressd made a table. What it translates goes on as it is.
     #[error(
-        "cannot use {table} (newer-layout): a newer egressd made it in layout {layout}, and this one knows layouts up to {}; \
-         what is in it stays in force and follows no change; run the newer egressd again, or remove the table with \
+        "cannot use {table} (newer-layout): a newer egressd created it in layout {layout}, and this one knows layouts \
+         up to {}; its rules stay in force and are not updated; run the newer egressd again, or remove the table with \
          `egressd clean --newer-layout`, which ends its translation (docs/upgrade.md)",
         Layout::OURS
     )]

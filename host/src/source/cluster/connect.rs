@@ -38,8 +38,8 @@ pub enum Access {
 pub enum ConnectError {
     /// Nothing says where one is.
     #[error(
-        "cannot find a cluster: this is no pod with a service account; give --kubeconfig FILE (KUBECONFIG), or \
-         --manifests DIR to do without one"
+        "cannot find a cluster: egressd does not run in a pod with a service account; set --kubeconfig FILE \
+         (KUBECONFIG), or --manifests DIR to run without a cluster"
     )]
     NoPod(#[source] InClusterError),
     /// The kubeconfig is none.
@@ -52,7 +52,7 @@ pub enum ConnectError {
         source: KubeconfigError,
     },
     /// What it says does not make a client: a certificate that cannot be parsed, say.
-    #[error("cannot prepare to talk to the API server at {server}")]
+    #[error("cannot create a client for the API server at {server}")]
     Client {
         /// Its address.
         server: Arc<str>,

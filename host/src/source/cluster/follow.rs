@@ -151,12 +151,12 @@ impl Follower {
                 // Rights that are withdrawn take nothing away of what is known to be inside the cluster. A server that has just
                 // begun forbids for some seconds what it allows, since it does not know the roles yet.
                 Err(Stop::Forgone) => {
-                    debug!(kind = %self.kind(), "may not be read, and is done without");
+                    debug!(kind = %self.kind(), "no permission to read this kind; continuing without it");
                     self.send(FollowerEvent::Forgone(self.kind())).await;
                     sleep(forbidden.wait()).await;
                 }
                 Err(Stop::ApiError(trouble, least)) => {
-                    debug!(kind = %self.kind(), %trouble, "will try again");
+                    debug!(kind = %self.kind(), %trouble, "retrying");
                     let away = matches!(trouble, ApiError::Away { .. });
                     self.server_state = if away { ServerState::Unreachable } else { ServerState::Reachable };
                     self.send(FollowerEvent::ApiError(self.kind(), trouble)).await;

@@ -27,9 +27,9 @@ const MAX_EVENTS: usize = super::QUEUE_LENGTH;
 /// that guards it would pass. Where the namespace is gone it does not come, and the end of its Services is not to wait long.
 const NAMESPACE_TIMEOUT: Duration = Duration::from_millis(100);
 /// What follows from a server without this kind, which is the only one that egressd itself brings.
-const NO_EGRESS_NODES: &str = "the API server has no EgressNodes: this node publishes nothing about itself, and of other nodes \
-                               the addresses in their Nodes alone are known; apply deploy/base/egressnode.yaml, and they are \
-                               found within minutes";
+const NO_EGRESS_NODES: &str = "the API server has no EgressNodes: this node publishes nothing about itself, and only \
+                               the addresses in Node objects are known of other nodes; apply \
+                               deploy/base/egressnode.yaml, which is detected within minutes";
 
 /// What is gathered.
 #[derive(Debug)]

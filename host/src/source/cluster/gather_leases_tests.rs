@@ -174,9 +174,8 @@ fn claims_whose_right_is_withdrawn_go_on_to_count_and_one_finding_reports_it() {
     gathered.apply(listed.map(|event| FollowerEvent::Event(kind, event)));
     gathered.apply([FollowerEvent::Forgone(kind), FollowerEvent::Forgone(kind)]);
     let findings = gathered.findings();
-    let is_it = |finding: &Finding| {
-        finding.code == "api-server-forbids" && finding.message.as_str().contains("goes on to count")
-    };
+    let is_it =
+        |finding: &Finding| finding.code == "api-server-forbids" && finding.message.as_str().contains("still count");
     assert!(findings.len() == 1 && findings.iter().all(is_it), "{findings:?}");
     assert!(!gathered.state.snapshot().announced.is_empty());
     gathered.apply([FollowerEvent::Works(kind)]);

@@ -115,7 +115,7 @@ fn write_all(sources: &Sources, facts: &Receiver<Facts>) {
             let written = sources.remember(CLUSTER, newest.as_bytes());
             if let (Err(error), false) = (&written, failing) {
                 let error = error as &dyn std::error::Error;
-                warn!(error, "cannot remember what is inside the cluster; a restart would forget it");
+                warn!(error, "cannot save what is inside the cluster; it would be lost in a restart");
             }
             failing = written.is_err();
             stands = written.is_ok().then_some(mark);

@@ -102,9 +102,9 @@ fn a_node_that_cannot_be_read_at_the_start_keeps_what_was_inside_and_says_so() {
     next.apply(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "b", 2, &[]), "1")));
     assert_eq!(inside_of(&next), [("node b".to_owned(), ["unread".to_owned()].into())].into());
     let message = |state: &State| state.findings()[0].message.clone();
-    assert!(message(&next).ends_with("nothing of it is in force"), "{}", message(&next));
+    assert!(message(&next).ends_with("none of it is in force"), "{}", message(&next));
     next.apply(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "b", 2, &[]), "1")));
-    assert!(message(&next).ends_with("nothing of it is in force"), "{}", message(&next));
+    assert!(message(&next).ends_with("none of it is in force"), "{}", message(&next));
 }
 
 #[test]

@@ -43,8 +43,8 @@ pub enum ApiError {
     },
     /// The server's certificate is of another authority.
     #[error(
-        "the API server at {server} has a certificate that cannot be verified: {cause}; the certificate authority \
-         has to be the one of the kubeconfig, or of the service account (ca.crt)"
+        "the API server at {server} has a certificate that cannot be verified: {cause}; correct the certificate \
+         authority in the kubeconfig or the service account (ca.crt)"
     )]
     Certificate {
         /// Its address.
@@ -62,7 +62,7 @@ pub enum ApiError {
         server: Arc<str>,
     },
     /// RBAC says no.
-    #[error("cannot {verb} {kind}{}: {user} may not; add it to the {}", place(*.kind), role(*.kind))]
+    #[error("cannot {verb} {kind}{}: {user} lacks the permission; add it to the {}", place(*.kind), role(*.kind))]
     Forbidden {
         /// What was asked.
         verb: Verb,
@@ -73,8 +73,8 @@ pub enum ApiError {
     },
     /// RBAC says no to what it allowed before, and it is done without.
     #[error(
-        "{kind} may not be read any more, so what was read of them last goes on to count; add them to the {} again, or \
-         restart egressd to go without them", role(*.kind)
+        "egressd lacks the permission to read {kind} since it was withdrawn: those that were read last still count; \
+         restore it in the {}, or restart egressd to run without them", role(*.kind)
     )]
     Withdrawn {
         /// Of what.
@@ -95,7 +95,7 @@ pub enum ApiError {
         message: String,
     },
     /// It answers, but not with such objects.
-    #[error("cannot {verb} {kind}: what the API server at {server} answers cannot be read: {cause}")]
+    #[error("cannot {verb} {kind}: the answer of the API server at {server} cannot be read: {cause}")]
     Unreadable {
         /// What was asked.
         verb: Verb,
@@ -167,11 +167,11 @@ impl ApiError {
 }
 
 /// What counts while pods cannot be read.
-const STANDS: &str = "; until then what was read of pods last counts, and EndpointSlices alone where nothing was";
+const STANDS: &str = "; until then the pods that were read last count, and EndpointSlices alone where none were read";
 
 /// What counts while EgressNodes cannot be read.
-const UNKNOWN: &str = "; until then what was read of them last counts, this node publishes none, and of other nodes the addresses \
-                       in their Nodes are known";
+const UNKNOWN: &str = "; until then those that were read last count, this node publishes none, and only the addresses \
+                       in Node objects are known of other nodes";
 
 /// The cause of all causes: what is around it says no more than that a request failed.
 fn innermost(error: &kube::Error) -> String {
@@ -188,7 +188,7 @@ fn user(message: &str) -> String {
     match name {
         Some(name) if name.starts_with("system:serviceaccount:") => format!("the service account {name}"),
         Some(name) => format!("the user {name}"),
-        None => format!("RBAC says no ({message}); egressd"),
+        None => format!("RBAC denies it ({message}); egressd"),
     }
 }
 
@@ -240,12 +240,12 @@ mod tests {
         assert_eq!(
             sentence(Kind::Slices, 403, message),
             "cannot list endpointslices.discovery.k8s.io: the service account system:serviceaccount:egressd:egressd \
-             may not; add it to the ClusterRole egressd (deploy/base/rbac.yaml)"
+             lacks the permission; add it to the ClusterRole egressd (deploy/base/rbac.yaml)"
         );
         assert_eq!(
             sentence(Kind::Policies, 403, "configmaps is forbidden: User \"jane\" cannot list resource \"configmaps\""),
-            "cannot list configmaps in egressd's own namespace: the user jane may not; add it to the Role egressd \
-             (deploy/base/rbac.yaml)"
+            "cannot list configmaps in egressd's own namespace: the user jane lacks the permission; add it to the Role \
+             egressd (deploy/base/rbac.yaml)"
         );
     }
 
@@ -255,9 +255,9 @@ mod tests {
         let trouble = ApiError::Forbidden { verb: Verb::Watch, kind: Kind::Pods, user };
         assert_eq!(
             trouble.finding(Moment::now()).to_string(),
-            "error: cannot watch pods: the user jane may not; add it to the ClusterRole egressd-pods \
-             (deploy/components/pods/rbac.yaml); until then what was read of pods last counts, and EndpointSlices alone \
-             where nothing was [api-server-forbids]"
+            "error: cannot watch pods: the user jane lacks the permission; add it to the ClusterRole egressd-pods \
+             (deploy/components/pods/rbac.yaml); until then the pods that were read last count, and EndpointSlices \
+             alone where none were read [api-server-forbids]"
         );
     }
 

@@ -55,7 +55,7 @@ pub(super) fn key(object: &Object) -> ChangeKey {
 pub(super) fn elsewhere(file: &str, policy: &ObjectReference, ours: &str) -> Finding {
     let ObjectReference { namespace, name } = policy;
     let message = format!(
-        "{file}: ConfigMap {namespace}/{name} is no policy here; policies are taken from namespace {ours} only"
+        "{file}: ConfigMap {namespace}/{name} is not used as a policy; policies are read from namespace {ours} only"
     );
     Finding::warning("policy-elsewhere", message)
 }
@@ -152,7 +152,8 @@ impl Gathered {
         }
         if let Some(other) = self.other_of_uid(object) {
             let message = format!(
-                "{file}: {name} has the metadata.uid of Service {other}, which is used; give it one of its own, or none"
+                "{file}: {name} has the metadata.uid of Service {other}, which takes precedence; remove the uid, or \
+                 make it unique"
             );
             self.findings.push(Finding::error("object-doubled", message));
             return;
@@ -171,7 +172,8 @@ impl Gathered {
             }
             Entry::Occupied(entry) => {
                 let (name, first) = (entry.key(), &self.files[*entry.get()]);
-                let message = format!("{file}: {name} is in {first} already, which is used; remove one of the two");
+                let message =
+                    format!("{file}: {name} is in {first} already, which takes precedence; remove one of the two");
                 self.findings.push(Finding::error("object-doubled", message));
                 unite(&mut self.snapshot, object);
             }

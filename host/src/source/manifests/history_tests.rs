@@ -232,7 +232,7 @@ fn a_directory_without_any_manifest_where_there_were_some_is_awaited() {
     assert_eq!(services(&update), ["default/dns", "default/web"]);
     assert_eq!(update.keys, all_keys(&update.snapshot));
     let finding = &update.findings[0];
-    assert!(finding.code == "manifests-missing" && finding.message.contains("knew 2"), "{finding:?}");
+    assert!(finding.code == "manifests-missing" && finding.message.contains("had 2"), "{finding:?}");
     assert_eq!(services(&fixture.process.scan()), ["default/dns", "default/web"], "also when something stirs in it");
     fixture.write("web.yaml", "kind: [");
     assert_eq!(services(&fixture.process.scan()), ["default/web"]);

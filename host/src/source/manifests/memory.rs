@@ -146,7 +146,7 @@ impl Memory {
             Ok(()) => self.health = Health::Good,
             Err(error) if self.health == Health::Good => {
                 let error = &error as &dyn std::error::Error;
-                warn!(manifest = of, error, "cannot remember what a manifest says; a restart would forget it");
+                warn!(manifest = of, error, "cannot save the state of a manifest; it would be lost in a restart");
                 self.health = Health::Failing;
             }
             Err(_) => {}

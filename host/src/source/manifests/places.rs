@@ -180,6 +180,6 @@ fn sharing(mut new: Snapshot, mut known: Snapshot) -> Snapshot {
 }
 
 fn away(error: &Error) -> Finding {
-    let message = format!("{}; everything that it held stays as it is until it is back", with_causes(error));
+    let message = format!("{}; its objects stay in force until it can be read again", with_causes(error));
     Finding::error("manifests-away", message)
 }

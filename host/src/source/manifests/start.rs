@@ -63,8 +63,9 @@ impl Place {
         let (path, count) = (self.path.display(), self.files.len());
         let message = || {
             format!(
-                "there is no manifest in {path}, where an earlier egressd knew {count}: what they gave last stays in force \
-                 until there is one; to end it, write a file with an empty list there (apiVersion: v1, kind: List, items: [])"
+                "{path} has no manifest, but had {count} when egressd ran last: their objects stay in force until \
+                 there is one; to remove them, write a file with an empty list there (apiVersion: v1, kind: List, \
+                 items: [])"
             )
         };
         (self.beginning == RestoredDirectory::Awaited).then(|| Finding::error("manifests-missing", message()))

@@ -21,7 +21,7 @@ pub(super) fn policy(root: &Field<'_>) -> Result<Option<(String, PolicyObject)>,
     match label.value().map(|value| value.as_str().unwrap_or_default()) {
         Some("true") => {}
         Some(value) if OFF.iter().any(|off| value.eq_ignore_ascii_case(off)) => return Ok(None),
-        Some(_) => return Err(label.fault("\"true\", and without that the ConfigMap is no policy").into()),
+        Some(_) => return Err(label.fault("\"true\", so the ConfigMap is not used as a policy").into()),
         None => return not_misspelled(&root.get("metadata")).map(|()| None),
     }
     let (namespace, name) = (metadata::namespace(root)?, metadata::name(root)?);
@@ -79,7 +79,7 @@ mod tests {
         }
         for bad in ["yes", "True", "1", "", "ture"] {
             let why = format!(
-                "metadata.labels.egressd.io/policy {bad:?} is not \"true\", and without that the ConfigMap is no policy"
+                "metadata.labels.egressd.io/policy {bad:?} is not \"true\", so the ConfigMap is not used as a policy"
             );
             assert_eq!(read(json!({"egressd.io/policy": bad}), json!({})), Err(why));
         }

@@ -178,7 +178,7 @@ fn checked_network(network: wit::Network, expected: Family) -> Result<IpNet, Inv
         .map_err(|_| InvalidAnswer(format!("network {address}/{length} has a prefix that is too long")))?;
     if parsed.trunc() != parsed {
         let right = parsed.trunc();
-        return Err(InvalidAnswer(format!("network {parsed} has bits behind its prefix; {right} has not")));
+        return Err(InvalidAnswer(format!("network {parsed} has host bits set; {right} has not")));
     }
     let found = Family::of_network(parsed);
     if found != expected {

@@ -41,7 +41,7 @@ impl Rule {
     /// To these destinations and no others, instead of those it had.
     ///
     /// # Errors
-    /// When there is none, or one is of another family or has bits behind its prefix.
+    /// When there is none, or one is of another family or has host bits set.
     pub fn to(mut self, networks: impl IntoIterator<Item = IpNet>) -> Result<Self, RuleError> {
         self.include.clear();
         for network in networks {
@@ -53,7 +53,7 @@ impl Rule {
     /// Not to these destinations either; what was excluded before stays once.
     ///
     /// # Errors
-    /// When one is of another family or has bits behind its prefix.
+    /// When one is of another family or has host bits set.
     pub fn except(mut self, networks: impl IntoIterator<Item = IpNet>) -> Result<Self, RuleError> {
         // Compared with the old ones alone: each with each would cost a long list most of what one call may use.
         let old = self.exclude.len();

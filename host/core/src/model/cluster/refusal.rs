@@ -14,11 +14,11 @@ impl ClusterFacts {
             return Some(refused("address-unusable", address, &format!("it is {unusable}")));
         }
         if is_within(&self.named_networks, address) {
-            let because = "it lies in a pod or service network, where answers would not come back to this node; use \
-                           an address outside of them";
+            let because = "it lies in a pod or service network, so replies would not come back to this node; use an \
+                           address outside of these networks";
             return Some(refused("address-in-cluster-network", address, because));
         }
-        let because = "it is this node's own address, which packets of its pods mostly have anyway (masquerade)";
+        let because = "it is this node's own address, which masquerade usually gives to packets of its pods already";
         let is_a_nodes = self.primary_addresses.contains(&address);
         let finding = || Finding::new(Severity::Info, "address-is-a-nodes", not_translated(address, because));
         is_a_nodes.then(finding)

@@ -14,7 +14,7 @@ pub(super) fn withheld(family: Family, doubt: &Doubt) -> Finding {
     let private = private(family);
     let remedy = remedy(doubt);
     let message = format!(
-        "{why}, so nothing is translated towards private destinations ({private}), where pods may be; {remedy}"
+        "{why}, so packets to private destinations ({private}) are not translated, because pods may be there; {remedy}"
     );
     Finding::warning(ASSUMED, message)
 }
@@ -25,8 +25,8 @@ pub(super) fn as_before(family: Family, doubt: &Doubt) -> Finding {
     let private = private(family);
     let remedy = remedy(doubt);
     let message = format!(
-        "{why}; as before the update, packets to private destinations ({private}) are translated, to pods there too; \
-         {remedy} (docs/upgrade.md)"
+        "{why}; as before the update, packets to private destinations ({private}) are translated, even if pods are \
+         there; {remedy} (docs/upgrade.md)"
     );
     Finding::warning(ASSUMED, message)
 }
@@ -34,7 +34,7 @@ pub(super) fn as_before(family: Family, doubt: &Doubt) -> Finding {
 /// The setting that ends the doubt.
 fn remedy(doubt: &Doubt) -> String {
     let set =
-        "set --inside-networks (EGRESSD_INSIDE_NETWORKS) to the networks of all pods, or to none where all are known";
+        "set --inside-networks (EGRESSD_INSIDE_NETWORKS) to the networks of all pods, or to none if all are known";
     match doubt {
         Doubt::Unsaid => set.to_owned(),
         Doubt::Unreadable(object) => format!("correct {object}, or {set}"),
@@ -46,7 +46,7 @@ fn because(family: Family, doubt: &Doubt) -> String {
     match doubt {
         Doubt::Unsaid => format!("nothing says where {family} pods live (no Node has spec.podCIDRs)"),
         Doubt::Unreadable(object) => format!("the pod networks of {object} cannot be read"),
-        Doubt::Lacking(object) => format!("{object} has no pod network (spec.podCIDRs), though others have"),
+        Doubt::Lacking(object) => format!("{object} has no pod network (spec.podCIDRs), although others do"),
     }
 }
 
@@ -57,7 +57,7 @@ fn private(family: Family) -> String {
 /// Files without a Node.
 pub(super) fn pods_assumed(network: &str) -> Finding {
     let message = format!(
-        "no IPv4 pod network is known (no Node's spec.podCIDRs says one), so {network} is assumed; set egress_podcidr"
+        "no IPv4 pod network is known (no Node has one in spec.podCIDRs), so {network} is assumed; set egress_podcidr"
     );
     Finding::warning("pod-network-assumed", message)
 }
@@ -69,15 +69,15 @@ pub(super) fn services_assumed(network: &str, origin: Origin) -> Finding {
         Origin::Manifests => Severity::Warning,
     };
     let message = format!(
-        "no IPv4 service network is known (no ServiceCIDR says one), so {network} is assumed beside the ClusterIPs of all \
-         Services; set egress_servicecidr"
+        "no IPv4 service network is known (no ServiceCIDR has one), so {network} is assumed beside the ClusterIPs of \
+         all Services; set egress_servicecidr"
     );
     Finding::new(severity, "service-network-assumed", message)
 }
 
 /// IPv6 has no default to assume.
 pub(super) fn ipv6_unknown() -> Finding {
-    let message = "no IPv6 pod network is known (no Node's spec.podCIDRs says one), so nothing IPv6 is translated; set \
+    let message = "no IPv6 pod network is known (no Node has one in spec.podCIDRs), so nothing IPv6 is translated; set \
                    egress_podcidr or --inside-networks";
     Finding::new(Severity::Info, "ipv6-networks-unknown", message)
 }
@@ -85,8 +85,8 @@ pub(super) fn ipv6_unknown() -> Finding {
 /// Of a namespace whose pods in unknown networks are more than count.
 pub(super) fn too_many(namespace: &str, count: usize, most: usize) -> Finding {
     let message = format!(
-        "namespace {namespace} has {count} pods outside of all known networks, of which the first {most} count as inside; set \
-         --inside-networks (EGRESSD_INSIDE_NETWORKS) to their networks"
+        "namespace {namespace} has {count} pods outside of all known networks, of which only the first {most} are \
+         known to be inside; set --inside-networks (EGRESSD_INSIDE_NETWORKS) to their networks"
     );
     Finding::warning("endpoints-inside-too-many", message)
 }

@@ -182,13 +182,11 @@ fn differing(before_nodes: &Nodes, nodes: &Nodes, before: &PublishedNodes, now: 
 }
 
 fn findings(without_node: FaultCount, unusable: FaultCount) -> Vec<Finding> {
-    let without_node = without_node.finding(
-        "egress-node-without-node",
-        "what it says does not count; delete it, or let the node join the cluster",
-    );
+    let without_node = without_node
+        .finding("egress-node-without-node", "its addresses are ignored; delete it, or let the node join the cluster");
     let unusable = unusable.finding(
         "egress-node-address-unusable",
-        "it does not count as a node's; correct the EgressNode, or update egressd there",
+        "the address is ignored; correct the EgressNode, or update egressd on that node",
     );
     without_node.into_iter().chain(unusable).collect()
 }

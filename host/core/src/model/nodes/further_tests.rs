@@ -97,7 +97,7 @@ fn only_what_an_existing_node_publishes_counts_and_without_nodes_all_of_it() {
     assert!(some.addresses.iter().eq([&a("10.0.0.1")]) && codes(&some.findings) == ["egress-node-without-node"]);
     assert_eq!(
         some.findings[0].message.to_string(),
-        "EgressNode b has no Node: what it says does not count; delete it, or let the node join the cluster"
+        "EgressNode b has no Node: its addresses are ignored; delete it, or let the node join the cluster"
     );
     assert_eq!(further(&nodes(&[]), &all).addresses.len(), 2, "files may have no Nodes");
 }
@@ -113,8 +113,8 @@ fn of_one_node_so_many_addresses_count_and_no_impossible_one() {
     assert!(some.addresses.is_empty());
     assert_eq!(
         some.findings[0].message.to_string(),
-        "EgressNode a lists 224.0.0.1, which is a multicast address (and 1 more such cases): it does not count as a node's; \
-         correct the EgressNode, or update egressd there"
+        "EgressNode a lists 224.0.0.1, which is a multicast address (and 1 more): the address is ignored; correct the \
+         EgressNode, or update egressd on that node"
     );
 }
 

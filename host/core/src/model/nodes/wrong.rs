@@ -26,17 +26,17 @@ impl NodeFaults {
         let findings = [
             self.wide_networks.finding(
                 "node-network-too-wide",
-                "so wide a network does not count as a pod network; correct spec.podCIDRs",
+                "a network this wide is not used as a pod network; correct spec.podCIDRs",
             ),
             self.many_networks.finding("node-networks-too-many", &networks),
             self.shared_networks
-                .finding("node-network-twice", "both count as pod networks, and one of them is wrong or out of date"),
+                .finding("node-network-twice", "both are used as pod networks; one of them is wrong or outdated"),
             self.many_addresses
                 .finding("node-addresses-too-many", &format!("the first {MOST_NODE_ADDRESSES} count as a node's")),
-            self.addresses_of_pods.finding("node-address-in-pod-network", "it does not count as a node's address"),
+            self.addresses_of_pods.finding("node-address-in-pod-network", "it is not used as a node address"),
             self.shared_addresses.finding(
                 "node-address-twice",
-                "it counts as a node's address, and one of the two is wrong or out of date",
+                "it is used as a node address; one of the two Nodes is wrong or outdated",
             ),
         ];
         findings.into_iter().flatten().collect()
@@ -66,7 +66,7 @@ impl FaultCount {
         let first = self.first?;
         let more = match self.count {
             1 => String::new(),
-            count => format!(" (and {} more such cases)", count - 1),
+            count => format!(" (and {} more)", count - 1),
         };
         Some(Finding::warning(code, format!("{first}{more}: {consequence}")))
     }

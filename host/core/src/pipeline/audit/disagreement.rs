@@ -67,7 +67,7 @@ pub enum AuditedPart {
 
 impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} is not what follows from the newest state", self.part, self.subject)
+        write!(f, "{} of {} is inconsistent with the newest state", self.part, self.subject)
     }
 }
 
