@@ -13,12 +13,10 @@ use crate::model::SubjectKey;
 use crate::net::{AddressRange, Family};
 use crate::plan::{Plan, SubjectPlan};
 
-/// Something to say about a plan.
+/// A finding about the plan of one subject.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PlanNote {
-    /// The subject it is about.
     pub subject: SubjectKey,
-    /// What it is.
     pub kind: NoteKind,
 }
 
@@ -49,7 +47,6 @@ pub struct Overlap {
     pub more: usize,
     /// One of the pods.
     pub pod: IpAddr,
-    /// How many pods.
     pub pods: usize,
 }
 
@@ -76,7 +73,7 @@ impl PlanNote {
         }
     }
 
-    /// The note for the subject's owner.
+    /// As a finding for the owner of the subject.
     pub fn finding(&self) -> Finding {
         Finding::new(self.severity(), self.code(), self.to_string())
     }
@@ -156,7 +153,7 @@ pub struct Networks {
 }
 
 impl Networks {
-    /// Of what a plan excludes.
+    /// The networks that a plan excludes.
     pub fn of(excluded: &BTreeMap<Family, Vec<AddressRange>>) -> Self {
         let unmerged = excluded.iter().filter(|(_, ranges)| !merged(ranges)).map(|(family, _)| *family);
         Self { known: excluded.keys().copied().collect(), unmerged: unmerged.collect() }

@@ -54,7 +54,7 @@ impl Display for Phase {
 /// One change of one part, and when it has its turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect<C> {
-    /// When.
+    /// The phase of the round in which it is applied.
     pub phase: Phase,
     /// What the kernel takes over in one step, or not at all.
     pub change: C,
@@ -85,7 +85,6 @@ impl<C> Effects<C> {
         Self { effects: numbered.into_iter().map(|(_, effect)| effect).collect() }
     }
 
-    /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.effects.is_empty()
     }

@@ -21,13 +21,12 @@ pub const MAX_FINDINGS: usize = 16;
 /// Findings order by severity first, so that a sorted list reads from mild to bad.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Finding {
-    /// How bad it is.
     pub severity: Severity,
     /// Short, stable, kebab-case: what programs look at.
     pub code: Text,
     /// One sentence: the item, what is wrong with it, what would be right.
     pub message: Text,
-    /// What to underline.
+    /// The part of the annotation to underline.
     pub span: Option<Span>,
     /// The policy that reports it; none where egressd does.
     pub policy: Option<Arc<Text>>,
@@ -36,7 +35,6 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding without a span.
     pub fn new(severity: Severity, code: impl Into<Text>, message: impl Into<Text>) -> Self {
         Self { severity, code: code.into(), message: message.into(), span: None, policy: None, rule: None }
     }

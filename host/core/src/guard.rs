@@ -28,39 +28,32 @@ pub enum Refusal {
     /// P1: an address of another Service.
     #[error("rule {rule:?} translates to {address}, which is not one of the {kind}'s own addresses")]
     ForeignAddress {
-        /// Of which it is not.
+        /// The kind of the subject.
         kind: SubjectKind,
-        /// The rule's id.
         rule: String,
-        /// What it wanted.
+        /// The address that the rule asks for.
         address: IpAddr,
     },
     /// P1: a pod of another Service.
     #[error("rule {rule:?} has source {source_address}, which is not an endpoint of the {kind} on this node")]
     ForeignSource {
-        /// Of which it is not.
+        /// The kind of the subject.
         kind: SubjectKind,
-        /// The rule's id.
         rule: String,
-        /// What it wanted.
+        /// The address that the rule asks for.
         source_address: IpAddr,
     },
     /// Both families in one rule.
     #[error("rule {rule:?} translates to {address}, but has {what}, which is of the other family")]
     MixedFamilies {
-        /// The rule's id.
         rule: String,
-        /// Its address.
         address: IpAddr,
-        /// The odd one.
+        /// The value of the other family.
         what: String,
     },
     /// Two rules of one name.
     #[error("two rules have the id {rule:?}")]
-    SameId {
-        /// The id.
-        rule: String,
-    },
+    SameId { rule: String },
     /// Something that the contract has a form for and this egressd cannot do.
     #[error("{subject} asks for {what}, which this egressd cannot {verb}; leave {field} out")]
     NotDone {
@@ -76,11 +69,11 @@ pub enum Refusal {
     /// More than the kernel should be asked for, or than is kept for later policies.
     #[error("{count} {what} are more than {most}")]
     TooMany {
-        /// Of what.
+        /// The counted items, in plural.
         what: String,
-        /// How many.
+        /// The number in the answer.
         count: usize,
-        /// How many may be.
+        /// The limit.
         most: usize,
     },
 }

@@ -25,7 +25,7 @@ use crate::status::SubjectStatus;
 /// One Service, as it is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedSubject {
-    /// What is known of it.
+    /// Its newest applied record.
     pub record: Arc<Record>,
     /// When its status changed last, or was first seen by this process.
     pub since: UnixTime,
@@ -36,7 +36,7 @@ pub struct AppliedSubject {
 pub struct AppliedRound {
     /// By subject.
     pub subjects: OrdMap<SubjectKey, Arc<AppliedSubject>>,
-    /// What is known beside the subjects.
+    /// State that belongs to no subject.
     pub overview: Arc<Overview>,
     /// When the last round came into force.
     pub at: UnixTime,
@@ -57,11 +57,11 @@ enum FirstRound {
 /// A round that is to come into force.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PendingRound {
-    /// All that followed.
+    /// The records of all subjects.
     pub records: Records,
     /// The Services whose records are other than in the round before.
     pub changed: BTreeSet<SubjectKey>,
-    /// What is known beside the Services.
+    /// State that belongs to no subject.
     pub overview: Arc<Overview>,
 }
 

@@ -70,9 +70,8 @@ use crate::status::SubjectStatus;
 /// What does not change while egressd runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// This node's name.
     pub node: String,
-    /// How our tables are called.
+    /// The names of egressd's tables.
     pub tables: TableNames,
     /// Who may give a Service its addresses (P1).
     pub trust: AddressTrust,
@@ -100,13 +99,12 @@ pub struct Pipeline {
     /// What Nodes say, by what they claim.
     nodes: KeptNodes,
     further: PublishedIndex,
-    /// The nodes that are ready.
     ready: BTreeSet<String>,
-    /// Of which Nodes that is known.
+    /// The Nodes from which `ready` was derived.
     looked_at_nodes: OrdMap<String, Arc<Node>>,
     /// The policies' ConfigMaps, by name.
     policies: Arc<BTreeMap<String, PolicyMark>>,
-    /// Those that are asked about.
+    /// The subjects, with their newest answers.
     subjects: Entries,
     /// Which Services an address or a Node concerns.
     places: DependencyIndex,
@@ -114,9 +112,9 @@ pub struct Pipeline {
     outside: BTreeSet<SubjectKey>,
     /// When which of them are to be looked at again.
     timers: Timers,
-    /// What followed in the last round.
+    /// The results of the last round.
     derived: Derived,
-    /// What the policies read.
+    /// The annotations and labels that the policies read.
     interest: Interest,
     /// The newest state that was taken in: other policies may read what earlier ones did not.
     newest: Snapshot,
@@ -127,7 +125,7 @@ pub struct Pipeline {
     memory: RestoredState,
     /// Room that is kept for pods that are replaced.
     claims: Claims,
-    /// Where an audit goes on.
+    /// The position of the audit.
     cursor: Cursor,
     /// How many answers were failures.
     failures: u64,
@@ -138,14 +136,14 @@ pub struct Pipeline {
 /// Whether all is known that an earlier process remembered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RestoredState {
-    /// It is.
+    /// All of it was restored.
     #[default]
     Whole,
     /// Some of it is in a form that this one does not know. Of which Services, is unknown.
     Partial,
 }
 
-/// Something to ask the policies.
+/// One evaluation to run: a subject as the policies are shown it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     key: SubjectKey,
@@ -154,7 +152,7 @@ pub struct Question {
     input: u64,
     /// The number of the Service's last failure.
     failed: u64,
-    /// What they are to look at.
+    /// The subject, as the policies are shown it.
     pub view: Arc<SubjectView>,
 }
 
@@ -175,9 +173,8 @@ enum QuestionInput {
 /// All that follows from the newest state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Round {
-    /// What this node translates.
     pub plan: Plan,
-    /// The same as nftables.
+    /// The plan as an nftables ruleset.
     pub ruleset: Ruleset,
     /// The Services of which what the kernel has is to stay in the ruleset.
     pub kept: Kept,

@@ -17,7 +17,7 @@ use crate::status::SubjectStatus;
 /// All records, by Service.
 pub type Records = OrdMap<SubjectKey, Arc<Record>>;
 
-/// What is known of one Service.
+/// The newest results for one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The identity of the life of the Service that this is about.
@@ -31,11 +31,11 @@ pub struct Record {
 pub enum RecordState {
     /// They have not answered yet, in this process or an earlier one.
     Unanswered,
-    /// They have.
+    /// The policies have answered.
     Settled(SettledSubject),
 }
 
-/// What followed for a Service.
+/// The results of the answers for a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettledSubject {
     /// Its part of the plan; none where there is nothing to translate.
@@ -55,7 +55,6 @@ impl Record {
         }
     }
 
-    /// Its part of the plan.
     pub fn plan(&self) -> Option<&Arc<SubjectPlan>> {
         self.settled()?.plan.as_ref()
     }
@@ -71,7 +70,7 @@ impl Record {
     }
 }
 
-/// What is known beside the Services.
+/// State that belongs to no subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overview {
     /// The node that reports what belongs to no node: the first by name of those that are ready.

@@ -13,7 +13,7 @@ use crate::plan::{EvaluationEnd, SubjectPlan, SubjectResult, held_apart};
 /// What this node has to report about a Service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reporter {
-    /// It translates, so it speaks.
+    /// This node performs SNAT, so it reports.
     Active,
     /// No node translates as far as can be seen from here, and this one reports why.
     Fallback,
@@ -41,16 +41,16 @@ pub enum Author {
 pub struct ActiveEndpoint {
     /// What this node has to say; "" for no endpoint, none for nothing.
     pub wanted: Option<String>,
-    /// What stands on the Service.
+    /// The value on the Service.
     pub found: Option<String>,
-    /// Who wrote that.
+    /// The writer of the value.
     pub author: Author,
 }
 
 /// This node's part in telling about one Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reporting {
-    /// Whether it speaks.
+    /// Whether this node reports.
     pub reporter: Reporter,
     /// The families of which this node or the Service says something.
     pub active: ByFamily<ActiveEndpoint>,
@@ -59,9 +59,7 @@ pub struct Reporting {
 /// What a node has to know about the cluster to know its part.
 #[derive(Clone, Copy, Debug)]
 pub struct ReporterInput<'a> {
-    /// Its name.
     pub node: &'a str,
-    /// The nodes that are ready.
     pub ready: &'a BTreeSet<String>,
     /// Which addresses it holds.
     pub ownership: &'a AddressOwnership,

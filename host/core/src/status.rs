@@ -20,17 +20,13 @@ pub const UNDER_WAY: &str = "change-under-way";
 /// One Service's state, as one term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
-    /// Egress was not asked for.
     Off,
     /// Its endpoints here are translated.
     Translating,
     /// Asked for, but there is nothing to translate here now.
     Idle,
-    /// Its input is wrong.
     Invalid,
-    /// A policy forbids it.
     Denied,
-    /// A policy failed.
     Failed,
 }
 
@@ -67,7 +63,6 @@ pub struct SubjectStatus {
 /// What one policy in shadow mode would change for a Service, if it were enforced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShadowStatus {
-    /// The policy.
     pub policy: String,
     /// What the Service's state would be.
     pub state: State,

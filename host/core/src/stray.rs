@@ -42,7 +42,7 @@ const MIN_LENGTH_FOR_TWO_EDITS: usize = 11;
 const SIDES: [&str; 4] = ["source", "destination", "allowed", "denied"];
 const THINGS: [&str; 2] = ["port", "network"];
 
-/// How findings about names are called.
+/// The code of findings about names.
 const MISSPELLED_NAME: &str = "misspelled-name";
 
 /// Most names of annotations, and of labels, that are looked at among those that could be ours: a Service has room for
@@ -60,7 +60,7 @@ struct Stray<'a> {
     right: Option<&'static str>,
 }
 
-/// Where a name stands.
+/// Whether a name is that of an annotation or of a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Annotation,
@@ -70,7 +70,6 @@ enum Place {
 /// What a Service's strays make of its input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Strays {
-    /// One for each.
     pub findings: Vec<Finding>,
     /// Whether one of them would narrow or change what is asked for.
     pub weight: Weight,
@@ -98,7 +97,7 @@ pub fn beside_a_request(service: &Service, prefix: &AnnotationPrefix) -> Strays 
     Strays { findings: at_most(findings), weight }
 }
 
-/// The same where nothing does.
+/// Findings about such names where egress is not asked for.
 pub fn alone(service: &Service, prefix: &AnnotationPrefix) -> Vec<Finding> {
     at_most(strays(service, prefix).map(|stray| stray.finding(Severity::Warning, prefix)))
 }

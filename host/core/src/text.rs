@@ -25,7 +25,6 @@ impl Text {
         Self(if text.bytes().all(is_ascii_plain) { text } else { plain(&text) })
     }
 
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

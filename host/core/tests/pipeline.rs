@@ -49,7 +49,7 @@ use egressd_core::policy::{Mode, OnFailure};
 use egressd_core::status::State;
 use egressd_core::testkit::{SnapshotBuilder, a, rule, service, settings};
 
-/// Does what the annotation `do` says.
+/// A policy that answers as the annotation `do` asks.
 struct Obedient;
 
 fn chain() -> Chain {
@@ -60,7 +60,7 @@ fn obedient() -> Member {
     Member::new(MemberRole::Policy(Arc::new(Obedient)))
 }
 
-/// Says the same about every Service.
+/// A policy with one answer for all Services.
 struct Stubborn(Decision);
 
 impl Policy for Stubborn {

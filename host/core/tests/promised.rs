@@ -105,7 +105,7 @@ fn before_the_first_round_and_after_too_many_plans_it_is_unknown() {
     assert_eq!(one_of(&in_force), []);
 }
 
-/// How far a round gets.
+/// The part of a round that the kernel applies.
 #[derive(Clone, Debug)]
 enum Fate {
     /// The kernel takes all of it.

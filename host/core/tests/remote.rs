@@ -21,7 +21,7 @@ struct Web {
     policy: TrafficPolicy,
     here: Vec<&'static str>,
     elsewhere: Vec<(&'static str, &'static str)>,
-    /// What node-a has.
+    /// The addresses that node-a holds.
     held: Vec<&'static str>,
     /// What the policies report beside rules.
     diagnostics: Vec<Finding>,

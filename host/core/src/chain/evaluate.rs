@@ -33,7 +33,7 @@ impl Chain {
     }
 }
 
-/// How far one subject has come.
+/// The state of the evaluation of one subject, after each member of the chain.
 struct Evaluation<'a> {
     context: &'a Context,
     subject: &'a SubjectView,
@@ -43,7 +43,6 @@ struct Evaluation<'a> {
     failures: Vec<PolicyFailure>,
 }
 
-/// How it ended.
 struct ChainEnd {
     decision: ChainDecision,
     policy: Option<String>,

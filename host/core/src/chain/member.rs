@@ -10,7 +10,7 @@ use crate::policy::{Mode, OnFailure, PolicySpec, Scope};
 /// One policy of the chain, with what its operator says about it.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// What status and messages call it.
+    /// As status and messages name it.
     pub name: String,
     /// Smaller is asked earlier, among its kind.
     pub order: i32,
@@ -24,18 +24,18 @@ pub struct Member {
     pub interest: Interest,
     /// Which kinds of subjects it is asked about; those of any other kind in its scope are denied.
     pub handles: SubjectKinds,
-    /// How it is shown them.
+    /// The version of the contract that it is called by.
     pub contract: Contract,
-    /// Whom to ask.
+    /// The component, if it could be loaded.
     pub asked: MemberRole,
 }
 
-/// What is asked.
+/// The part that a component has in the chain.
 #[derive(Clone)]
 pub enum MemberRole {
-    /// For a draft.
+    /// Answers with a draft.
     Policy(Arc<dyn Policy>),
-    /// For objections.
+    /// Checks the draft of all policies, and can only refuse it.
     Validator(Arc<dyn Validator>),
     /// In vain: it could not be loaded, for this reason, and is to be missed.
     Missing(String),
@@ -143,7 +143,7 @@ impl Chain {
     }
 }
 
-/// One policy for everybody.
+/// A chain of one policy for all subjects.
 impl From<Box<dyn Policy>> for Chain {
     fn from(policy: Box<dyn Policy>) -> Self {
         Self::new([Member::new(MemberRole::Policy(policy.into()))])

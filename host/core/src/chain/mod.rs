@@ -59,11 +59,10 @@ pub trait Validator: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("policy {policy} failed: {reason}")]
 pub struct PolicyFailure {
-    /// Which policy.
     pub policy: String,
     /// What happened, in one sentence without a full stop.
     pub reason: String,
-    /// What it cost the node.
+    /// Whether another try can help.
     pub kind: FailureKind,
 }
 
@@ -74,7 +73,7 @@ impl PolicyFailure {
     }
 }
 
-/// What comes of asking again.
+/// Whether another try with the same input can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FailureKind {
     /// The same input gives the same failure: a trap, no more fuel, an answer without sense.
@@ -115,7 +114,6 @@ impl ChainResult {
 /// What the chain would say with one more policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shadow {
-    /// The policy in shadow mode.
     pub policy: String,
     /// The end of the chain, if it were enforced.
     pub decision: ChainDecision,
@@ -129,15 +127,9 @@ pub enum ChainDecision {
     /// These rules. A draft without rules: egress was not asked for.
     Draft(Arc<Draft>),
     /// A policy calls the user's input wrong.
-    Invalid {
-        /// Which policy.
-        policy: String,
-    },
+    Invalid { policy: String },
     /// A policy forbids it, or could not answer, and no Service may go without it.
-    Denied {
-        /// Which policy.
-        policy: String,
-    },
+    Denied { policy: String },
     /// A policy could not answer.
     Failed(PolicyFailure),
 }

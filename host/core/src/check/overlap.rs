@@ -45,7 +45,7 @@ fn has_one_source(claims: &[Claim<'_>]) -> bool {
     plain && of_one_namespace && addresses.all(|address| Some(address) == first)
 }
 
-/// What one Service shares.
+/// The pods that one subject shares with others, counted.
 #[derive(Debug, Default)]
 struct Tally<'a> {
     behind: Shared<'a>,

@@ -11,11 +11,11 @@ pub struct CodeEntry {
     pub code: &'static str,
     /// Where it appears, and how severe it can be.
     pub level: Level,
-    /// What is the case.
+    /// The state, in one sentence.
     pub sentence: &'static str,
-    /// Why it is so.
+    /// The cause of the state.
     pub cause: &'static str,
-    /// What to do.
+    /// The remedy.
     pub remedy: &'static str,
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for Level {
 }
 
 impl EventType {
-    /// As Kubernetes writes it.
+    /// The value of `type` in an Event.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Normal => "Normal",

@@ -31,7 +31,7 @@ pub(super) struct Pods<'a> {
 type Resolved = BTreeMap<(PodLocation, Vec<*const Rule>), Option<Rc<[Entry]>>>;
 
 impl<'a> Pods<'a> {
-    /// Of a family.
+    /// An empty table of a family.
     pub(super) fn new(
         family: Family,
         objects: &'a Objects,
@@ -178,7 +178,7 @@ fn is_near_the_sum(family: Family, claims: &[Claim<'_>], entries: &[Entry]) -> b
     entries.len() <= SURPLUS + claims.iter().map(alone).sum::<usize>()
 }
 
-/// Whether it holds for every destination.
+/// Whether it applies to every destination.
 fn is_everywhere(entry: &Entry) -> bool {
     entry.bits == 0
 }

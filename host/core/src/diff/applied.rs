@@ -15,7 +15,7 @@ use crate::ruleset::{
     Chain, Element, Map, MapKey, NETWORKS, Name, Ruleset, Table, TableFamily, copy_reachable, look_into_prefixes,
 };
 
-/// What the kernel holds.
+/// The ruleset that the kernel holds, with an index of its elements by pod.
 #[derive(Clone, Debug)]
 pub struct Applied {
     ruleset: Ruleset,
@@ -68,7 +68,6 @@ impl Applied {
         (leads, unused)
     }
 
-    /// All of it.
     pub fn ruleset(&self) -> &Ruleset {
         &self.ruleset
     }
@@ -214,7 +213,7 @@ impl Comparison {
         &self.after
     }
 
-    /// What is, of what is compared.
+    /// The applied part of the compared scope.
     pub fn before<'a>(&'a self, applied: &'a Applied) -> &'a Ruleset {
         self.before.as_ref().unwrap_or(&applied.ruleset)
     }

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use crate::ruleset::prefixes::{WithPort, place};
 use crate::ruleset::{DataKind, Element, KeyKind, MapKey, MapKind, Name};
 
-/// One element that comes.
+/// One element to add.
 #[derive(Debug)]
 pub(super) struct AddedElement<'a> {
     pub(super) map: &'a Name,
@@ -38,7 +38,7 @@ pub(super) enum KeySlot {
 enum LookupStage {
     /// One look-up leads to a chain, which decides.
     Chain,
-    /// Whether there is anything by prefix.
+    /// Whether the pod has elements by prefix.
     Gate,
     /// Whether private destinations are left alone.
     Elsewhere,

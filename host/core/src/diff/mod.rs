@@ -51,15 +51,12 @@ use crate::ruleset::{
 /// One change of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The table's family.
     pub family: TableFamily,
-    /// The table's name.
     pub table: Name,
-    /// What changes in it.
     pub verb: Verb,
 }
 
-/// What can change in a table.
+/// A change of one object of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// Create the table, with the marker of its layout.
@@ -125,7 +122,6 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.effects.is_empty()
     }
@@ -136,7 +132,7 @@ impl Changes {
     }
 }
 
-/// What leads from `applied` to `desired`.
+/// The changes from `applied` to `desired`.
 pub fn diff(applied: &Ruleset, desired: &Ruleset) -> Changes {
     let mut phases = Phases::default();
     for family in TableFamily::ALL {

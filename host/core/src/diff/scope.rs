@@ -15,9 +15,9 @@ pub enum Scope {
 /// What all pods have in common: sets and base chains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Common {
-    /// It is as before.
+    /// Unchanged.
     Same,
-    /// It may be another.
+    /// Possibly changed.
     Changed,
 }
 

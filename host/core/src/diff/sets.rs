@@ -10,9 +10,9 @@ use crate::ruleset::{Name, Set, SetKey, SetKeyKind};
 /// What leads from one content of a set to another.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
-    /// What adds, before anything else.
+    /// Additions, before all other changes.
     pub(super) widen: Vec<Verb>,
-    /// What takes away, after everything else.
+    /// Deletions, after all other changes.
     pub(super) narrow: Vec<Verb>,
 }
 

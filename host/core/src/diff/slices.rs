@@ -26,7 +26,7 @@ use crate::ruleset::{Map, NETWORKS, Name, Ruleset, Table, TableFamily};
 /// privileged one grows). A pod is never divided, so what one pod needs can be more.
 pub const SLICE: usize = 4096;
 
-/// How a change is carried out.
+/// Whether a change is applied whole or in slices.
 #[derive(Debug)]
 pub enum SlicedChange {
     /// It is small, or cannot be cut: as [`diff`] says.
@@ -155,7 +155,7 @@ impl Slice {
         Self { changes: replace(existing, &self.after), ..self }
     }
 
-    /// What is in force after it.
+    /// Brings the ruleset to the state after the slice.
     pub fn apply(self, applied: &mut Ruleset) {
         for (family, after) in self.after.tables {
             let before = self.before.tables.get(&family);

@@ -5,7 +5,7 @@ use super::{Changes, Verb};
 /// The size of some changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Commits.
+    /// The number of commits.
     pub batches: usize,
     /// Map elements that come; a replaced element comes and goes.
     pub elements_added: usize,
@@ -14,7 +14,7 @@ pub struct Summary {
 }
 
 impl Changes {
-    /// How much it is.
+    /// The number of commits and of changes.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary { batches: self.effects.len(), ..Summary::default() };
         for change in self.batches().flat_map(|batch| &batch.changes) {

@@ -13,7 +13,7 @@ pub struct UnixTime(pub i64);
 /// Which node an object names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NamedNode {
-    /// This one, as it is written.
+    /// The name of the node, as written.
     Node(Arc<str>),
     /// None: a Lease that was released, say.
     NoNode,
@@ -42,7 +42,6 @@ pub struct Lease {
     pub named: NamedNode,
     /// `spec.acquireTime`, by the clock of the node that holds it.
     pub since: Option<UnixTime>,
-    /// Whether it is renewed.
     pub term: LeaseTerm,
 }
 

@@ -12,17 +12,14 @@ use std::sync::Arc;
 pub struct ByName<T>(Arc<[(Arc<str>, T)]>);
 
 impl<T> ByName<T> {
-    /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What has this name.
     pub fn get(&self, name: &str) -> Option<&T> {
         self.place(name).ok().map(|at| &self.0[at].1)
     }
@@ -32,7 +29,7 @@ impl<T> ByName<T> {
         self.0.iter()
     }
 
-    /// What has names, by name.
+    /// The values, sorted by name.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.0.iter().map(|(_, value)| value)
     }
@@ -123,7 +120,6 @@ impl<T> Index<&str> for ByName<T> {
     }
 }
 
-/// As a map.
 impl<T: fmt::Debug> fmt::Debug for ByName<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter().map(|(name, value)| (name, value))).finish()

@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 /// bound.
 pub const MOST_PUBLISHED_ADDRESSES: usize = 256;
 
-/// One EgressNode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EgressNode {
     /// `spec.addresses`: what the interfaces of the node have, [`MOST_PUBLISHED_ADDRESSES`] at most.
@@ -24,7 +23,7 @@ pub struct EgressNode {
 pub struct Mark([u8; 16]);
 
 impl Mark {
-    /// Of this text.
+    /// The hash of a text.
     pub fn of(text: &str) -> Self {
         let mut mark = [0; 16];
         let digest = Sha256::digest(text);
@@ -41,7 +40,7 @@ pub type PublishedNodes = OrdMap<String, Arc<EgressNode>>;
 pub struct EgressNodes {
     /// Whether they are read now: what is not there is published only where that is known.
     pub followed: ReadState,
-    /// What was read last.
+    /// The objects that were read last, by name.
     pub by_name: PublishedNodes,
 }
 

@@ -13,27 +13,22 @@ use super::{ByName, Texts};
 pub struct Labels(ByName<Arc<str>>);
 
 impl Labels {
-    /// None.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The value of a name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| &**value)
     }
 
-    /// Whether it has this name.
     pub fn contains_key(&self, name: &str) -> bool {
         self.0.get(name).is_some()
     }
@@ -43,12 +38,11 @@ impl Labels {
         self.0.since(prefix).first().is_some_and(|(name, _)| name.starts_with(prefix))
     }
 
-    /// Names and values, by name.
+    /// Names and values, sorted by name.
     pub fn iter(&self) -> Iter<'_> {
         self.into_iter()
     }
 
-    /// The names, in order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|(name, _)| name)
     }
@@ -114,7 +108,7 @@ impl<N: Into<Arc<str>>, V: Into<Arc<str>>, const COUNT: usize> From<[(N, V); COU
 /// A name and its value.
 type Label = (Arc<str>, Arc<str>);
 
-/// Names and values, by name.
+/// Names and values, sorted by name.
 type Iter<'a> = std::iter::Map<std::slice::Iter<'a, Label>, fn(&'a Label) -> (&'a str, &'a str)>;
 
 impl<'a> IntoIterator for &'a Labels {
@@ -135,7 +129,6 @@ impl Index<&str> for Labels {
     }
 }
 
-/// As a map.
 impl fmt::Debug for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

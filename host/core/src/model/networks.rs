@@ -7,11 +7,11 @@ use super::Completeness;
 /// What one object of a network plugin or of an installer says: a pool of Calico's, kubeadm's settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterNetworks {
-    /// Where pods live.
+    /// Pod networks.
     pub pods: Vec<IpNet>,
     /// Whether these are all that it says of pods.
     pub completeness: Completeness,
-    /// Where Services live.
+    /// Service networks.
     pub services: Vec<IpNet>,
 }
 
@@ -19,7 +19,6 @@ pub struct ClusterNetworks {
 /// beyond a gateway lies more than this node can know.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Connected {
-    /// The interface's name.
     pub interface: String,
     /// The network of one of its addresses.
     pub network: IpNet,

@@ -49,9 +49,7 @@ pub(super) type NodeNetworks = OrdMap<IpNet, Arc<str>>;
 /// copied at the cost of what differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeFacts {
-    /// The addresses of all nodes.
     pub(super) addresses: OrdSet<IpAddr>,
-    /// The networks of all nodes' pods.
     pub(super) pod_networks: BTreeMap<Family, NodeNetworks>,
     /// The first Node of which a part is not known.
     pub(super) partial: Option<Arc<str>>,

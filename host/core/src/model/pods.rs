@@ -13,7 +13,6 @@ use super::{Labels, ObjectReference, Uid};
 /// A pod, cut to what shows whose an address is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pod {
-    /// Namespace and name.
     pub name: ObjectReference,
     /// The identity of this life of it.
     pub uid: Uid,
@@ -36,10 +35,9 @@ pub enum Phase {
     Ended,
 }
 
-/// Whose network a pod is on.
+/// Whether a pod has a network of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PodNetwork {
-    /// Its own.
     Own,
     /// The node's: its addresses are the node's.
     Host,
@@ -66,7 +64,7 @@ impl Pod {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pods {
     by_name: OrdMap<ObjectReference, Arc<Pod>>,
-    /// Those that are alive.
+    /// Pods that are not ended, by address.
     by_address: OrdMap<IpAddr, OrdSet<ObjectReference>>,
 }
 

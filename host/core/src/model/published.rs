@@ -12,12 +12,11 @@ use crate::text::cut;
 /// The active endpoint of each family as an annotation says it; "" when there is none.
 pub type ActiveEndpoints = ByFamily<String>;
 
-/// What is published on a Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {
     /// By family.
     pub active: ActiveEndpoints,
-    /// Who wrote that.
+    /// The writer of the active endpoint.
     pub writer: Writer,
     /// What kube-vip wrote under its own prefix, whether that is egressd's or not.
     pub kube_vip: Option<KubeVipEndpoint>,

@@ -33,7 +33,6 @@ impl Uid {
         Ok(Self(text.into()))
     }
 
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -59,7 +58,6 @@ pub enum Selection {
 pub struct ServicePort {
     /// Its name, if it has one.
     pub name: Option<Arc<str>>,
-    /// Its protocol.
     pub protocol: Protocol,
     /// The port of the Service (not of the pod).
     pub port: u16,
@@ -68,7 +66,6 @@ pub struct ServicePort {
 /// A Service as its source reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
-    /// Namespace and name.
     pub key: SubjectKey,
     /// The identity of this life of it.
     pub uid: Uid,
@@ -76,9 +73,7 @@ pub struct Service {
     pub created: i64,
     /// `spec.type`.
     pub kind: ServiceType,
-    /// All its labels.
     pub labels: Labels,
-    /// All its annotations.
     pub annotations: Labels,
     /// `spec.loadBalancerClass`.
     pub load_balancer_class: Option<Arc<str>>,
@@ -107,7 +102,6 @@ pub struct Service {
 pub struct ObjectReference {
     /// Its namespace. Shared, as far as many have it.
     pub namespace: Arc<str>,
-    /// Its name.
     pub name: Arc<str>,
 }
 

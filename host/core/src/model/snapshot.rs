@@ -12,12 +12,10 @@ use super::{
     PolicyObject, Service, SubjectKey, SubjectKind, SubjectObject, Uid, Unreadable,
 };
 
-/// One EndpointSlice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {
     /// The Service it belongs to (label `kubernetes.io/service-name`).
     pub service: SubjectKey,
-    /// Who made it.
     pub made_by: ManagedBy,
     /// Its endpoints. Shared with the views that have just these.
     pub endpoints: Arc<[Endpoint]>,
@@ -42,15 +40,14 @@ pub struct Node {
     pub addresses: Vec<IpAddr>,
     /// `spec.podCIDRs`.
     pub pod_networks: Vec<IpNet>,
-    /// Whether these are all of them.
+    /// Whether all its addresses and networks could be read.
     pub completeness: Completeness,
     /// What it had before, as long as a part of it cannot be read.
     pub before: EarlierNodeData,
     /// Its identity, where a server gave it one.
     pub uid: Option<Uid>,
-    /// Its labels.
     pub labels: Labels,
-    /// Whether its kubelet answers.
+    /// The condition `Ready`.
     pub readiness: Readiness,
 }
 
@@ -58,7 +55,6 @@ pub struct Node {
 /// oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EarlierNodeData {
-    /// Its addresses.
     pub addresses: Vec<IpAddr>,
     /// Its pods' networks.
     pub pod_networks: Vec<IpNet>,
@@ -67,7 +63,6 @@ pub struct EarlierNodeData {
 /// How much of what an object says about networks is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Completeness {
-    /// All of it.
     #[default]
     Whole,
     /// Something could not be read, and is not known from before either: pods may be anywhere.
@@ -88,17 +83,14 @@ pub enum Readiness {
 /// Everything a source knows at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// All Services.
     pub services: OrdMap<SubjectKey, Arc<Service>>,
     /// All EndpointSlices: by Service, then by the slice's name.
     pub slices: OrdMap<SubjectKey, Slices>,
     /// All EgressPolicies, with what was worked out for them. No source reports any yet.
     pub egress_policies: OrdMap<SubjectKey, Arc<EgressPolicy>>,
-    /// All nodes.
     pub nodes: OrdMap<String, Arc<Node>>,
     /// What nodes publish about themselves.
     pub egress_nodes: EgressNodes,
-    /// The labels of all namespaces.
     pub namespaces: OrdMap<String, Arc<Namespace>>,
     /// The networks of all ServiceCIDR objects, by name.
     pub service_networks: OrdMap<String, Arc<Vec<IpNet>>>,
@@ -106,7 +98,6 @@ pub struct Snapshot {
     pub cluster_networks: OrdMap<String, Arc<ClusterNetworks>>,
     /// The ConfigMaps that are policies, by name.
     pub policies: OrdMap<String, Arc<PolicyObject>>,
-    /// The pods of this node.
     pub pods: KnownPods,
     /// What load balancers write about the nodes that announce addresses.
     pub announced: Announcements,

@@ -36,9 +36,7 @@ pub struct EgressPolicy {
     pub uid: Uid,
     /// Seconds since 1970; 0 when the source does not say. The older of two subjects wins (P13).
     pub created: i64,
-    /// All its labels.
     pub labels: Labels,
-    /// All its annotations.
     pub annotations: Labels,
     /// The addresses that it may translate to, in the order of preference.
     pub addresses: Vec<IpAddr>,
@@ -55,7 +53,6 @@ impl SubjectObject {
         }
     }
 
-    /// The kind of the object.
     pub fn kind(&self) -> SubjectKind {
         match self {
             Self::Service(_) => SubjectKind::Service,
@@ -79,7 +76,6 @@ impl SubjectObject {
         }
     }
 
-    /// All its labels.
     pub fn labels(&self) -> &Labels {
         match self {
             Self::Service(service) => &service.labels,
@@ -87,7 +83,6 @@ impl SubjectObject {
         }
     }
 
-    /// All its annotations.
     pub fn annotations(&self) -> &Labels {
         match self {
             Self::Service(service) => &service.annotations,
@@ -125,7 +120,6 @@ impl Subject {
         self.object.key()
     }
 
-    /// The kind of the object.
     pub fn kind(&self) -> SubjectKind {
         self.object.kind()
     }
@@ -140,12 +134,10 @@ impl Subject {
         self.object.created()
     }
 
-    /// All its labels.
     pub fn labels(&self) -> &Labels {
         self.object.labels()
     }
 
-    /// All its annotations.
     pub fn annotations(&self) -> &Labels {
         self.object.annotations()
     }

@@ -15,7 +15,6 @@ pub enum SubjectKind {
 }
 
 impl SubjectKind {
-    /// All of them.
     pub const ALL: [Self; 2] = [Self::Service, Self::EgressPolicy];
 }
 
@@ -38,7 +37,6 @@ pub struct SubjectName {
     /// How it begins, where the key points to: that nearly always decides which of two keys comes first, so that a
     /// look-up in a map reads no texts.
     namespace_start: u128,
-    /// The kind.
     pub kind: SubjectKind,
     name_start: [u8; 15],
     /// The namespace. Shared by its subjects.

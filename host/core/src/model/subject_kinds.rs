@@ -15,7 +15,6 @@ impl SubjectKinds {
         [SubjectKind::Service].into_iter().collect()
     }
 
-    /// Whether a kind is among them.
     pub fn has(&self, kind: SubjectKind) -> bool {
         self.0.contains(&kind)
     }

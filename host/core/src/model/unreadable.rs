@@ -9,7 +9,6 @@ use super::{SubjectKey, Uid};
 /// The objects that are there and cannot be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Unreadable {
-    /// Services.
     pub services: OrdMap<SubjectKey, UnreadableService>,
     /// Names of policies' ConfigMaps.
     pub policies: OrdSet<String>,
@@ -18,7 +17,7 @@ pub struct Unreadable {
 /// A Service that is there and cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadableService {
-    /// Which life of it.
+    /// The uid of the object.
     pub uid: Uid,
     /// The field, and what it should be.
     pub why: Arc<str>,

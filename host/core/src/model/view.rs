@@ -15,7 +15,6 @@ use crate::finding::{Finding, at_most, first_of};
 /// What is the same for every subject of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
-    /// This node's name.
     pub node: String,
     /// This node's labels; empty while it is unknown.
     pub node_labels: Arc<Labels>,
@@ -31,12 +30,11 @@ pub struct SubjectView {
     /// The endpoints on this node that slices list and that are not the subject's, as far as is known
     /// ([`crate::whose`]): sorted.
     pub withheld: Vec<IpAddr>,
-    /// What was found on the way.
+    /// Findings about the input.
     pub findings: Vec<Finding>,
 }
 
 impl SubjectView {
-    /// The endpoints on this node.
     pub fn local_endpoints<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = &'a Endpoint> {
         self.subject.endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(&*context.node))
     }

@@ -7,17 +7,16 @@ use super::Family;
 pub struct ByFamily<T>([Option<T>; 2]);
 
 impl<T> ByFamily<T> {
-    /// Nothing for any.
+    /// No value for either family.
     pub fn new() -> Self {
         Self([None, None])
     }
 
-    /// Whether there is nothing for any.
+    /// Whether neither family has a value.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
 
-    /// What is there for a family.
     pub fn get(&self, family: Family) -> Option<&T> {
         match (&self.0, family) {
             ([there, _], Family::Ipv4) | ([_, there], Family::Ipv6) => there.as_ref(),

@@ -28,22 +28,18 @@ impl AddressRange {
         }
     }
 
-    /// The smallest address.
     pub fn first(self) -> IpAddr {
         self.first
     }
 
-    /// The largest address.
     pub fn last(self) -> IpAddr {
         self.last
     }
 
-    /// The family of both ends.
     pub fn family(self) -> Family {
         Family::of(self.first)
     }
 
-    /// Whether an address lies in it.
     pub fn contains(self, address: IpAddr) -> bool {
         Family::of(address) == self.family() && self.first <= address && address <= self.last
     }

@@ -4,13 +4,12 @@ use super::Part;
 
 /// Something that holds a part of a node.
 pub trait Adapter {
-    /// Which part.
+    /// The part of the node that it holds.
     type Part: Part;
 
     /// By what egressd's own objects are known: names of tables, the number of a protocol.
     type OwnObjects: ?Sized;
 
-    /// Why something was not done.
     type Error;
 
     /// Makes what an earlier process left behind our own, so that others cannot write to it. It changes no packet (P6).
@@ -33,7 +32,7 @@ pub trait Adapter {
     fn commit(&mut self, change: &<Self::Part as Part>::Change) -> Result<(), Self::Error>;
 }
 
-/// What there is of a part.
+/// The state of a part, as read back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Readback<P: Part> {
     /// All that the part's vocabulary can say.

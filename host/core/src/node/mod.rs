@@ -46,7 +46,7 @@ pub enum NodeChange {
 }
 
 impl NodeState {
-    /// All that leads to another state.
+    /// The changes to the desired state.
     pub fn changes(&self, desired: &Self) -> NodeChanges {
         NodeChanges { nft: Changes { effects: Nft::diff(&self.nft, &desired.nft) } }
     }

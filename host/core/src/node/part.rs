@@ -19,6 +19,6 @@ pub trait Part {
     /// Phases never go back within it.
     fn diff(applied: &Self::State, desired: &Self::State) -> Vec<Effect<Self::Change>>;
 
-    /// A state, as people read it.
+    /// The state as text, for logs and output.
     fn text(state: &Self::State) -> String;
 }

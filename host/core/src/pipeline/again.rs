@@ -8,12 +8,12 @@ use std::time::Duration;
 use crate::chain::{ChainDecision, ChainResult, FailureKind, PolicyFailure};
 use crate::policy::POLICY_REST;
 
-/// The first pause.
+/// The delay before the first retry.
 const FIRST_RETRY_DELAY: Duration = Duration::from_secs(10);
-/// The longest.
+/// The limit of the delay, which doubles.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(300);
 
-/// Of one Service.
+/// When a failed evaluation of one subject is retried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RetryState {
     /// The number of its last failure; 0 while it has none.

@@ -21,7 +21,7 @@ use crate::model::{Published, SubjectKey, SubjectView, published_on};
 use crate::placement::PlacementInput;
 use crate::plan::TOO_MANY_ENDPOINTS;
 
-/// What looking at a Service gives.
+/// A subject as read from the snapshot.
 #[derive(Debug)]
 struct ReadSubject {
     view: Arc<SubjectView>,

@@ -33,12 +33,11 @@ use crate::model::{Snapshot, SubjectKey};
 /// ten.
 const MAX_LOOKUPS: usize = 8;
 
-/// What one slice came to.
+/// The result of one slice of the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audit {
     /// What is not as it should be.
     pub disagreements: Vec<Disagreement>,
-    /// How far it is.
     pub progress: Progress,
 }
 

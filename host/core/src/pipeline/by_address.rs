@@ -77,7 +77,7 @@ impl ByAddress {
         without(after, before).for_each(|new| self.add(*new, key));
     }
 
-    /// Those of one address.
+    /// The subjects of one address.
     pub(super) fn of(&self, address: IpAddr) -> &[SubjectKey] {
         self.0.get(&address).map_or(&[], SubjectSet::as_slice)
     }

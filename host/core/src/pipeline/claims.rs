@@ -31,12 +31,12 @@ pub(super) struct Claim {
 /// How much of a claim is in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum ClaimUse {
-    /// All of it.
+    /// The whole size.
     #[default]
     Whole,
     /// Less, since this round: a pure function knows no time.
     Less,
-    /// Less, and it ends then.
+    /// A smaller size, until this time.
     Until(Duration),
 }
 

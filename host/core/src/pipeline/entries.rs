@@ -18,7 +18,7 @@ pub(super) struct Entries {
     untimed: BTreeSet<SubjectKey>,
 }
 
-/// Which Services.
+/// The subjects to evaluate again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
     All,
@@ -68,7 +68,6 @@ impl Entries {
         from.map(|(key, entry)| (key, &**entry))
     }
 
-    /// To change it.
     pub(super) fn get_mut(&mut self, key: &SubjectKey) -> Option<&mut Entry> {
         let entry = self.all.get_mut(key)?;
         self.changed.add(key);
@@ -105,7 +104,7 @@ impl Entries {
         keys.into_iter().for_each(|key| self.changed.add(key));
     }
 
-    /// Something changed on which all depend.
+    /// Marks all subjects as changed.
     pub(super) fn touch_all(&mut self) {
         self.changed = Extent::All;
     }

@@ -30,7 +30,7 @@ pub(super) struct Entry {
     pub(super) verdict: Option<ChainResult>,
     /// What the policies themselves answered, where the verdict says more.
     pub(super) bare: Option<Box<ChainResult>>,
-    /// What the verdict is about.
+    /// The state that the verdict is for.
     pub(super) standing: AnswerState,
     /// What the policies say about the input that they accepted last, when they refuse today's. An earlier answer
     /// stands until there is a newer one.
@@ -64,7 +64,7 @@ pub(super) enum Answer {
     Remembered,
 }
 
-/// What a verdict is about.
+/// The state of the subject that an answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AnswerState {
     /// The newest state.

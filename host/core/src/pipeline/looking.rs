@@ -14,7 +14,7 @@ use crate::model::{Published, Snapshot, SubjectKey, SubjectView, Uid, published_
 use crate::whose::Waits;
 
 impl Pipeline {
-    /// On whose behalf views are compared.
+    /// The viewer for whom views are compared.
     pub(super) fn looking(&self) -> Viewer<'_> {
         Viewer { node: &self.context.node, interest: &self.interest }
     }

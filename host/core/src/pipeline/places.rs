@@ -66,7 +66,7 @@ impl DependencyIndex {
         }
     }
 
-    /// The Services that an address concerns.
+    /// The subjects that depend on an address.
     pub(super) fn of(&self, address: IpAddr) -> impl Iterator<Item = &SubjectKey> {
         self.outer.of(address).iter().chain(self.inner.of(address))
     }

@@ -56,7 +56,6 @@ impl PodIndex {
         [Box::new(self.subjects.behind(after)), Box::new(self.elsewhere.range(elsewhere).copied())]
     }
 
-    /// All pods.
     pub(super) fn pods(&self) -> impl Iterator<Item = IpAddr> {
         self.subjects.addresses()
     }

@@ -20,7 +20,7 @@ use crate::plan::{NodeContext, Plan, SubjectResult, ranked};
 use crate::record::{Overview, ThisNode};
 use crate::ruleset::Ruleset;
 
-/// What followed from what changed.
+/// The result of one incremental round.
 #[derive(Debug, Default)]
 pub struct Step {
     /// The whole, and which Services are other than in the step before.
@@ -354,7 +354,7 @@ impl Pipeline {
     }
 }
 
-/// Without a Service.
+/// The plan without subjects.
 pub(super) fn bare_plan(facts: &ClusterFacts) -> Plan {
     Plan { excluded: facts.excluded.clone(), exact: facts.exact.clone(), ..Plan::default() }
 }

@@ -36,7 +36,7 @@ impl Timers {
         }
     }
 
-    /// The first time of all.
+    /// The earliest time of all.
     pub(super) fn next(&self, now: Duration) -> Option<Duration> {
         let first = self.queue.first().map(|(time, _)| *time);
         let deferred = (!self.deferred.is_empty()).then_some(now + POLICY_REST);

@@ -22,7 +22,7 @@ const USAGE_MEMORY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct QuestionQueue {
     namespaces: BTreeMap<Arc<str>, Namespace>,
-    /// Those of which something waits.
+    /// The namespaces with waiting questions.
     places: BTreeMap<QueuePosition, Arc<str>>,
     /// What they had used that were served. Whoever begins to wait has used no less, but for `MAX_HEAD_START`: having
     /// asked nothing saves up no time. So none is behind all others by more than its last question cost.
@@ -64,12 +64,10 @@ impl Default for QuestionQueue {
 }
 
 impl QuestionQueue {
-    /// How many questions wait.
     pub fn len(&self) -> usize {
         self.namespaces.values().map(|namespace| namespace.waiting.len()).sum()
     }
 
-    /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Question, QuestionInput};
 use crate::model::SubjectKey;
 
-/// One question for each Service.
+/// Waiting questions, one per subject.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     questions: BTreeMap<Order, Question>,

@@ -53,7 +53,7 @@ pub(super) struct Claim<'a> {
 /// Which Service a claim is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ClaimSubject {
-    /// The one that is looked at.
+    /// The subject itself.
     This,
     /// The first of these two, which is looked at, or the other one.
     Either([SubjectKey; 2]),

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::claim::{Claim, Claimant};
 
-/// What claims come to.
+/// The result of all claims on one address.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct ClaimDecision<'a> {
     /// The claim that counts; none where no node is named.

@@ -6,14 +6,13 @@ use super::claim::{Claim, Claimant};
 use super::decide::ClaimDecision;
 use crate::model::UnixTime;
 
-/// Who holds an address.
+/// The holder of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressHolder {
     /// The node, as it is written; none where no node is named, or which one cannot be read.
     pub node: Option<Arc<str>>,
     /// Since when, as what names it says; by the clock of whoever wrote that.
     pub since: Option<UnixTime>,
-    /// How sure that is.
     pub certainty: Certainty,
 }
 

@@ -20,7 +20,7 @@ pub const RENEWED_AT_LEAST: Duration = Duration::from_secs(15);
 /// The longest term that is believed: one of years would never end.
 const MAX_LEASE_TERM: Duration = Duration::from_secs(3600);
 
-/// What a Lease says.
+/// The fields of a Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseRecord {
     /// `spec.holderIdentity`.

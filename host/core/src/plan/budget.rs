@@ -8,7 +8,6 @@ use super::resolve::{Numbered, resolve};
 use crate::decision::Rule;
 use crate::net::Family;
 
-/// All limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Of one Service.
@@ -19,7 +18,7 @@ pub struct Limits {
     pub node: Capacity,
 }
 
-/// What one Service may have.
+/// The limits of one subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceLimits {
     /// Rules in its part of the plan.

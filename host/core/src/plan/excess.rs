@@ -27,11 +27,10 @@ pub enum Limit {
 /// How much a change would exceed a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Excess {
-    /// Which one.
     pub limit: Limit,
-    /// How much there would be.
+    /// The value that exceeds the limit.
     pub value: usize,
-    /// How much there may be.
+    /// The limit.
     pub most: usize,
 }
 
@@ -94,7 +93,6 @@ impl Excess {
 }
 
 impl Limit {
-    /// What is counted.
     fn noun(self) -> &'static str {
         match self {
             Self::ServiceRules => "rules",

@@ -18,10 +18,9 @@ use super::excess::{Excess, Limit};
 use super::namespace::{Namespace, NamespaceTurn, Step, Tier, namespaces};
 use crate::model::SubjectKey;
 
-/// What one Service would have.
+/// The sizes that one subject asks for.
 #[derive(Clone, Debug)]
 pub struct BudgetRequest {
-    /// The Service.
     pub key: SubjectKey,
     /// Seconds since 1970: the older goes first.
     pub created: i64,
@@ -32,7 +31,7 @@ pub struct BudgetRequest {
     pub claim: Size,
     /// What follows today from the input that was accepted last, where that is known.
     pub accepted: Option<Size>,
-    /// What follows from the newest input.
+    /// The size of the newest plan.
     pub newest: Size,
 }
 
@@ -49,10 +48,10 @@ pub enum Grant {
     Newest,
 }
 
-/// What became of a wish.
+/// The decision on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrantResult {
-    /// What is in force.
+    /// The granted plan.
     pub grant: Grant,
     /// Why that is not the newest; none where it is.
     pub excess: Option<Excess>,
@@ -88,7 +87,7 @@ pub fn grants(limits: &Limits, wishes: &[BudgetRequest]) -> (Vec<GrantResult>, S
 
 const NOT_YET: GrantResult = GrantResult { grant: Grant::Nothing, excess: None };
 
-/// The node on the way.
+/// The usage of the node while requests are granted.
 struct Node<'l> {
     limits: &'l Limits,
     total: Size,

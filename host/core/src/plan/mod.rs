@@ -87,7 +87,6 @@ impl SubjectPlan {
 pub struct SubjectResult {
     /// None when there is nothing to translate.
     pub service: Option<Arc<SubjectPlan>>,
-    /// How it came to that.
     pub end: EvaluationEnd,
     /// Everything found on the way, in order.
     pub findings: Vec<Finding>,
@@ -96,13 +95,11 @@ pub struct SubjectResult {
 /// How a Service's evaluation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EvaluationEnd {
-    /// Egress was not asked for.
     Off,
     /// Asked for, and here are the rules, if there is something to translate.
     Ruled,
     /// The user's input is wrong.
     Invalid,
-    /// A policy forbids it.
     Denied,
     /// A policy failed, or answered what the guard refuses.
     Failed,

@@ -7,10 +7,10 @@ use super::budget::{Capacity, Limits, Size};
 use super::grant::{BudgetRequest, Grant};
 use crate::model::SubjectKey;
 
-/// One wish's next part.
+/// The next step of one request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step<'a> {
-    /// Which wish, by its place.
+    /// The index of the request.
     pub(super) place: usize,
     pub(super) key: &'a SubjectKey,
     created: i64,
@@ -19,7 +19,7 @@ pub(super) struct Step<'a> {
     pub(super) size: Size,
 }
 
-/// What goes first in a namespace.
+/// The order of requests in a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Tier {
     /// What takes no more room than what was in force.
@@ -30,7 +30,7 @@ pub(super) enum Tier {
     Edited,
 }
 
-/// One namespace on the way.
+/// The usage of one namespace while requests are granted.
 #[derive(Debug, Default)]
 pub(super) struct Namespace<'a> {
     /// The last one goes first.
@@ -63,7 +63,7 @@ impl Namespace<'_> {
         self.has(place).or(self.claims.get(&place).copied().unwrap_or_default())
     }
 
-    /// What a wish has.
+    /// The size that a request has been granted so far.
     pub(super) fn has(&self, place: usize) -> Size {
         self.has.get(&place).copied().unwrap_or_default()
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::NodeContext;
 use crate::model::{SubjectKey, SubjectView};
 
-/// What is a Service's own today.
+/// The endpoints and addresses of a subject in the newest state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectAddresses {
     /// Which Service.

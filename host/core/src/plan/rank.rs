@@ -37,9 +37,7 @@ impl Rank {
 /// One Service's rules for one pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim<'a> {
-    /// The Service.
     pub key: &'a SubjectKey,
-    /// Its part of the plan.
     pub service: &'a SubjectPlan,
     /// Its rules that have this pod as a source, in order.
     pub rules: Vec<&'a Rule>,

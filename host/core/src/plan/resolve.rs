@@ -46,14 +46,13 @@ pub struct Entry {
     pub bits: u8,
     /// To this port; none for all that have no entry.
     pub port: Option<Port>,
-    /// What happens.
     pub answer: EntryAction,
 }
 
 /// What happens to a packet, and which Service says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryAction {
-    /// It has this source then.
+    /// Its source is replaced by this address.
     Translated {
         /// One of its Service's addresses.
         to: IpAddr,
@@ -159,7 +158,7 @@ impl Prefix {
     }
 }
 
-/// What begins with a prefix.
+/// A start of a prefix.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Include(usize),

@@ -52,7 +52,6 @@ impl Deref for Rules {
     }
 }
 
-/// None.
 impl Default for Rules {
     fn default() -> Self {
         Self(Origin::Own(Arc::default()))

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// What of the past counts.
+/// The period over which failures count.
 const WINDOW: Duration = Duration::from_secs(60);
 /// How much of it failures may use: 30 %. Then others have the larger part of the thread that asks.
 const MAX_ALLOWANCE: Duration = Duration::from_secs(18);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What one policy costs.
+/// The resources that one policy uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Bytes of native code in memory.
@@ -21,7 +21,7 @@ impl Cost {
 /// How much all of them may cost. The built-in policy, and what is off, costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How many there may be.
+    /// The number of policies.
     pub policies: usize,
     /// Bytes of native code.
     pub native: u64,
@@ -88,7 +88,6 @@ impl Budget {
         Self { limits, used: BTreeMap::new() }
     }
 
-    /// What there is.
     pub fn limits(&self) -> Limits {
         self.limits
     }

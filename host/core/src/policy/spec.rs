@@ -27,7 +27,7 @@ const KNOWN: [&str; 7] = [ORDER, MODE, ON_FAILURE, REQUIRED, DIGEST, SERVICES, N
 /// Whether its answers are applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
-    /// It does.
+    /// Answers are applied.
     #[default]
     Enforce,
     /// It is asked about real Services, and what would change is reported; nothing of it is applied.
@@ -63,7 +63,7 @@ pub enum Need {
 pub struct Scope {
     /// By the labels of their namespace, which its tenants cannot change.
     pub namespaces: Selector,
-    /// By their own labels.
+    /// Selects Services by their labels.
     pub services: Selector,
 }
 
@@ -74,12 +74,12 @@ impl Scope {
     }
 }
 
-/// Where the component is.
+/// The component, as the ConfigMap has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Module {
     /// In the program: the ConfigMap has the built-in policy's name and brings none.
     BuiltIn,
-    /// As it is.
+    /// Not compressed.
     Wasm(Arc<[u8]>),
     /// Compressed.
     Gzip(Arc<[u8]>),
@@ -88,7 +88,6 @@ pub enum Module {
 /// What a ConfigMap asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicySpec {
-    /// The policy's name.
     pub name: String,
     /// Policies are asked from the smallest to the largest, and of equals by name. The built-in one has 0.
     pub order: i32,
@@ -102,7 +101,6 @@ pub struct PolicySpec {
     pub scope: Scope,
     /// JSON text, unparsed; none when the ConfigMap has no settings.
     pub settings: Option<String>,
-    /// The component.
     pub module: Module,
     /// SHA-256 of the component (not of its compressed form), in hexadecimal, lower case.
     pub digest: Option<String>,

@@ -40,12 +40,12 @@ pub enum Match {
     Tunnel(u32),
 }
 
-/// Which device of a packet.
+/// The input or the output interface of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InterfaceDirection {
-    /// The one that it came by.
+    /// `iifname`.
     In,
-    /// The one that it leaves by.
+    /// `oifname`.
     Out,
 }
 

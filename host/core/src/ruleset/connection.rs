@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Whose mark.
+/// The mark of a packet or of its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mark {
     /// `meta mark`: the packet's.
@@ -12,7 +12,6 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// How `nft` calls it.
     pub fn keyword(self) -> &'static str {
         match self {
             Self::Packet => "meta mark",
@@ -24,14 +23,13 @@ impl Mark {
 /// `ct direction`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
-    /// From whom began it.
+    /// From the side that opened the connection.
     Original,
     /// The answers.
     Reply,
 }
 
 impl Direction {
-    /// The keyword.
     pub fn keyword(self) -> &'static str {
         match self {
             Self::Original => "original",
@@ -59,7 +57,6 @@ impl State {
     /// All, in the order in which `nft` prints them.
     pub const ALL: [Self; 5] = [Self::Invalid, Self::Established, Self::Related, Self::New, Self::Untracked];
 
-    /// The keyword.
     pub fn keyword(self) -> &'static str {
         match self {
             Self::Invalid => "invalid",
@@ -70,7 +67,6 @@ impl State {
         }
     }
 
-    /// Its bit (`NF_CT_STATE_*`).
     pub fn bit(self) -> u32 {
         match self {
             Self::Invalid => 1,
@@ -99,12 +95,10 @@ impl States {
         Self::of(&known).filter(|states| states.0 == bits)
     }
 
-    /// Their bits.
     pub fn bits(self) -> u32 {
         self.0
     }
 
-    /// Whether it is one of them.
     pub fn contains(self, state: State) -> bool {
         self.0 & state.bit() != 0
     }

@@ -29,7 +29,6 @@ impl TableFamily {
         Family::of(address).into()
     }
 
-    /// The keyword.
     pub fn keyword(self) -> &'static str {
         match self {
             Self::Ip => "ip",

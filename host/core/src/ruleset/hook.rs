@@ -95,10 +95,8 @@ impl Hook {
 }
 
 impl ChainKind {
-    /// All.
     pub const ALL: [Self; 3] = [Self::Filter, Self::Nat, Self::Route];
 
-    /// The keyword.
     pub fn keyword(self) -> &'static str {
         match self {
             Self::Filter => "filter",
@@ -113,7 +111,6 @@ impl Point {
     pub const ALL: [Self; 7] =
         [Self::Ingress, Self::Prerouting, Self::Input, Self::Forward, Self::Output, Self::Postrouting, Self::Egress];
 
-    /// The keyword.
     pub fn keyword(self) -> &'static str {
         match self {
             Self::Ingress => "ingress",
@@ -138,7 +135,6 @@ impl Point {
 }
 
 impl Policy {
-    /// The keyword.
     pub fn keyword(self) -> &'static str {
         match self {
             Self::Accept => "accept",

@@ -32,7 +32,6 @@ impl Interface {
         Ok(Self(bytes))
     }
 
-    /// The text.
     pub fn as_str(&self) -> &str {
         let length = self.0.iter().position(|byte| *byte == 0).unwrap_or(Self::MAX_LENGTH);
         str::from_utf8(&self.0[..length]).unwrap_or_default()

@@ -12,12 +12,10 @@ use crate::net::{Family, Protocol};
 pub struct Map {
     /// What its keys and data are.
     pub kind: MapKind,
-    /// Its elements.
     pub elements: BTreeMap<MapKey, Element>,
 }
 
 impl Map {
-    /// An empty map.
     pub fn new(kind: MapKind) -> Self {
         Self { kind, elements: BTreeMap::new() }
     }

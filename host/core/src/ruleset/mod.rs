@@ -43,10 +43,8 @@ pub struct Ruleset {
     pub tables: BTreeMap<TableFamily, Table>,
 }
 
-/// One table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// Its name.
     pub name: Name,
     /// How its objects work together.
     pub layout: Layout,

@@ -45,7 +45,6 @@ impl Name {
         Self(Cow::Owned(text))
     }
 
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -3,7 +3,6 @@
 
 use super::{Chain, DataKind, Key, KeyKind, Map, MapKind, Match, Name, Rule, Statement, Table};
 
-/// Its name.
 pub const NETWORKS: Name = Name::literal("egress_networks");
 
 /// The set of private destinations that it looks into.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::{Hook, LONGEST_COMMENT, Match, Name, Statement};
 
-/// A chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chain {
     /// A base chain's place; none for a chain that is only jumped to.
@@ -41,9 +40,9 @@ pub fn copy_reachable(from: &BTreeMap<Name, Chain>, mut wanted: Vec<Name>, to: &
 pub struct Rule {
     /// In order.
     pub matches: Vec<Match>,
-    /// What happens.
+    /// Executed in order where all conditions hold.
     pub statements: Vec<Statement>,
-    /// Whose it is.
+    /// The subject that it belongs to.
     pub tag: Option<Tag>,
 }
 
@@ -75,7 +74,7 @@ impl Rule {
 pub struct Tag(Arc<str>);
 
 impl Tag {
-    /// What stands between the two.
+    /// Separates the two parts of a comment.
     const SEPARATOR: char = '/';
 
     /// A tag; none where the UID has a separator, or the text is longer or stranger than a comment may be.

@@ -69,7 +69,6 @@ pub struct TimedKey {
 }
 
 impl Set {
-    /// An empty one.
     pub fn new(kind: SetKind) -> Self {
         match kind {
             SetKind::Ranges(family) => Self::Ranges(family, Vec::new()),
@@ -81,7 +80,6 @@ impl Set {
         }
     }
 
-    /// Its type.
     pub fn kind(&self) -> SetKind {
         match self {
             Self::Ranges(family, _) => SetKind::Ranges(*family),
@@ -106,7 +104,6 @@ impl Set {
         }
     }
 
-    /// Whether an address is in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         match self {
             Self::Ranges(_, ranges) => is_within(ranges, address),

@@ -54,7 +54,7 @@ pub struct MarkChange {
 }
 
 impl MarkChange {
-    /// To this, whatever it was.
+    /// Sets the mark to a value.
     pub fn to(mark: u32) -> Self {
         Self { keep: 0, flip: mark }
     }
@@ -98,7 +98,6 @@ impl Statement {
         }
     }
 
-    /// The chain that it names.
     pub fn chain(&self) -> Option<&Name> {
         match self {
             Self::Jump(chain) | Self::Goto(chain) => Some(chain),

@@ -18,7 +18,6 @@ pub(super) enum Domain {
     OtherCase,
     /// One that can be taken for the prefix.
     Near,
-    /// None.
     Absent,
 }
 

@@ -178,7 +178,6 @@ impl SnapshotBuilder {
         self.slice(&key, "here", &endpoints)
     }
 
-    /// Adds an EgressPolicy.
     #[must_use]
     pub fn egress_policy(mut self, policy: EgressPolicy) -> Self {
         self.0.egress_policies.insert(policy.key.clone(), Arc::new(policy));
@@ -215,7 +214,6 @@ impl SnapshotBuilder {
         self
     }
 
-    /// The snapshot.
     pub fn build(self) -> Snapshot {
         self.0
     }

@@ -22,7 +22,6 @@ pub struct Refused {
     pub why: &'static str,
 }
 
-/// The kernel's state.
 #[derive(Clone, Debug, Default)]
 pub struct FakeKernel {
     /// What it holds now.

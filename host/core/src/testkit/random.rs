@@ -38,9 +38,7 @@ pub struct World {
     pub pods: Vec<IpAddr>,
     /// For rules to include and exclude; at least two.
     pub networks: Vec<IpNet>,
-    /// Where packets go.
     pub destinations: Vec<IpAddr>,
-    /// What Services translate to.
     pub addresses: Vec<IpAddr>,
     /// A ClusterIP that leads to any of the destinations.
     pub cluster_address: IpAddr,

@@ -85,7 +85,7 @@ enum TableReading {
     Last,
 }
 
-/// What becomes of an endpoint.
+/// The pod that has the address of an endpoint.
 enum PodOwnership {
     /// It is this pod.
     Own(ObjectReference),

@@ -71,9 +71,9 @@ impl Wait {
 pub(super) enum Until {
     /// It has not begun: a pure function knows no time.
     NotBegun,
-    /// Then.
+    /// At this time.
     At(Duration),
-    /// It is.
+    /// The wait is over.
     Over,
 }
 

@@ -15,7 +15,7 @@ use crate::events::{Answered, Event, Scene};
 use crate::kernel::Kernel;
 use crate::policies::Policies;
 
-/// What the loop does, in short.
+/// A model of the loop.
 pub(crate) struct Node {
     pub(crate) pipeline: Pipeline,
     chain: Chain,

@@ -11,7 +11,7 @@ use egressd_core::testkit::{RuleParts, n, rule};
 
 use crate::events::NOTE;
 
-/// What the annotation `do` can say.
+/// The values of the annotation `do`.
 pub(crate) const WISHES: [&str; 12] =
     ["plain", "plain", "ports", "range", "networks", "denied", "second", "invalid", "deny", "trap", "slow", "wait"];
 

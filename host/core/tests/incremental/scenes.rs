@@ -105,7 +105,7 @@ pub(crate) fn listed() -> impl Strategy<Value = Listed> {
     (select(all(&PODS)), node, of(select(NAMESPACES.to_vec())))
 }
 
-/// So many of these.
+/// A number of these addresses.
 pub(crate) fn addresses(texts: &[&str], count: RangeInclusive<usize>) -> impl Strategy<Value = Vec<IpAddr>> + use<> {
     subsequence(all(texts), count)
 }

@@ -50,7 +50,7 @@ fn served(steps: &[Step], questions: &[Vec<Question>]) -> Vec<(usize, usize)> {
     steps.iter().filter_map(step).collect()
 }
 
-/// What one namespace has to expect.
+/// The service that one namespace is guaranteed.
 #[derive(Clone, Debug, Default)]
 struct Expects {
     waiting: BTreeSet<usize>,

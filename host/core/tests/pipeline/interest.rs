@@ -4,7 +4,7 @@ use egressd_core::model::{Interest, ServiceType};
 
 use super::*;
 
-/// Reads the annotation `do` alone.
+/// A policy that reads the annotation `do` alone.
 fn attentive() -> Member {
     obedient().reading(Interest::new(&["do".to_owned()], &[]))
 }

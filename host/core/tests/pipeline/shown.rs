@@ -63,7 +63,7 @@ fn unshown() -> impl Strategy<Value = Unshown> {
     )
 }
 
-/// What of it they are shown.
+/// The part of the Service that the policies are shown.
 #[derive(Clone, Debug, PartialEq)]
 struct Seen {
     action: Option<&'static str>,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 
-/// Was asked too long, once.
+/// A policy that exceeds its time once.
 struct Weary(AtomicBool);
 
 impl Policy for Weary {

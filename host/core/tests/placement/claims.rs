@@ -16,7 +16,7 @@ pub(crate) const V4: &str = "11.0.0.2";
 pub(crate) const NODES: [&str; 3] = ["a", "b", "c"];
 const VIP_HOST: &str = "kube-vip.io/vipHost";
 
-/// What is claimed about the Service.
+/// The claims about the Service.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
     statuses: Vec<(String, L2Status)>,

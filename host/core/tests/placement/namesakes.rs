@@ -21,7 +21,7 @@ const NAMES: [(&str, &str); 4] = [("a", "b-c-d"), ("a-b", "c-d"), ("a-b-c", "d")
 const CILIUM: Option<&str> = Some("io.cilium/l2-announcer");
 const METALLB: Option<&str> = Some("metallb.io/metallb");
 
-/// What there is of each name.
+/// The state of the Service of each name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum There {
     Nothing,

@@ -38,7 +38,7 @@ pub(crate) struct World {
 }
 
 impl Default for World {
-    /// Where pods are not watched.
+    /// A world in which pods are not watched.
     fn default() -> Self {
         Self {
             pipeline: Pipeline::new(settings(Owner::Any), BTreeMap::new()),

@@ -14,7 +14,7 @@ pub(super) struct Pod {
     pub(super) keys: Vec<(Name, MapKey)>,
 }
 
-/// What a slice is made of.
+/// The elements and chains of one slice.
 pub(super) struct SliceParts<'a> {
     pub(super) applied: &'a Ruleset,
     pub(super) desired: &'a Ruleset,
@@ -24,7 +24,7 @@ pub(super) struct SliceParts<'a> {
 }
 
 impl<'a> SliceParts<'a> {
-    /// Nothing yet.
+    /// An empty slice.
     pub(super) fn new(applied: &'a Ruleset, desired: &'a Ruleset) -> Self {
         Self { applied, desired, before: skeleton(applied), after: skeleton(applied) }
     }
@@ -77,7 +77,7 @@ impl<'a> SliceParts<'a> {
         self.elements(pod) + self.chains(pod).iter().map(rules).sum::<usize>()
     }
 
-    /// A replaced element goes and comes.
+    /// The number of elements that change; a replaced one counts twice.
     pub(super) fn elements(&self, pod: &Pod) -> usize {
         let in_both = |(map, key): &&(Name, MapKey)| {
             [self.applied, self.desired]
@@ -105,7 +105,7 @@ impl<'a> SliceParts<'a> {
         needed
     }
 
-    /// All of a pod.
+    /// Adds all elements and chains of a pod.
     pub(super) fn take(&mut self, pod: &Pod) {
         let family = TableFamily::of(pod.address);
         let chains = self.chains(pod);

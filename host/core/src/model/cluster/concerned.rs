@@ -10,10 +10,9 @@ use ipnet::IpNet;
 use super::ClusterFacts;
 use crate::net::{AddressRange, Family};
 
-/// What newer facts are about.
+/// The subjects that a change of the facts affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AffectedSubjects {
-    /// All Services.
     All,
     /// Those that have one of these addresses, or an endpoint among them. Sets of what is inside may differ in others:
     /// no Service depends on that.

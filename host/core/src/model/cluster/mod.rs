@@ -36,17 +36,16 @@ const NEVER: [&str; 6] =
 /// This node, as far as what is inside depends on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// Its name.
     pub node: String,
     /// The addresses of its interfaces.
     pub interfaces: Vec<IpAddr>,
-    /// What its interfaces are connected to.
+    /// The networks that its interfaces are connected to.
     pub connected: Vec<Connected>,
     /// What becomes of private destinations where pods may be there.
     pub private: PrivateDestinations,
 }
 
-/// Where a pod is.
+/// The network of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
     /// In a network that is known, or nothing depends on it.
@@ -84,7 +83,7 @@ pub struct ClusterFacts {
     pods: BTreeMap<Family, Vec<AddressRange>>,
     /// Those of them that Nodes have.
     of_nodes: BTreeMap<Family, NodeNetworks>,
-    /// The others.
+    /// Pod networks from other sources.
     pod_networks: Vec<IpNet>,
     /// Where no address to translate to can lie: the networks of ServiceCIDRs and of this node's pods. Not what is
     /// assumed; not what settings name, which may be wide, since it is about destinations; and not what other Nodes
@@ -96,7 +95,7 @@ pub struct ClusterFacts {
     further: OrdSet<IpAddr>,
     /// The first address of each family of this node.
     primary_addresses: Vec<IpAddr>,
-    /// What had to be assumed.
+    /// Findings about networks that are assumed.
     pub findings: Vec<Finding>,
     /// Why each network is inside that is no Node's.
     networks: Vec<Named>,

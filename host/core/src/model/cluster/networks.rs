@@ -34,7 +34,7 @@ pub(super) enum Certainty {
 /// Why there may be pods elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Doubt {
-    /// Nothing says where pods live.
+    /// No source names pod networks.
     Unsaid,
     /// What this object says cannot be read.
     Unreadable(String),
@@ -42,21 +42,21 @@ pub(super) enum Doubt {
     Lacking(String),
 }
 
-/// What is known of one family.
+/// The networks of one family.
 #[derive(Debug, Default)]
 pub(super) struct Networks {
-    /// Where pods live, as Nodes say.
+    /// Pod networks of Nodes.
     pub(super) of_nodes: NodeNetworks,
     /// Where pods live, as all else says.
     pub(super) pods: Vec<Named>,
-    /// Where Services live.
+    /// Service networks.
     pub(super) services: Vec<Named>,
     /// None where nothing of the family is translated.
     pub(super) certainty: Option<Certainty>,
     pub(super) findings: Vec<Finding>,
 }
 
-/// Where networks are looked for.
+/// The sources that networks are read from.
 pub(super) struct NetworkSources<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) settings: &'a ClusterSettings,
@@ -68,7 +68,7 @@ pub(super) struct NetworkSources<'a> {
 }
 
 impl NetworkSources<'_> {
-    /// All of a family.
+    /// The networks of a family, from all sources.
     pub(super) fn networks(&self, family: Family) -> Networks {
         let ((of_nodes, pods), services) = (self.pods(family), self.services(family));
         let further = self.further(family);
@@ -181,7 +181,7 @@ impl NetworkSources<'_> {
 }
 
 impl Networks {
-    /// Whether nothing says where pods live.
+    /// Whether no source names pod networks.
     fn is_unsaid(&self) -> bool {
         self.of_nodes.is_empty() && self.pods.is_empty()
     }

@@ -36,9 +36,9 @@ pub struct PublishedIndex {
 /// Whether what counts is what did before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FactsChange {
-    /// It is.
+    /// Unchanged.
     Same,
-    /// It is not.
+    /// Changed.
     Otherwise,
 }
 
@@ -73,7 +73,7 @@ pub(in crate::model) fn further(nodes: &Nodes, published: &PublishedNodes) -> Pu
 }
 
 impl PublishedIndex {
-    /// Of these Nodes and EgressNodes.
+    /// The index of these Nodes and EgressNodes.
     pub fn of(nodes: &Nodes, published: &PublishedNodes) -> Self {
         let mut kept = Self::default();
         kept.follow(nodes, published);
@@ -98,7 +98,7 @@ impl PublishedIndex {
         result
     }
 
-    /// What of it counts.
+    /// The accepted part.
     pub fn believed(&self) -> PublishedFacts {
         let first = |(name, ()): (&Arc<str>, &())| wrong::without_node(name);
         let without_node = FaultCount::of(self.without_node.len(), self.without_node.first_key_value().map(first));

@@ -22,7 +22,7 @@ use crate::net::{AddressRange, Family};
 pub struct KeptNodes {
     nodes: Nodes,
     networks: PodNetworks,
-    /// Who lists an address.
+    /// The Nodes that list an address.
     listed: BTreeMap<IpAddr, BTreeSet<ListPosition>>,
     addresses: OrdSet<IpAddr>,
     pod_networks: BTreeMap<Family, NodeNetworks>,
@@ -37,7 +37,7 @@ pub struct KeptNodes {
     shared_addresses: BTreeMap<ListPosition, (IpAddr, Arc<str>)>,
 }
 
-/// What is to be decided anew.
+/// The addresses and networks to decide again.
 #[derive(Default)]
 struct Touched {
     networks: BTreeSet<IpNet>,
@@ -45,14 +45,14 @@ struct Touched {
 }
 
 impl KeptNodes {
-    /// Of these Nodes.
+    /// The index of these Nodes.
     pub fn of(nodes: &Nodes) -> Self {
         let mut kept = Self::default();
         kept.follow(nodes);
         kept
     }
 
-    /// Takes in what Nodes say now.
+    /// Updates the index to the newest Nodes.
     pub fn follow(&mut self, nodes: &Nodes) {
         let before = std::mem::replace(&mut self.nodes, nodes.clone());
         let mut touched = Touched::default();
@@ -67,7 +67,7 @@ impl KeptNodes {
         self.decide(touched);
     }
 
-    /// What of it counts.
+    /// The accepted part.
     pub fn believed(&self) -> NodeFacts {
         NodeFacts {
             addresses: self.addresses.clone(),

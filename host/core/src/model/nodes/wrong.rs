@@ -8,7 +8,7 @@ use super::{MOST_NODE_ADDRESSES, MOST_NODE_NETWORKS};
 use crate::finding::Finding;
 use crate::model::Unusable;
 
-/// What is wrong with all Nodes.
+/// The faults in the addresses and networks of all Nodes.
 #[derive(Debug, Default)]
 pub(super) struct NodeFaults {
     pub(super) wide_networks: FaultCount,
@@ -20,7 +20,7 @@ pub(super) struct NodeFaults {
 }
 
 impl NodeFaults {
-    /// As people are shown it.
+    /// One finding per kind of fault.
     pub(super) fn findings(self) -> Vec<Finding> {
         let networks = format!("the first {MOST_NODE_NETWORKS} count, one of each family is what a Node may have");
         let findings = [
@@ -56,7 +56,7 @@ impl FaultCount {
         Self { first, count }
     }
 
-    /// One more.
+    /// Counts one more.
     pub(super) fn add(&mut self, sentence: impl FnOnce() -> String) {
         self.count += 1;
         self.first.get_or_insert_with(sentence);

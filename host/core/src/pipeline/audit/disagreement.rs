@@ -9,13 +9,11 @@ use crate::model::SubjectKey;
 /// Something that is kept and does not follow from the newest state: a defect of egressd.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Disagreement {
-    /// What it is about.
     pub subject: AuditSubject,
-    /// What is wrong.
     pub part: AuditedPart,
 }
 
-/// What a disagreement is about.
+/// The object of a disagreement.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AuditSubject {
     /// A subject, also one that is gone.
@@ -32,7 +30,6 @@ pub enum AuditSubject {
     Node,
 }
 
-/// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AuditedPart {
     /// What policies are shown.
@@ -45,7 +42,6 @@ pub enum AuditedPart {
     Size,
     /// What is in force instead of what exceeds a limit.
     Limits,
-    /// The plan.
     Plan,
     /// What stays as the kernel has it.
     Kept,
@@ -55,7 +51,7 @@ pub enum AuditedPart {
     Faults,
     /// Which policies could not answer.
     Failures,
-    /// What people are shown.
+    /// The records that are reported.
     Record,
     /// The rules that the kernel is believed to have.
     Rules,

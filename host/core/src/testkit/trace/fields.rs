@@ -44,7 +44,6 @@ impl Journey {
         Some(&self.connection).filter(|connection| connection.exists())
     }
 
-    /// The key of a map.
     pub(super) fn map_key(&self, key: &Key) -> Option<MapKey> {
         let port = || self.packet.transport.map(|(protocol, _, port)| (protocol, port));
         match key.0.as_slice() {
@@ -62,7 +61,6 @@ impl Journey {
         }
     }
 
-    /// The key of a set.
     pub(super) fn set_key(&self, key: &Key) -> Option<SetKey> {
         match key.0.as_slice() {
             [Field::Mark] => Some(SetKey::Mark(self.mark)),

@@ -13,7 +13,7 @@ use crate::ruleset::{Name, Ruleset, TableFamily};
 pub use walk::End;
 use walk::Walk;
 
-/// What becomes of a packet's source.
+/// Traces a packet and returns the source that the receiver sees.
 pub fn trace(ruleset: &Ruleset, packet: &Packet) -> Seen {
     trace_over(ruleset, ruleset, packet, usize::MAX)
 }

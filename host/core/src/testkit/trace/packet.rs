@@ -9,7 +9,6 @@ use crate::ruleset::{Bits, Direction, Interface, Name, SetKey, State};
 /// The first packet of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// Who sends it.
     pub source: IpAddr,
     /// Where it goes, after any DNAT.
     pub destination: IpAddr,
@@ -56,7 +55,6 @@ pub enum Seen {
 /// A packet on its whole way through a node, with all that rules can look at.
 #[derive(Clone, Debug)]
 pub struct Journey {
-    /// The packet.
     pub packet: Packet,
     /// What kind of packet it is.
     pub frame: Frame,
@@ -64,11 +62,9 @@ pub struct Journey {
     pub came_by: Option<Interface>,
     /// Where it goes from here, as the first of these says whose bits its mark has.
     pub routes: Vec<Route>,
-    /// And where none says so.
+    /// The route without a matching mark.
     pub hop: Hop,
-    /// Its mark.
     pub mark: u32,
-    /// Its connection.
     pub connection: Connection,
     /// The flags of its TCP header.
     pub tcp_flags: u32,
@@ -111,7 +107,7 @@ pub enum Hop {
     Unreachable,
 }
 
-/// What conntrack knows.
+/// The conntrack entry of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// `ct state`. What is [`State::Invalid`] or [`State::Untracked`] has no connection.

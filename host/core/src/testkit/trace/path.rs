@@ -12,7 +12,6 @@ use crate::ruleset::{
 pub struct Path {
     /// The base chains that it came to, in order.
     pub visits: Vec<Visit>,
-    /// How it ended.
     pub fate: Fate,
     /// Which source the receiver sees.
     pub seen: Seen,
@@ -25,9 +24,7 @@ pub struct Path {
 pub struct Visit {
     /// Of the table of this family.
     pub family: TableFamily,
-    /// Its name.
     pub chain: Name,
-    /// Where it stands.
     pub point: Point,
     /// The rules whose conditions held, in it and in what it led to.
     pub hits: Vec<Hit>,
@@ -40,13 +37,12 @@ pub struct Visit {
 /// A rule whose conditions held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
-    /// The chain that it is in.
     pub chain: Name,
     /// Which of its rules, from 0 on.
     pub rule: usize,
     /// The map that it looked into and the element that it found there.
     pub element: Option<(Name, MapKey)>,
-    /// Whose it is.
+    /// The subject that the rule belongs to.
     pub tag: Option<Tag>,
 }
 

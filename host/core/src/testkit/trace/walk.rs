@@ -30,12 +30,10 @@ pub(super) struct Walk<'a> {
     log: Option<Log>,
 }
 
-/// What happened in a walk.
+/// The log of a traced packet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log {
-    /// The rules whose conditions held.
     pub(super) hits: Vec<Hit>,
-    /// What they did.
     pub(super) effects: Vec<Effect>,
 }
 
