@@ -29,7 +29,6 @@ pub fn since(begun: Instant) -> Duration {
 pub struct Moment(Timestamp);
 
 impl Moment {
-    /// This one.
     #[expect(clippy::disallowed_methods, reason = "here the clock is read")]
     pub fn now() -> Self {
         Self(Timestamp::now())

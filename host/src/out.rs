@@ -16,7 +16,6 @@ enum Reader {
     Gone,
 }
 
-/// What was asked for.
 pub fn stdout() -> Out<StdoutLock<'static>> {
     Out::new(io::stdout().lock())
 }

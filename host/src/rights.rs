@@ -10,20 +10,16 @@ pub const MANIFEST: &str = "deploy/base/rbac.yaml";
 /// One permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Right {
-    /// What may be done.
     pub verb: &'static str,
     /// The API group; empty for the core.
     pub group: &'static str,
-    /// To which objects.
     pub resource: &'static str,
-    /// Where.
     pub scope: RightScope,
 }
 
 /// Where a permission holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RightScope {
-    /// In the whole cluster.
     Cluster,
     /// In the namespace that egressd is in.
     OwnNamespace,

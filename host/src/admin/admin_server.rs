@@ -35,13 +35,11 @@ const SOCKET_TIMEOUT: Duration = Duration::from_mins(1);
 /// What the admin_server knows, and where it answers.
 #[derive(Debug)]
 pub struct AdminServer {
-    /// This node's name.
     pub node: String,
     /// How much is written into the cluster.
     pub publish: Publish,
     /// How our tables are called.
     pub tables: TableNames,
-    /// What the loop reports.
     pub reader: StateReader,
     /// For what the tables have counted.
     pub kernel: KernelThread,

@@ -33,12 +33,10 @@ pub fn print(out: &mut dyn Write, args: &ExplainArgs) -> anyhow::Result<()> {
     .context("cannot print the codes")
 }
 
-/// The entry of a code.
 fn find(code: &str) -> Result<&'static CodeEntry, Unknown> {
     codes::find(code).ok_or_else(|| Unknown { code: code.to_owned(), similar: codes::similar(code) })
 }
 
-/// One entry as lines.
 fn text(out: &mut dyn Write, entry: &CodeEntry) -> io::Result<()> {
     let CodeEntry { code, level, sentence, cause, remedy } = entry;
     let place = match level {

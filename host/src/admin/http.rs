@@ -28,9 +28,7 @@ const MAX_HEADERS: usize = 64;
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen for HTTP on {address}")]
 pub struct Error {
-    /// Where.
     address: SocketAddr,
-    /// What the system answers.
     source: io::Error,
 }
 
@@ -51,14 +49,11 @@ impl Get {
     }
 }
 
-/// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpAnswer {
-    /// As one term.
     pub outcome: HttpOutcome,
     /// What kind of text it is.
     pub content_type: &'static str,
-    /// The text.
     pub body: String,
 }
 

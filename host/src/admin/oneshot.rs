@@ -24,9 +24,7 @@ use crate::source::handover::Update;
 /// Everything there is to show.
 #[derive(Debug)]
 pub struct Report {
-    /// What was read.
     pub snapshot: Snapshot,
-    /// What follows from it.
     pub round: Round,
     /// What is wrong with the source, and with the policies in them.
     pub source_findings: Vec<Finding>,

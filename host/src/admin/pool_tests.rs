@@ -41,7 +41,6 @@ impl ConnectionFixture {
         tokio::task::yield_now().await;
     }
 
-    /// Those that have ended.
     async fn ended(&self) -> Vec<&'static str> {
         tokio::task::yield_now().await;
         self.end.try_iter().collect()

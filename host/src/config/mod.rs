@@ -23,9 +23,7 @@ use crate::source::Origin;
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where Services come from.
     pub origin: Origin,
-    /// Where policies come from.
     pub namespace: String,
     /// What outlives the process.
     pub state_dir: PathBuf,

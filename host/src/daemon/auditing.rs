@@ -55,7 +55,6 @@ impl Auditing {
         Self { next: now, latest: now + MAX_POSTPONED, tidying: Tidying::begin(now) }
     }
 
-    /// Something happened.
     pub(super) fn put_off(&mut self, now: Instant) {
         self.next = self.next.max((now + IDLE_TIME).min(self.latest));
         self.tidying.put_off(now);
@@ -92,7 +91,6 @@ impl Daemon {
         (is_in_force && is_sure && has_nothing_to_do).then_some(self.auditing.next)
     }
 
-    /// Looks at one slice.
     async fn audit(&mut self) -> Result<()> {
         if !self.pipeline.is_settled() {
             self.auditing.rest(SLICE_INTERVAL, clock::now());

@@ -86,9 +86,7 @@ pub struct Daemon {
 pub struct Threads {
     /// Changes and reads the kernel's tables.
     pub kernel: KernelThread,
-    /// Loads policies.
     pub loader: Loader,
-    /// Asks them.
     pub evaluator: Evaluator,
 }
 

@@ -38,7 +38,6 @@ impl Tidying {
         Self { next: now, earliest: now, latest: now + CHECK_INTERVAL, stayed: 0 }
     }
 
-    /// Something happened.
     pub(super) fn put_off(&mut self, now: Instant) {
         self.next = (now + IDLE_TIME).max(self.earliest).min(self.latest);
     }

@@ -19,7 +19,6 @@ const AT_ONCE: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
 /// Why a file is not read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The system refuses.
     #[error(transparent)]
     System(#[from] io::Error),
     /// It has no content of its own, and reading it could wait or go on for ever.
@@ -31,10 +30,8 @@ pub enum Error {
         /// What it may have.
         most: u64,
     },
-    /// Not what people write.
     #[error("it is binary, and manifests and settings are text: put a text file in its place")]
     Binary,
-    /// Text of another kind.
     #[error("it is not UTF-8 text: line {line} is in another encoding; save it as UTF-8")]
     Encoding {
         /// The first line that is not, from 1.

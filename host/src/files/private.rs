@@ -29,7 +29,6 @@ pub enum Open {
     /// It serves others, too, so its mode is theirs.
     #[error("other users can write to it, and it contains {0:?}, which egressd did not create")]
     Shared(String),
-    /// The system refuses.
     #[error(transparent)]
     System(#[from] io::Error),
 }

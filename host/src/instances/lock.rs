@@ -37,24 +37,15 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 pub enum Error {
     /// An egressd of that name runs, or is being removed.
     #[error("cannot take the lock {path}: another process holds it")]
-    Held {
-        /// Which.
-        path: PathBuf,
-    },
+    Held { path: PathBuf },
     /// Nothing shows whether an egressd of that name runs.
     #[error("cannot take the lock {path}: it is not there")]
-    Absent {
-        /// Which.
-        path: PathBuf,
-    },
-    /// The system refuses.
+    Absent { path: PathBuf },
     #[error("cannot {action} {path}")]
     Io {
         /// As in "take the lock".
         action: &'static str,
-        /// Of what.
         path: PathBuf,
-        /// The cause.
         source: io::Error,
     },
 }

@@ -10,7 +10,6 @@ use tokio::sync::oneshot;
 /// Why a worker does nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// There is no thread to work on.
     #[error("cannot start a thread")]
     Start(#[source] io::Error),
     /// The thread is gone, which is a defect of egressd.

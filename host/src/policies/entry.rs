@@ -73,7 +73,6 @@ enum Origin {
     InForce,
 }
 
-/// A policy that is loaded.
 #[derive(Clone, Debug)]
 pub(super) struct LoadedPolicy {
     /// What it was loaded from.

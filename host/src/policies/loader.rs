@@ -76,7 +76,6 @@ fn unmarked(object: &Arc<PolicyObject>) -> Arc<PolicyObject> {
 /// The policies that should be loaded.
 type WantedPolicies = Vec<Arc<PolicyObject>>;
 
-/// The handle was dropped.
 struct HandleDropped;
 
 fn load_all(mut library: Library, requests: &Receiver<WantedPolicies>, done: &latest::Sender) {

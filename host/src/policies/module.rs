@@ -10,10 +10,8 @@ use crate::wasm::MAX_COMPONENT;
 /// Why compressed bytes give no component.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Not gzip, or cut off.
     #[error("cannot decompress policy.wasm.gz; write it with gzip, or with `egressd policy pack`")]
     Gzip(#[source] std::io::Error),
-    /// A few kilobytes can become gigabytes.
     #[error("cannot decompress policy.wasm.gz: it becomes larger than {MAX_COMPONENT} bytes, the limit")]
     Large,
 }

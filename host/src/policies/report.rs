@@ -7,7 +7,6 @@ use egressd_core::policy::{Mode, Need, OnFailure, PolicySpec, Scope};
 
 use super::supervised::Supervision;
 
-/// One policy as it is reported.
 #[derive(Clone, Debug)]
 pub struct PolicyReport {
     /// Its name, which is its ConfigMap's.

@@ -82,7 +82,6 @@ impl Start {
     }
 }
 
-/// The order of loading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LoadOrder {
     /// It is compiled already, or costs nothing, and may make room.

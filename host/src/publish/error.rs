@@ -8,29 +8,24 @@ use crate::rights::{CREATE_EGRESS_NODES, MANIFEST, PATCH_EGRESS_NODES, Right};
 /// Why something is not in the cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A permission is missing.
     #[error("cannot {right}: {message}; {remedy}")]
     Forbidden {
-        /// The one that is.
         right: &'static Right,
         /// What the API server says.
         message: String,
         /// Where to add it.
         remedy: String,
     },
-    /// The API server refused it for another reason.
     #[error("cannot {right} (here {object}): {message}")]
     Refused {
         /// What was to be done.
         right: &'static Right,
-        /// To what.
         object: String,
         /// What the API server says.
         message: String,
         /// HTTP's term for it.
         code: u16,
     },
-    /// The API server could not be asked.
     #[error("cannot {right}: the API server does not answer")]
     Away {
         /// What was to be done.
@@ -39,7 +34,6 @@ pub enum Error {
         #[source]
         source: Box<kube::Error>,
     },
-    /// It took too long.
     #[error("cannot {right}: the API server did not answer within {seconds} s")]
     Slow {
         /// What was to be done.
@@ -79,7 +73,6 @@ impl Error {
         Self::Forbidden { right, message, remedy }
     }
 
-    /// What follows from it.
     pub fn outcome(&self) -> WriteOutcome {
         match self {
             Self::Forbidden { .. } => WriteOutcome::Forbidden,

@@ -169,7 +169,6 @@ impl EventHistory {
         }
     }
 
-    /// The text was written, in an Event of this name.
     pub(super) fn written(&mut self, text: &EventText, name: Option<String>, now: Instant) {
         let urgency = self.urgency(text);
         self.bucket(urgency).take(now);

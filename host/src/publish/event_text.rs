@@ -22,7 +22,6 @@ const MAX_ENDPOINTS: usize = 4;
 /// What an Event says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventText {
-    /// As one term.
     pub reason: Reason,
     /// How it is meant.
     pub event_type: EventType,

@@ -20,7 +20,6 @@ const MIN_BATCH_TIME: Duration = Duration::from_secs(1);
 pub(super) struct Lane {
     pub(super) priority: Priority,
     pub(super) kind: WriteKind,
-    /// Of Events.
     pub(super) event_type: Option<EventType>,
 }
 

@@ -50,10 +50,8 @@ const MAX_CONCURRENT_REQUESTS: usize = 4;
 /// Requests between two looks at the newest state.
 const BATCH_SIZE: usize = 64;
 
-/// Who publishes, and where.
 #[derive(Clone, Debug)]
 pub struct PublishConfig {
-    /// This node's name.
     pub node: String,
     /// The namespace of the policies' ConfigMaps.
     pub namespace: String,

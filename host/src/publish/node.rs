@@ -33,10 +33,8 @@ pub(super) struct NodeObjectState {
     wrote: Option<LastWrite>,
 }
 
-/// The object as it is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// All of it.
     pub value: Value,
     /// Stands for it.
     pub mark: Mark,

@@ -16,7 +16,6 @@ use crate::clock::Instant;
 use crate::policies::PolicyReport;
 use crate::rights::Publish;
 
-/// What is known of a Service.
 #[derive(Clone, Copy)]
 pub(super) struct KnownService<'a> {
     pub(super) key: &'a SubjectKey,
@@ -24,7 +23,6 @@ pub(super) struct KnownService<'a> {
     pub(super) reporting: Option<&'a Reporting>,
 }
 
-/// What is known of a policy.
 #[derive(Clone, Copy)]
 pub(super) struct KnownPolicy<'a> {
     pub(super) report: &'a PolicyReport,

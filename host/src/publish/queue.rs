@@ -19,7 +19,6 @@ pub(super) enum WriteTarget {
     Policy(String),
     /// An orphaned table, by its name.
     Table(String),
-    /// This node.
     Node,
 }
 
@@ -30,7 +29,6 @@ pub(super) enum Priority {
     NewFault,
     /// Annotations.
     Published,
-    /// Other Events.
     OtherEvent,
 }
 
@@ -73,7 +71,6 @@ struct LaneQueue {
 }
 
 impl WriteTarget {
-    /// Which Service it is.
     pub(super) fn service(self) -> Option<SubjectKey> {
         match self {
             Self::Service(key) => Some(key),
@@ -87,7 +84,6 @@ impl Priority {
 }
 
 impl PendingWrite {
-    /// An Event.
     pub(super) fn event(due: DueEvent, regarding: Regarding) -> Self {
         let priority = match (due.text.event_type, due.urgency) {
             (EventType::Warning, Urgency::Prompt) => Priority::NewFault,

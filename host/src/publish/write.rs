@@ -14,9 +14,7 @@ pub enum Write {
     /// All annotations that this node has on a Service; what it had before and is not among them goes, unless another
     /// one has taken it over.
     Active {
-        /// The Service.
         service: SubjectKey,
-        /// Which life of it.
         uid: Uid,
         /// By full name.
         annotations: BTreeMap<String, String>,
@@ -25,27 +23,22 @@ pub enum Write {
     Status {
         /// The ConfigMap's name.
         policy: String,
-        /// Which life of it.
         uid: Option<String>,
         /// What it says.
         text: String,
     },
     /// What this node publishes about itself.
     Node(Arc<Object>),
-    /// A new Event.
     Event {
-        /// What it is about.
         regarding: Regarding,
         /// What it says.
         text: EventText,
     },
     /// An Event that is there happened once more.
     Series {
-        /// What it is about.
         regarding: Regarding,
         /// What it says.
         text: EventText,
-        /// The Event's name.
         event: String,
         /// How often it happened, with this time.
         count: i32,
@@ -57,14 +50,10 @@ pub enum Write {
 pub enum Regarding {
     /// A Service in one of its lives.
     Service(SubjectKey, Uid),
-    /// A policy's ConfigMap.
     Policy {
-        /// Its name.
         name: String,
-        /// Which life of it.
         uid: Option<String>,
     },
-    /// This node.
     Node {
         /// Which of its tables it is about, so that each has Events of its own.
         table: String,
@@ -84,20 +73,16 @@ pub enum WriteOutcome {
     Away,
     /// It refused this kind of request: those wait for long.
     Forbidden,
-    /// It refused this one.
     Refused,
 }
 
 /// Kinds of requests that one missing permission stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WriteKind {
-    /// Annotations of Services.
     Active,
-    /// Annotations of policies.
     Status,
     /// What this node publishes about itself.
     Node,
-    /// New Events.
     Event,
     /// Events that happened once more.
     Series,
@@ -112,7 +97,6 @@ impl Write {
         }
     }
 
-    /// Its kind.
     pub fn kind(&self) -> WriteKind {
         match self {
             Self::Active { .. } => WriteKind::Active,

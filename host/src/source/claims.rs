@@ -134,7 +134,6 @@ pub fn known_status(snapshot: &Snapshot, service: Option<&SubjectKey>, name: &Ob
     Some(Claim::L2Status(service.clone(), L2Status::clone(status)))
 }
 
-/// What is known of a Lease.
 pub fn known_lease(snapshot: &Snapshot, name: &ObjectReference) -> Option<Claim> {
     let Lease { named, since, term: _ } = Lease::clone(snapshot.announced.leases.get(name)?);
     Some(Claim::Lease(LeaseRecord { named, acquired: since, renewed: None, duration: Duration::ZERO }))

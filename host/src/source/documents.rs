@@ -26,7 +26,6 @@ use super::read::{self, Unreadable};
 /// One object that egressd knows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Object {
-    /// A Service.
     Service(Arc<Service>),
     /// An EndpointSlice and its name.
     Slice(String, Arc<Slice>),
@@ -93,7 +92,6 @@ pub enum Error {
     /// Nothing in it: most likely an editor is about to write it.
     #[error("it is empty; delete the file to remove its objects")]
     Empty,
-    /// No YAML, or YAML that was cut off.
     #[error("it is not YAML: {0}")]
     Yaml(String),
     /// Something in it cannot be read, where all of it has to be.

@@ -10,15 +10,12 @@ use crate::egress_node;
 /// A kind of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// All Services.
     Services,
     /// All EndpointSlices.
     Slices,
-    /// All Nodes.
     Nodes,
     /// All EgressNodes, where the server has such objects: what nodes publish about themselves.
     EgressNodes,
-    /// All Namespaces.
     Namespaces,
     /// All ServiceCIDRs, where the server has such objects.
     ServiceNetworks,
@@ -63,7 +60,6 @@ pub enum NetworkKind {
 /// Whether a server has to have a kind, and to let it be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// It has to.
     Required,
     /// Some servers have none; one that has it has to let it be read.
     WhereServed,
@@ -74,9 +70,7 @@ pub enum Need {
 /// The only object of its kind that is of interest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct One {
-    /// Its namespace.
     pub namespace: &'static str,
-    /// Its name.
     pub name: &'static str,
 }
 
@@ -100,7 +94,6 @@ pub struct Names {
 }
 
 impl Kind {
-    /// All of them.
     pub const ALL: [Self; 17] = [
         Self::Services,
         Self::Slices,

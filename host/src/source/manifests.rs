@@ -81,21 +81,16 @@ enum Naming {
 /// Why a place cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The system refuses.
     #[error("cannot read the manifests directory {path}")]
     Read {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// The same of one in which nodes publish themselves.
     #[error("cannot read --publish-dir {path}, the directory in which the nodes of this machine publish themselves")]
     ReadPublished {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -104,10 +99,7 @@ pub enum Error {
         "the manifests directory {path} was replaced by an empty one; if that is intended, put a file with \
          {{apiVersion: v1, kind: List, items: []}} there"
     )]
-    Emptied {
-        /// Which.
-        path: PathBuf,
-    },
+    Emptied { path: PathBuf },
 }
 
 impl Place {
@@ -125,7 +117,6 @@ impl Place {
         Self::of(path, PlaceKind::Published, Naming::Whole, node)
     }
 
-    /// Standard input.
     fn standard_input(node: &str) -> Self {
         Self::of(PathBuf::from(STANDARD_INPUT), PlaceKind::StandardInput, Naming::Short, node)
     }
@@ -160,12 +151,10 @@ impl Place {
         }
     }
 
-    /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is there.
     pub(super) fn holds(&self) -> PlaceKind {
         self.holds
     }

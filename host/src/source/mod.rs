@@ -96,13 +96,10 @@ pub enum Source {
 /// Why a source cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The manifests cannot be read.
     #[error(transparent)]
     Manifests(#[from] manifests::Error),
-    /// The manifests cannot be watched.
     #[error(transparent)]
     Watch(#[from] watch::WatchError),
-    /// The cluster cannot be followed.
     #[error(transparent)]
     Cluster(#[from] cluster::Error),
 }

@@ -15,7 +15,6 @@ pub struct Originals {
 }
 
 impl Originals {
-    /// One more.
     pub(super) fn push(&mut self, kind: Kind, api_version: &str, object: Value) {
         let original = original(kind, api_version, object);
         // Into memory, and of a value whose keys are texts.
@@ -25,7 +24,6 @@ impl Originals {
         self.ends.push(self.lines.len());
     }
 
-    /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }

@@ -55,13 +55,10 @@ pub fn spawn(places: Places, sender: SnapshotSender) -> Result<(), WatchError> {
 /// Why manifests cannot be watched.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
-    /// They cannot be read.
     #[error(transparent)]
     Read(#[from] Error),
-    /// The kernel does not watch them.
     #[error("cannot watch the manifests")]
     Watch(#[source] io::Error),
-    /// There is no thread to watch them.
     #[error("cannot start the thread that watches the manifests")]
     Thread(#[source] io::Error),
 }

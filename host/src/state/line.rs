@@ -12,7 +12,6 @@ pub(super) trait Kept: PartialEq + Sized {
     /// As it stands in a line.
     type Form: Serialize + DeserializeOwned;
 
-    /// What to write.
     fn form(&self) -> Self::Form;
 
     /// What was written, with texts that it shares with others.

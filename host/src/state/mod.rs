@@ -59,7 +59,6 @@ struct Failed;
 const ACCEPTED: &str = "accepted";
 /// The file of drafts. One of its own: an egressd that knows none leaves it as it is.
 const DRAFTS: &str = "drafts";
-/// The folder of policies.
 const POLICIES: &str = "policies";
 /// The file about private destinations.
 const PRIVATE: &str = "private";

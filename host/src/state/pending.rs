@@ -7,7 +7,6 @@ use egressd_core::decision::Draft;
 use egressd_core::model::{Labels, PolicyObject, PrivateDestinations};
 use egressd_core::pipeline::Updates;
 
-/// Policies by name.
 pub(crate) type Objects = BTreeMap<String, Arc<PolicyObject>>;
 
 /// What has to be on the disk before what follows from it comes into force.

@@ -34,9 +34,7 @@ pub struct Sources {
 /// What is remembered of one source.
 #[derive(Debug, PartialEq)]
 pub enum RestoredSource {
-    /// Nothing.
     Nothing,
-    /// These lines.
     Lines(Vec<u8>),
     /// Something that this egressd does not know, or cannot read.
     Unknown(Finding),

@@ -8,7 +8,6 @@ use egressd_core::finding::Finding;
 use egressd_core::model::Uid;
 use serde_json::Value;
 
-/// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Unknown {
     /// The last of each Service. It counts instead of what stood before it, and not beside what comes after it.
@@ -41,7 +40,6 @@ impl About {
 }
 
 impl Unknown {
-    /// Keeps a line.
     pub(super) fn keep(&mut self, line: &[u8], about: About) {
         match about {
             About::Service(uid) => drop(self.of_services.insert(uid, line.to_vec())),
@@ -59,7 +57,6 @@ impl Unknown {
         self.of_services.contains_key(uid)
     }
 
-    /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.of_services.len() + self.others.len()
     }

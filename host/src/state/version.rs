@@ -18,12 +18,10 @@ use crate::files;
 /// What this egressd writes, and the newest that it knows.
 pub(super) const VERSION: u64 = 1;
 
-/// A file as it was found.
 #[derive(Debug)]
 pub(super) enum FoundFile {
     /// Of a version that this egressd knows.
     Known(Vec<u8>),
-    /// There is none.
     Missing,
     /// It is there, and what it says is unknown: it stays as it is.
     Unknown(UnreadableReason),

@@ -149,7 +149,6 @@ impl DaemonState {
 }
 
 impl StateReader {
-    /// The newest state.
     pub fn newest(&self) -> DaemonState {
         let (source, orphans) = (Arc::clone(&self.source.borrow()), Arc::clone(&self.orphans.borrow()));
         DaemonState { source, notices: self.notices.now(), orphans, ..self.newest.borrow().clone() }

@@ -35,7 +35,6 @@ pub enum Item {
     Instances,
     /// Aliases, and functions that go through the canonical ABI.
     Aliases,
-    /// Linear memories.
     Memories,
 }
 

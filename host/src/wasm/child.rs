@@ -68,7 +68,6 @@ impl From<io::Error> for Failure {
 /// What a child made of a component.
 #[derive(Debug)]
 pub(super) struct Compiled {
-    /// Native code.
     pub(super) native: Vec<u8>,
     /// The processor time that it took.
     pub(super) took: Duration,

@@ -7,7 +7,6 @@ use egressd_core::model::{EndpointScope, Interest, SubjectKind, SubjectKinds};
 pub struct Description {
     /// The name that its author gave it.
     pub name: String,
-    /// Its version.
     pub version: String,
     /// One sentence.
     pub summary: String,

@@ -11,16 +11,13 @@ pub enum Error {
     /// The engine refuses its configuration, mostly for want of address space.
     #[error("cannot start the WASM engine")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The system gives no thread.
     #[error("cannot start the clock of the WASM engine")]
     Clock(#[source] std::io::Error),
     /// The bytes are no policy that egressd takes; for who knows which bytes are meant.
     #[error(transparent)]
     InvalidComponent(#[from] InvalidComponent),
-    /// The same with a name.
     #[error("cannot use policy {policy}")]
     Refused {
-        /// Which policy.
         policy: String,
         /// One sentence.
         source: InvalidComponent,
@@ -28,7 +25,6 @@ pub enum Error {
     /// No fault of the policy, or not only: the container has too little memory.
     #[error("cannot compile policy {policy}")]
     InsufficientMemory {
-        /// Which policy.
         policy: String,
         /// One sentence.
         source: InsufficientMemory,
@@ -36,39 +32,20 @@ pub enum Error {
     /// No fault of the policy: the child that should compile it does not run.
     #[error("cannot run the compiler for policy {policy}")]
     Child {
-        /// Which policy.
         policy: String,
         /// What the system or the child says.
         source: std::io::Error,
     },
     /// It passed all checks, and the engine does not take it: its instances need more than a slot has.
     #[error("cannot compile policy {policy}")]
-    Compile {
-        /// Which policy.
-        policy: String,
-        /// What the compiler says.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    Compile { policy: String, source: Box<dyn std::error::Error + Send + Sync> },
     /// It imports or exports something else than the contract says.
     #[error("cannot link policy {policy} to the contract egressd:policy")]
-    Link {
-        /// Which policy.
-        policy: String,
-        /// What does not fit.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// It failed before the first Service.
+    Link { policy: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("cannot call policy {policy}")]
-    Question {
-        /// Which policy.
-        policy: String,
-        /// What it did.
-        source: PolicyFailure,
-    },
-    /// It refuses its settings.
+    Question { policy: String, source: PolicyFailure },
     #[error("cannot use the settings of policy {policy}: {reasons}")]
     Settings {
-        /// Which policy.
         policy: String,
         /// What it says about them, as one line.
         reasons: String,

@@ -15,7 +15,6 @@ pub(super) struct Functions {
     question: ComponentExportIndex,
 }
 
-/// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Function {
     /// `check-settings`.

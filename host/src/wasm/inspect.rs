@@ -20,7 +20,6 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
 /// What there is in a component that fits the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
-    /// What it is for.
     pub world: World,
     /// The version of the contract that it was built for.
     pub contract: Version,

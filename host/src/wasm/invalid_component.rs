@@ -30,10 +30,8 @@ impl fmt::Display for ComponentPart {
 /// Why bytes are no policy that egressd takes.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidComponent {
-    /// Nothing there.
     #[error("it is empty: a WebAssembly component is expected")]
     Empty,
-    /// More than [`MAX_COMPONENT`].
     #[error(
         "it has {bytes} bytes, and the limit is {MAX_COMPONENT}: strip it (`egressd policy build` does) and optimise for size"
     )]
@@ -44,24 +42,18 @@ pub enum InvalidComponent {
     /// An ELF file: a program, or what wasmtime compiled.
     #[error("it is native code, which is never run: give the WebAssembly component that it was compiled from")]
     Native,
-    /// The text form.
     #[error("it is text and not WebAssembly: give the binary component (`egressd policy build` makes one)")]
     Text,
-    /// Packed.
     #[error("it is compressed with gzip: put it under the key policy.wasm.gz, or unpack it")]
     Gzip,
-    /// Something else.
     #[error(
         "it is not WebAssembly: it does not begin with the bytes 00 61 73 6d (`egressd policy build` makes a component)"
     )]
     NotWasm,
-    /// A module without the component around it.
     #[error("it is a core module and not a component: `egressd policy build` makes a component of it")]
     CoreModule,
-    /// A component where a module is expected.
     #[error("it is a component already: give the core module that cargo built, or use it as it is")]
     Component,
-    /// Cut off.
     #[error("it ends in the middle of something, behind byte {bytes}: it was cut off, so build or copy it again")]
     Truncated {
         /// How far it could be read.
@@ -71,43 +63,32 @@ pub enum InvalidComponent {
     #[error(
         "it is not valid WebAssembly, or uses a feature that policies may not (simd, threads, 64-bit memories, tail calls, exceptions, garbage collection): {what}"
     )]
-    Invalid {
-        /// What the validator says.
-        what: String,
-    },
-    /// A long function.
+    Invalid { what: String },
     #[error(
         "function {function} has a body of {bytes} bytes, and the limit is {MAX_BODY}: split it, or optimise for size"
     )]
     Body {
         /// Its number, in the order of the file.
         function: usize,
-        /// How long.
         bytes: u64,
     },
-    /// A function with many locals.
     #[error("function {function} has {locals} local variables, and the limit is {MAX_LOCALS}: split it")]
     Locals {
         /// Its number, in the order of the file.
         function: usize,
-        /// How many.
         locals: u64,
     },
-    /// Too many of something.
     #[error("it has {count} {item}, and the limit is {}: leave out what it does not need", item.most())]
     Many {
-        /// Of what.
         item: Item,
         /// How many, when counting stopped.
         count: u64,
     },
-    /// Components in components in components.
     #[error("components are nested more than {MAX_DEPTH} deep in it: compose it of fewer")]
     Nested,
     /// It costs as much as any other, for nothing.
     #[error("it has {part} {number}, which is never instantiated, so no call can reach it: leave it out")]
     Unused {
-        /// What it is.
         part: ComponentPart,
         /// Its number in the component around it.
         number: usize,
@@ -118,35 +99,20 @@ pub enum InvalidComponent {
          link-arg=-zstack-size=65536`) and less static data",
         Limits::MEMORY
     )]
-    Memory {
-        /// How large.
-        bytes: u64,
-    },
+    Memory { bytes: u64 },
     /// A table that is larger from the beginning than it may become.
     #[error(
         "its table begins with {elements} elements, and the limit is {TABLE_ELEMENTS}: call fewer functions through \
          pointers"
     )]
-    Table {
-        /// How large.
-        elements: u64,
-    },
-    /// It wants what only WASI has.
+    Table { elements: u64 },
     #[error(
         "it imports {name}, and a policy has no access to the system: build it for wasm32-unknown-unknown, not for \
          wasm32-wasip1 or wasm32-wasip2, and without what needs files, clocks or randomness"
     )]
-    Wasi {
-        /// The import.
-        name: String,
-    },
-    /// It wants something that no host has.
+    Wasi { name: String },
     #[error("it imports {name}, and a policy may import {PACKAGE}host and nothing else: leave out what needs it")]
-    Import {
-        /// The import.
-        name: String,
-    },
-    /// Another version of the contract.
+    Import { name: String },
     #[error(
         "it was built for {name}, and this egressd serves contract {}: build it with the SDK that `egressd policy new` of this egressd writes",
         Version::all()
@@ -155,82 +121,47 @@ pub enum InvalidComponent {
         /// The interface with its version.
         name: String,
     },
-    /// Interfaces of several versions.
     #[error(
         "it has interfaces of contract {versions} together, and a component is of one version: build all of it with one SDK"
     )]
-    Versions {
-        /// Their numbers.
-        versions: String,
-    },
-    /// No world.
+    Versions { versions: String },
     #[error("it exports none of {}: implement one of the SDK's traits and export it", exports())]
     NoExport,
-    /// Two worlds.
     #[error("it exports both {one} and {other}: make two policies of it")]
-    BothExports {
-        /// What it exports.
-        one: String,
-        /// And this.
-        other: String,
-    },
+    BothExports { one: String, other: String },
     /// A world of the contract that is not served yet.
     #[error(
         "it has world subjects, which this egressd cannot ask yet; worlds policy and validator are served: export one of those"
     )]
     Subjects,
-    /// The right names with the wrong types.
     #[error("it does not fit the contract {}@{version}: {what}; build it against the WIT of this egressd", PACKAGE.trim_end_matches('/'))]
-    Misfit {
-        /// The version that it is of.
-        version: Version,
-        /// What does not fit.
-        what: String,
-    },
-    /// No component can be made of the module.
+    Misfit { version: Version, what: String },
     #[error(
         "the module cannot be converted to a component: {what}; a policy is a `cdylib` that exports itself with the \
          SDK"
     )]
-    Encode {
-        /// What wit-component says.
-        what: String,
-    },
-    /// The compiler has a limit of its own.
+    Encode { what: String },
     #[error("the compiler refuses it: {what}")]
     Compiler {
         /// What it says.
         what: String,
     },
-    /// The child ran out of processor time.
     #[error("compiling it took more than {} s of CPU time: split large functions, and leave out what it does not need", .most.as_secs())]
-    Time {
-        /// What there was.
-        most: Duration,
-    },
-    /// The child ran out of address space.
+    Time { most: Duration },
     #[error(
         "compiling it took more than {most} bytes of memory: split large functions, and leave out what it does not need"
     )]
-    Space {
-        /// What there was.
-        most: u64,
-    },
-    /// The child did not end.
+    Space { most: u64 },
     #[error("compiling it was not done after {} s: the node is too busy, or the policy too large", .most.as_secs())]
     Clock {
         /// How long it was waited for.
         most: Duration,
     },
-    /// The kernel took the child.
     #[error(
         "compiling it was ended by the kernel with signal {signal}: usually because the node or the container is out \
          of memory"
     )]
-    Killed {
-        /// Which signal.
-        signal: i32,
-    },
+    Killed { signal: i32 },
     /// The child made a system call that a compiler has no use for.
     #[error(
         "compiling it made the compiler ask the kernel for something that no compiler needs, so it was ended (signal \
@@ -239,10 +170,7 @@ pub enum InvalidComponent {
     Reached,
     /// The child's native code is too large to be taken.
     #[error("its native code has more than {most} bytes: leave out what it does not need")]
-    NativeLarge {
-        /// What there was.
-        most: usize,
-    },
+    NativeLarge { most: usize },
     /// A defect of the compiler: it panicked, or its stack was too small.
     #[error("the compiler panicked, which is a defect of the compiler and not of egressd: {what}")]
     GaveUp {

@@ -28,7 +28,6 @@ const MIN_MEMORY: u64 = 96 << 20;
 pub(super) struct MemoryBudget {
     /// Bytes of address space.
     pub(super) bytes: u64,
-    /// The container's limit.
     pub(super) limit: Option<u64>,
 }
 
@@ -36,7 +35,6 @@ pub(super) struct MemoryBudget {
 /// written into the cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum InsufficientMemory {
-    /// Not even the smallest policy.
     #[error(
         "the memory limit of egressd's container, {} MiB, leaves less than the {} MiB beside egressd that a compiler needs: \
          raise it (resources.limits.memory)",
@@ -47,7 +45,6 @@ pub enum InsufficientMemory {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The compiler took all there was.
     #[error(
         "compiling it takes more memory than the limit of egressd's container, {} MiB, leaves beside egressd: raise it \
          (resources.limits.memory), or split large functions of the policy, and leave out what it does not need",

@@ -41,7 +41,6 @@ impl Module {
         self.cost
     }
 
-    /// What it is for.
     pub fn world(&self) -> World {
         self.kind.world
     }

@@ -37,13 +37,10 @@ pub enum NewerLayout {
 /// What to remove.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// This instance.
     pub own: Instance,
-    /// Whose tables.
     pub scope: Scope,
     /// Whether those of a newer layout, too.
     pub newer: NewerLayout,
-    /// Where the locks are.
     pub locks: LockDir,
     /// Whether to remove anything.
     pub action: Action,

@@ -23,7 +23,6 @@ pub enum Action {
 /// What was removed, and what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// What was done.
     pub action: Action,
     /// The tables that are gone, or would be.
     pub removed: Vec<TableId>,
@@ -38,9 +37,7 @@ pub struct Report {
 /// A table that stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptTable {
-    /// Which.
     pub table: TableId,
-    /// And why.
     pub why: KeepReason,
 }
 
@@ -51,14 +48,12 @@ pub enum KeepReason {
     InUse(UseSign),
     /// Nothing shows whether one does.
     Unclear {
-        /// Whose it is.
         instance: Instance,
         /// What is wrong with its lock.
         cause: String,
     },
     /// A newer egressd made it, in this layout.
     Newer(Layout),
-    /// The kernel refuses.
     Refused(String),
 }
 
@@ -67,7 +62,6 @@ pub enum KeepReason {
 pub enum CleanOutcome {
     /// Nothing is left of what was to be removed.
     Cleaned,
-    /// Something is.
     Incomplete,
 }
 

@@ -25,7 +25,6 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// Where probes are answered.
 #[derive(Clone, Debug)]
 pub struct Listeners {
-    /// A unix socket.
     pub socket: PathBuf,
     /// And HTTP, where it is asked for.
     pub http: Option<SocketAddr>,

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 pub struct Inside {
     /// A network in CIDR notation, or a single address.
     pub destination: String,
-    /// Why it counts.
     pub reason: String,
 }
 

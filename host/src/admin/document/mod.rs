@@ -70,7 +70,6 @@ pub struct Service {
     pub kind: Option<String>,
     /// Where it lives.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// As one term.
     pub state: String,
@@ -94,7 +93,6 @@ pub struct Service {
     pub shadows: Vec<Shadow>,
 }
 
-/// A finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FindingDocument {
     /// info, warning or error.

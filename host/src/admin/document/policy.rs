@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::{FindingDocument, finding_document};
 use crate::policies::PolicyReport;
 
-/// One policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
@@ -45,7 +44,6 @@ pub struct Policy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shadow {
-    /// The policy.
     pub policy: String,
     /// What the Service's state would be.
     pub state: String,

@@ -45,69 +45,40 @@ const MODE: u32 = 0o600;
 /// Why there is no status.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Another process answers there.
     #[error("cannot serve the status on {path}: another egressd answers there; set another --socket for this one")]
-    Taken {
-        /// Where.
-        path: PathBuf,
-    },
-    /// Something else than a socket is there.
+    Taken { path: PathBuf },
     #[error("cannot serve the status on {path}: the path exists and is not a socket")]
-    NoSocket {
-        /// Where.
-        path: PathBuf,
-    },
-    /// The system refuses.
+    NoSocket { path: PathBuf },
     #[error("cannot serve the status on {path}")]
     Serve {
-        /// Where.
         path: PathBuf,
         /// What it answers.
         source: io::Error,
     },
-    /// None is there.
     #[error("cannot connect: no egressd answers on {path}; is `egressd run` running with this --socket?")]
-    NoAnswer {
-        /// Where.
-        path: PathBuf,
-    },
-    /// What is there has no document.
+    NoAnswer { path: PathBuf },
     #[error(
         "cannot read the status: the process that answers on {path} is not `egressd run`; `egressd clean --stay` has \
          no status"
     )]
-    Empty {
-        /// Where.
-        path: PathBuf,
-    },
-    /// What answers does not know the question.
+    Empty { path: PathBuf },
     #[error(
         "cannot read the networks inside the cluster: the egressd on {path} is of a release that does not report them"
     )]
-    Older {
-        /// Where.
-        path: PathBuf,
-    },
+    Older { path: PathBuf },
     /// It is stopped, or stuck, or the node has too much to do.
     #[error("cannot connect: the egressd on {path} does not answer in time")]
-    Late {
-        /// Where.
-        path: PathBuf,
-    },
-    /// The system refuses.
+    Late { path: PathBuf },
     #[error("cannot connect to the egressd on {path}")]
     Read {
-        /// Where.
         path: PathBuf,
         /// What it answers.
         source: io::Error,
     },
-    /// The answer to a probe is no.
     #[error("egressd is {lacking}: {why}")]
     Lacking {
         /// What it is not.
         lacking: &'static str,
-        /// The reason.
         why: String,
     },
 }
@@ -123,9 +94,7 @@ pub struct StatusSocket {
 
 /// How a client begins.
 enum ClientStart {
-    /// With a request.
     Request,
-    /// With nothing.
     Nothing,
 }
 
@@ -183,7 +152,6 @@ impl StatusSocket {
     }
 }
 
-/// Which file is at a path.
 fn file(path: &Path) -> Option<(u64, u64)> {
     fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }

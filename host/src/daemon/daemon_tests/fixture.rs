@@ -188,7 +188,6 @@ impl LoopFixture {
         self.send(name);
     }
 
-    /// Takes a Service away.
     pub(super) fn remove(&mut self, name: &str) {
         self.snapshot.services.remove(&key(name));
         self.snapshot.slices.remove(&key(name));

@@ -67,7 +67,6 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Takes a step.
 async fn step(fixture: &mut LoopFixture, step: &Step) {
     match step {
         Step::Put { name, setting, address, pods } => fixture.set_service(name, setting, address, pods),

@@ -37,7 +37,6 @@ enum Answer {
 }
 
 impl Request {
-    /// The kernel does it.
     pub(super) fn perform(self) {
         self.answer(Answer::Perform);
     }
@@ -89,7 +88,6 @@ pub(super) struct KernelControl {
 }
 
 impl KernelControl {
-    /// A kernel that holds this.
     pub(super) fn holding(ruleset: Ruleset) -> (ControlledKernel, Self) {
         let fake = FakeKernel { ruleset, generation: 0 };
         let state = Arc::new(Mutex::new(KernelState { fake, doubtful: true, ..KernelState::default() }));

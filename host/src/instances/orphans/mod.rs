@@ -15,9 +15,7 @@ use crate::kernel::nft::TableId;
 /// A table that no egressd looks after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
-    /// Which.
     pub table: TableId,
-    /// Whose it was.
     pub instance: Instance,
     /// How many pods it translates.
     pub pods: usize,

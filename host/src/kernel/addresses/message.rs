@@ -20,7 +20,6 @@ const IFLA_IFNAME: u16 = 3;
 const RTM_NEWNEXTHOP: u16 = 104;
 const RTM_DELNEXTHOP: u16 = 105;
 
-/// One message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Message {
     /// It belongs to answers that may have gaps, because something changed meanwhile.
@@ -35,9 +34,15 @@ pub(super) struct Message {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// There is an interface of this name.
-    Link { index: u32, name: String, state: LinkState },
+    Link {
+        index: u32,
+        name: String,
+        state: LinkState,
+    },
     /// An interface is gone, with all that was on it.
-    LinkGone { index: u32 },
+    LinkGone {
+        index: u32,
+    },
     /// An address is on an interface, with the network that is reached by it.
     Address(AddressId, AddressState, Option<IpNet>),
     /// It is not any more.
@@ -46,7 +51,6 @@ pub(super) enum Event {
     Route(Gateways),
     /// The answers to a question end.
     End,
-    /// The question is refused.
     Refused(Refusal),
     /// Nothing that we look at.
     Other,

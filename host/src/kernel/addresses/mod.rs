@@ -35,25 +35,20 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// Why it is unknown what this node's interfaces have.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no socket to ask with.
     #[error("cannot open a netlink socket for the node's interfaces")]
     Open(#[source] io::Error),
     /// The kernel cannot be asked, or does not answer.
     #[error("cannot read the node's interfaces")]
     Read(#[source] io::Error),
-    /// The kernel refuses the question.
     #[error("cannot read the node's interfaces")]
     Refused(#[source] Refusal),
     /// The kernel does not report by which interfaces routes leave.
     #[error("cannot read the node's routes")]
     Routes(#[source] Refusal),
-    /// It changed whenever it was read.
     #[error("cannot read the node's interfaces: they changed each of {MAX_ATTEMPTS} times meanwhile")]
     Unsettled,
-    /// The answer makes no sense.
     #[error("cannot decode the kernel's answer about the node's interfaces")]
     Garbled,
-    /// There is no thread to listen on.
     #[error("cannot start the thread that listens to the node's interfaces")]
     Thread(#[source] io::Error),
     /// The thread is gone, which is a defect of egressd.
@@ -76,7 +71,6 @@ impl From<netlink::Error> for Error {
 /// What is known of this node's interfaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeInterfaces {
-    /// The addresses that they have.
     pub held: LocalAddresses,
     /// The networks that they are connected to, where no gateway is reached by the same interface: sorted, each once. One of
     /// which that is unknown is not among them.
@@ -125,7 +119,6 @@ impl Addresses {
         Ok(Self { newest })
     }
 
-    /// What is known now.
     pub fn now(&mut self) -> NodeInterfaces {
         self.newest.borrow_and_update().clone()
     }

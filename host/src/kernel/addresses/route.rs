@@ -80,7 +80,6 @@ mod tests {
         gateways(&[&[0; ROUTE_HEADER][..], &attributes(of)].concat())
     }
 
-    /// A hop by this interface.
     fn hop(interface: u8, of: &[(u16, &[u8])]) -> Vec<u8> {
         let attributes = attributes(of);
         let length = u16::try_from(HOP + attributes.len()).unwrap_or_default().to_ne_bytes();

@@ -32,9 +32,7 @@ pub(super) const ROUTE_HEADER: usize = 12;
 /// What can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Question {
-    /// All interfaces.
     Links,
-    /// All addresses.
     Addresses,
     /// The IPv4 routes of all tables by which packets leave by this interface; all routes of kernels before 4.20.
     RoutesV4(u32),

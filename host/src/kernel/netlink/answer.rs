@@ -10,7 +10,6 @@ pub(in crate::kernel) enum Answer<'a> {
     Part(Message<'a>),
     /// That was all: the end of a dump, or the acknowledgement of a change.
     End,
-    /// There is none.
     Refused(Refused),
 }
 

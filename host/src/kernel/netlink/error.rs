@@ -23,7 +23,6 @@ pub(in crate::kernel) enum Error {
     Malformed,
     /// Something changed meanwhile, so the answers may have gaps.
     Interrupted,
-    /// The kernel refuses.
     Refused(Refused),
 }
 

@@ -14,7 +14,6 @@ const OFFSET: u16 = 2;
 /// Why the kernel refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The error number.
     pub errno: i32,
     /// The extended acknowledgement (`NLMSGERR_ATTR_MSG`); many refusals have none.
     pub message: Option<String>,
@@ -44,7 +43,6 @@ pub(in crate::kernel) struct Refused {
     pub(in crate::kernel) sequence: u32,
     /// Where in the message.
     pub(in crate::kernel) offset: Option<u32>,
-    /// Why.
     pub(in crate::kernel) refusal: Refusal,
 }
 

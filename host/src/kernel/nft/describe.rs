@@ -11,9 +11,7 @@ use egressd_core::{
 /// A table: prints as `table ip kube_vip_v4`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TableId {
-    /// Its family.
     pub family: TableFamily,
-    /// Its name.
     pub name: Name,
 }
 
@@ -38,7 +36,6 @@ impl fmt::Display for TableId {
 /// Where in a batch a message comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
-    /// Which change.
     pub(super) change: usize,
     /// Which of its elements, ranges or rules; empty when the change has none.
     pub(super) items: Range<usize>,

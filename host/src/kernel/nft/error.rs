@@ -18,13 +18,11 @@ pub enum Error {
         /// The kernel's refusal.
         source: io::Error,
     },
-    /// The process may not administer this network namespace.
     #[error("cannot talk to nf_tables: it needs CAP_NET_ADMIN in this network namespace")]
     NotPermitted,
     /// A table of ours belongs to another living process (`NFT_TABLE_F_OWNER`).
     #[error("cannot change {table}: another egressd (or other process) owns the table{}", Port(*.owner))]
     Owned {
-        /// Which table.
         table: TableId,
         /// The netlink port of the owner, often its process id; none when the kernel does not say.
         owner: Option<u32>,
@@ -44,13 +42,7 @@ pub enum Error {
          `egressd clean --newer-layout`, which ends its translation (docs/upgrade.md)",
         Layout::OURS
     )]
-    NewerLayout {
-        /// Which table.
-        table: TableId,
-        /// Its layout.
-        layout: Layout,
-    },
-    /// The kernel has no such feature.
+    NewerLayout { table: TableId, layout: Layout },
     #[error("cannot {action}: this kernel's nf_tables does not support it; egressd needs Linux 5.15 with NAT")]
     Unsupported {
         /// What was being done, as in "add map egress_addrs to table ip kube_vip_v4".
@@ -72,7 +64,6 @@ pub enum Error {
         /// How long it is.
         bytes: usize,
     },
-    /// One message is longer than netlink can say.
     #[error("cannot encode a change: it is longer than a netlink attribute may be (64 KiB)")]
     TooLong,
     /// Another process kept changing the ruleset while it was read.
@@ -81,10 +72,8 @@ pub enum Error {
         /// How often it was tried.
         attempts: u32,
     },
-    /// The kernel's answer is no answer.
     #[error("cannot read the kernel's answer to {0}")]
     Garbled(&'static str),
-    /// The thread of the kernel room is gone.
     #[error("cannot reach the kernel thread: it has ended")]
     ThreadGone,
 }

@@ -78,7 +78,6 @@ pub(super) fn policy_number(policy: Policy) -> u32 {
     }
 }
 
-/// The kind of this keyword.
 pub(super) fn chain_kind(keyword: &str) -> Option<ChainKind> {
     ChainKind::ALL.into_iter().find(|kind| kind.keyword() == keyword)
 }

@@ -21,10 +21,8 @@ pub struct Survey {
     pub connections: BTreeMap<Uid, u64>,
 }
 
-/// One table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SurveyedTable {
-    /// Which.
     pub id: TableId,
     /// Who may write to it.
     pub owner: Owner,
@@ -35,7 +33,6 @@ pub struct SurveyedTable {
 /// One table of a network namespace, seen from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedTable {
-    /// Which.
     pub id: TableId,
     /// Who made it.
     pub maker: Maker,

@@ -66,7 +66,6 @@ pub(super) fn protocol(family: TableFamily) -> u8 {
 
 /// What messages of nf_tables are written with.
 impl Writer {
-    /// One message.
     pub(super) fn message(&mut self, header: Header, attributes: impl FnOnce(&mut Self)) {
         self.frame(header.common(), &header.fixed(), attributes);
     }

@@ -4,7 +4,6 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-/// The first wait.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest one: a server that is back has to be noticed soon, and each node asks six times.
 const MAX_WAIT: Duration = Duration::from_secs(10);

@@ -36,16 +36,13 @@ pub enum Access {
 /// Why there is no way to the API server.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// Nothing says where one is.
     #[error(
         "cannot find a cluster: egressd does not run in a pod with a service account; set --kubeconfig FILE \
          (KUBECONFIG), or --manifests DIR to run without a cluster"
     )]
     NoPod(#[source] InClusterError),
-    /// The kubeconfig is none.
     #[error("cannot use the kubeconfig {path:?}")]
     Kubeconfig {
-        /// Where it is.
         path: OsString,
         /// What is wrong with it.
         #[source]
@@ -54,9 +51,7 @@ pub enum ConnectError {
     /// What it says does not make a client: a certificate that cannot be parsed, say.
     #[error("cannot create a client for the API server at {server}")]
     Client {
-        /// Its address.
         server: Arc<str>,
-        /// What is wrong.
         #[source]
         source: Box<kube::Error>,
     },

@@ -21,7 +21,6 @@ pub struct Reading {
 /// What an object says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
-    /// This.
     Object(Object),
     /// Nothing that matters here: an EndpointSlice of no Service, say.
     Nothing,
@@ -44,6 +43,5 @@ pub enum Event {
     Absent,
     /// An object came or changed.
     Changed(Reading),
-    /// An object is gone.
     Gone(ObjectReference),
 }

@@ -31,7 +31,6 @@ const NO_EGRESS_NODES: &str = "the API server has no EgressNodes: this node publ
                                the addresses in Node objects are known of other nodes; apply \
                                deploy/base/egressnode.yaml, which is detected within minutes";
 
-/// What is gathered.
 #[derive(Debug)]
 pub(super) struct Gathered {
     state: State,

@@ -31,7 +31,6 @@ pub struct RestoredState {
     pub objects: Vec<Object>,
     /// Whether this node's pods could be read.
     pub pods: EarlierPods,
-    /// Why it is unknown.
     pub unknown: Option<Finding>,
 }
 

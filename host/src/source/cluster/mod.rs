@@ -87,13 +87,11 @@ pub struct Scope {
 /// Why a cluster cannot be followed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no way to it.
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// It does not report (of one reading; who follows tries again).
     #[error(transparent)]
     ApiError(#[from] ApiError),
-    /// There is no thread to follow it.
     #[error("cannot start the thread that follows the API server")]
     Thread(#[source] io::Error),
 }
@@ -199,7 +197,6 @@ impl Scope {
         })
     }
 
-    /// What is asked for of each of them.
     fn asked(&self) -> impl Iterator<Item = ObjectSelector> {
         self.kinds().map(|kind| match (kind, &self.pods_of) {
             (Kind::Policies, _) => ObjectSelector::all(kind).of_namespace(&self.namespace),

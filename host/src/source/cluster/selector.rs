@@ -27,7 +27,6 @@ const LARGE_PAGE_BYTES: usize = 32 << 20;
 /// Objects of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ObjectSelector {
-    /// Which kind.
     pub(super) kind: Kind,
     /// Of which namespace; of all without it.
     namespace: Option<String>,
@@ -40,12 +39,10 @@ pub(super) struct ObjectSelector {
 pub(super) enum WatchStart {
     /// With all there is: a streaming list.
     WithAll,
-    /// With what changes.
     WithChanges,
 }
 
 impl ObjectSelector {
-    /// All of a kind.
     pub(super) fn all(kind: Kind) -> Self {
         Self { kind, namespace: None, fields: None }
     }
@@ -57,7 +54,6 @@ impl ObjectSelector {
         Self::all(kind).of_namespace(namespace).with_fields(format!("metadata.name={name}"))
     }
 
-    /// Those of one namespace.
     pub(super) fn of_namespace(self, namespace: &str) -> Self {
         Self { namespace: Some(namespace.to_owned()), ..self }
     }

@@ -63,7 +63,6 @@ enum PodWatch {
     Never,
     /// They were not by this process, which may not read them, but by an earlier one.
     Earlier,
-    /// They are followed.
     Follows,
     /// They were, and cannot be read now.
     Interrupted,
@@ -91,7 +90,6 @@ impl State {
         }
     }
 
-    /// Takes in what happened.
     pub fn apply(&mut self, kind: Kind, event: Event) {
         match event {
             Event::Begin => {

@@ -15,7 +15,6 @@ use crate::errors::with_causes;
 /// What was asked of the server, in the terms of RBAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// Everything there is.
     List,
     /// What changes.
     Watch,
@@ -33,79 +32,34 @@ impl fmt::Display for Verb {
 /// Why the server's objects are not known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
-    /// No connection, or none that lasts.
     #[error("the API server at {server} does not answer: {cause}")]
-    Away {
-        /// Its address.
-        server: Arc<str>,
-        /// What the system says.
-        cause: String,
-    },
-    /// The server's certificate is of another authority.
+    Away { server: Arc<str>, cause: String },
     #[error(
         "the API server at {server} has a certificate that cannot be verified: {cause}; correct the certificate \
          authority in the kubeconfig or the service account (ca.crt)"
     )]
     Certificate {
-        /// Its address.
         server: Arc<str>,
         /// What is wrong with it.
         cause: String,
     },
-    /// The server does not know us.
     #[error(
         "the API server at {server} refuses egressd's credentials (401 Unauthorized); give it the token of a \
          service account that exists and has not expired, or another kubeconfig"
     )]
-    Unauthorized {
-        /// Its address.
-        server: Arc<str>,
-    },
-    /// RBAC says no.
+    Unauthorized { server: Arc<str> },
     #[error("cannot {verb} {kind}{}: {user} lacks the permission; add it to the {}", place(*.kind), role(*.kind))]
-    Forbidden {
-        /// What was asked.
-        verb: Verb,
-        /// Of what.
-        kind: Kind,
-        /// Who asked.
-        user: String,
-    },
+    Forbidden { verb: Verb, kind: Kind, user: String },
     /// RBAC says no to what it allowed before, and it is done without.
     #[error(
         "egressd lacks the permission to read {kind} since it was withdrawn: those that were read last still count; \
          restore it in the {}, or restart egressd to run without them", role(*.kind)
     )]
-    Withdrawn {
-        /// Of what.
-        kind: Kind,
-    },
-    /// The server says something else.
+    Withdrawn { kind: Kind },
     #[error("cannot {verb} {kind}: the API server at {server} answers {code}: {message}")]
-    Refused {
-        /// What was asked.
-        verb: Verb,
-        /// Of what.
-        kind: Kind,
-        /// Its address.
-        server: Arc<str>,
-        /// HTTP's status.
-        code: u16,
-        /// The server's message.
-        message: String,
-    },
-    /// It answers, but not with such objects.
+    Refused { verb: Verb, kind: Kind, server: Arc<str>, code: u16, message: String },
     #[error("cannot {verb} {kind}: the answer of the API server at {server} cannot be read: {cause}")]
-    Unreadable {
-        /// What was asked.
-        verb: Verb,
-        /// Of what.
-        kind: Kind,
-        /// Its address.
-        server: Arc<str>,
-        /// Where it goes wrong.
-        cause: String,
-    },
+    Unreadable { verb: Verb, kind: Kind, server: Arc<str>, cause: String },
 }
 
 impl ApiError {

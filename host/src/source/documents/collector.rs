@@ -47,7 +47,6 @@ impl Collector {
         if self.filled == 0 { Err(Error::Empty) } else { Ok(self.contents) }
     }
 
-    /// The next document.
     pub(super) fn take(&mut self, document: Value) {
         self.documents += 1;
         self.filled += usize::from(!document.is_null());

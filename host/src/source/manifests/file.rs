@@ -31,7 +31,6 @@ pub(super) struct File {
 pub(super) struct Refusal {
     /// The object, where it is known to be one and nothing of it counts.
     pub(super) object: Option<Identity>,
-    /// A sentence.
     pub(super) why: String,
 }
 

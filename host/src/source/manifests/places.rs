@@ -55,7 +55,6 @@ impl Places {
         Self { places: given.into_iter().map(place).collect(), policies: POLICIES.to_owned(), gathered: None }
     }
 
-    /// One place.
     pub fn one(path: impl Into<PathBuf>, node: &str) -> Self {
         Self::new(vec![PlaceArgument::Path(path.into())], node)
     }

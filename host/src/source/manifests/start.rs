@@ -58,7 +58,6 @@ impl Place {
         keys
     }
 
-    /// What is awaited.
     pub(super) fn awaited(&self) -> Option<Finding> {
         let (path, count) = (self.path.display(), self.files.len());
         let message = || {

@@ -18,7 +18,6 @@ pub(super) fn address(field: &Field<'_>) -> Result<Option<IpAddr>, Fault> {
     }
 }
 
-/// A network of pods.
 pub(super) fn pod_network(field: &Field<'_>) -> Result<Option<IpNet>, Fault> {
     network(field, "a network like 10.244.1.0/24")
 }

@@ -13,17 +13,14 @@ pub struct Fault {
     pub path: String,
     /// What it says, shortened and on one line.
     pub value: String,
-    /// What it should be.
     pub expected: &'static str,
 }
 
 /// Why nothing can be made of an object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// Nothing to call it by.
     #[error("metadata.name is missing")]
     NoName,
-    /// A field that has to be right.
     #[error(transparent)]
     Field(#[from] Fault),
 }

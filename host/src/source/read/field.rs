@@ -16,7 +16,6 @@ pub(super) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The whole object.
     pub(super) fn root(object: &'a Value) -> Self {
         Self { path: String::new(), value: Some(object) }
     }

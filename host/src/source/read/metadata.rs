@@ -58,7 +58,6 @@ pub(super) fn created(root: &Field<'_>, faults: &mut Vec<Fault>) -> i64 {
     time.map_or(i64::MAX, Moment::as_second)
 }
 
-/// All labels.
 pub(super) fn labels(root: &Field<'_>) -> Result<Labels, Fault> {
     root.get("metadata").get("labels").labels()
 }

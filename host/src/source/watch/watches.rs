@@ -13,11 +13,9 @@ use super::SCAN_INTERVAL;
 use super::wanted::{DirectoryInterest, MAX_DIRECTORIES, Wanted, is_manifest_name};
 use crate::source::manifests::FileId;
 
-/// All watches.
 pub(super) struct Watches {
     inotify: Inotify,
     watched: BTreeMap<i32, (WatchDescriptor, DirectoryInterest)>,
-    /// What they are for.
     wanted: Wanted,
     /// Why some are missing.
     refused: Option<io::Error>,

@@ -15,12 +15,10 @@ pub(super) enum RequirementLine {
     DoesNotExist(String),
 }
 
-/// The requirements of a selector.
 pub(super) fn lines(selector: &LabelSelector) -> Vec<RequirementLine> {
     selector.requirements().iter().map(RequirementLine::of).collect()
 }
 
-/// A selector with these requirements.
 pub(super) fn selector(lines: Vec<RequirementLine>) -> Result<LabelSelector, String> {
     let requirements: Result<Vec<_>, _> = lines.into_iter().map(RequirementLine::requirement).collect();
     requirements.map(LabelSelector::new)

@@ -24,7 +24,6 @@ pub(in crate::kernel::nft) fn address(family: Family) -> u32 {
     }
 }
 
-/// The keys of a map.
 pub(in crate::kernel::nft) fn key(kind: MapKind) -> u32 {
     let address = address(kind.family);
     match kind.key {
@@ -39,7 +38,6 @@ fn joined<const N: usize>(types: [u32; N]) -> u32 {
     types.into_iter().fold(0, |all, one| all << BITS | one)
 }
 
-/// The keys of a set.
 pub(in crate::kernel::nft) fn set_key(kind: SetKeyKind) -> u32 {
     match kind {
         SetKeyKind::Address(family) => address(family),

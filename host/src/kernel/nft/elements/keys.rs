@@ -24,7 +24,6 @@ pub(in crate::kernel::nft) const MARK_LENGTH: u32 = 4;
 /// The flags of a set of passing elements: rules may add to it, and each element has its time.
 pub(in crate::kernel::nft) const TIMED: u32 = sys::NFT_SET_EVAL | sys::NFT_SET_TIMEOUT;
 
-/// Creates a set.
 pub(in crate::kernel::nft) fn add_set(
     transaction: &mut Transaction,
     place: ChangeOrigin<'_>,
@@ -44,7 +43,6 @@ pub(in crate::kernel::nft) fn add_set(
     });
 }
 
-/// The flags of a set.
 pub(in crate::kernel::nft) fn flags(kind: SetKind) -> u32 {
     match kind {
         SetKind::Ranges(_) => sys::NFT_SET_INTERVAL,
@@ -53,7 +51,6 @@ pub(in crate::kernel::nft) fn flags(kind: SetKind) -> u32 {
     }
 }
 
-/// The keys of a set.
 pub(in crate::kernel::nft) fn of_set(kind: SetKind) -> SetKeyKind {
     match kind {
         SetKind::Ranges(family) | SetKind::Addresses(family) => SetKeyKind::Address(family),
@@ -71,7 +68,6 @@ pub(in crate::kernel::nft) fn length(kind: SetKeyKind) -> u32 {
     }
 }
 
-/// The bytes of a key.
 fn bytes(key: SetKey) -> Vec<u8> {
     match key {
         SetKey::Address(address) => address_bytes(address),

@@ -27,7 +27,6 @@ use super::{
 /// Where a change happens: it names the message's table, and where in the batch the message comes from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChangeOrigin<'a> {
-    /// The change.
     pub(super) change: &'a Change,
     /// Its number in the batch.
     pub(super) index: usize,

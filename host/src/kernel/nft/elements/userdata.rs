@@ -90,7 +90,6 @@ pub(in crate::kernel::nft) fn type_of_neighbour_target() -> Vec<u8> {
     nest(KEY_TYPE_OF, [number(EXPRESSION, PAYLOAD), nest(EXPRESSION_DATA, part.concat())].concat())
 }
 
-/// The comment of a set.
 pub(in crate::kernel::nft) fn read_set_comment(list: &[u8]) -> Option<&str> {
     read_text(list, SET_COMMENT)
 }

@@ -103,7 +103,6 @@ impl Slot {
     pub(super) const FIRST: Self = Self(0);
     /// The second register of sixteen bytes.
     pub(super) const SECOND: Self = Self(4);
-    /// The third.
     pub(super) const THIRD: Self = Self(8);
 
     /// Its number, the way the kernel says it: a register of sixteen bytes where one begins here.

@@ -54,7 +54,6 @@ pub(in crate::kernel::nft) enum MetaKey {
     NetworkProtocol,
     /// The number in the IP header: one byte.
     TransportProtocol,
-    /// Its mark.
     Mark,
     /// The name of a device: sixteen bytes.
     Interface(InterfaceDirection),
@@ -69,7 +68,6 @@ pub(in crate::kernel::nft) enum ConnectionKey {
     Direction,
     /// Bits.
     Status,
-    /// Its mark.
     Mark,
 }
 
@@ -93,7 +91,6 @@ impl Base {
 }
 
 impl MetaKey {
-    /// All.
     pub(in crate::kernel::nft) const ALL: [Self; 6] = [
         Self::EtherType,
         Self::NetworkProtocol,
@@ -117,7 +114,6 @@ impl MetaKey {
 }
 
 impl ConnectionKey {
-    /// All.
     pub(in crate::kernel::nft) const ALL: [Self; 4] = [Self::State, Self::Direction, Self::Status, Self::Mark];
 
     /// `NFT_CT_*`.

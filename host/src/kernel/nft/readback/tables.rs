@@ -14,7 +14,6 @@ use crate::kernel::nft::{
     wire::{Flags, Header},
 };
 
-/// A table in the kernel.
 #[derive(Debug)]
 pub(in crate::kernel::nft) struct FoundTable {
     /// What our marker says; none where it is not there.

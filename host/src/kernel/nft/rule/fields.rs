@@ -9,7 +9,6 @@ use egressd_core::{
 
 use crate::kernel::nft::expression::{Base, Field, Source, TupleEnd};
 
-/// The bytes of an address.
 pub(in crate::kernel::nft) fn address_bytes(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(address) => address.octets().to_vec(),
@@ -83,7 +82,6 @@ pub(in crate::kernel::nft) enum Network {
 }
 
 impl Network {
-    /// All.
     pub(in crate::kernel::nft) const ALL: [Self; 3] = [Self::Ip(Family::Ipv4), Self::Ip(Family::Ipv6), Self::Arp];
 
     /// The one that all packets of a table have; none where they may have any.

@@ -16,7 +16,6 @@ use super::table::LeaseEvent;
 use crate::source::claims::Claim;
 use crate::source::documents::Object;
 
-/// What a follower reports.
 #[derive(Debug)]
 pub(super) enum FollowerReport {
     /// Something about the Lease.

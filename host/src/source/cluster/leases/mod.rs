@@ -32,7 +32,6 @@ use super::trouble::ApiError;
 use crate::clock::{self, Instant};
 use crate::source::kind::ClaimKind;
 
-/// The kind of them all.
 pub(super) const KIND: Kind = Kind::Claims(ClaimKind::Leases);
 /// FollowerEvent that wait to be taken in; followers wait beyond that.
 const QUEUE_LENGTH: usize = 64;

@@ -27,7 +27,6 @@ pub(super) enum LeaseEvent {
     Forgone,
 }
 
-/// What is reported of a Lease.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::source::cluster) struct LeaseReport {
     /// What it means now; none where it is not there.

@@ -20,7 +20,6 @@ fn held_by(node: &str, renewed: u64) -> LeaseRecord {
     LeaseRecord { named, acquired: Some(UnixTime(WALL)), renewed: Some(renewed), duration: TERM }
 }
 
-/// A table that follows one Lease.
 struct Followed(LeaseTable);
 
 impl Followed {

@@ -24,7 +24,6 @@ impl State {
         })
     }
 
-    /// What is known now.
     pub(in crate::source::cluster) fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }

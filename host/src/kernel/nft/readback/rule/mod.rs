@@ -22,7 +22,6 @@ use crate::kernel::nft::{
     rule::Network,
 };
 
-/// An address of a family from its bytes.
 pub(super) fn address(family: Family, bytes: &[u8]) -> Option<IpAddr> {
     match family {
         Family::Ipv4 => <[u8; 4]>::try_from(bytes).ok().map(|bytes| Ipv4Addr::from(bytes).into()),
