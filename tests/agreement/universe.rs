@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use egressd_core::testkit::{Universe, World};
+use egressd_core::testkit::{AddressPlan, Universe};
 use ipnet::IpNet;
 use lab::addresses::{
     CLUSTER_IP_V4, CLUSTER_IP_V6, NEIGHBOUR_V4, NEIGHBOUR_V6, OTHER_OUTSIDE_V4, OTHER_OUTSIDE_V6, OUTSIDE_V4,
@@ -20,14 +20,14 @@ const NETWORKS_V4: [&str; 4] = ["172.18.0.0/15", "172.19.0.0/24", "192.168.0.0/2
 const NETWORKS_V6: [&str; 4] = ["fd00:172::/32", "fd00:172:19::/64", "fd00:192::/64", "::/0"];
 
 pub(crate) fn universe() -> Universe {
-    let ipv4 = World {
+    let ipv4 = AddressPlan {
         pods: (1..=PODS).map(pod_v4).collect(),
         networks: networks(NETWORKS_V4),
         destinations: vec![OUTSIDE_V4, OTHER_OUTSIDE_V4, NEIGHBOUR_V4, pod_v4(PODS)],
         addresses: (2..6).map(load_balancer_v4).collect(),
         cluster_address: CLUSTER_IP_V4,
     };
-    let ipv6 = World {
+    let ipv6 = AddressPlan {
         pods: (1..=PODS).map(pod_v6).collect(),
         networks: networks(NETWORKS_V6),
         destinations: vec![OUTSIDE_V6, OTHER_OUTSIDE_V6, NEIGHBOUR_V6, pod_v6(PODS)],

@@ -11,7 +11,7 @@ use egressd_core::{
         Chain, Hook, Interface, Layout, Match, Name, Point, Rule, Ruleset, SetKey, SetKeyKind, Statement, Table,
         TableFamily, TimedKey, Timeout,
     },
-    testkit::{ALIVE, Fate, Hop, Journey, Packet, fence, follow, gateway},
+    testkit::{ALIVE, Hop, Journey, Packet, PathEnd, fence, follow, gateway},
 };
 
 use crate::{
@@ -210,7 +210,7 @@ fn is_dropped(source: &str, passing: &BTreeSet<(Name, SetKey)>) -> (bool, bool) 
     let _ = UdpSocket::bind((source, 0)).unwrap().send_to(b"x", (destination, 9999));
     let eth0 = Hop::Device(Interface::new("eth0").unwrap());
     let journey = Journey { passing: passing.clone(), ..Journey::new(Packet::new(source, destination), eth0) };
-    (fenced() > before, follow(&fence(), &journey).fate == Fate::Dropped(Point::Egress))
+    (fenced() > before, follow(&fence(), &journey).fate == PathEnd::Dropped(Point::Egress))
 }
 
 fn the_fence_does_to_packets_what_the_tracer_says() {

@@ -54,24 +54,24 @@ fn common(old: &Plan, new: &Plan) -> Common {
 
 /// What becomes of a step: how many slices the kernel takes before it refuses, and how large they are.
 #[derive(Clone, Copy, Debug)]
-struct Fate {
+struct CommitLimits {
     slices: usize,
     most: usize,
 }
 
-fn fates() -> impl Strategy<Value = Fate> {
+fn commit_limits() -> impl Strategy<Value = CommitLimits> {
     (prop_oneof![Just(usize::MAX), 0..3usize], prop_oneof![Just(usize::MAX), 1..6usize])
-        .prop_map(|(slices, most)| Fate { slices, most })
+        .prop_map(|(slices, most)| CommitLimits { slices, most })
 }
 
 /// Carries out what is outstanding, as far as the kernel lets it.
-fn carry_out(applied: &mut Applied, kernel: &mut FakeKernel, next: Ruleset, fate: Fate) {
+fn carry_out(applied: &mut Applied, kernel: &mut FakeKernel, next: Ruleset, limits: CommitLimits) {
     let mut comparison = applied.compare(next, |_, _| {});
-    let mut left = fate.slices;
+    let mut left = limits.slices;
     let mut commit = |slice: &Slice| {
         slice.changes.batches().for_each(|batch| kernel.commit(batch).expect("a change the kernel takes"));
     };
-    match comparison.cut(applied, fate.most) {
+    match comparison.cut(applied, limits.most) {
         SlicedChange::Whole if left == 0 => {}
         SlicedChange::Whole => {
             let changes = comparison.changes(applied);
@@ -103,23 +103,23 @@ proptest! {
     #[test]
     fn part_by_part_is_everything(
         first in Universe::on_paper().plans(),
-        history in prop::collection::vec((Universe::on_paper().plans(), fates()), 1..6),
+        history in prop::collection::vec((Universe::on_paper().plans(), commit_limits()), 1..6),
     ) {
         let names = table_names(None);
         let mut kernel = FakeKernel { ruleset: Ruleset::default(), generation: 0 };
         let mut applied = Applied::default();
-        carry_out(&mut applied, &mut kernel, compile(&first, &names), Fate { slices: usize::MAX, most: usize::MAX });
+        carry_out(&mut applied, &mut kernel, compile(&first, &names), CommitLimits { slices: usize::MAX, most: usize::MAX });
         let mut now = first;
-        for (next, fate) in history {
+        for (next, limits) in history {
             let scope = Scope::Pods(touched(&now, &next), common(&now, &next));
             applied.add_outstanding(scope);
             let scope = applied.scope().clone();
-            carry_out(&mut applied, &mut kernel, after(&next, &scope), fate);
+            carry_out(&mut applied, &mut kernel, after(&next, &scope), limits);
             prop_assert_eq!(applied.ruleset(), &kernel.ruleset, "what we believe is what the kernel has");
             now = next;
         }
         let scope = applied.scope().clone();
-        carry_out(&mut applied, &mut kernel, after(&now, &scope), Fate { slices: usize::MAX, most: usize::MAX });
+        carry_out(&mut applied, &mut kernel, after(&now, &scope), CommitLimits { slices: usize::MAX, most: usize::MAX });
         prop_assert_eq!(&kernel.ruleset, &compile(&now, &names));
         prop_assert_eq!(applied.ruleset(), &kernel.ruleset);
     }

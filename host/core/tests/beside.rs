@@ -33,13 +33,13 @@ impl Policy for Either {
 }
 
 /// A node with the Service `web`, which has these annotations and was written by kube-vip or not.
-struct World(Pipeline);
+struct Fixture(Pipeline);
 
-impl World {
+impl Fixture {
     fn new(annotations: &[&str], wrote: Option<&str>) -> Self {
-        let mut world = Self(Pipeline::new(settings(Owner::Any), BTreeMap::new()));
-        world.look_at(annotations, wrote);
-        world
+        let mut fixture = Self(Pipeline::new(settings(Owner::Any), BTreeMap::new()));
+        fixture.look_at(annotations, wrote);
+        fixture
     }
 
     /// Takes in the Service as it is now; how often policies were asked.
@@ -80,7 +80,7 @@ const AT: &str = "2026-08-23T16:46:16Z";
 
 #[test]
 fn what_kube_vip_wrote_on_a_service_of_both_is_a_warning_with_its_time() {
-    let reported = World::new(&[EGRESS], Some(AT)).reported();
+    let reported = Fixture::new(&[EGRESS], Some(AT)).reported();
     let sentence = "kube-vip.io/active-endpoint was written by kube-vip at 2026-08-23T16:46:16Z: kube-vip's own egress acts, \
                     or acted, on this Service beside egressd; give egressd another annotation prefix and an instance_name, \
                     or turn kube-vip's egress off and remove that annotation (docs/beside.md)";
@@ -96,32 +96,32 @@ fn the_annotations_that_kube_vip_wrote_are_named_and_no_others() {
             "kube-vip.io/active-endpoint and kube-vip.io/active-endpoint-ipv6 were written by kube-vip: ",
         ),
     ] {
-        let mut world = World::new(&[EGRESS], None);
-        world.look_at_written(&[EGRESS], Some(KubeVipEndpoint { families, at: None }));
-        let reported = world.reported();
+        let mut fixture = Fixture::new(&[EGRESS], None);
+        fixture.look_at_written(&[EGRESS], Some(KubeVipEndpoint { families, at: None }));
+        let reported = fixture.reported();
         assert!(reported[0].message.starts_with(observed), "{}", reported[0].message);
     }
 }
 
 #[test]
 fn a_table_of_kube_vips_name_is_a_warning_on_the_services_of_both() {
-    let reported = World::new(&[EGRESS], None).tables(&["kube_vip_v4", "kube_vip_v6"]).reported();
+    let reported = Fixture::new(&[EGRESS], None).tables(&["kube_vip_v4", "kube_vip_v6"]).reported();
     assert_eq!((reported.len(), reported[0].severity), (1, Severity::Warning));
     let begin =
         "table kube_vip_v4 on this node has kube-vip's name and egressd did not make it: kube-vip's own egress ";
     assert!(reported[0].message.starts_with(begin), "{}", reported[0].message);
-    let both = World::new(&[EGRESS], Some(AT)).tables(&["kube_vip_v4"]).reported();
+    let both = Fixture::new(&[EGRESS], Some(AT)).tables(&["kube_vip_v4"]).reported();
     assert!(both[0].message.contains("and remove that annotation and that table (docs"), "{}", both[0].message);
 }
 
 #[test]
 fn with_a_prefix_of_its_own_egressd_has_its_services_for_itself() {
     let own = "egress.example.com/egress";
-    let mut beside = World::new(&[own], Some(AT)).tables(&["kube_vip_v4"]);
+    let mut beside = Fixture::new(&[own], Some(AT)).tables(&["kube_vip_v4"]);
     assert_eq!(beside.reported(), []);
     beside.round();
     assert!(!beside.0.shares_services());
-    let mut both = World::new(&[own, EGRESS], Some(AT));
+    let mut both = Fixture::new(&[own, EGRESS], Some(AT));
     assert_eq!(both.reported().len(), 1, "it asks both");
     both.round();
     assert!(both.0.shares_services());
@@ -129,20 +129,20 @@ fn with_a_prefix_of_its_own_egressd_has_its_services_for_itself() {
 
 #[test]
 fn a_service_that_asks_egressd_for_nothing_is_kube_vips_business() {
-    let mut beside = World::new(&["kube-vip.io/loadbalancerIPs"], Some(AT)).tables(&["kube_vip_v4"]);
+    let mut beside = Fixture::new(&["kube-vip.io/loadbalancerIPs"], Some(AT)).tables(&["kube_vip_v4"]);
     assert_eq!(beside.reported(), []);
 }
 
 #[test]
 fn without_a_sign_of_kube_vip_nothing_is_reported() {
-    assert_eq!(World::new(&[EGRESS], None).reported(), []);
+    assert_eq!(Fixture::new(&[EGRESS], None).reported(), []);
 }
 
 #[test]
 fn what_kube_vip_writes_is_no_reason_to_ask_policies_again() {
-    let mut world = World::new(&[EGRESS], None);
-    assert_eq!(world.look_at(&[EGRESS], Some(AT)), 0);
-    assert_eq!(world.reported().len(), 1);
-    assert_eq!(world.look_at(&[EGRESS], None), 0);
-    assert_eq!(world.reported(), []);
+    let mut fixture = Fixture::new(&[EGRESS], None);
+    assert_eq!(fixture.look_at(&[EGRESS], Some(AT)), 0);
+    assert_eq!(fixture.reported().len(), 1);
+    assert_eq!(fixture.look_at(&[EGRESS], None), 0);
+    assert_eq!(fixture.reported(), []);
 }

@@ -21,7 +21,7 @@ use proptest::prelude::*;
 
 /// What a scripted member says, whoever asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Says {
+enum ScriptedAnswer {
     Pass,
     /// One rule more.
     Add,
@@ -34,8 +34,8 @@ enum Says {
 
 /// One member of a random chain.
 #[derive(Clone, Copy, Debug)]
-struct Part {
-    says: Says,
+struct ScriptedMember {
+    says: ScriptedAnswer,
     validator: bool,
     order: i32,
     mode: Mode,
@@ -45,7 +45,7 @@ struct Part {
 
 struct Scripted {
     name: String,
-    says: Says,
+    says: ScriptedAnswer,
     asked: Arc<AtomicUsize>,
 }
 
@@ -59,12 +59,12 @@ impl Scripted {
             Decision::Plan(draft)
         };
         let decision = match self.says {
-            Says::Pass => Decision::Pass,
-            Says::Add => with("11.0.0.2"),
-            Says::Steal => with("11.0.0.99"),
-            Says::Invalid => Decision::Invalid,
-            Says::Deny => Decision::Deny,
-            Says::Fail => {
+            ScriptedAnswer::Pass => Decision::Pass,
+            ScriptedAnswer::Add => with("11.0.0.2"),
+            ScriptedAnswer::Steal => with("11.0.0.99"),
+            ScriptedAnswer::Invalid => Decision::Invalid,
+            ScriptedAnswer::Deny => Decision::Deny,
+            ScriptedAnswer::Fail => {
                 let (policy, reason) = (self.name.clone(), "it trapped".to_owned());
                 return Err(PolicyFailure { policy, reason, kind: FailureKind::Prompt });
             }
@@ -96,19 +96,19 @@ impl Validator for Scripted {
     }
 }
 
-fn part() -> impl Strategy<Value = Part> {
+fn part() -> impl Strategy<Value = ScriptedMember> {
     let says = prop_oneof![
-        3 => Just(Says::Pass),
-        4 => Just(Says::Add),
-        1 => Just(Says::Steal),
-        1 => Just(Says::Invalid),
-        1 => Just(Says::Deny),
-        1 => Just(Says::Fail),
+        3 => Just(ScriptedAnswer::Pass),
+        4 => Just(ScriptedAnswer::Add),
+        1 => Just(ScriptedAnswer::Steal),
+        1 => Just(ScriptedAnswer::Invalid),
+        1 => Just(ScriptedAnswer::Deny),
+        1 => Just(ScriptedAnswer::Fail),
     ];
     let mode = prop_oneof![5 => Just(Mode::Enforce), 2 => Just(Mode::Shadow), 1 => Just(Mode::Off)];
     let on_failure = prop_oneof![Just(OnFailure::KeepLast), Just(OnFailure::Closed), Just(OnFailure::Skip)];
     let parts = (says, any::<bool>(), -2..3i32, mode, on_failure, prop::bool::weighted(0.9));
-    parts.prop_map(|(says, validator, order, mode, on_failure, covers)| Part {
+    parts.prop_map(|(says, validator, order, mode, on_failure, covers)| ScriptedMember {
         says,
         validator,
         order,
@@ -118,17 +118,17 @@ fn part() -> impl Strategy<Value = Part> {
     })
 }
 
-fn member(index: usize, part: Part, asked: &Arc<AtomicUsize>) -> Member {
+fn member(index: usize, part: ScriptedMember, asked: &Arc<AtomicUsize>) -> Member {
     let name = format!("p{index}");
     let scripted = Arc::new(Scripted { name, says: part.says, asked: Arc::clone(asked) });
     let whom = if part.validator { MemberRole::Validator(scripted) } else { MemberRole::Policy(scripted) };
     let namespaces = if part.covers { "" } else { "no-namespace=has-it" };
     let scope = Scope { namespaces: namespaces.parse().expect("a selector"), ..Scope::default() };
-    let Part { order, mode, on_failure, .. } = part;
+    let ScriptedMember { order, mode, on_failure, .. } = part;
     Member { order, mode, on_failure, scope, ..Member::new(whom) }
 }
 
-fn chain(parts: &[Part]) -> Chain {
+fn chain(parts: &[ScriptedMember]) -> Chain {
     let asked = Arc::default();
     Chain::new(parts.iter().enumerate().map(|(index, part)| member(index, *part, &asked)))
 }
@@ -143,7 +143,7 @@ fn here() -> (Context, SubjectView) {
     (Context { node: "node-a".to_owned(), node_labels: Arc::default() }, view)
 }
 
-fn as_if(parts: &[Part], change: impl Fn(usize, Part) -> Option<Part>) -> Chain {
+fn as_if(parts: &[ScriptedMember], change: impl Fn(usize, ScriptedMember) -> Option<ScriptedMember>) -> Chain {
     let asked = Arc::default();
     let changed = parts.iter().enumerate().filter_map(|(index, part)| Some((index, change(index, *part)?)));
     Chain::new(changed.map(|(index, part)| member(index, part, &asked)))
@@ -174,7 +174,7 @@ proptest! {
         for shadow in chain(&parts).evaluate(&context, &view).shadows {
             let enforced = as_if(&parts, |index, part| {
                 let it = format!("p{index}") == shadow.policy;
-                (it || part.mode != Mode::Shadow).then_some(Part { mode: if it { Mode::Enforce } else { part.mode }, ..part })
+                (it || part.mode != Mode::Shadow).then_some(ScriptedMember { mode: if it { Mode::Enforce } else { part.mode }, ..part })
             });
             let verdict = enforced.evaluate(&context, &view);
             prop_assert_eq!((verdict.decision, verdict.findings), (shadow.decision, shadow.findings));
@@ -216,7 +216,7 @@ proptest! {
     #[test]
     fn a_failing_policy_that_may_be_skipped_changes_no_rule(parts in vec(part(), 0..7)) {
         let (context, view) = here();
-        let skipped = |part: &Part| part.says == Says::Fail && part.on_failure == OnFailure::Skip;
+        let skipped = |part: &ScriptedMember| part.says == ScriptedAnswer::Fail && part.on_failure == OnFailure::Skip;
         let without = as_if(&parts, |_, part| (!skipped(&part)).then_some(part)).evaluate(&context, &view);
         prop_assert_eq!(chain(&parts).evaluate(&context, &view).decision, without.decision);
     }
@@ -241,22 +241,24 @@ proptest! {
     }
 }
 
-fn alone(says: Says, on_failure: OnFailure) -> ChainDecision {
-    let part = Part { says, validator: false, order: 0, mode: Mode::Enforce, on_failure, covers: true };
+fn alone(says: ScriptedAnswer, on_failure: OnFailure) -> ChainDecision {
+    let part = ScriptedMember { says, validator: false, order: 0, mode: Mode::Enforce, on_failure, covers: true };
     let (context, view) = here();
     chain(&[part]).evaluate(&context, &view).decision
 }
 
 #[test]
 fn an_answer_for_others_is_a_failure_of_its_author() {
-    let ChainDecision::Failed(failure) = alone(Says::Steal, OnFailure::KeepLast) else { panic!("it is refused") };
+    let ChainDecision::Failed(failure) = alone(ScriptedAnswer::Steal, OnFailure::KeepLast) else {
+        panic!("it is refused")
+    };
     assert_eq!(
         failure.to_string(),
         "policy p0 failed: its answer is refused: rule \"p0-0\" translates to 11.0.0.99, which is not one of the \
          Service's own addresses"
     );
-    assert_eq!(alone(Says::Steal, OnFailure::Skip), ChainDecision::Draft(Draft::default().into()));
-    assert_eq!(alone(Says::Steal, OnFailure::Closed), ChainDecision::Denied { policy: "p0".to_owned() });
+    assert_eq!(alone(ScriptedAnswer::Steal, OnFailure::Skip), ChainDecision::Draft(Draft::default().into()));
+    assert_eq!(alone(ScriptedAnswer::Steal, OnFailure::Closed), ChainDecision::Denied { policy: "p0".to_owned() });
 }
 
 #[test]
@@ -271,8 +273,8 @@ fn a_policy_that_is_missed_fails_with_the_reason() {
 
 #[test]
 fn validators_come_after_all_policies_whatever_their_order() {
-    let part = |validator, order| Part {
-        says: Says::Pass,
+    let part = |validator, order| ScriptedMember {
+        says: ScriptedAnswer::Pass,
         validator,
         order,
         mode: Mode::Enforce,

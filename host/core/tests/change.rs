@@ -55,14 +55,14 @@ struct Cost {
 }
 
 /// A node with Services of one endpoint each, and what its loop does.
-struct World {
+struct Fixture {
     pipeline: Pipeline,
     snapshot: Snapshot,
     applied: Applied,
     in_force: AppliedRound,
 }
 
-impl World {
+impl Fixture {
     fn with(count: u32) -> Self {
         Self::of(settings_of_many(Owner::Any), count)
     }
@@ -71,12 +71,12 @@ impl World {
     fn of(settings: Settings, count: u32) -> Self {
         let pipeline = Pipeline::new(settings, BTreeMap::new());
         let (snapshot, applied, in_force) = Default::default();
-        let mut world = Self { pipeline, snapshot, applied, in_force };
-        let keys = (0..count).map(|number| world.put(number, 0)).collect();
-        world.take(&keys);
+        let mut fixture = Self { pipeline, snapshot, applied, in_force };
+        let keys = (0..count).map(|number| fixture.put(number, 0)).collect();
+        fixture.take(&keys);
         // What came into force is remembered, and settled once more.
-        world.take(&BTreeSet::new());
-        world
+        fixture.take(&BTreeSet::new());
+        fixture
     }
 
     /// Adds a Service, or gives it another address.
@@ -119,10 +119,10 @@ impl World {
 
 /// The dearest of some changes.
 fn dearest(count: u32) -> Cost {
-    let mut world = World::with(count);
+    let mut fixture = Fixture::with(count);
     let costs = (0..50).map(|turn| {
-        let key = world.put(turn * 17 % count, turn + 1);
-        world.take(&[key].into())
+        let key = fixture.put(turn * 17 % count, turn + 1);
+        fixture.take(&[key].into())
     });
     costs.max_by_key(|cost| cost.allocations).expect("there are some")
 }
@@ -141,19 +141,19 @@ fn a_change_costs_as_much_among_thirty_thousand_services_as_among_a_thousand() {
 /// The dearest of some Nodes that come, and of the same when they go.
 fn dearest_node(count: u32) -> [usize; 2] {
     let cluster = ClusterSettings::default();
-    let mut world = World::of(Settings { cluster, ..settings_of_many(Owner::Any) }, 100);
-    (0..count).for_each(|number| world.put_node(2 * number));
-    world.take(&[ChangeKey::Cluster].into());
+    let mut fixture = Fixture::of(Settings { cluster, ..settings_of_many(Owner::Any) }, 100);
+    (0..count).for_each(|number| fixture.put_node(2 * number));
+    fixture.take(&[ChangeKey::Cluster].into());
     let some = (1..count).step_by(count as usize / 20).map(|number| 2 * number + 1);
     let come = some.clone().map(|number| {
-        world.put_node(number);
-        world.take(&[ChangeKey::Cluster].into())
+        fixture.put_node(number);
+        fixture.take(&[ChangeKey::Cluster].into())
     });
     let come = come.inspect(|cost| assert_eq!((cost.questions, cost.looked_at), (0, 0), "{cost:?}"));
     let come = come.map(|cost| cost.allocations).max().expect("there are some");
     let go = some.map(|number| {
-        world.snapshot.nodes.remove(&format!("node-{number:05}"));
-        world.take(&[ChangeKey::Cluster].into()).allocations
+        fixture.snapshot.nodes.remove(&format!("node-{number:05}"));
+        fixture.take(&[ChangeKey::Cluster].into()).allocations
     });
     [come, go.max().expect("there are some")]
 }
@@ -169,11 +169,11 @@ fn a_node_costs_as_much_among_four_thousand_as_among_four_hundred() {
 #[test]
 fn a_node_that_comes_costs_nothing_of_the_services_that_have_nothing_to_do_with_it() {
     for count in [1_000, 10_000] {
-        let mut world = World::with(count);
+        let mut fixture = Fixture::with(count);
         for number in 0..5u8 {
             let node = Node { addresses: vec![[192, 168, 7, number].into()], ..Node::default() };
-            world.snapshot.nodes.insert(format!("node-z{number}"), Arc::new(node));
-            let cost = world.take(&[ChangeKey::Cluster].into());
+            fixture.snapshot.nodes.insert(format!("node-z{number}"), Arc::new(node));
+            let cost = fixture.take(&[ChangeKey::Cluster].into());
             // The first node that is ready reports for all.
             let is_first = number == 0;
             assert!(is_first || (cost.questions, cost.looked_at) == (0, 0), "{cost:?}");
@@ -181,8 +181,8 @@ fn a_node_that_comes_costs_nothing_of_the_services_that_have_nothing_to_do_with_
         }
         // One of them has the address of an endpoint: it is host network.
         let node = Node { addresses: vec![[10, 0, 0, 1].into()], ..Node::default() };
-        world.snapshot.nodes.insert("node-zz".to_owned(), Arc::new(node));
-        let cost = world.take(&[ChangeKey::Cluster].into());
+        fixture.snapshot.nodes.insert("node-zz".to_owned(), Arc::new(node));
+        let cost = fixture.take(&[ChangeKey::Cluster].into());
         assert_eq!((cost.questions, cost.looked_at, cost.changes.elements_removed), (1, 1, 1));
     }
 }

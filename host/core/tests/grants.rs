@@ -16,7 +16,7 @@ const LIMITS: Limits = Limits {
 
 /// One Service in numbers; `accepted` and `before` are parts of the newest, unless an edit made it smaller.
 #[derive(Clone, Debug)]
-struct Asked {
+struct Request {
     key: SubjectKey,
     created: i64,
     before: Size,
@@ -30,19 +30,19 @@ fn size() -> impl Strategy<Value = Size> {
         .prop_map(|(rules, elements, networks, chains)| Size { rules, elements, networks, chains })
 }
 
-fn asked() -> impl Strategy<Value = Vec<Asked>> {
+fn asked() -> impl Strategy<Value = Vec<Request>> {
     let one = (0..5u8, 0..4i64, size(), proptest::option::of(size()), size());
     vec(one, 0..14).prop_map(|all| {
         let named = (0..).zip(all).map(|(place, (namespace, created, before, accepted, newest)): (u32, _)| {
             let key = SubjectKey::service(format!("n{namespace}"), format!("s{place}"));
-            Asked { key, created, before, claim: Size::default(), accepted, newest }
+            Request { key, created, before, claim: Size::default(), accepted, newest }
         });
         named.collect()
     })
 }
 
 /// Of Services that are all new.
-fn new_ones() -> impl Strategy<Value = Vec<Asked>> {
+fn new_ones() -> impl Strategy<Value = Vec<Request>> {
     asked().prop_map(|mut all| {
         for one in &mut all {
             (one.before, one.accepted) = (Size::default(), None);
@@ -51,17 +51,17 @@ fn new_ones() -> impl Strategy<Value = Vec<Asked>> {
     })
 }
 
-fn wish(one: &Asked) -> BudgetRequest {
-    let Asked { key, created, before, claim, accepted, newest } = one.clone();
+fn wish(one: &Request) -> BudgetRequest {
+    let Request { key, created, before, claim, accepted, newest } = one.clone();
     BudgetRequest { key, created, before, claim, accepted, newest }
 }
 
-fn granted(all: &[Asked]) -> BTreeMap<&SubjectKey, Grant> {
+fn granted(all: &[Request]) -> BTreeMap<&SubjectKey, Grant> {
     let wishes: Vec<BudgetRequest> = all.iter().map(wish).collect();
     all.iter().map(|one| &one.key).zip(grants(&LIMITS, &wishes).0.iter().map(|granted| granted.grant)).collect()
 }
 
-fn has(one: &Asked, grant: Grant) -> Size {
+fn has(one: &Request, grant: Grant) -> Size {
     match grant {
         Grant::Nothing => Size::default(),
         Grant::Before => one.before,
@@ -90,7 +90,7 @@ fn is_within(used: Used, most: Used) -> bool {
 }
 
 /// What each namespace has.
-fn used(all: &[Asked], granted: &BTreeMap<&SubjectKey, Grant>) -> BTreeMap<String, Used> {
+fn used(all: &[Request], granted: &BTreeMap<&SubjectKey, Grant>) -> BTreeMap<String, Used> {
     let mut used: BTreeMap<String, Used> = BTreeMap::new();
     for one in all {
         let size = has(one, granted[&one.key]);
@@ -142,8 +142,8 @@ proptest! {
         let without = granted(&all);
         let (key, created) = (SubjectKey::service("n0", "added"), 9);
         let newest = Size { networks: added.networks.min(8), rules: 1, ..added };
-        let added = Asked { key, created, before: Size::default(), claim: Size::default(), accepted: None, newest };
-        let with: Vec<Asked> = all.iter().cloned().chain([added]).collect();
+        let added = Request { key, created, before: Size::default(), claim: Size::default(), accepted: None, newest };
+        let with: Vec<Request> = all.iter().cloned().chain([added]).collect();
         let with = granted(&with);
         let had = used(&all, &without).get("n0").copied().unwrap_or_default();
         let would = share(and(had, counted(newest)));
@@ -156,7 +156,7 @@ proptest! {
     /// A limit of a namespace that is lower than what it has takes nothing away, where the node has room.
     #[test]
     fn what_was_in_force_stays_whatever_its_namespace_may_have_now(all in asked()) {
-        let before: Vec<Asked> = all.iter().map(|one| Asked { newest: one.before, accepted: None, ..one.clone() }).collect();
+        let before: Vec<Request> = all.iter().map(|one| Request { newest: one.before, accepted: None, ..one.clone() }).collect();
         let total = before.iter().fold(Used::default(), |all, one| and(all, counted(one.before)));
         let granted = granted(&before);
         let fits = is_within(total, OF_NODE);
@@ -165,7 +165,7 @@ proptest! {
 
     #[test]
     fn what_was_in_force_and_fits_stays_whatever_is_edited(all in asked()) {
-        let before: Vec<Asked> = all.iter().map(|one| Asked { newest: one.before, accepted: None, ..one.clone() }).collect();
+        let before: Vec<Request> = all.iter().map(|one| Request { newest: one.before, accepted: None, ..one.clone() }).collect();
         let sizes = before.iter().map(|one| (&one.key, Size { rules: 0, networks: one.before.networks.min(8), ..one.before }));
         let kept = fits(sizes) && before.iter().all(|one| one.before.networks <= 8);
         // What others may take is a matter of shares; in one namespace nothing is.
@@ -193,8 +193,8 @@ proptest! {
     #[test]
     fn the_next_round_has_the_same_outcome(all in new_ones()) {
         let first = granted(&all);
-        let next: Vec<Asked> =
-            all.iter().map(|one| Asked { before: has(one, first[&one.key]), ..one.clone() }).collect();
+        let next: Vec<Request> =
+            all.iter().map(|one| Request { before: has(one, first[&one.key]), ..one.clone() }).collect();
         let second = granted(&next);
         for one in &next {
             prop_assert_eq!(has(one, second[&one.key]), one.before);
@@ -208,18 +208,18 @@ proptest! {
     ) {
         let had = in_one_namespace(all);
         let replaced = |place: usize| place.is_multiple_of(2);
-        let now: Vec<Asked> = had.iter().zip(less).enumerate().map(|(place, (one, less))| {
+        let now: Vec<Request> = had.iter().zip(less).enumerate().map(|(place, (one, less))| {
             let Size { elements, networks, chains, .. } = one.before;
             let (elements, networks) = (elements.saturating_sub(less.0), networks.saturating_sub(less.1));
             let fewer = Size { rules: 0, elements, networks, chains: chains.saturating_sub(less.0) };
-            let one = Asked { claim: one.before, ..one.clone() };
-            if replaced(place) { Asked { before: fewer, accepted: Some(fewer), newest: fewer, ..one } } else { one }
+            let one = Request { claim: one.before, ..one.clone() };
+            if replaced(place) { Request { before: fewer, accepted: Some(fewer), newest: fewer, ..one } } else { one }
         }).collect();
         let first = granted(&now);
-        let back: Vec<Asked> = now.iter().zip(&had).enumerate().map(|(place, (one, had))| {
+        let back: Vec<Request> = now.iter().zip(&had).enumerate().map(|(place, (one, had))| {
             let before = has(one, first[&one.key]);
             let newest = if replaced(place) { had.before } else { before };
-            Asked { before, accepted: Some(newest), newest, ..one.clone() }
+            Request { before, accepted: Some(newest), newest, ..one.clone() }
         }).collect();
         let second = granted(&back);
         for (_, one) in back.iter().enumerate().filter(|(place, _)| replaced(*place)) {
@@ -238,13 +238,13 @@ fn fits<'a>(sizes: impl IntoIterator<Item = (&'a SubjectKey, Size)>) -> bool {
 }
 
 /// As many of these as one namespace may have together.
-fn in_one_namespace(all: Vec<Asked>) -> Vec<Asked> {
+fn in_one_namespace(all: Vec<Request>) -> Vec<Request> {
     let (mut used, mut some) = (Used::default(), Vec::new());
     for one in all {
         let before = Size { rules: 1, networks: one.before.networks.min(8), ..one.before };
         used = and(used, counted(before));
         if is_within(used, OF_NAMESPACE) {
-            some.push(Asked { key: SubjectKey::service("n", one.key.name.clone()), before, ..one });
+            some.push(Request { key: SubjectKey::service("n", one.key.name.clone()), before, ..one });
         }
     }
     some

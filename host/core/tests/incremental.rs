@@ -36,14 +36,14 @@ proptest! {
 
     #[test]
     fn a_step_comes_to_what_all_gives_from_nothing(
-        scene in scenes(),
+        scenario in scenes(),
         history in prop::collection::vec(happenings(), 1..32),
     ) {
-        let mut node = Node::new(&scene);
-        for Happening { event, answered, fate } in history {
+        let mut node = Node::new(&scenario);
+        for Happening { event, answered, limits } in history {
             node.meet(&event);
             node.answer(answered);
-            node.round(fate)?;
+            node.round(limits)?;
         }
         node.end()?;
     }

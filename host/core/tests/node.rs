@@ -2,10 +2,10 @@
 //! that the next try goes on from. Each law names what it is there to catch.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "node/fixture.rs"]
+mod fixture;
 #[path = "node/marks.rs"]
 mod marks;
-#[path = "node/world.rs"]
-mod world;
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,9 @@ use egressd_core::effect::{Effect, Effects, Phase};
 use egressd_core::node::{Adapter, Addresses, Nft, NodeChange, NodeState, Part};
 use egressd_core::owner::{AddressState, LocalAddresses};
 use egressd_core::testkit::{Failure, FakeInterfaces, a};
-use marks::{FakeMarks, Maker, MarkChange, Marks};
+use fixture::{Change, Node, OURS, State, states};
+use marks::{FakeMarks, MarkChange, MarkOwner, Marks};
 use proptest::prelude::*;
-use world::{Change, Node, OURS, State, states};
 
 /// Effects of any parts. A change has the number of its part, and its own number in it.
 fn parts() -> impl Strategy<Value = Vec<Vec<Effect<(usize, usize)>>>> {
@@ -77,7 +77,7 @@ proptest! {
     /// Catches: a part whose changes get lost between `diff` and the kernel, and one that the node's `changes` forgets.
     #[test]
     fn after_all_effects_the_kernel_holds_what_is_desired((old, new) in (states(), states())) {
-        let mut node = Node::left(Maker::Us, &old);
+        let mut node = Node::left(MarkOwner::Us, &old);
         node.carry_out(old.effects(&new)).map_err(|refused| TestCaseError::fail(refused.to_string()))?;
         prop_assert_eq!(node.read_back().unwrap(), new.clone());
         prop_assert!(new.effects(&new).is_empty());
@@ -87,7 +87,7 @@ proptest! {
     #[test]
     fn while_packets_go_over_the_guards_of_both_states_are_there((old, new) in (states(), states())) {
         let guards: BTreeSet<u8> = &old.marks | &new.marks;
-        let mut node = Node::left(Maker::Us, &old);
+        let mut node = Node::left(MarkOwner::Us, &old);
         for effect in &old.effects(&new) {
             node.commit(effect).map_err(|refused| TestCaseError::fail(refused.to_string()))?;
             match &effect.change {
@@ -103,10 +103,10 @@ proptest! {
         let effects = old.effects(&new);
         prop_assume!(!effects.is_empty());
         let at = at.index(effects.iter().count());
-        let mut expected = Node::left(Maker::Us, &old);
+        let mut expected = Node::left(MarkOwner::Us, &old);
         let went_well = at + usize::from(failure == Failure::Lost);
         effects.iter().take(went_well).try_for_each(|effect| expected.commit(effect)).unwrap();
-        let mut node = Node::left(Maker::Us, &old);
+        let mut node = Node::left(MarkOwner::Us, &old);
         node.fail(&effects, at, failure);
         prop_assert!(node.carry_out(effects).is_err());
         prop_assert_eq!(node.read_back().unwrap(), expected.read_back().unwrap());
@@ -121,7 +121,7 @@ proptest! {
     ) {
         let effects = old.effects(&new);
         prop_assume!(!effects.is_empty());
-        let mut node = Node::left(Maker::Us, &old);
+        let mut node = Node::left(MarkOwner::Us, &old);
         node.fail(&effects, at.index(effects.iter().count()), failure);
         prop_assert!(node.carry_out(effects).is_err());
         for desired in [&new, &newer] {
@@ -135,7 +135,7 @@ proptest! {
     /// Catches: an adoption that changes something, and a first round that makes anew what is there (P6).
     #[test]
     fn what_an_earlier_process_left_is_taken_over_without_a_change(left in states()) {
-        let mut node = Node::left(Maker::Earlier, &left);
+        let mut node = Node::left(MarkOwner::Earlier, &left);
         node.adopt().unwrap();
         let applied = node.read_back().unwrap();
         prop_assert_eq!(&applied, &left);
@@ -160,7 +160,7 @@ proptest! {
 /// Catches: writing to what is another's because its number looks like one of ours.
 #[test]
 fn what_a_living_process_has_is_not_taken_over() {
-    let mut node = Node::left(Maker::Living, &marks([10]));
+    let mut node = Node::left(MarkOwner::Living, &marks([10]));
     assert_eq!(node.adopt().unwrap_err().change, "adopt mark 10");
     assert!(node.marks.commit(&MarkChange::Clear(10)).is_err());
 }
@@ -168,8 +168,8 @@ fn what_a_living_process_has_is_not_taken_over() {
 /// Catches: taking for ours what another program put there, and touching what is not in our range.
 #[test]
 fn what_another_program_put_among_ours_is_reported_and_removed() {
-    let mut node = Node::left(Maker::Us, &marks([10, 11]));
-    node.marks.held.marks.extend([(12, Maker::Another), (30, Maker::Another)]);
+    let mut node = Node::left(MarkOwner::Us, &marks([10, 11]));
+    node.marks.held.marks.extend([(12, MarkOwner::Another), (30, MarkOwner::Another)]);
     let found = node.marks.read(&OURS).unwrap();
     assert_eq!(found.state, [10, 11].into());
     assert_eq!(found.foreign.iter().map(|foreign| foreign.what.as_str()).collect::<Vec<_>>(), ["mark 12"]);
@@ -180,7 +180,7 @@ fn what_another_program_put_among_ours_is_reported_and_removed() {
 /// Catches: a fake that takes what a kernel refuses, since all laws above would then hold for nothing.
 #[test]
 fn the_fake_refuses_what_is_there_and_what_is_not() {
-    let mut fake = FakeMarks::left(Maker::Us, &[10].into());
+    let mut fake = FakeMarks::left(MarkOwner::Us, &[10].into());
     assert_eq!(fake.commit(&MarkChange::Set(10)).unwrap_err().why, "File exists");
     assert_eq!(fake.commit(&MarkChange::Clear(11)).unwrap_err().why, "No such file or directory");
     assert_eq!(fake.made, 0);

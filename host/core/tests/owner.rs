@@ -49,12 +49,12 @@ impl Policy for EachFamily {
 }
 
 /// This node is `node-a`; the Service `web` has one endpoint here and one address of each family.
-struct World {
+struct Fixture {
     pipeline: Pipeline,
     asked: usize,
 }
 
-impl World {
+impl Fixture {
     fn new(owner: Owner) -> Self {
         Self { pipeline: Pipeline::new(settings(owner), BTreeMap::new()), asked: 0 }
     }
@@ -125,15 +125,15 @@ const NEITHER: &[(&str, AddressState)] = &[];
 
 #[test]
 fn a_node_translates_to_the_addresses_that_it_holds() {
-    let mut world = World::new(Owner::Auto).no_vip_host();
-    let result = world.holding(BOTH);
+    let mut fixture = Fixture::new(Owner::Auto).no_vip_host();
+    let result = fixture.holding(BOTH);
     assert_eq!((result.state, result.translated_to), (State::Translating, vec![V4.to_owned(), V6.to_owned()]));
     assert_eq!(result.codes, [""; 0]);
 }
 
 #[test]
 fn a_node_that_holds_no_address_is_idle_and_says_who_translates() {
-    let result = World::new(Owner::Auto).no_vip_host().holding(NEITHER);
+    let result = Fixture::new(Owner::Auto).no_vip_host().holding(NEITHER);
     assert_eq!((result.state, result.codes), (State::Idle, vec!["held-elsewhere".to_owned(); 2]));
     assert_eq!(
         result.messages[0],
@@ -144,60 +144,60 @@ fn a_node_that_holds_no_address_is_idle_and_says_who_translates() {
 
 #[test]
 fn each_family_goes_its_own_way() {
-    let result = World::new(Owner::Auto).no_vip_host().holding(&[(V6, AddressState::Usable)]);
+    let result = Fixture::new(Owner::Auto).no_vip_host().holding(&[(V6, AddressState::Usable)]);
     assert_eq!((result.state, result.translated_to), (State::Translating, vec![V6.to_owned()]));
     assert_eq!(result.codes, ["held-elsewhere"]);
 }
 
 #[test]
 fn nothing_is_held_before_anything_is_known() {
-    let mut world = World::new(Owner::Auto).no_vip_host();
-    assert_eq!(ServiceResult::from(&world.pipeline.round()).state, State::Idle);
+    let mut fixture = Fixture::new(Owner::Auto).no_vip_host();
+    assert_eq!(ServiceResult::from(&fixture.pipeline.round()).state, State::Idle);
 }
 
 #[test]
 fn a_vip_host_that_is_another_node_wins_over_the_interface() {
-    let result = World::new(Owner::Auto).vip_host("node-b").holding(BOTH);
+    let result = Fixture::new(Owner::Auto).vip_host("node-b").holding(BOTH);
     assert_eq!(result.state, State::Idle);
     assert_eq!(result.messages[0], "nothing is translated to 11.0.0.2 here: kube-vip.io/vipHost names node node-b");
 }
 
 #[test]
 fn a_vip_host_that_is_this_node_does_not_replace_the_interface() {
-    let mut world = World::new(Owner::Auto).vip_host("node-a");
-    assert_eq!(world.holding(NEITHER).state, State::Idle);
-    assert_eq!(world.holding(BOTH).state, State::Translating);
+    let mut fixture = Fixture::new(Owner::Auto).vip_host("node-a");
+    assert_eq!(fixture.holding(NEITHER).state, State::Idle);
+    assert_eq!(fixture.holding(BOTH).state, State::Translating);
 }
 
 #[test]
 fn a_vip_host_that_differs_in_case_is_this_node_and_reported() {
     for owner in [Owner::Auto, Owner::VipHost] {
-        let reported = World::new(owner).vip_host("Node-A").holding(BOTH);
+        let reported = Fixture::new(owner).vip_host("Node-A").holding(BOTH);
         assert_eq!((reported.state, reported.codes), (State::Translating, vec!["vip-host-case".to_owned()]));
         let message = "kube-vip.io/vipHost: Node-A is read as node node-a; the names differ in case only";
         assert_eq!(reported.messages, [message]);
     }
-    assert_eq!(World::new(Owner::Auto).vip_host("Node-B").holding(BOTH).state, State::Idle);
+    assert_eq!(Fixture::new(Owner::Auto).vip_host("Node-B").holding(BOTH).state, State::Idle);
 }
 
 #[test]
 fn an_empty_vip_host_is_none() {
-    assert_eq!(World::new(Owner::Auto).vip_host(" ").holding(BOTH).state, State::Translating);
-    assert_eq!(World::new(Owner::VipHost).vip_host(" ").holding(BOTH).state, State::Idle);
+    assert_eq!(Fixture::new(Owner::Auto).vip_host(" ").holding(BOTH).state, State::Translating);
+    assert_eq!(Fixture::new(Owner::VipHost).vip_host(" ").holding(BOTH).state, State::Idle);
 }
 
 #[test]
 fn by_address_the_vip_host_is_ignored() {
-    let mut world = World::new(Owner::Address).vip_host("node-b");
-    assert_eq!(world.holding(BOTH).state, State::Translating);
-    assert_eq!(world.holding(NEITHER).state, State::Idle);
+    let mut fixture = Fixture::new(Owner::Address).vip_host("node-b");
+    assert_eq!(fixture.holding(BOTH).state, State::Translating);
+    assert_eq!(fixture.holding(NEITHER).state, State::Idle);
 }
 
 #[test]
 fn by_vip_host_interfaces_are_ignored() {
-    assert_eq!(World::new(Owner::VipHost).vip_host("node-a").holding(NEITHER).state, State::Translating);
-    assert_eq!(World::new(Owner::VipHost).vip_host("node-b").holding(BOTH).state, State::Idle);
-    let result = World::new(Owner::VipHost).no_vip_host().holding(BOTH);
+    assert_eq!(Fixture::new(Owner::VipHost).vip_host("node-a").holding(NEITHER).state, State::Translating);
+    assert_eq!(Fixture::new(Owner::VipHost).vip_host("node-b").holding(BOTH).state, State::Idle);
+    let result = Fixture::new(Owner::VipHost).no_vip_host().holding(BOTH);
     assert_eq!(
         result.messages[0],
         "nothing is translated to 11.0.0.2 here: kube-vip.io/vipHost is not set yet; the node that it names will \
@@ -207,32 +207,32 @@ fn by_vip_host_interfaces_are_ignored() {
 
 #[test]
 fn any_node_translates_everything() {
-    assert_eq!(World::new(Owner::Any).vip_host("node-b").holding(NEITHER).translated_to, [V4, V6]);
+    assert_eq!(Fixture::new(Owner::Any).vip_host("node-b").holding(NEITHER).translated_to, [V4, V6]);
 }
 
 #[test]
 fn an_address_that_the_kernel_does_not_use_is_not_held_and_the_reason_is_reported() {
-    let mut world = World::new(Owner::Auto).no_vip_host();
-    let result = world.holding(&[(V4, AddressState::Usable), (V6, AddressState::Tentative)]);
+    let mut fixture = Fixture::new(Owner::Auto).no_vip_host();
+    let result = fixture.holding(&[(V4, AddressState::Usable), (V6, AddressState::Tentative)]);
     assert_eq!((result.translated_to, result.codes), (vec![V4.to_owned()], vec!["address-tentative".to_owned()]));
-    let result = world.holding(&[(V4, AddressState::Usable), (V6, AddressState::Duplicate)]);
+    let result = fixture.holding(&[(V4, AddressState::Usable), (V6, AddressState::Duplicate)]);
     assert_eq!((result.translated_to, result.codes), (vec![V4.to_owned()], vec!["address-duplicate".to_owned()]));
-    assert_eq!(world.holding(BOTH).codes, [""; 0]);
+    assert_eq!(fixture.holding(BOTH).codes, [""; 0]);
 }
 
 #[test]
 fn policies_are_not_asked_when_addresses_move() {
-    let mut world = World::new(Owner::Auto).no_vip_host();
+    let mut fixture = Fixture::new(Owner::Auto).no_vip_host();
     for held in [BOTH, NEITHER, BOTH] {
-        world.holding(held);
+        fixture.holding(held);
     }
-    assert_eq!(world.asked, 1);
+    assert_eq!(fixture.asked, 1);
 }
 
 #[test]
 fn a_service_without_endpoints_here_says_nothing_about_its_addresses() {
     let elsewhere = SnapshotBuilder::default().service(service("web", &[V4]), &[]).build();
-    let result = World::new(Owner::Auto).look_at(&elsewhere).holding(NEITHER);
+    let result = Fixture::new(Owner::Auto).look_at(&elsewhere).holding(NEITHER);
     assert_eq!((result.state, result.codes), (State::Idle, vec![]));
 }
 
@@ -256,8 +256,8 @@ fn usable(addresses: &[&'static str]) -> Vec<(&'static str, AddressState)> {
 
 #[test]
 fn of_several_addresses_of_a_family_the_first_that_the_node_holds_is_used_and_reported() {
-    let mut world = World::new(Owner::Auto).look_at(&with_addresses(&[FIRST, SECOND]));
-    let result = world.holding(&usable(&[SECOND]));
+    let mut fixture = Fixture::new(Owner::Auto).look_at(&with_addresses(&[FIRST, SECOND]));
+    let result = fixture.holding(&usable(&[SECOND]));
     assert_eq!((result.translated_to, result.codes), (vec![SECOND.to_owned()], vec!["address-chosen".to_owned()]));
     assert_eq!(
         result.messages,
@@ -265,33 +265,33 @@ fn of_several_addresses_of_a_family_the_first_that_the_node_holds_is_used_and_re
             "of the Service's 2 IPv4 addresses 11.0.0.3 comes first here, and not 11.0.0.2, as long as this node holds it"
         ]
     );
-    let result = world.holding(&usable(&[FIRST, SECOND]));
+    let result = fixture.holding(&usable(&[FIRST, SECOND]));
     assert_eq!(result.translated_to, [SECOND], "it stays as long as it is held");
-    let result = world.holding(&usable(&[FIRST]));
+    let result = fixture.holding(&usable(&[FIRST]));
     assert_eq!((result.translated_to, result.codes), (vec![FIRST.to_owned()], vec![]));
-    let result = world.holding(NEITHER);
+    let result = fixture.holding(NEITHER);
     assert_eq!((result.translated_to, result.codes), (vec![], vec!["held-elsewhere".to_owned()]));
-    let mut world = world.look_at(&with_addresses(&[SECOND, FIRST]));
-    let result = world.holding(&usable(&[FIRST, SECOND]));
+    let mut fixture = fixture.look_at(&with_addresses(&[SECOND, FIRST]));
+    let result = fixture.holding(&usable(&[FIRST, SECOND]));
     assert_eq!(result.translated_to, [SECOND], "another order is another wish");
 }
 
 #[test]
 fn what_an_earlier_process_used_is_used_again_though_another_address_comes_first() {
-    let mut before = World::new(Owner::Auto).look_at(&with_addresses(&[FIRST, SECOND]));
+    let mut before = Fixture::new(Owner::Auto).look_at(&with_addresses(&[FIRST, SECOND]));
     before.holding(&usable(&[SECOND]));
     let pipeline = Pipeline::new(settings(Owner::Auto), BTreeMap::new()).recalling(before.pipeline.drafts().clone());
-    let mut later = World { pipeline, asked: 0 }.look_at(&with_addresses(&[FIRST, SECOND]));
+    let mut later = Fixture { pipeline, asked: 0 }.look_at(&with_addresses(&[FIRST, SECOND]));
     assert_eq!(later.holding(&usable(&[FIRST, SECOND])).translated_to, [SECOND]);
 }
 
 #[test]
 fn between_an_address_that_goes_and_the_policies_answer_the_pod_leaves_with_the_other() {
-    let mut world = World::new(Owner::Auto).look_at(&with_addresses(&[FIRST, SECOND]));
-    world.holding(&usable(&[FIRST, SECOND]));
-    let questions = world.pipeline.set_local_addresses([(a(SECOND), AddressState::Usable)].into());
+    let mut fixture = Fixture::new(Owner::Auto).look_at(&with_addresses(&[FIRST, SECOND]));
+    fixture.holding(&usable(&[FIRST, SECOND]));
+    let questions = fixture.pipeline.set_local_addresses([(a(SECOND), AddressState::Usable)].into());
     assert_eq!(
-        (questions.len(), ServiceResult::from(&world.pipeline.round()).translated_to),
+        (questions.len(), ServiceResult::from(&fixture.pipeline.round()).translated_to),
         (1, vec![SECOND.to_owned()])
     );
 }
@@ -301,7 +301,7 @@ fn a_nodes_own_address_is_passed_over_where_there_is_another() {
     let mut snapshot = with_addresses(&[FIRST, SECOND]);
     snapshot.nodes.extend(SnapshotBuilder::default().node("node-a", &[FIRST]).build().nodes);
     for owner in [Owner::Auto, Owner::Any] {
-        let result = World::new(owner).look_at(&snapshot).holding(&usable(&[FIRST, SECOND]));
+        let result = Fixture::new(owner).look_at(&snapshot).holding(&usable(&[FIRST, SECOND]));
         assert_eq!((result.translated_to, result.codes), (vec![SECOND.to_owned()], vec!["address-chosen".to_owned()]));
     }
 }
@@ -316,8 +316,8 @@ fn with_another_prefix_kube_vips_vip_host_is_read_where_there_is_none_of_ones_ow
         let mut service = (*snapshot.services[&key]).clone();
         service.annotations.extend(own.map(|node| ("example.org/vipHost".to_owned(), node.to_owned())));
         snapshot.services.insert(key, service.into());
-        let world = World { pipeline: Pipeline::new(prefixed.clone(), BTreeMap::new()), asked: 0 };
-        let result = world.look_at(&snapshot).holding(BOTH);
+        let fixture = Fixture { pipeline: Pipeline::new(prefixed.clone(), BTreeMap::new()), asked: 0 };
+        let result = fixture.look_at(&snapshot).holding(BOTH);
         assert_eq!(result.state == State::Translating, translated, "{own:?}: {result:?}");
     }
 }

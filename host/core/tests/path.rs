@@ -8,8 +8,8 @@ use egressd_core::ruleset::{
     Bits, Direction, Interface, MapKey, Name, Point, Ruleset, SetKey, State, TableFamily, tcp_flags,
 };
 use egressd_core::testkit::{
-    ALIVE, Connection, Effect, End, FROM_TUNNEL, Fate, Frame, HOME, Hop, Journey, PODS_NODE, Packet, Path, Route, Seen,
-    a, apply, fence, follow, gateway,
+    ALIVE, ChainEnd, Connection, Effect, FROM_TUNNEL, Frame, HOME, Hop, Journey, PODS_NODE, Packet, Path, PathEnd,
+    Route, Seen, a, apply, fence, follow, gateway,
 };
 
 const OUTSIDE: &str = "198.51.100.7";
@@ -49,7 +49,7 @@ fn chains(path: &Path) -> Vec<&str> {
 fn a_diverted_pod_goes_into_the_tunnel_with_its_own_address() {
     for (port, map) in [(443, "egress_gateway_ports"), (80, "egress_gateways")] {
         let path = follow(&gateway(), &from_pod(DIVERTED, port));
-        assert_eq!(path.fate, Fate::Left(device("egressd0")));
+        assert_eq!(path.fate, PathEnd::Left(device("egressd0")));
         assert_eq!(path.seen, Seen::As(a(DIVERTED)), "no later chain translates it");
         assert_eq!(chains(&path), ["egress_tunnel", "egress_divert", "egress_postrouting", "egress_guard"]);
         let element = path.visits[1].hits.last().and_then(|hit| hit.element.clone()).expect("an element");
@@ -62,7 +62,7 @@ fn a_diverted_pod_goes_into_the_tunnel_with_its_own_address() {
 #[test]
 fn a_pod_of_the_node_is_translated_here() {
     let path = follow(&gateway(), &from_pod("10.244.2.13", 443));
-    assert_eq!((path.fate, path.seen), (Fate::Left(device("eth0")), Seen::As(a(HELD))));
+    assert_eq!((path.fate, path.seen), (PathEnd::Left(device("eth0")), Seen::As(a(HELD))));
     assert_eq!(path.visits[1].hits.len(), 1, "one rule is the early exit");
     let element = path.visits[2].hits.last().and_then(|hit| hit.element.clone());
     assert_eq!(element, Some((name("egress_addrs"), MapKey::Address(a("10.244.2.13")))));
@@ -72,10 +72,10 @@ fn a_pod_of_the_node_is_translated_here() {
 fn what_comes_out_of_the_tunnel_leaves_translated_or_not_at_all() {
     let tunnelled = |pod| Journey { came_by: Some(device("egressd0")), ..from_pod(pod, 443) };
     let path = follow(&gateway(), &tunnelled("10.244.1.11"));
-    assert_eq!((path.fate, path.seen), (Fate::Left(device("eth0")), Seen::As(a(HELD))));
-    assert_eq!(path.visits[1].end, End::Accepted);
+    assert_eq!((path.fate, path.seen), (PathEnd::Left(device("eth0")), Seen::As(a(HELD))));
+    assert_eq!(path.visits[1].end, ChainEnd::Accepted);
     let path = follow(&gateway(), &tunnelled("10.244.1.99"));
-    assert_eq!(path.fate, Fate::Dropped(Point::Postrouting));
+    assert_eq!(path.fate, PathEnd::Dropped(Point::Postrouting));
     assert_eq!(last_rule(&path), ("egress_guard".to_owned(), 5));
     assert_eq!(path.journey.mark, FROM_TUNNEL);
 }
@@ -83,11 +83,11 @@ fn what_comes_out_of_the_tunnel_leaves_translated_or_not_at_all() {
 #[test]
 fn a_diverted_packet_without_a_route_into_the_tunnel_is_dropped() {
     let path = follow(&gateway(), &Journey { routes: Vec::new(), ..from_pod(DIVERTED, 443) });
-    assert_eq!(path.fate, Fate::Dropped(Point::Postrouting));
+    assert_eq!(path.fate, PathEnd::Dropped(Point::Postrouting));
     assert_eq!(last_rule(&path), ("egress_guard".to_owned(), 1));
     let unreachable = Route { mark: Bits::under(0x1000, 0x1000), hop: Hop::Unreachable };
     let path = follow(&gateway(), &Journey { routes: vec![unreachable], ..from_pod(DIVERTED, 443) });
-    assert_eq!((path.fate, chains(&path).len()), (Fate::Unreachable, 2));
+    assert_eq!((path.fate, chains(&path).len()), (PathEnd::Unreachable, 2));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn an_answer_goes_back_to_the_pod_of_another_node() {
     let packet = Packet::new(outside, pod).port(Protocol::Tcp, 40_000);
     let answer = Journey { packet, connection, came_by: Some(device("eth0")), ..from_pod(DIVERTED, 443) };
     let path = follow(&gateway(), &answer);
-    assert_eq!((path.fate, path.seen), (Fate::Left(device("egressd0")), Seen::Untranslated));
+    assert_eq!((path.fate, path.seen), (PathEnd::Left(device("egressd0")), Seen::Untranslated));
     assert_eq!(last_rule(&path), ("egress_guard".to_owned(), 8), "its mark is cleared");
     assert_eq!(path.journey.mark, 0);
 }
@@ -115,9 +115,9 @@ fn only_nodes_send_into_the_tunnel_and_no_connection_is_kept_of_it() {
         Journey::new(packet, Hop::Here).by(device("eth0"))
     };
     let path = follow(&gateway(), &outer("192.168.7.1"));
-    assert_eq!((path.fate, path.journey.connection.state), (Fate::Here, State::Untracked));
+    assert_eq!((path.fate, path.journey.connection.state), (PathEnd::Here, State::Untracked));
     let path = follow(&gateway(), &outer("10.244.2.13"));
-    assert_eq!(path.fate, Fate::Dropped(Point::Prerouting));
+    assert_eq!(path.fate, PathEnd::Dropped(Point::Prerouting));
     assert_eq!(last_rule(&path), ("egress_tunnel".to_owned(), 0));
 }
 
@@ -125,8 +125,8 @@ fn only_nodes_send_into_the_tunnel_and_no_connection_is_kept_of_it() {
 fn an_answer_that_overtakes_a_move_is_not_refused() {
     let packet = Packet::new(a(OUTSIDE), a(HELD)).port(Protocol::Tcp, 40_000);
     let answer = Journey { tcp_flags: tcp_flags::ACK, ..Journey::new(packet, Hop::Here).by(device("eth0")) };
-    assert_eq!(follow(&gateway(), &answer).fate, Fate::Dropped(Point::Input));
-    assert_eq!(follow(&gateway(), &Journey { tcp_flags: tcp_flags::SYN, ..answer }).fate, Fate::Here);
+    assert_eq!(follow(&gateway(), &answer).fate, PathEnd::Dropped(Point::Input));
+    assert_eq!(follow(&gateway(), &Journey { tcp_flags: tcp_flags::SYN, ..answer }).fate, PathEnd::Here);
 }
 
 /// What a node sends by `eth0` behind its fence.
@@ -151,17 +151,17 @@ fn forms(number: u8) -> Vec<Journey> {
 fn an_address_leaves_in_any_form_only_while_the_node_holds_it_and_lives() {
     for journey in forms(50) {
         let path = follow(&fence(), &journey);
-        assert_eq!(path.fate, Fate::Dropped(Point::Egress), "{journey:?}");
+        assert_eq!(path.fate, PathEnd::Dropped(Point::Egress), "{journey:?}");
         assert_eq!(path.visits[0].effects, [Effect::Counted(name("fenced"))]);
         let alive = Journey { passing: [(name("alive"), SetKey::Mark(ALIVE))].into(), ..journey };
-        assert_eq!(follow(&fence(), &alive).fate, Fate::Left(device("eth0")), "{alive:?}");
+        assert_eq!(follow(&fence(), &alive).fate, PathEnd::Left(device("eth0")), "{alive:?}");
     }
     for journey in forms(51) {
         let alive = Journey { passing: [(name("alive"), SetKey::Mark(ALIVE))].into(), ..journey };
-        assert_eq!(follow(&fence(), &alive).fate, Fate::Dropped(Point::Egress), "managed, and not held: {alive:?}");
+        assert_eq!(follow(&fence(), &alive).fate, PathEnd::Dropped(Point::Egress), "managed, and not held: {alive:?}");
     }
     for journey in forms(52) {
-        assert_eq!(follow(&fence(), &journey).fate, Fate::Left(device("eth0")), "not managed: {journey:?}");
+        assert_eq!(follow(&fence(), &journey).fate, PathEnd::Left(device("eth0")), "not managed: {journey:?}");
     }
 }
 
@@ -171,7 +171,7 @@ fn a_packet_renews_what_is_pending_or_alive_and_revives_nothing() {
     let renewing = Journey { mark: ALIVE, ..Journey::new(packet, Hop::Device(device("lo"))) };
     let updates = |journey: &Journey| {
         let path = follow(&fence(), journey);
-        assert_eq!(path.fate, Fate::Dropped(Point::Egress));
+        assert_eq!(path.fate, PathEnd::Dropped(Point::Egress));
         path.visits[0].effects.clone()
     };
     assert_eq!(updates(&renewing), []);

@@ -50,22 +50,22 @@ use egressd_core::status::State;
 use egressd_core::testkit::{SnapshotBuilder, a, rule, service, settings};
 
 /// A policy that answers as the annotation `do` asks.
-struct Obedient;
+struct AnnotationPolicy;
 
 fn chain() -> Chain {
-    Chain::new([obedient()])
+    Chain::new([annotation_policy()])
 }
 
-fn obedient() -> Member {
-    Member::new(MemberRole::Policy(Arc::new(Obedient)))
+fn annotation_policy() -> Member {
+    Member::new(MemberRole::Policy(Arc::new(AnnotationPolicy)))
 }
 
 /// A policy with one answer for all Services.
-struct Stubborn(Decision);
+struct FixedPolicy(Decision);
 
-impl Policy for Stubborn {
+impl Policy for FixedPolicy {
     fn name(&self) -> &'static str {
-        "stubborn"
+        "fixed"
     }
 
     fn evaluate(&self, _: &Context, _: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
@@ -73,20 +73,20 @@ impl Policy for Stubborn {
     }
 }
 
-fn stubborn(decision: Decision) -> Member {
-    Member { order: 1, ..Member::new(MemberRole::Policy(Arc::new(Stubborn(decision)))) }
+fn fixed_policy(decision: Decision) -> Member {
+    Member { order: 1, ..Member::new(MemberRole::Policy(Arc::new(FixedPolicy(decision)))) }
 }
 
-impl Policy for Obedient {
+impl Policy for AnnotationPolicy {
     fn name(&self) -> &'static str {
-        "obedient"
+        "annotation_policy"
     }
 
     fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let rule = |address| rule(view.local_endpoints(context).map(|endpoint| endpoint.address), address);
         let plan = |address| Decision::Plan(Draft::of(vec![rule(address)]));
         let failed = |kind, reason: &str| {
-            let (policy, reason) = ("obedient".to_owned(), reason.to_owned());
+            let (policy, reason) = ("annotation_policy".to_owned(), reason.to_owned());
             Err(PolicyFailure { policy, reason, kind })
         };
         let decision = match view.subject.annotations().get("do") {
@@ -103,14 +103,14 @@ impl Policy for Obedient {
 }
 
 /// A pipeline, its policy, and the world it looks at.
-struct World {
+struct Fixture {
     pipeline: Pipeline,
     chain: Chain,
     snapshot: Snapshot,
     asked: usize,
 }
 
-impl World {
+impl Fixture {
     fn new() -> Self {
         Self::remembering(BTreeMap::new())
     }
@@ -185,105 +185,105 @@ fn in_force(round: &Round) -> String {
 
 #[test]
 fn wrong_input_leaves_the_last_accepted_input_in_force_for_todays_endpoints() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1"]);
-    let round = world.web(Some("gibberish"), &["10.0.0.1", "10.0.0.2"]);
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1"]);
+    let round = fixture.web(Some("gibberish"), &["10.0.0.1", "10.0.0.2"]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Invalid, "10.0.0.1,10.0.0.2 -> 11.0.0.2"));
-    let repaired = world.web(Some("translate"), &["10.0.0.2"]);
+    let repaired = fixture.web(Some("translate"), &["10.0.0.2"]);
     assert_eq!((state(&repaired), in_force(&repaired).as_str()), (State::Translating, "10.0.0.2 -> 11.0.0.2"));
 }
 
 #[test]
 fn wrong_input_from_the_beginning_translates_nothing() {
-    let round = World::new().web(Some("gibberish"), &["10.0.0.1"]);
+    let round = Fixture::new().web(Some("gibberish"), &["10.0.0.1"]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Invalid, "nothing"));
 }
 
 #[test]
 fn wrong_input_after_egress_was_switched_off_translates_nothing() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1"]);
-    world.web(None, &["10.0.0.1"]);
-    assert!(world.pipeline.accepted().is_empty());
-    assert_eq!(in_force(&world.web(Some("gibberish"), &["10.0.0.1"])), "nothing");
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1"]);
+    fixture.web(None, &["10.0.0.1"]);
+    assert!(fixture.pipeline.accepted().is_empty());
+    assert_eq!(in_force(&fixture.web(Some("gibberish"), &["10.0.0.1"])), "nothing");
 }
 
 #[test]
 fn what_an_earlier_process_accepted_stays_in_force() {
-    let mut before = World::new();
+    let mut before = Fixture::new();
     before.web(Some("translate"), &["10.0.0.1"]);
-    let mut world = World::remembering(before.pipeline.accepted().clone());
-    assert_eq!(in_force(&world.web(Some("gibberish"), &["10.0.0.3"])), "10.0.0.3 -> 11.0.0.2");
+    let mut fixture = Fixture::remembering(before.pipeline.accepted().clone());
+    assert_eq!(in_force(&fixture.web(Some("gibberish"), &["10.0.0.3"])), "10.0.0.3 -> 11.0.0.2");
 }
 
 #[test]
 fn a_service_that_is_made_anew_inherits_nothing() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1"]);
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1"]);
     let mut anew = web(Some("gibberish"));
     anew.uid = Uid::new("another-life").expect("a uid");
-    assert_eq!(in_force(&world.put(anew, &["10.0.0.1"])), "nothing");
-    assert!(world.pipeline.accepted().is_empty());
+    assert_eq!(in_force(&fixture.put(anew, &["10.0.0.1"])), "nothing");
+    assert!(fixture.pipeline.accepted().is_empty());
 }
 
 #[test]
 fn a_failing_policy_leaves_the_last_good_rules_cut_to_todays_endpoints() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
-    let round = world.web(Some("trap"), &["10.0.0.2", "10.0.0.3"]);
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
+    let round = fixture.web(Some("trap"), &["10.0.0.2", "10.0.0.3"]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Failed, "10.0.0.2 -> 11.0.0.2"));
 }
 
 #[test]
 fn an_answer_with_an_address_of_another_service_is_refused() {
-    let mut world = World::new();
-    let round = world.web(Some("steal"), &["10.0.0.1"]);
+    let mut fixture = Fixture::new();
+    let round = fixture.web(Some("steal"), &["10.0.0.1"]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Failed, "nothing"));
     let message = &round.statuses[&SubjectKey::service("default", "web")].findings[0].message;
     assert_eq!(
         message,
-        "policy obedient failed: its answer is refused: rule \"only\" translates to 11.0.0.99, which is not one of the Service's own addresses"
+        "policy annotation_policy failed: its answer is refused: rule \"only\" translates to 11.0.0.99, which is not one of the Service's own addresses"
     );
 }
 
 #[test]
 fn a_denied_service_keeps_nothing() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1"]);
-    let round = world.web(Some("deny"), &["10.0.0.1"]);
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1"]);
+    let round = fixture.web(Some("deny"), &["10.0.0.1"]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Denied, "nothing"));
 }
 
 #[test]
 fn a_service_that_is_gone_leaves_nothing() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1"]);
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1"]);
     let key = SubjectKey::service("default", "web");
-    world.snapshot.services.remove(&key);
-    let round = world.look_at([ChangeKey::Subject(key)]);
+    fixture.snapshot.services.remove(&key);
+    let round = fixture.look_at([ChangeKey::Subject(key)]);
     assert!(round.plan.subjects.is_empty() && round.statuses.is_empty());
-    assert!(world.pipeline.accepted().is_empty());
+    assert!(fixture.pipeline.accepted().is_empty());
 }
 
 #[test]
 fn policies_are_asked_only_about_what_changed() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1"]);
-    world.put(Service { uid: Uid::new("x").expect("a uid"), ..service("other", &[]) }, &[]);
-    assert_eq!(world.asked, 2);
-    world.web(Some("translate"), &["10.0.0.1"]);
-    world.look_at([ChangeKey::Cluster, ChangeKey::Namespace("default".to_owned())]);
-    assert_eq!(world.asked, 2, "nothing changed");
-    world.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
-    assert_eq!(world.asked, 3);
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1"]);
+    fixture.put(Service { uid: Uid::new("x").expect("a uid"), ..service("other", &[]) }, &[]);
+    assert_eq!(fixture.asked, 2);
+    fixture.web(Some("translate"), &["10.0.0.1"]);
+    fixture.look_at([ChangeKey::Cluster, ChangeKey::Namespace("default".to_owned())]);
+    assert_eq!(fixture.asked, 2, "nothing changed");
+    fixture.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
+    assert_eq!(fixture.asked, 3);
 }
 
 #[test]
 fn an_endpoint_that_turns_out_to_be_a_nodes_address_is_no_source_any_more() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
-    world.snapshot.nodes.extend(SnapshotBuilder::default().node("node-b", &["10.0.0.1"]).build().nodes);
-    let round = world.look_at([ChangeKey::Cluster]);
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
+    fixture.snapshot.nodes.extend(SnapshotBuilder::default().node("node-b", &["10.0.0.1"]).build().nodes);
+    let round = fixture.look_at([ChangeKey::Cluster]);
     assert_eq!(in_force(&round), "10.0.0.2 -> 11.0.0.2");
     let codes: Vec<&str> =
         round.statuses[&SubjectKey::service("default", "web")].findings.iter().map(|f| f.code.as_str()).collect();
@@ -301,8 +301,8 @@ fn the_order_of_arrival_does_not_matter() {
     let rounds: Vec<Round> = [[0, 1, 2], [2, 1, 0], [1, 0, 2]]
         .into_iter()
         .map(|order| {
-            let mut world = World::new();
-            order.into_iter().fold(Round::default(), |_, i| world.put(services[i].clone(), &["10.0.0.1"]))
+            let mut fixture = Fixture::new();
+            order.into_iter().fold(Round::default(), |_, i| fixture.put(services[i].clone(), &["10.0.0.1"]))
         })
         .collect();
     assert!(rounds.windows(2).all(|pair| pair[0] == pair[1]));
@@ -317,43 +317,43 @@ fn the_order_of_arrival_does_not_matter() {
 
 #[test]
 fn other_policies_decide_about_services_that_did_not_change() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1"]);
-    let denied = world.reload([obedient(), stubborn(Decision::Deny)]);
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1"]);
+    let denied = fixture.reload([annotation_policy(), fixed_policy(Decision::Deny)]);
     assert_eq!((state(&denied), in_force(&denied).as_str()), (State::Denied, "nothing"));
-    let back = world.reload([obedient()]);
+    let back = fixture.reload([annotation_policy()]);
     assert_eq!((state(&back), in_force(&back).as_str()), (State::Translating, "10.0.0.1 -> 11.0.0.2"));
 }
 
 #[test]
 fn a_policy_that_calls_accepted_input_wrong_takes_no_rules_away() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1"]);
-    let round = world.reload([obedient(), stubborn(Decision::Invalid)]);
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1"]);
+    let round = fixture.reload([annotation_policy(), fixed_policy(Decision::Invalid)]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Invalid, "10.0.0.1 -> 11.0.0.2"));
 }
 
 #[test]
 fn a_policy_that_denies_what_was_accepted_last_takes_the_rules_away() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1"]);
-    world.web(Some("gibberish"), &["10.0.0.1"]);
-    let round = world.reload([obedient(), stubborn(Decision::Deny)]);
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1"]);
+    fixture.web(Some("gibberish"), &["10.0.0.1"]);
+    let round = fixture.reload([annotation_policy(), fixed_policy(Decision::Deny)]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Invalid, "nothing"));
 }
 
 #[test]
 fn a_shadow_is_reported_where_it_would_change_something_and_changes_nothing() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1"]);
-    let shadow = |decision| Member { mode: Mode::Shadow, ..stubborn(decision) };
-    let round = world.reload([obedient(), shadow(Decision::Deny)]);
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1"]);
+    let shadow = |decision| Member { mode: Mode::Shadow, ..fixed_policy(decision) };
+    let round = fixture.reload([annotation_policy(), shadow(Decision::Deny)]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Translating, "10.0.0.1 -> 11.0.0.2"));
     let shadows = &round.statuses[&SubjectKey::service("default", "web")].shadows;
     let reported: Vec<_> =
         shadows.iter().map(|s| (s.policy.as_str(), s.state, s.added.len(), s.removed.len())).collect();
-    assert_eq!(reported, [("stubborn", State::Denied, 0, 1)]);
-    let quiet = world.reload([obedient(), shadow(Decision::Pass)]);
+    assert_eq!(reported, [("fixed", State::Denied, 0, 1)]);
+    let quiet = fixture.reload([annotation_policy(), shadow(Decision::Pass)]);
     assert!(quiet.statuses[&SubjectKey::service("default", "web")].shadows.is_empty());
 }
 

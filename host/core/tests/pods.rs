@@ -1,8 +1,8 @@
 //! Whose pod it is, where the pods of this node are known (P1, P13): what no slice can change, and what waits how long.
 #![expect(clippy::expect_used, reason = "tests")]
 
-#[path = "pods/world.rs"]
-mod world;
+#[path = "pods/fixture.rs"]
+mod fixture;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use egressd_core::model::{ChangeKey, KnownPods, Phase, PodNetwork};
 use egressd_core::testkit::a;
 use egressd_core::whose::MAX_POD_WAIT;
+use fixture::{Fixture, POD, pod};
 use proptest::prelude::*;
-use world::{POD, World, pod};
 
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -20,203 +20,203 @@ const MOMENT: Duration = Duration::from_millis(1);
 fn an_endpoint_that_is_a_pod_of_another_namespace_is_not_the_services() {
     for target in [None, Some(("victim", "web-1")), Some(("evil", "made-up"))] {
         for created in [2010, 2030] {
-            let mut world = World::with_pods(&[pod("victim", "web-1", &[POD])]);
-            world.service("victim", 2020, "11.0.0.3", &[POD]);
-            world.targeting(target).service("evil", created, "11.0.0.4", &[POD]);
-            assert_eq!(world.in_force(), ["victim 10.0.0.1"], "{target:?} {created}");
-            let found = world.findings("evil");
+            let mut fixture = Fixture::with_pods(&[pod("victim", "web-1", &[POD])]);
+            fixture.service("victim", 2020, "11.0.0.3", &[POD]);
+            fixture.targeting(target).service("evil", created, "11.0.0.4", &[POD]);
+            assert_eq!(fixture.in_force(), ["victim 10.0.0.1"], "{target:?} {created}");
+            let found = fixture.findings("evil");
             assert!(found.contains("warning: endpoint 10.0.0.1 is a pod of namespace victim, "), "{found}");
-            assert_eq!(world.findings("victim"), "");
+            assert_eq!(fixture.findings("victim"), "");
         }
     }
 }
 
 #[test]
 fn a_pod_of_another_namespace_without_egress_of_its_own_is_not_taken_either() {
-    let mut world = World::with_pods(&[pod("victim", "web-1", &[POD])]);
-    world.targeting(Some(("evil", "made-up"))).service("evil", 2010, "11.0.0.4", &[POD]);
-    assert!(world.in_force().is_empty());
+    let mut fixture = Fixture::with_pods(&[pod("victim", "web-1", &[POD])]);
+    fixture.targeting(Some(("evil", "made-up"))).service("evil", 2010, "11.0.0.4", &[POD]);
+    assert!(fixture.in_force().is_empty());
 }
 
 #[test]
 fn what_a_policy_sees_of_an_endpoint_is_the_pod_and_not_what_its_slice_says() {
-    let mut world = World::with_pods(&[pod("victim", "web-1", &[POD])]);
-    world.targeting(Some(("evil", "made-up"))).service("victim", 2020, "11.0.0.3", &[POD]);
-    assert_eq!(world.pods_seen("victim"), ["victim/web-1"]);
+    let mut fixture = Fixture::with_pods(&[pod("victim", "web-1", &[POD])]);
+    fixture.targeting(Some(("evil", "made-up"))).service("victim", 2020, "11.0.0.3", &[POD]);
+    assert_eq!(fixture.pods_seen("victim"), ["victim/web-1"]);
 }
 
 /// Its own node knows its pods.
 #[test]
 fn an_endpoint_of_another_node_is_as_its_slice_says() {
-    let mut world = World::with_pods(&[]);
-    world.on_node("node-b").targeting(Some(("shop", "web-1"))).service("shop", 2020, "11.0.0.3", &[POD]);
-    world.wait(MAX_POD_WAIT);
-    assert_eq!((world.pods_seen("shop"), world.next()), (vec!["shop/web-1".to_owned()], None));
+    let mut fixture = Fixture::with_pods(&[]);
+    fixture.on_node("node-b").targeting(Some(("shop", "web-1"))).service("shop", 2020, "11.0.0.3", &[POD]);
+    fixture.wait(MAX_POD_WAIT);
+    assert_eq!((fixture.pods_seen("shop"), fixture.next()), (vec!["shop/web-1".to_owned()], None));
 }
 
 #[test]
 fn without_knowledge_of_pods_everything_is_as_slices_say() {
-    let mut world = World::default();
-    world.targeting(Some(("evil", "made-up"))).service("evil", 2010, "11.0.0.4", &[POD]);
-    assert_eq!(world.in_force(), ["evil 10.0.0.1"]);
-    assert_eq!((world.pods_seen("evil"), world.findings("evil")), (vec!["evil/made-up".to_owned()], String::new()));
+    let mut fixture = Fixture::default();
+    fixture.targeting(Some(("evil", "made-up"))).service("evil", 2010, "11.0.0.4", &[POD]);
+    assert_eq!(fixture.in_force(), ["evil 10.0.0.1"]);
+    assert_eq!((fixture.pods_seen("evil"), fixture.findings("evil")), (vec!["evil/made-up".to_owned()], String::new()));
 }
 
 #[test]
 fn a_new_endpoint_is_translated_as_soon_as_its_pod_is_known() {
-    let mut world = World::with_pods(&[]);
-    world.service("shop", 2020, "11.0.0.3", &[POD]);
-    assert!(world.in_force().is_empty());
-    assert_eq!(world.findings("shop"), "", "it waits");
-    world.come(pod("shop", "web-1", &[POD]));
-    assert_eq!((world.in_force(), world.findings("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
-    assert_eq!(world.next(), None, "nothing waits any more");
+    let mut fixture = Fixture::with_pods(&[]);
+    fixture.service("shop", 2020, "11.0.0.3", &[POD]);
+    assert!(fixture.in_force().is_empty());
+    assert_eq!(fixture.findings("shop"), "", "it waits");
+    fixture.come(pod("shop", "web-1", &[POD]));
+    assert_eq!((fixture.in_force(), fixture.findings("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
+    assert_eq!(fixture.next(), None, "nothing waits any more");
 }
 
 #[test]
 fn one_whose_pod_is_not_known_after_two_seconds_is_reported_and_never_translated() {
-    let mut world = World::with_pods(&[]);
-    world.targeting(Some(("shop", "web-1"))).service("shop", 2020, "11.0.0.3", &[POD]);
-    assert_eq!(world.next(), Some(Duration::from_secs(2)));
-    world.wait(MAX_POD_WAIT - MOMENT);
-    assert_eq!(world.findings("shop"), "");
-    world.wait(MOMENT);
-    let found = world.findings("shop");
+    let mut fixture = Fixture::with_pods(&[]);
+    fixture.targeting(Some(("shop", "web-1"))).service("shop", 2020, "11.0.0.3", &[POD]);
+    assert_eq!(fixture.next(), Some(Duration::from_secs(2)));
+    fixture.wait(MAX_POD_WAIT - MOMENT);
+    assert_eq!(fixture.findings("shop"), "");
+    fixture.wait(MOMENT);
+    let found = fixture.findings("shop");
     assert!(found.contains("warning: endpoint 10.0.0.1 is not a pod of this node, "), "{found}");
-    assert!(found.ends_with("[unknown-pod]") && world.in_force().is_empty(), "{found}");
-    world.wait(MAX_POD_WAIT * 100);
-    assert!(world.in_force().is_empty() && world.next().is_none());
-    world.come(pod("shop", "web-1", &[POD]));
-    assert_eq!((world.in_force(), world.findings("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
+    assert!(found.ends_with("[unknown-pod]") && fixture.in_force().is_empty(), "{found}");
+    fixture.wait(MAX_POD_WAIT * 100);
+    assert!(fixture.in_force().is_empty() && fixture.next().is_none());
+    fixture.come(pod("shop", "web-1", &[POD]));
+    assert_eq!((fixture.in_force(), fixture.findings("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
 }
 
 /// The pod is gone, and its slice is not yet: as long as the wait, and then the address is anybody's.
 #[test]
 fn what_is_in_force_stays_for_two_seconds_when_its_pod_is_not_known() {
-    let mut world = World::with_pods(&[pod("shop", "web-1", &[POD])]);
-    world.service("shop", 2020, "11.0.0.3", &[POD]);
-    world.go("shop", "web-1");
-    world.wait(MAX_POD_WAIT - MOMENT);
-    assert_eq!(world.in_force(), ["shop 10.0.0.1"]);
-    world.wait(MOMENT);
-    assert!(world.in_force().is_empty() && world.findings("shop").ends_with("[unknown-pod]"));
+    let mut fixture = Fixture::with_pods(&[pod("shop", "web-1", &[POD])]);
+    fixture.service("shop", 2020, "11.0.0.3", &[POD]);
+    fixture.go("shop", "web-1");
+    fixture.wait(MAX_POD_WAIT - MOMENT);
+    assert_eq!(fixture.in_force(), ["shop 10.0.0.1"]);
+    fixture.wait(MOMENT);
+    assert!(fixture.in_force().is_empty() && fixture.findings("shop").ends_with("[unknown-pod]"));
 }
 
 /// Else P13 would believe it where nothing is known.
 #[test]
 fn while_a_pod_is_not_known_no_slice_says_whose_it_is() {
-    let mut world = World::default();
-    world.service("old", 2010, "11.0.0.3", &[POD]);
-    world.targeting(Some(("young", "made-up"))).service("young", 2020, "11.0.0.4", &[POD]);
-    world.know(World::complete(&[]));
-    assert_eq!(world.in_force(), ["old 10.0.0.1", "young 10.0.0.1"]);
-    assert!(world.pods_seen("old").is_empty() && world.pods_seen("young").is_empty());
+    let mut fixture = Fixture::default();
+    fixture.service("old", 2010, "11.0.0.3", &[POD]);
+    fixture.targeting(Some(("young", "made-up"))).service("young", 2020, "11.0.0.4", &[POD]);
+    fixture.know(Fixture::complete(&[]));
+    assert_eq!(fixture.in_force(), ["old 10.0.0.1", "young 10.0.0.1"]);
+    assert!(fixture.pods_seen("old").is_empty() && fixture.pods_seen("young").is_empty());
 }
 
 /// P5: the other one of its name had it, and is deleted.
 #[test]
 fn nothing_is_in_force_of_a_service_that_is_new_under_an_old_name() {
-    let mut world = World::with_pods(&[pod("shop", "web-1", &[POD])]);
-    world.service("shop", 2020, "11.0.0.3", &[POD]);
-    world.go("shop", "web-1");
-    world.again("shop", 2030, "11.0.0.3", &[POD]);
-    assert!(world.in_force().is_empty());
+    let mut fixture = Fixture::with_pods(&[pod("shop", "web-1", &[POD])]);
+    fixture.service("shop", 2020, "11.0.0.3", &[POD]);
+    fixture.go("shop", "web-1");
+    fixture.again("shop", 2030, "11.0.0.3", &[POD]);
+    assert!(fixture.in_force().is_empty());
 }
 
 /// Or whoever had it before would go on with it.
 #[test]
 fn an_address_that_goes_over_to_another_namespaces_pod_leaves_at_once() {
-    let mut world = World::with_pods(&[pod("evil", "own", &[POD])]);
-    world.service("evil", 2010, "11.0.0.4", &[POD]);
-    world.service("victim", 2020, "11.0.0.3", &[POD]);
-    assert_eq!(world.in_force(), ["evil 10.0.0.1"]);
-    world.go("evil", "own");
-    world.come(pod("victim", "web-1", &[POD]));
-    assert_eq!(world.in_force(), ["victim 10.0.0.1"]);
+    let mut fixture = Fixture::with_pods(&[pod("evil", "own", &[POD])]);
+    fixture.service("evil", 2010, "11.0.0.4", &[POD]);
+    fixture.service("victim", 2020, "11.0.0.3", &[POD]);
+    assert_eq!(fixture.in_force(), ["evil 10.0.0.1"]);
+    fixture.go("evil", "own");
+    fixture.come(pod("victim", "web-1", &[POD]));
+    assert_eq!(fixture.in_force(), ["victim 10.0.0.1"]);
 }
 
 /// Writing the slice anew, or the Service, begins no other wait for what is in force.
 #[test]
 fn a_slice_that_comes_and_goes_keeps_nothing_in_force() {
-    let mut world = World::default();
-    world.service("evil", 2010, "11.0.0.4", &[POD]);
-    world.know(KnownPods::Complete(Default::default()));
-    world.wait(MAX_POD_WAIT);
+    let mut fixture = Fixture::default();
+    fixture.service("evil", 2010, "11.0.0.4", &[POD]);
+    fixture.know(KnownPods::Complete(Default::default()));
+    fixture.wait(MAX_POD_WAIT);
     for endpoints in [&[][..], &[POD], &[], &[POD]] {
-        world.service("evil", 2010, "11.0.0.4", endpoints);
-        assert!(world.in_force().is_empty(), "{endpoints:?}");
+        fixture.service("evil", 2010, "11.0.0.4", endpoints);
+        assert!(fixture.in_force().is_empty(), "{endpoints:?}");
     }
 }
 
 /// It was on another node by its slice, so it was never looked at here.
 #[test]
 fn an_endpoint_that_comes_from_another_node_is_new_here() {
-    let mut world = World::with_pods(&[]);
-    world.on_node("node-b").service("evil", 2010, "11.0.0.4", &[POD]);
-    world.service("evil", 2010, "11.0.0.4", &[POD]);
-    assert!(world.in_force().is_empty());
+    let mut fixture = Fixture::with_pods(&[]);
+    fixture.on_node("node-b").service("evil", 2010, "11.0.0.4", &[POD]);
+    fixture.service("evil", 2010, "11.0.0.4", &[POD]);
+    assert!(fixture.in_force().is_empty());
 }
 
 /// P6: pods and slices are read one after the other.
 #[test]
 fn after_a_restart_what_was_in_force_waits_for_its_pod_too() {
-    let mut before = World::with_pods(&[pod("shop", "web-1", &[POD])]);
+    let mut before = Fixture::with_pods(&[pod("shop", "web-1", &[POD])]);
     before.service("shop", 2020, "11.0.0.3", &[POD]);
-    let mut world = World::with_pods(&[]).recalling(&before);
-    world.service("shop", 2020, "11.0.0.3", &[POD]);
-    assert_eq!(world.in_force(), ["shop 10.0.0.1"]);
-    world.wait(MAX_POD_WAIT);
-    assert!(world.in_force().is_empty());
+    let mut fixture = Fixture::with_pods(&[]).recalling(&before);
+    fixture.service("shop", 2020, "11.0.0.3", &[POD]);
+    assert_eq!(fixture.in_force(), ["shop 10.0.0.1"]);
+    fixture.wait(MAX_POD_WAIT);
+    assert!(fixture.in_force().is_empty());
 }
 
 #[test]
 fn after_a_restart_what_was_in_force_of_another_namespaces_pod_goes_at_once() {
-    let mut before = World::default();
+    let mut before = Fixture::default();
     before.service("evil", 2010, "11.0.0.4", &[POD]);
-    let mut world = World::with_pods(&[pod("victim", "web-1", &[POD])]).recalling(&before);
-    world.service("evil", 2010, "11.0.0.4", &[POD]);
-    assert!(world.in_force().is_empty());
+    let mut fixture = Fixture::with_pods(&[pod("victim", "web-1", &[POD])]).recalling(&before);
+    fixture.service("evil", 2010, "11.0.0.4", &[POD]);
+    assert!(fixture.in_force().is_empty());
 }
 
 /// The right was withdrawn, say: what is known stays as it is, and what is not known is not open.
 #[test]
 fn while_pods_cannot_be_read_nothing_in_force_is_taken_away_and_nothing_unknown_comes() {
-    let mut world = World::with_pods(&[pod("shop", "web-1", &[POD])]);
-    world.service("shop", 2020, "11.0.0.3", &[POD]);
-    world.lose();
-    world.service("shop", 2020, "11.0.0.3", &[POD, "10.0.0.2"]);
-    world.service("evil", 2010, "11.0.0.4", &[POD]);
-    world.wait(MAX_POD_WAIT * 100);
-    assert_eq!(world.in_force(), ["shop 10.0.0.1"]);
-    let found = world.findings("shop");
+    let mut fixture = Fixture::with_pods(&[pod("shop", "web-1", &[POD])]);
+    fixture.service("shop", 2020, "11.0.0.3", &[POD]);
+    fixture.lose();
+    fixture.service("shop", 2020, "11.0.0.3", &[POD, "10.0.0.2"]);
+    fixture.service("evil", 2010, "11.0.0.4", &[POD]);
+    fixture.wait(MAX_POD_WAIT * 100);
+    assert_eq!(fixture.in_force(), ["shop 10.0.0.1"]);
+    let found = fixture.findings("shop");
     assert!(found.contains("endpoint 10.0.0.2 was not a pod of this node when pods were read last"), "{found}");
     assert!(
-        world.findings("evil").contains("endpoint 10.0.0.1 was, when pods were read last, a pod of namespace shop")
+        fixture.findings("evil").contains("endpoint 10.0.0.1 was, when pods were read last, a pod of namespace shop")
     );
-    world.know(World::complete(&[pod("shop", "web-1", &[POD]), pod("shop", "web-2", &["10.0.0.2"])]));
-    assert_eq!(world.in_force(), ["shop 10.0.0.1", "shop 10.0.0.2"]);
+    fixture.know(Fixture::complete(&[pod("shop", "web-1", &[POD]), pod("shop", "web-2", &["10.0.0.2"])]));
+    assert_eq!(fixture.in_force(), ["shop 10.0.0.1", "shop 10.0.0.2"]);
 }
 
 /// Waiting when they could be read last, and so neither known nor unknown.
 #[test]
 fn what_waits_in_force_stays_until_pods_can_be_read_again() {
-    let mut world = World::with_pods(&[pod("shop", "web-1", &[POD])]);
-    world.service("shop", 2020, "11.0.0.3", &[POD]);
-    world.go("shop", "web-1");
-    world.lose();
-    world.wait(MAX_POD_WAIT * 100);
-    assert_eq!((world.in_force(), world.findings("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
-    world.know(World::complete(&[]));
-    assert!(world.in_force().is_empty());
+    let mut fixture = Fixture::with_pods(&[pod("shop", "web-1", &[POD])]);
+    fixture.service("shop", 2020, "11.0.0.3", &[POD]);
+    fixture.go("shop", "web-1");
+    fixture.lose();
+    fixture.wait(MAX_POD_WAIT * 100);
+    assert_eq!((fixture.in_force(), fixture.findings("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
+    fixture.know(Fixture::complete(&[]));
+    assert!(fixture.in_force().is_empty());
 }
 
 #[test]
 fn a_pod_on_the_nodes_network_is_never_a_source() {
     let mut host = pod("shop", "web-1", &[POD]);
     host.network = PodNetwork::Host;
-    let mut world = World::with_pods(&[host]);
-    world.service("shop", 2020, "11.0.0.3", &[POD]);
-    assert!(world.in_force().is_empty() && world.findings("shop").ends_with("[host-network-endpoint]"));
+    let mut fixture = Fixture::with_pods(&[host]);
+    fixture.service("shop", 2020, "11.0.0.3", &[POD]);
+    assert!(fixture.in_force().is_empty() && fixture.findings("shop").ends_with("[host-network-endpoint]"));
 }
 
 /// Its own addresses are the node's, whatever its status lists.
@@ -224,56 +224,56 @@ fn a_pod_on_the_nodes_network_is_never_a_source() {
 fn a_pod_on_the_nodes_network_takes_no_address_from_another_pod() {
     let mut host = pod("evil", "agent", &[POD]);
     host.network = PodNetwork::Host;
-    let mut world = World::with_pods(&[pod("victim", "web-1", &[POD])]);
-    world.service("victim", 2020, "11.0.0.3", &[POD]);
-    world.come(host.clone());
-    assert_eq!((world.in_force(), world.findings("victim")), (vec!["victim 10.0.0.1".to_owned()], String::new()));
-    world.come(pod("other", "web-1", &["10.0.0.2"]));
+    let mut fixture = Fixture::with_pods(&[pod("victim", "web-1", &[POD])]);
+    fixture.service("victim", 2020, "11.0.0.3", &[POD]);
+    fixture.come(host.clone());
+    assert_eq!((fixture.in_force(), fixture.findings("victim")), (vec!["victim 10.0.0.1".to_owned()], String::new()));
+    fixture.come(pod("other", "web-1", &["10.0.0.2"]));
     host.addresses.push(a("10.0.0.2"));
-    world.come(host);
-    world.service("other", 2020, "11.0.0.4", &["10.0.0.2"]);
-    world.service("evil", 2010, "11.0.0.5", &[POD, "10.0.0.2"]);
-    assert_eq!(world.in_force(), ["other 10.0.0.2", "victim 10.0.0.1"]);
+    fixture.come(host);
+    fixture.service("other", 2020, "11.0.0.4", &["10.0.0.2"]);
+    fixture.service("evil", 2010, "11.0.0.5", &[POD, "10.0.0.2"]);
+    assert_eq!(fixture.in_force(), ["other 10.0.0.2", "victim 10.0.0.1"]);
 }
 
 #[test]
 fn of_two_pods_with_one_address_the_one_that_has_not_ended_counts() {
     let mut ended = pod("evil", "job", &[POD]);
     ended.phase = Phase::Ended;
-    let mut world = World::with_pods(&[ended, pod("victim", "web-1", &[POD])]);
-    world.service("victim", 2020, "11.0.0.3", &[POD]);
-    world.service("evil", 2010, "11.0.0.4", &[POD]);
-    assert_eq!(world.in_force(), ["victim 10.0.0.1"]);
+    let mut fixture = Fixture::with_pods(&[ended, pod("victim", "web-1", &[POD])]);
+    fixture.service("victim", 2020, "11.0.0.3", &[POD]);
+    fixture.service("evil", 2010, "11.0.0.4", &[POD]);
+    assert_eq!(fixture.in_force(), ["victim 10.0.0.1"]);
 }
 
 /// One of them ends, and its end was not seen yet. What neither has by writing, neither keeps by having had it.
 #[test]
 fn an_address_of_two_namespaces_pods_stays_as_it_was_for_two_seconds_and_then_is_no_ones() {
-    let mut world = World::with_pods(&[pod("old", "job", &[POD])]);
-    world.service("old", 2010, "11.0.0.4", &[POD]);
-    world.come(pod("new", "web-1", &[POD]));
-    world.service("new", 2020, "11.0.0.3", &[POD]);
-    assert_eq!(world.in_force(), ["old 10.0.0.1"]);
-    world.wait(MAX_POD_WAIT);
-    assert!(world.in_force().is_empty());
+    let mut fixture = Fixture::with_pods(&[pod("old", "job", &[POD])]);
+    fixture.service("old", 2010, "11.0.0.4", &[POD]);
+    fixture.come(pod("new", "web-1", &[POD]));
+    fixture.service("new", 2020, "11.0.0.3", &[POD]);
+    assert_eq!(fixture.in_force(), ["old 10.0.0.1"]);
+    fixture.wait(MAX_POD_WAIT);
+    assert!(fixture.in_force().is_empty());
     for (namespace, other) in [("old", "new"), ("new", "old")] {
-        let found = world.findings(namespace);
+        let found = fixture.findings(namespace);
         assert!(found.contains(&format!("of one of namespace {other}, ")) && found.ends_with("[pod-address-twice]"));
     }
     let mut ended = pod("old", "job", &[POD]);
     ended.phase = Phase::Ended;
-    world.come(ended);
-    assert_eq!(world.in_force(), ["new 10.0.0.1"]);
+    fixture.come(ended);
+    assert_eq!(fixture.in_force(), ["new 10.0.0.1"]);
 }
 
 #[test]
 fn a_pod_makes_egressd_look_at_the_services_alone_that_list_its_address() {
-    let mut world = World::with_pods(&[]);
-    world.service("shop", 2020, "11.0.0.3", &[POD]);
-    world.service("other", 2020, "11.0.0.4", &["10.0.0.2"]);
-    assert!(world.looked_at(ChangeKey::Pod(a("10.0.0.3"))).is_empty());
-    assert_eq!(world.looked_at(ChangeKey::Pod(a(POD))), ["shop"]);
-    assert_eq!(world.looked_at(ChangeKey::Pods), ["other", "shop"]);
+    let mut fixture = Fixture::with_pods(&[]);
+    fixture.service("shop", 2020, "11.0.0.3", &[POD]);
+    fixture.service("other", 2020, "11.0.0.4", &["10.0.0.2"]);
+    assert!(fixture.looked_at(ChangeKey::Pod(a("10.0.0.3"))).is_empty());
+    assert_eq!(fixture.looked_at(ChangeKey::Pod(a(POD))), ["shop"]);
+    assert_eq!(fixture.looked_at(ChangeKey::Pods), ["other", "shop"]);
 }
 
 proptest! {
@@ -294,19 +294,19 @@ proptest! {
             (made.name.clone(), made)
         }).collect();
         let made: Vec<_> = made.into_values().collect();
-        let mut world = World::with_pods(&made);
+        let mut fixture = Fixture::with_pods(&made);
         for namespace in ["a", "b"] {
             let of = listed.iter().filter(|(of, _)| *of == namespace).map(|(_, last)| address(*last));
             let of: Vec<String> = of.collect();
             let of: Vec<&str> = of.iter().map(String::as_str).collect();
-            world.targeting(Some((namespace, "made-up"))).service(namespace, 2020, "11.0.0.3", &of);
+            fixture.targeting(Some((namespace, "made-up"))).service(namespace, 2020, "11.0.0.3", &of);
         }
-        world.wait(MAX_POD_WAIT);
+        fixture.wait(MAX_POD_WAIT);
         let expected: std::collections::BTreeSet<String> = listed.iter().filter(|(namespace, last)| {
             let having = || made.iter().filter(|pod| pod.phase == Phase::Alive && pod.addresses == [a(&address(*last))]);
             let on_pod_network = || having().filter(|pod| pod.network == PodNetwork::Own);
             on_pod_network().count() > 0 && on_pod_network().all(|pod| *pod.name.namespace == **namespace)
         }).map(|(namespace, last)| format!("{namespace} {}", address(*last))).collect();
-        prop_assert_eq!(world.in_force(), expected.into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(fixture.in_force(), expected.into_iter().collect::<Vec<_>>());
     }
 }

@@ -107,7 +107,7 @@ fn before_the_first_round_and_after_too_many_plans_it_is_unknown() {
 
 /// The part of a round that the kernel applies.
 #[derive(Clone, Debug)]
-enum Fate {
+enum RoundResult {
     /// The kernel takes all of it.
     Whole,
     /// So many pods go over with the first slice, and so many with later ones, before something newer comes.
@@ -129,11 +129,11 @@ fn translations() -> impl Strategy<Value = Translation> {
     })
 }
 
-fn fates() -> impl Strategy<Value = Fate> {
+fn fates() -> impl Strategy<Value = RoundResult> {
     prop_oneof![
-        Just(Fate::Whole),
-        (0..3usize, 0..2usize).prop_map(|(first, later)| Fate::Partly(first, later)),
-        (0..3usize).prop_map(Fate::Refused),
+        Just(RoundResult::Whole),
+        (0..3usize, 0..2usize).prop_map(|(first, later)| RoundResult::Partly(first, later)),
+        (0..3usize).prop_map(RoundResult::Refused),
     ]
 }
 
@@ -143,28 +143,28 @@ fn planned(translation: &Translation) -> Option<Arc<SubjectPlan>> {
 }
 
 /// What the kernel does with pods, and what is shown of it.
-struct World {
+struct Fixture {
     kernel: Translation,
     in_force: AppliedRound,
 }
 
-impl World {
-    fn meet(&mut self, next: &Translation, fate: &Fate) {
+impl Fixture {
+    fn meet(&mut self, next: &Translation, fate: &RoundResult) {
         let newest = round(planned(next).as_ref());
         let all: Vec<IpAddr> = PODS.iter().map(|pod| a(pod)).collect();
         let differ: Vec<IpAddr> = all.into_iter().filter(|pod| self.kernel.get(pod) != next.get(pod)).collect();
         match *fate {
-            Fate::Whole => {
+            RoundResult::Whole => {
                 self.go_over(next, &differ);
                 self.in_force.take_over(&newest, NOW);
             }
-            Fate::Partly(first, later) => {
+            RoundResult::Partly(first, later) => {
                 let (first, rest) = differ.split_at(first.min(differ.len()));
                 self.go_over(next, first);
                 self.in_force.take_over_partly(&newest, &rest.iter().copied().collect(), NOW);
                 self.go_over(next, &rest[..later.min(rest.len())]);
             }
-            Fate::Refused(pods) => {
+            RoundResult::Refused(pods) => {
                 self.go_over(next, &differ[..pods.min(differ.len())]);
                 self.in_force.hold_back(&newest, "the kernel refuses", NOW);
             }
@@ -197,11 +197,11 @@ proptest! {
         first in translations(),
         history in prop::collection::vec((translations(), fates()), 1..8),
     ) {
-        let mut world = World { kernel: first.clone(), in_force: in_force(planned(&first).as_ref()) };
+        let mut fixture = Fixture { kernel: first.clone(), in_force: in_force(planned(&first).as_ref()) };
         for (next, fate) in history {
-            world.meet(&next, &fate);
-            for (pod, address) in &world.kernel {
-                prop_assert!(world.is_promised(*pod, *address), "{pod} to {address}");
+            fixture.meet(&next, &fate);
+            for (pod, address) in &fixture.kernel {
+                prop_assert!(fixture.is_promised(*pod, *address), "{pod} to {address}");
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The laws of `laws.rs` over networks of every length, which its universe has few of.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-#[path = "wide/world.rs"]
-mod world;
+#[path = "wide/fixture.rs"]
+mod fixture;
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use egressd_core::diff::{Changes, SlicedChange, cut, diff};
 use egressd_core::plan::Plan;
 use egressd_core::ruleset::{Layout, Ruleset};
 use egressd_core::testkit::{FakeKernel, Packet, Seen, promised, trace, trace_over};
-use world::{Dice, edited, packets, plan, worlds};
+use fixture::{Dice, edited, fixtures, packets, plan};
 
 fn seen(ruleset: &Ruleset, packet: &Packet) -> Option<IpAddr> {
     of(trace(ruleset, packet))
@@ -61,12 +61,12 @@ const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[test]
 fn plans_say_what_is_promised_in_both_layouts() {
-    let (mut dice, worlds) = (Dice(SEED), worlds());
+    let (mut dice, fixtures) = (Dice(SEED), fixtures());
     for round in 0..rounds(60) {
-        let plan = plan(&mut dice, &worlds);
+        let plan = plan(&mut dice, &fixtures);
         let second = compile(&plan, &table_names(None));
         let first = compile(&plan, &table_names(None).in_layout(Layout::FIRST));
-        for packet in packets(&worlds, &[&plan]) {
+        for packet in packets(&fixtures, &[&plan]) {
             let right = promised(&plan, &packet);
             assert_eq!(seen(&second, &packet), right, "round {round} {packet:?}\n{plan}\n{second}");
             assert_eq!(seen(&first, &packet), right, "round {round} {packet:?}\n{plan}\n{first}");
@@ -76,11 +76,11 @@ fn plans_say_what_is_promised_in_both_layouts() {
 
 #[test]
 fn between_plans_packets_see_the_old_or_the_new() {
-    let (mut dice, worlds) = (Dice(SEED), worlds());
+    let (mut dice, fixtures) = (Dice(SEED), fixtures());
     for round in 0..rounds(4) {
-        let old = plan(&mut dice, &worlds);
-        let new = edited(&mut dice, &worlds, &old);
-        let packets = packets(&worlds, &[&old, &new]);
+        let old = plan(&mut dice, &fixtures);
+        let new = edited(&mut dice, &fixtures, &old);
+        let packets = packets(&fixtures, &[&old, &new]);
         let [before, after] = [&old, &new].map(|p| compile(p, &table_names(None)));
         let changes = diff(&before, &after);
         let mut kernel = FakeKernel { ruleset: before.clone(), generation: 0 };
@@ -93,11 +93,11 @@ fn between_plans_packets_see_the_old_or_the_new() {
 
 #[test]
 fn in_slices_packets_see_the_old_or_the_new() {
-    let (mut dice, worlds) = (Dice(SEED), worlds());
+    let (mut dice, fixtures) = (Dice(SEED), fixtures());
     for round in 0..rounds(4) {
-        let old = plan(&mut dice, &worlds);
-        let new = if dice.below(2) == 0 { plan(&mut dice, &worlds) } else { edited(&mut dice, &worlds, &old) };
-        let packets = packets(&worlds, &[&old, &new]);
+        let old = plan(&mut dice, &fixtures);
+        let new = if dice.below(2) == 0 { plan(&mut dice, &fixtures) } else { edited(&mut dice, &fixtures, &old) };
+        let packets = packets(&fixtures, &[&old, &new]);
         let new = Plan { excluded: old.excluded.clone(), ..new };
         let [before, after] = [&old, &new].map(|p| compile(p, &table_names(None)));
         let most = 1 + dice.below(5);

@@ -16,8 +16,8 @@ const OF_KUBE_VIP: [&str; 12] = [
     "ignore",
 ];
 
-/// The prefix is kube-vip's by default, where a name of ours would be taken for one of its own, now or in a later release.
-/// A setting that kube-vip does not have is `egressd.io/<name>`.
+/// The prefix is kube-vip's by default, where a name of ours would be taken for one of its own, now or in a later
+/// release. A setting that kube-vip does not have is `egressd.io/<name>`.
 #[test]
 fn the_annotations_under_the_prefix_of_kube_vip_are_those_that_kube_vip_has() {
     let source = include_str!("../src/annotations.rs");

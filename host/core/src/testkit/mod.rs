@@ -21,11 +21,11 @@ pub use fake::{FakeKernel, Refused, apply};
 pub use fence::{ALIVE, fence};
 pub use gateway::{FROM_TUNNEL, HOME, PODS_NODE, gateway};
 pub use parts::FakeInterfaces;
-pub use random::{Universe, World, promised};
+pub use random::{AddressPlan, Universe, promised};
 pub use refusing::{Failure, Refusing};
 pub use several::Several;
 pub use trace::{
-    Connection, Effect, End, Fate, Frame, Hit, Hop, Journey, Packet, Path, Route, Seen, Visit, follow, trace,
+    ChainEnd, Connection, Effect, Frame, Hit, Hop, Journey, Packet, Path, PathEnd, Route, Seen, Visit, follow, trace,
     trace_over,
 };
 pub use whole::whole;

@@ -24,7 +24,7 @@ const NAMES: [&str; 4] = ["a", "b", "other/c", "other/d"];
 #[derive(Clone, Debug)]
 pub struct Universe {
     /// IPv4 and IPv6.
-    pub worlds: [World; 2],
+    pub worlds: [AddressPlan; 2],
     /// That packets come from, in order; a range in a rule is one of them up to the next.
     pub source_ports: Vec<u16>,
     /// That packets go to, likewise.
@@ -33,7 +33,7 @@ pub struct Universe {
 
 /// What a universe has of one family.
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct AddressPlan {
     /// Endpoints of Services; at least three.
     pub pods: Vec<IpAddr>,
     /// For rules to include and exclude; at least two.
@@ -47,7 +47,7 @@ pub struct World {
 impl Universe {
     /// Addresses from documentation, for tests without a network.
     pub fn on_paper() -> Self {
-        let ipv4 = World {
+        let ipv4 = AddressPlan {
             pods: (1..6).map(|i| a(&format!("10.0.0.{i}"))).collect(),
             networks: ["192.0.2.0/24", "192.0.2.128/25", "198.51.100.0/24", "0.0.0.0/0"].map(n).to_vec(),
             destinations: ["192.0.2.1", "192.0.2.200", "198.51.100.7", "203.0.113.9", "10.0.0.99", "192.168.7.7"]
@@ -56,7 +56,7 @@ impl Universe {
             addresses: (0..4).map(|i| a(&format!("11.0.0.{i}"))).collect(),
             cluster_address: a("10.96.0.1"),
         };
-        let ipv6 = World {
+        let ipv6 = AddressPlan {
             pods: (1..6).map(|i| a(&format!("fd00:10:244::{i}"))).collect(),
             networks: ["2001:db8::/32", "2001:db8:1::/48", "2001:db8:2::/47", "::/0"].map(n).to_vec(),
             destinations: [
@@ -87,7 +87,8 @@ impl Universe {
     /// What is inside, without a Service: more or less than in [`facts`], single destinations, and pods that are in no
     /// known network. Half of them have neither.
     pub fn insides(&self) -> impl Strategy<Value = Plan> + use<> {
-        let all = |of: fn(&World) -> &Vec<IpAddr>| self.worlds.iter().flat_map(|world| of(world).clone()).collect();
+        let all =
+            |of: fn(&AddressPlan) -> &Vec<IpAddr>| self.worlds.iter().flat_map(|world| of(world).clone()).collect();
         let (destinations, pods): (Vec<IpAddr>, Vec<IpAddr>) =
             (all(|world| &world.destinations), all(|world| &world.pods));
         let more = subsequence(destinations.clone(), 0..=2);
@@ -142,7 +143,7 @@ impl Universe {
         let source_ports = ports(&self.source_ports, 1).boxed();
         let destination_ports = ports(&self.destination_ports, 2).boxed();
         select(self.worlds.to_vec()).prop_flat_map(move |world| {
-            let World { pods, networks, addresses, .. } = world;
+            let AddressPlan { pods, networks, addresses, .. } = world;
             let networks = |most| subsequence(networks.clone(), 0..=most);
             let parts = (subsequence(pods, 1..=3), networks(2), networks(1), select(addresses));
             (parts, source_ports.clone(), destination_ports.clone()).prop_map(

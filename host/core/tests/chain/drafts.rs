@@ -16,14 +16,14 @@ fn verdict(second: Member) -> ChainResult {
     Chain::new([first, second]).evaluate(&here().0, &view)
 }
 
-fn of(part: Part, contract: Contract) -> Member {
+fn of(part: ScriptedMember, contract: Contract) -> Member {
     member(1, part, &Arc::default()).handling(SubjectKinds::services(), contract)
 }
 
 #[test]
 fn a_draft_that_a_member_in_force_cannot_be_shown_denies_the_subject() {
     for (validator, on_failure) in [(false, OnFailure::KeepLast), (true, OnFailure::Skip)] {
-        let part = Part { says: Says::Pass, validator, on_failure, ..ENFORCED };
+        let part = ScriptedMember { says: ScriptedAnswer::Pass, validator, on_failure, ..ENFORCED };
         let verdict = verdict(of(part, Contract::Services("0.1.0")));
         assert_eq!(verdict.decision, ChainDecision::Denied { policy: "p1".to_owned() });
         assert_eq!(codes(&verdict.findings), [(Severity::Error, DRAFT_NOT_SHOWN)]);
@@ -39,14 +39,14 @@ fn a_draft_that_a_member_in_force_cannot_be_shown_denies_the_subject() {
 #[test]
 fn a_member_whose_contract_has_a_form_for_the_draft_is_asked() {
     for contract in [Contract::Native, Contract::Subjects("0.2.0")] {
-        let verdict = verdict(of(Part { says: Says::Pass, ..ENFORCED }, contract));
+        let verdict = verdict(of(ScriptedMember { says: ScriptedAnswer::Pass, ..ENFORCED }, contract));
         assert!(matches!(&verdict.decision, ChainDecision::Draft(draft) if draft.rules()[0].alternatives().len() == 1));
     }
 }
 
 #[test]
 fn in_shadow_mode_its_shadow_alone_says_so() {
-    let verdict = verdict(of(Part { mode: Mode::Shadow, ..ENFORCED }, Contract::Services("0.1.0")));
+    let verdict = verdict(of(ScriptedMember { mode: Mode::Shadow, ..ENFORCED }, Contract::Services("0.1.0")));
     assert!(matches!(verdict.decision, ChainDecision::Draft(_)) && verdict.findings.is_empty());
     assert_eq!(verdict.shadows[0].decision, ChainDecision::Denied { policy: "p1".to_owned() });
     assert_eq!(codes(&verdict.shadows[0].findings), [(Severity::Error, DRAFT_NOT_SHOWN)]);

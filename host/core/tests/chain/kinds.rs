@@ -7,8 +7,8 @@ use egressd_core::testkit::egress_policy;
 
 use super::*;
 
-pub(super) const ENFORCED: Part = Part {
-    says: Says::Add,
+pub(super) const ENFORCED: ScriptedMember = ScriptedMember {
+    says: ScriptedAnswer::Add,
     validator: false,
     order: 0,
     mode: Mode::Enforce,
@@ -31,7 +31,7 @@ fn of_another_kind() -> SubjectView {
 }
 
 /// What a chain says about it: of one member that handles it, and one of each of these parts that does not.
-fn verdict(others: &[Part]) -> (ChainResult, usize) {
+fn verdict(others: &[ScriptedMember]) -> (ChainResult, usize) {
     let asked = Arc::default();
     let first = of_both_kinds(member(0, ENFORCED, &asked));
     let others = others.iter().enumerate().map(|(index, part)| member(index + 1, *part, &asked));
@@ -53,9 +53,9 @@ fn a_member_that_handles_its_kind_is_asked_about_a_subject() {
 #[test]
 fn a_subject_that_a_member_in_force_cannot_be_shown_is_denied_without_a_question() {
     for blind in [
-        Part { says: Says::Pass, ..ENFORCED },
-        Part { validator: true, ..ENFORCED },
-        Part { says: Says::Fail, order: -1, on_failure: OnFailure::Skip, ..ENFORCED },
+        ScriptedMember { says: ScriptedAnswer::Pass, ..ENFORCED },
+        ScriptedMember { validator: true, ..ENFORCED },
+        ScriptedMember { says: ScriptedAnswer::Fail, order: -1, on_failure: OnFailure::Skip, ..ENFORCED },
     ] {
         let (verdict, asked) = verdict(&[blind]);
         assert_eq!(verdict.decision, ChainDecision::Denied { policy: "p1".to_owned() }, "{blind:?}");
@@ -66,7 +66,7 @@ fn a_subject_that_a_member_in_force_cannot_be_shown_is_denied_without_a_question
 
 #[test]
 fn a_member_that_does_not_cover_a_subject_need_not_be_shown_it() {
-    let (verdict, _) = verdict(&[Part { covers: false, ..ENFORCED }]);
+    let (verdict, _) = verdict(&[ScriptedMember { covers: false, ..ENFORCED }]);
     assert!(
         matches!(verdict.decision, ChainDecision::Draft(_)) && codes(&verdict.findings) == [(Severity::Info, "asked")]
     );
@@ -74,7 +74,7 @@ fn a_member_that_does_not_cover_a_subject_need_not_be_shown_it() {
 
 #[test]
 fn in_shadow_mode_it_is_reported_in_its_own_shadow_alone() {
-    let (verdict, asked) = verdict(&[Part { mode: Mode::Shadow, ..ENFORCED }]);
+    let (verdict, asked) = verdict(&[ScriptedMember { mode: Mode::Shadow, ..ENFORCED }]);
     assert!(matches!(verdict.decision, ChainDecision::Draft(_)) && asked == 1);
     assert_eq!(codes(&verdict.findings), [(Severity::Info, "asked")]);
     let [shadow] = &verdict.shadows[..] else { panic!("one shadow") };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::events::{Answered, Fate, Happening, Knowledge, Scene};
+use crate::events::{Answered, CommitLimits, Happening, Knowledge, Scenario};
 use crate::happenings::happenings;
 use crate::node::Node;
 use crate::scenes::scenes;
@@ -16,12 +16,12 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 /// A history after which there is nothing left to do.
-fn at_rest(scene: &Scene, history: Vec<Happening>) -> Result<Node, TestCaseError> {
-    let mut node = Node::new(scene);
-    for Happening { event, answered, fate } in history {
+fn at_rest(scenario: &Scenario, history: Vec<Happening>) -> Result<Node, TestCaseError> {
+    let mut node = Node::new(scenario);
+    for Happening { event, answered, limits } in history {
         node.meet(&event);
         node.answer(answered);
-        node.round(fate)?;
+        node.round(limits)?;
     }
     node.end()?;
     settle(&mut node)?;
@@ -65,7 +65,7 @@ fn repair(node: &mut Node) -> Result<(), TestCaseError> {
     let target = node.pipeline.target(&Scope::Everything);
     prop_assert_eq!(&target, &round.ruleset);
     let comparison = node.kernel.applied.compare(target, |after, before| keep(after, before, &round.kept));
-    node.kernel.carry_out(comparison, Fate { slices: usize::MAX, most: usize::MAX, then: Knowledge::Sure })?;
+    node.kernel.carry_out(comparison, CommitLimits { slices: usize::MAX, most: usize::MAX, then: Knowledge::Sure })?;
     settle(node)
 }
 
@@ -78,8 +78,8 @@ proptest! {
 
     /// In slices of any size, which begin and end anywhere between what happens.
     #[test]
-    fn after_any_history_an_audit_finds_nothing(scene in scenes(), history in histories(), most in 1..8usize) {
-        let mut node = at_rest(&scene, history)?;
+    fn after_any_history_an_audit_finds_nothing(scenario in scenes(), history in histories(), most in 1..8usize) {
+        let mut node = at_rest(&scenario, history)?;
         prop_assert_eq!(cycle(&mut node, most), []);
     }
 }
@@ -91,11 +91,11 @@ proptest! {
     /// One after the other, in a world where each may be possible.
     #[test]
     fn whatever_is_wrong_is_found_within_a_cycle_and_right_again_afterwards(
-        scene in scenes(),
+        scenario in scenes(),
         history in histories(),
         (most, which) in (1..8usize, any::<Index>()),
     ) {
-        let mut node = at_rest(&scene, history)?;
+        let mut node = at_rest(&scenario, history)?;
         for planted in all() {
             let Some(name) = planted.plant(&mut node, which.index(1_000)) else { continue };
             prop_assert!(!cycle(&mut node, most).is_empty(), "{name}, and nothing was found");
@@ -112,9 +112,9 @@ fn everything_can_be_wrong() {
     let mut left: BTreeSet<&str> = all().map(|planted| planted.name()).collect();
     for _ in 0..300 {
         let tree = (scenes(), histories(), 0..1_000usize).new_tree(&mut runner).expect("a history");
-        let (scene, history, which) = tree.current();
+        let (scenario, history, which) = tree.current();
         for planted in all().filter(|planted| left.contains(planted.name())).collect::<Vec<_>>() {
-            let mut node = at_rest(&scene, history.clone()).expect("a history without a fault");
+            let mut node = at_rest(&scenario, history.clone()).expect("a history without a fault");
             if planted.plant(&mut node, which).is_some() {
                 left.remove(planted.name());
             }
@@ -126,18 +126,18 @@ fn everything_can_be_wrong() {
     assert_eq!(left, BTreeSet::new());
 }
 
-fn all() -> impl Iterator<Item = Planted> {
-    corrupt::CORRUPTIONS.map(Planted::Derived).into_iter().chain(belief::CORRUPTIONS.map(Planted::Belief))
+fn all() -> impl Iterator<Item = PlantedDefect> {
+    corrupt::CORRUPTIONS.map(PlantedDefect::Derived).into_iter().chain(belief::CORRUPTIONS.map(PlantedDefect::Belief))
 }
 
 /// Something that is made wrong.
 #[derive(Clone, Debug)]
-enum Planted {
+enum PlantedDefect {
     Derived(corrupt::Corruption),
     Belief(belief::Corruption),
 }
 
-impl Planted {
+impl PlantedDefect {
     fn name(&self) -> &'static str {
         match self {
             Self::Derived((name, _)) | Self::Belief((name, _)) => name,

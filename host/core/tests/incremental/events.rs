@@ -166,7 +166,7 @@ pub(crate) enum Answered {
 
 /// How many slices of a change the kernel takes, how large they are, and what is known of it where it refused.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Fate {
+pub(crate) struct CommitLimits {
     pub(crate) slices: usize,
     pub(crate) most: usize,
     pub(crate) then: Knowledge,
@@ -184,12 +184,12 @@ pub(crate) enum Knowledge {
 pub(crate) struct Happening {
     pub(crate) event: Event,
     pub(crate) answered: Answered,
-    pub(crate) fate: Fate,
+    pub(crate) limits: CommitLimits,
 }
 
 /// The node as it is set.
 #[derive(Clone, Debug)]
-pub(crate) struct Scene {
+pub(crate) struct Scenario {
     pub(crate) settings: Settings,
     pub(crate) private: PrivateDestinations,
     /// What was there before anything happened.

@@ -12,26 +12,26 @@ use proptest::sample::{select, subsequence};
 
 use crate::announced::announced;
 use crate::events::{
-    ADDRESSES, Answered, Damage, Event, Fate, Happening, Knowledge, NAMESPACES, NETWORKS, NODES, OfCluster, OfHost,
-    OfNode, OfPods, OfService, OnePod, PODS, SERVICES, SLICES, all,
+    ADDRESSES, Answered, CommitLimits, Damage, Event, Happening, Knowledge, NAMESPACES, NETWORKS, NODES, OfCluster,
+    OfHost, OfNode, OfPods, OfService, OnePod, PODS, SERVICES, SLICES, all,
 };
 use crate::policies::Policies;
 use crate::scenes::{addresses, listed, specs};
 
 pub(crate) fn happenings() -> impl Strategy<Value = Happening> {
     let answered = prop_oneof![4 => Just(Answered::All), 1 => (0..3usize).prop_map(Answered::First)];
-    (events(), answered, fates()).prop_map(|(event, answered, fate)| Happening { event, answered, fate })
+    (events(), answered, commit_limits()).prop_map(|(event, answered, limits)| Happening { event, answered, limits })
 }
 
-fn fates() -> impl Strategy<Value = Fate> {
+fn commit_limits() -> impl Strategy<Value = CommitLimits> {
     let slices = prop_oneof![4 => Just(usize::MAX), 1 => 0..3usize];
     let most = prop_oneof![2 => Just(usize::MAX), 1 => 1..6usize];
     let then = select(vec![Knowledge::Sure, Knowledge::Doubtful]);
-    (slices, most, then).prop_map(|(slices, most, then)| Fate { slices, most, then })
+    (slices, most, then).prop_map(|(slices, most, then)| CommitLimits { slices, most, then })
 }
 
 fn events() -> impl Strategy<Value = Event> {
-    let all = vec![Policies::Obedient, Policies::Guarded, Policies::Shadowed, Policies::Narrowed];
+    let all = vec![Policies::Alone, Policies::Guarded, Policies::Shadowed, Policies::Narrowed];
     prop_oneof![
         24 => (0..SERVICES.len(), of_services()).prop_map(|(who, event)| Event::Service(who, event)),
         7 => (select(NODES.to_vec()), of_nodes()).prop_map(|(name, event)| Event::Node(name, event)),

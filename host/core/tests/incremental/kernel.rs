@@ -8,7 +8,7 @@ use egressd_core::ruleset::{Chain, Name, Ruleset, Table};
 use egressd_core::testkit::FakeKernel;
 use proptest::prelude::*;
 
-use crate::events::{Damage, Fate, Knowledge};
+use crate::events::{CommitLimits, Damage, Knowledge};
 
 /// What it holds, and what the loop knows of that.
 pub(crate) struct Kernel {
@@ -54,16 +54,16 @@ impl Kernel {
     pub(crate) fn carry_out(
         &mut self,
         mut comparison: Comparison,
-        fate: Fate,
+        limits: CommitLimits,
     ) -> Result<Option<BTreeSet<IpAddr>>, TestCaseError> {
-        let mut left = fate.slices;
-        let SlicedChange::Slices(mut slices) = comparison.cut(&self.applied, fate.most) else {
-            return self.carry_out_at_once(comparison, fate);
+        let mut left = limits.slices;
+        let SlicedChange::Slices(mut slices) = comparison.cut(&self.applied, limits.most) else {
+            return self.carry_out_at_once(comparison, limits);
         };
         while let Some(slice) = slices.next(comparison.before(&self.applied), comparison.after()) {
             if left == 0 {
                 // As if something newer came in between, or the kernel refused.
-                self.knowledge = fate.then;
+                self.knowledge = limits.then;
                 return Ok(Some(slices.pods().union(&slice.pods).copied().collect()));
             }
             left -= 1;
@@ -79,10 +79,10 @@ impl Kernel {
     fn carry_out_at_once(
         &mut self,
         comparison: Comparison,
-        fate: Fate,
+        limits: CommitLimits,
     ) -> Result<Option<BTreeSet<IpAddr>>, TestCaseError> {
-        if fate.slices == 0 {
-            self.knowledge = fate.then;
+        if limits.slices == 0 {
+            self.knowledge = limits.then;
             return Ok(None);
         }
         self.commit(&comparison.changes(&self.applied))?;

@@ -11,7 +11,7 @@ use egressd_core::model::{ChangeKey, Labels, Snapshot, SubjectKey, Uid};
 use egressd_core::pipeline::{Pipeline, Question};
 use egressd_core::record::Records;
 
-use crate::events::{Answered, Event, Scene};
+use crate::events::{Answered, Event, Scenario};
 use crate::kernel::Kernel;
 use crate::policies::Policies;
 
@@ -37,10 +37,10 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(scene: &Scene) -> Self {
-        let mut pipeline = Pipeline::new(scene.settings.clone(), BTreeMap::new());
-        pipeline.went_on_with(scene.private);
-        let chain = Policies::Obedient.chain();
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let mut pipeline = Pipeline::new(scenario.settings.clone(), BTreeMap::new());
+        pipeline.went_on_with(scenario.private);
+        let chain = Policies::Alone.chain();
         drop(pipeline.ask_all(chain.interest()));
         let mut node = Self {
             pipeline,
@@ -57,7 +57,7 @@ impl Node {
             accepted: BTreeMap::new(),
             drafts: BTreeMap::new(),
         };
-        scene.beginning.iter().for_each(|event| node.meet(event));
+        scenario.beginning.iter().for_each(|event| node.meet(event));
         node.answer(Answered::All);
         node
     }

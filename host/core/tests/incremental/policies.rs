@@ -18,7 +18,7 @@ pub(crate) const WISHES: [&str; 12] =
 /// Which policies there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Policies {
-    Obedient,
+    Alone,
     /// It denies Services of one namespace, too, and is shown Services alone.
     Guarded,
     /// That is only tried.
@@ -31,17 +31,17 @@ impl Policies {
     pub(crate) fn chain(self) -> Chain {
         // It reads one annotation of several that the host reads.
         let reads = Interest::new(&["do".to_owned()], &[]);
-        let obedient = of_both_kinds(Member::new(MemberRole::Policy(Arc::new(Obedient))).reading(reads));
+        let alone = of_both_kinds(Member::new(MemberRole::Policy(Arc::new(AnnotationPolicy))).reading(reads));
         let of = |policy: Arc<dyn Policy>| {
             Member { order: 1, ..Member::new(MemberRole::Policy(policy)) }.reading(Interest::default())
         };
         match self {
-            Self::Obedient => Chain::new([obedient]),
-            Self::Guarded => Chain::new([obedient, of(Arc::new(Guard))]),
-            Self::Shadowed => Chain::new([obedient, Member { mode: Mode::Shadow, ..of(Arc::new(Guard)) }]),
+            Self::Alone => Chain::new([alone]),
+            Self::Guarded => Chain::new([alone, of(Arc::new(Guard))]),
+            Self::Shadowed => Chain::new([alone, Member { mode: Mode::Shadow, ..of(Arc::new(Guard)) }]),
             Self::Narrowed => {
                 let reads = Interest::new(&[NOTE.to_owned()], &[]).of_namespaces(&[NOTE.to_owned()]);
-                Chain::new([obedient, of_both_kinds(of(Arc::new(Narrow)).reading(reads))])
+                Chain::new([alone, of_both_kinds(of(Arc::new(Narrow)).reading(reads))])
             }
         }
     }
@@ -52,19 +52,19 @@ fn of_both_kinds(member: Member) -> Member {
     member.handling(kinds, Contract::Native)
 }
 
-struct Obedient;
+struct AnnotationPolicy;
 
 struct Guard;
 
 struct Narrow;
 
 fn failure(kind: FailureKind) -> PolicyFailure {
-    PolicyFailure { policy: "obedient".to_owned(), reason: format!("{kind:?}"), kind }
+    PolicyFailure { policy: "annotation_policy".to_owned(), reason: format!("{kind:?}"), kind }
 }
 
-impl Policy for Obedient {
+impl Policy for AnnotationPolicy {
     fn name(&self) -> &'static str {
-        "obedient"
+        "annotation_policy"
     }
 
     fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {

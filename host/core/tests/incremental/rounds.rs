@@ -12,11 +12,11 @@ use egressd_core::pipeline::{Round, Step, Updates};
 use egressd_core::record::{Record, Records};
 use proptest::prelude::*;
 
-use crate::events::{Answered, Fate, Knowledge};
+use crate::events::{Answered, CommitLimits, Knowledge};
 use crate::node::Node;
 
 impl Node {
-    pub(crate) fn round(&mut self, fate: Fate) -> Result<(), TestCaseError> {
+    pub(crate) fn round(&mut self, limits: CommitLimits) -> Result<(), TestCaseError> {
         self.look_for_stale()?;
         let expected = self.pipeline.from_scratch();
         let mut step = self.pipeline.step();
@@ -24,15 +24,15 @@ impl Node {
         self.pipeline.next_try(self.now);
         self.compare(&step, &expected)?;
         self.take_news()?;
-        self.bring_into_force(&step, expected, fate)
+        self.bring_into_force(&step, expected, limits)
     }
 
     /// Once the kernel has taken everything, it holds what follows from nothing.
-    fn bring_into_force(&mut self, step: &Step, expected: Round, fate: Fate) -> Result<(), TestCaseError> {
+    fn bring_into_force(&mut self, step: &Step, expected: Round, limits: CommitLimits) -> Result<(), TestCaseError> {
         self.kernel.begin(step.scope.clone());
         let target = self.pipeline.target(self.kernel.applied.scope());
         let comparison = self.kernel.applied.compare(target, |after, before| keep(after, before, &step.kept));
-        let waiting = self.kernel.carry_out(comparison, fate)?;
+        let waiting = self.kernel.carry_out(comparison, limits)?;
         self.show(&step.newest, waiting.as_ref())?;
         if self.kernel.applied.scope().is_empty() {
             let mut all = expected.ruleset;
@@ -48,7 +48,7 @@ impl Node {
         self.hurry();
         self.answer(Answered::All);
         for _ in 0..2 {
-            self.round(Fate { slices: usize::MAX, most: usize::MAX, then: Knowledge::Sure })?;
+            self.round(CommitLimits { slices: usize::MAX, most: usize::MAX, then: Knowledge::Sure })?;
         }
         self.look_for_stale()?;
         prop_assert!(self.kernel.applied.scope().is_empty());

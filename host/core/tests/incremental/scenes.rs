@@ -14,11 +14,11 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use crate::events::{
-    ADDRESSES, Event, Listed, NAMESPACES, OfHost, OfNode, OfService, PODS, SERVICES, SLICES, Scene, Spec, all,
+    ADDRESSES, Event, Listed, NAMESPACES, OfHost, OfNode, OfService, PODS, SERVICES, SLICES, Scenario, Spec, all,
 };
 use crate::policies::WISHES;
 
-pub(crate) fn scenes() -> impl Strategy<Value = Scene> {
+pub(crate) fn scenes() -> impl Strategy<Value = Scenario> {
     let owners = select(vec![Owner::Any, Owner::Auto, Owner::Address, Owner::VipHost]);
     let shared = select(vec![SharedAddresses::Allow, SharedAddresses::Oldest]);
     let detected = |origin| Some(ClusterSettings { origin, ..ClusterSettings::default() });
@@ -28,7 +28,7 @@ pub(crate) fn scenes() -> impl Strategy<Value = Scene> {
         |(owner, shared, limits, cluster, private, beginning)| {
             let known = settings(owner);
             let cluster = cluster.unwrap_or_else(|| known.cluster.clone());
-            Scene { settings: Settings { shared, limits, cluster, ..known }, private, beginning }
+            Scenario { settings: Settings { shared, limits, cluster, ..known }, private, beginning }
         },
     )
 }

@@ -48,7 +48,7 @@ impl Part for Marks {
 
 /// Who made a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Maker {
+pub(crate) enum MarkOwner {
     /// This process.
     Us,
     /// An egressd that is gone.
@@ -62,28 +62,28 @@ pub(crate) enum Maker {
 /// What holds marks, and refuses what a kernel would.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FakeMarks {
-    pub(crate) marks: BTreeMap<u8, Maker>,
+    pub(crate) marks: BTreeMap<u8, MarkOwner>,
     /// How many changes it made.
     pub(crate) made: usize,
 }
 
 impl FakeMarks {
     /// As a process left them.
-    pub(crate) fn left(maker: Maker, marks: &BTreeSet<u8>) -> Self {
+    pub(crate) fn left(maker: MarkOwner, marks: &BTreeSet<u8>) -> Self {
         Self { marks: marks.iter().map(|mark| (*mark, maker)).collect(), made: 0 }
     }
 
-    fn among(&self, ours: &RangeInclusive<u8>) -> impl Iterator<Item = (u8, Maker)> {
+    fn among(&self, ours: &RangeInclusive<u8>) -> impl Iterator<Item = (u8, MarkOwner)> {
         self.marks.range(ours.clone()).map(|(mark, maker)| (*mark, *maker))
     }
 
     fn check(&self, change: MarkChange) -> Result<(), &'static str> {
         let (MarkChange::Set(mark) | MarkChange::Clear(mark)) = change;
         match (change, self.marks.get(&mark)) {
-            (MarkChange::Set(_), None) | (MarkChange::Clear(_), Some(Maker::Us | Maker::Another)) => Ok(()),
+            (MarkChange::Set(_), None) | (MarkChange::Clear(_), Some(MarkOwner::Us | MarkOwner::Another)) => Ok(()),
             (MarkChange::Set(_), Some(_)) => Err("File exists"),
             (MarkChange::Clear(_), None) => Err("No such file or directory"),
-            (MarkChange::Clear(_), Some(Maker::Earlier | Maker::Living)) => Err("Operation not permitted"),
+            (MarkChange::Clear(_), Some(MarkOwner::Earlier | MarkOwner::Living)) => Err("Operation not permitted"),
         }
     }
 }
@@ -94,15 +94,15 @@ impl Adapter for FakeMarks {
     type Error = Refused;
 
     fn adopt(&mut self, ours: &RangeInclusive<u8>) -> Result<(), Refused> {
-        if let Some((mark, _)) = self.among(ours).find(|(_, maker)| *maker == Maker::Living) {
+        if let Some((mark, _)) = self.among(ours).find(|(_, maker)| *maker == MarkOwner::Living) {
             return Err(Refused { change: format!("adopt mark {mark}"), why: "Operation not permitted" });
         }
-        self.marks.values_mut().filter(|maker| **maker == Maker::Earlier).for_each(|maker| *maker = Maker::Us);
+        self.marks.values_mut().filter(|maker| **maker == MarkOwner::Earlier).for_each(|maker| *maker = MarkOwner::Us);
         Ok(())
     }
 
     fn read(&mut self, ours: &RangeInclusive<u8>) -> Result<Readback<Marks>, Refused> {
-        let (theirs, state): (Vec<_>, Vec<_>) = self.among(ours).partition(|(_, maker)| *maker == Maker::Another);
+        let (theirs, state): (Vec<_>, Vec<_>) = self.among(ours).partition(|(_, maker)| *maker == MarkOwner::Another);
         let foreign = |(mark, _)| Foreign { what: format!("mark {mark}"), removal: Some(MarkChange::Clear(mark)) };
         Ok(Readback {
             state: state.into_iter().map(|(mark, _)| mark).collect(),
@@ -113,7 +113,7 @@ impl Adapter for FakeMarks {
     fn commit(&mut self, change: &MarkChange) -> Result<(), Refused> {
         self.check(*change).map_err(|why| Refused { change: change.to_string(), why })?;
         match *change {
-            MarkChange::Set(mark) => drop(self.marks.insert(mark, Maker::Us)),
+            MarkChange::Set(mark) => drop(self.marks.insert(mark, MarkOwner::Us)),
             MarkChange::Clear(mark) => drop(self.marks.remove(&mark)),
         }
         self.made += 1;

@@ -5,7 +5,7 @@ use egressd_core::pipeline::Progress;
 
 use super::*;
 
-impl World {
+impl Fixture {
     /// Where a round leaves nothing to look at, what is kept is what follows.
     pub(crate) fn audit(&mut self, round: &Round) {
         let mut applied = Applied::of(round.ruleset.clone());

@@ -27,9 +27,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// A question about each Service of each of these namespaces.
 fn questions(names: &[&str]) -> Vec<Vec<Question>> {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     let mut of_one =
-        |namespace: &str, number: usize| world.come([of(namespace, &number.to_string(), "pass")]).remove(0);
+        |namespace: &str, number: usize| fixture.come([of(namespace, &number.to_string(), "pass")]).remove(0);
     names.iter().map(|name| (0..SERVICES).map(|number| of_one(name, number)).collect()).collect()
 }
 
@@ -52,7 +52,7 @@ fn served(steps: &[Step], questions: &[Vec<Question>]) -> Vec<(usize, usize)> {
 
 /// The service that one namespace is guaranteed.
 #[derive(Clone, Debug, Default)]
-struct Expects {
+struct GuaranteedService {
     waiting: BTreeSet<usize>,
     /// How long its last question took, if it was served.
     cost: Option<u64>,
@@ -68,7 +68,7 @@ proptest! {
     #[test]
     fn while_a_namespace_waits_no_other_has_more_than_its_share(steps in steps()) {
         let questions = questions(&["a", "b", "c", "d"]);
-        let (mut all, mut order) = (vec![Expects::default(); NAMESPACES], served(&steps, &questions).into_iter());
+        let (mut all, mut order) = (vec![GuaranteedService::default(); NAMESPACES], served(&steps, &questions).into_iter());
         for step in steps {
             match step {
                 Step::Comes(namespace, service) => {
@@ -145,10 +145,10 @@ proptest! {
 /// The share of whoever asks cheap questions is as large as that of whoever asks dear ones.
 #[test]
 fn time_is_shared_and_not_the_number_of_questions() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     let mut turns = QuestionQueue::default();
     for (namespace, count) in [("dear", 10), ("cheap", 1_000)] {
-        turns.add(world.come((0..count).map(|number| of(namespace, &number.to_string(), "pass"))));
+        turns.add(fixture.come((0..count).map(|number| of(namespace, &number.to_string(), "pass"))));
     }
     let mut count = BTreeMap::<String, usize>::new();
     for _ in 0..303 {
@@ -161,17 +161,17 @@ fn time_is_shared_and_not_the_number_of_questions() {
 
 /// What two threads do that ask at a time.
 #[derive(Clone, Copy, Debug)]
-enum Doing {
+enum Activity {
     Comes(usize, usize),
     Takes,
     /// One of the questions at hand is answered, which took so many microseconds.
     Answers(usize, u64),
 }
 
-fn doings() -> impl Strategy<Value = Vec<Doing>> {
-    let comes = (0..NAMESPACES, 0..SERVICES).prop_map(|(namespace, service)| Doing::Comes(namespace, service));
-    let answers = (0..2usize, 1..1_000_000_u64).prop_map(|(which, took)| Doing::Answers(which, took));
-    prop::collection::vec(prop_oneof![comes, Just(Doing::Takes), answers], 1..120)
+fn doings() -> impl Strategy<Value = Vec<Activity>> {
+    let comes = (0..NAMESPACES, 0..SERVICES).prop_map(|(namespace, service)| Activity::Comes(namespace, service));
+    let answers = (0..2usize, 1..1_000_000_u64).prop_map(|(which, took)| Activity::Answers(which, took));
+    prop::collection::vec(prop_oneof![comes, Just(Activity::Takes), answers], 1..120)
 }
 
 proptest! {
@@ -185,13 +185,13 @@ proptest! {
         let of = |question: &Question| question.view.subject.key().namespace.clone();
         for doing in doings {
             match doing {
-                Doing::Comes(namespace, service) => {
+                Activity::Comes(namespace, service) => {
                     let question = &questions[namespace][service];
                     turns.add(vec![question.clone()]);
                     waiting.retain(|other| other != question);
                     waiting.push(question.clone());
                 }
-                Doing::Takes if at_hand.len() < 2 => {
+                Activity::Takes if at_hand.len() < 2 => {
                     let taken = turns.take();
                     prop_assert_eq!(taken.is_none(), waiting.is_empty());
                     let Some(taken) = taken else { continue };
@@ -203,10 +203,10 @@ proptest! {
                     prop_assert!(!is_second || !another, "{taken:?} while {waiting:?} wait");
                     at_hand.push(taken);
                 }
-                Doing::Answers(which, took) if which < at_hand.len() => {
+                Activity::Answers(which, took) if which < at_hand.len() => {
                     turns.is_answered(&at_hand.remove(which), Duration::from_micros(took));
                 }
-                Doing::Takes | Doing::Answers(..) => {}
+                Activity::Takes | Activity::Answers(..) => {}
             }
             prop_assert_eq!(turns.len(), waiting.len());
             prop_assert_eq!(turns.is_empty(), waiting.is_empty());

@@ -55,13 +55,13 @@ const ROOMY: Limits = Limits {
     ..LIMITS
 };
 
-impl World {
+impl Fixture {
     fn limited() -> Self {
-        Self::after(&World::new(), LIMITS)
+        Self::after(&Fixture::new(), LIMITS)
     }
 
     fn roomy() -> Self {
-        Self::after(&World::new(), ROOMY)
+        Self::after(&Fixture::new(), ROOMY)
     }
 
     /// The next process.
@@ -141,88 +141,88 @@ fn errors(round: &Round, name: &str) -> Vec<String> {
 
 #[test]
 fn a_change_beyond_a_limit_of_a_service_is_invalid_and_what_was_accepted_stays_for_todays_endpoints() {
-    let mut world = World::roomy();
-    world.has(("a/web", 1), 3, 1);
-    let round = world.has(("a/web", 1), 5, 2);
+    let mut fixture = Fixture::roomy();
+    fixture.has(("a/web", 1), 3, 1);
+    let round = fixture.has(("a/web", 1), 5, 2);
     assert_eq!(in_force(&round), "a/web: 2 to 3");
     let message = "service-limit: the Service would have 5 networks on this node, and the limit is 4 \
                    (--limit-service-networks), so this Service's newest change is not in force; name fewer or wider \
                    ones";
     assert_eq!(errors(&round, "a/web"), [message]);
-    assert_eq!(round.statuses, world.restart().statuses);
-    assert_eq!(in_force(&world.has(("a/web", 1), 4, 2)), "a/web: 2 to 4");
+    assert_eq!(round.statuses, fixture.restart().statuses);
+    assert_eq!(in_force(&fixture.has(("a/web", 1), 4, 2)), "a/web: 2 to 4");
 }
 
 #[test]
 fn a_new_service_beyond_a_limit_is_not_in_force_and_harms_no_other() {
-    let mut world = World::roomy();
-    world.has(("a/web", 1), 3, 1);
-    world.has(("b/web", 3), 3, 1);
-    let round = world.has(("a/more", 2), 4, 1);
+    let mut fixture = Fixture::roomy();
+    fixture.has(("a/web", 1), 3, 1);
+    fixture.has(("b/web", 3), 3, 1);
+    let round = fixture.has(("a/more", 2), 4, 1);
     assert_eq!(in_force(&round), "a/web: 1 to 3, b/web: 1 to 3");
     let message = "namespace-limit: namespace a would have 7 networks on this node, and the limit is 6 \
                    (--limit-namespace-networks), so this Service's newest change is not in force; name fewer or wider \
                    ones";
     assert_eq!(errors(&round, "a/more"), [message]);
-    assert_eq!(round.statuses, world.restart().statuses);
+    assert_eq!(round.statuses, fixture.restart().statuses);
 }
 
 #[test]
 fn the_newest_edit_loses_though_its_service_is_older() {
-    let mut world = World::roomy();
-    world.has(("a/old", 1), 1, 1);
-    world.has(("a/young", 2), 4, 1);
-    let round = world.has(("a/old", 1), 3, 1);
+    let mut fixture = Fixture::roomy();
+    fixture.has(("a/old", 1), 1, 1);
+    fixture.has(("a/young", 2), 4, 1);
+    let round = fixture.has(("a/old", 1), 3, 1);
     assert_eq!(in_force(&round), "a/old: 1 to 1, a/young: 1 to 4");
-    assert_eq!(round.statuses, world.restart().statuses);
+    assert_eq!(round.statuses, fixture.restart().statuses);
     // There is room again.
-    assert_eq!(in_force(&world.has(("a/young", 2), 3, 1)), "a/old: 1 to 3, a/young: 1 to 3");
+    assert_eq!(in_force(&fixture.has(("a/young", 2), 3, 1)), "a/old: 1 to 3, a/young: 1 to 3");
 }
 
 #[test]
 fn where_pods_come_without_an_edit_those_in_force_stay_and_of_what_grows_the_older_service_goes_first() {
-    let mut world = World::limited();
-    world.has(("a/young", 2), 0, 3);
-    world.has(("a/old", 1), 0, 2);
-    let round = world.has(("a/old", 1), 0, 4);
+    let mut fixture = Fixture::limited();
+    fixture.has(("a/young", 2), 0, 3);
+    fixture.has(("a/old", 1), 0, 2);
+    let round = fixture.has(("a/old", 1), 0, 4);
     assert_eq!(in_force(&round), "a/old: 2 to 0, a/young: 3 to 0");
-    assert_eq!(round.statuses, world.restart().statuses);
+    assert_eq!(round.statuses, fixture.restart().statuses);
     // Both want to grow, and there is room for one.
-    let grown = [(("a/young", 2), 4), (("a/old", 1), 3)].map(|(name, pods)| world.will_have(name, 0, pods));
-    let round = world.look_at(grown.map(ChangeKey::Subject));
+    let grown = [(("a/young", 2), 4), (("a/old", 1), 3)].map(|(name, pods)| fixture.will_have(name, 0, pods));
+    let round = fixture.look_at(grown.map(ChangeKey::Subject));
     assert_eq!(in_force(&round), "a/old: 3 to 0, a/young: 3 to 0");
-    assert_eq!(round.statuses, world.restart().statuses);
+    assert_eq!(round.statuses, fixture.restart().statuses);
 }
 
 #[test]
 fn with_too_many_endpoints_those_that_are_translated_stay_and_policies_see_no_others() {
-    let mut world = World::roomy();
-    world.has(("a/web", 1), 1, 2);
-    let round = world.has(("a/web", 1), 1, 6);
+    let mut fixture = Fixture::roomy();
+    fixture.has(("a/web", 1), 1, 2);
+    let round = fixture.has(("a/web", 1), 1, 6);
     assert_eq!(in_force(&round), "a/web: 2 to 1");
     let message = "service-limit-endpoints: the Service has 6 endpoints, and the limit is 5 \
                    (--limit-service-endpoints): endpoints that are translated already stay so, and no others are \
                    added; divide the pods among several";
     assert_eq!(errors(&round, "a/web"), [message]);
-    assert_eq!(round.statuses, world.restart().statuses);
+    assert_eq!(round.statuses, fixture.restart().statuses);
     // A policy's answer counts all the same, an edit too.
-    assert_eq!(in_force(&world.has(("a/web", 1), 2, 6)), "a/web: 2 to 2");
-    assert_eq!(in_force(&world.has(("a/web", 1), 2, 5)), "a/web: 5 to 2");
+    assert_eq!(in_force(&fixture.has(("a/web", 1), 2, 6)), "a/web: 2 to 2");
+    assert_eq!(in_force(&fixture.has(("a/web", 1), 2, 5)), "a/web: 5 to 2");
 }
 
 #[test]
 fn on_a_full_node_the_namespace_with_the_most_loses_first() {
-    let mut world = World::limited();
+    let mut fixture = Fixture::limited();
     for (name, created) in [("a/1", 1), ("a/2", 2), ("b/1", 3)] {
-        world.has((name, created), 0, 3);
+        fixture.has((name, created), 0, 3);
     }
-    let round = world.has(("c/1", 4), 0, 3);
+    let round = fixture.has(("c/1", 4), 0, 3);
     assert_eq!(in_force(&round), "a/1: 3 to 0, b/1: 3 to 0, c/1: 3 to 0");
     let message = "node-limit: all namespaces together would have 12 elements on this node, and the limit is 10 \
                    (--limit-node-elements); namespaces with a smaller share than a take precedence, so this Service's \
                    newest change is not in force; an administrator can raise the limit";
     assert_eq!(errors(&round, "a/2"), [message]);
-    assert_eq!(round.statuses, world.restart().statuses);
+    assert_eq!(round.statuses, fixture.restart().statuses);
 }
 
 fn member(policy: impl Policy + 'static) -> Member {
@@ -249,60 +249,60 @@ impl Policy for Guarding {
 
 #[test]
 fn a_guard_binds_a_service_that_is_at_its_limit_and_one_whose_edit_exceeds_it() {
-    let mut world = World::roomy();
-    world.has(("a/full", 1), 4, 1);
-    world.has(("b/more", 2), 4, 1);
+    let mut fixture = Fixture::roomy();
+    fixture.has(("a/full", 1), 4, 1);
+    fixture.has(("b/more", 2), 4, 1);
     let excluded = |round: &Round, namespace: &str, name: &str| {
         let service = round.plan.subjects.get(&SubjectKey::service(namespace, name));
         service.map(|service| service.rules.iter().map(|rule| rule.exclude().len()).sum::<usize>())
     };
-    let round = world.reload([member(Networks), member(Guarding)]);
-    let round = world.ask_further(round);
+    let round = fixture.reload([member(Networks), member(Guarding)]);
+    let round = fixture.ask_further(round);
     assert_eq!([excluded(&round, "a", "full"), excluded(&round, "b", "more")], [Some(1), Some(1)]);
-    let round = world.has(("b/more", 2), 5, 1);
+    let round = fixture.has(("b/more", 2), 5, 1);
     assert_eq!([excluded(&round, "a", "full"), excluded(&round, "b", "more")], [Some(1), Some(1)]);
-    let round = world.restart_with([member(Networks), member(Guarding)]);
+    let round = fixture.restart_with([member(Networks), member(Guarding)]);
     assert_eq!([excluded(&round, "a", "full"), excluded(&round, "b", "more")], [Some(1), Some(1)]);
 }
 
 /// P4: what was in force as a whole is so again, whatever waited meanwhile.
 #[test]
 fn the_room_of_pods_that_are_replaced_is_kept_for_ten_minutes_and_for_no_edit() {
-    let mut world = World::limited();
-    world.has(("a/web", 1), 0, 3);
-    world.has(("a/more", 2), 0, 3);
-    assert_eq!(in_force(&world.has(("a/more", 2), 0, 4)), "a/more: 3 to 0, a/web: 3 to 0");
+    let mut fixture = Fixture::limited();
+    fixture.has(("a/web", 1), 0, 3);
+    fixture.has(("a/more", 2), 0, 3);
+    assert_eq!(in_force(&fixture.has(("a/more", 2), 0, 4)), "a/more: 3 to 0, a/web: 3 to 0");
     for (left, expected) in
         [(2, "a/more: 3 to 0, a/web: 2 to 0"), (0, "a/more: 3 to 0"), (3, "a/more: 3 to 0, a/web: 3 to 0")]
     {
-        assert_eq!(in_force(&world.has(("a/web", 1), 0, left)), expected);
+        assert_eq!(in_force(&fixture.has(("a/web", 1), 0, left)), expected);
     }
-    world.has(("a/web", 1), 0, 2);
+    fixture.has(("a/web", 1), 0, 2);
     let begun = Duration::from_secs(60);
-    assert_eq!(world.pipeline.next_try(begun), Some(begun + ROOM_KEPT_FOR));
-    world.pipeline.ask_waited(begun + ROOM_KEPT_FOR - Duration::from_secs(1));
-    assert_eq!(in_force(&world.pipeline.round()), "a/more: 3 to 0, a/web: 2 to 0");
-    world.pipeline.ask_waited(begun + ROOM_KEPT_FOR);
-    assert_eq!(in_force(&world.pipeline.round()), "a/more: 4 to 0, a/web: 2 to 0");
+    assert_eq!(fixture.pipeline.next_try(begun), Some(begun + ROOM_KEPT_FOR));
+    fixture.pipeline.ask_waited(begun + ROOM_KEPT_FOR - Duration::from_secs(1));
+    assert_eq!(in_force(&fixture.pipeline.round()), "a/more: 3 to 0, a/web: 2 to 0");
+    fixture.pipeline.ask_waited(begun + ROOM_KEPT_FOR);
+    assert_eq!(in_force(&fixture.pipeline.round()), "a/more: 4 to 0, a/web: 2 to 0");
     // Whoever says that they need less has less.
-    assert_eq!(in_force(&world.has_rules(("a/more", 2), 2, 4)), "a/more: 4 to 0, a/web: 2 to 0");
-    world.has_rules(("a/web", 1), 2, 1);
-    assert_eq!(in_force(&world.has_rules(("a/more", 2), 2, 5)), "a/more: 5 to 0, a/web: 1 to 0");
+    assert_eq!(in_force(&fixture.has_rules(("a/more", 2), 2, 4)), "a/more: 4 to 0, a/web: 2 to 0");
+    fixture.has_rules(("a/web", 1), 2, 1);
+    assert_eq!(in_force(&fixture.has_rules(("a/more", 2), 2, 5)), "a/more: 5 to 0, a/web: 1 to 0");
 }
 
 /// What a step remembers changes what limits count, so its Service is looked at again.
 #[test]
 fn what_is_counted_of_a_refused_edit_follows_when_the_room_of_its_pods_ends() {
-    let mut world = World::roomy();
-    world.has(("a/web", 1), 2, 3);
-    world.has(("a/web", 1), 2, 2);
-    let key = world.will_have(("a/web", 1), 0, 2);
-    let service = world.snapshot.services.get_mut(&key).expect("it is there");
+    let mut fixture = Fixture::roomy();
+    fixture.has(("a/web", 1), 2, 3);
+    fixture.has(("a/web", 1), 2, 2);
+    let key = fixture.will_have(("a/web", 1), 0, 2);
+    let service = fixture.snapshot.services.get_mut(&key).expect("it is there");
     Arc::make_mut(service).annotations.insert("rules".to_owned(), "3".to_owned());
-    let round = world.look_at([ChangeKey::Subject(key)]);
-    assert_eq!(in_force(&world.ask_further(round)), "a/web: 2 to 2");
-    world.pipeline.next_try(Duration::ZERO);
-    let questions = world.pipeline.ask_waited(ROOM_KEPT_FOR);
-    assert_eq!(in_force(&world.ask(questions)), "a/web: 2 to 2");
-    assert_eq!(in_force(&world.ask(Vec::new())), "a/web: 2 to 2");
+    let round = fixture.look_at([ChangeKey::Subject(key)]);
+    assert_eq!(in_force(&fixture.ask_further(round)), "a/web: 2 to 2");
+    fixture.pipeline.next_try(Duration::ZERO);
+    let questions = fixture.pipeline.ask_waited(ROOM_KEPT_FOR);
+    assert_eq!(in_force(&fixture.ask(questions)), "a/web: 2 to 2");
+    assert_eq!(in_force(&fixture.ask(Vec::new())), "a/web: 2 to 2");
 }

@@ -8,15 +8,15 @@ use egressd_core::testkit::{Packet, Seen, trace};
 use super::*;
 
 /// After an earlier process of which nothing is known but that it remembered something.
-fn forgetful() -> World {
-    let mut world = World::new();
-    world.pipeline = Pipeline::new(settings(Owner::Any), BTreeMap::new()).knowing(RestoredState::Partial);
-    world
+fn with_partial_state() -> Fixture {
+    let mut fixture = Fixture::new();
+    fixture.pipeline = Pipeline::new(settings(Owner::Any), BTreeMap::new()).knowing(RestoredState::Partial);
+    fixture
 }
 
 /// What the earlier process left in the kernel.
 fn left(endpoints: &[&str]) -> Ruleset {
-    World::new().web(Some("translate"), endpoints).ruleset
+    Fixture::new().web(Some("translate"), endpoints).ruleset
 }
 
 /// As which a pod is seen, after the round.
@@ -31,7 +31,7 @@ const STAYS: fn() -> Seen = || Seen::As(a("11.0.0.2"));
 fn what_was_accepted_in_an_unknown_form_stays_as_the_kernel_has_it_for_todays_endpoints() {
     let applied = left(&["10.0.0.1", "10.0.0.2"]);
     for action in ["gibberish", "trap", "steal", "wait"] {
-        let round = forgetful().web(Some(action), &["10.0.0.1"]);
+        let round = with_partial_state().web(Some(action), &["10.0.0.1"]);
         let found = &round.statuses[&SubjectKey::service("default", "web")].findings;
         assert!(found.iter().any(|finding| finding.code == "kernel-keeps"), "{action}: {found:?}");
         assert_eq!(seen(round.clone(), &applied, "10.0.0.1"), STAYS(), "{action}");
@@ -43,16 +43,16 @@ fn what_was_accepted_in_an_unknown_form_stays_as_the_kernel_has_it_for_todays_en
 fn what_is_decided_stays_not() {
     let applied = left(&["10.0.0.1"]);
     for action in [Some("deny"), None] {
-        let round = forgetful().web(action, &["10.0.0.1"]);
+        let round = with_partial_state().web(action, &["10.0.0.1"]);
         assert_eq!(seen(round, &applied, "10.0.0.1"), Seen::Untranslated, "{action:?}");
     }
-    let mut world = forgetful();
-    world.web(Some("translate"), &["10.0.0.1"]);
-    assert_eq!(world.web(Some("gibberish"), &["10.0.0.1"]).kept, Kept::new(), "it is known what was accepted");
+    let mut fixture = with_partial_state();
+    fixture.web(Some("translate"), &["10.0.0.1"]);
+    assert_eq!(fixture.web(Some("gibberish"), &["10.0.0.1"]).kept, Kept::new(), "it is known what was accepted");
 }
 
 #[test]
 fn where_all_is_known_nothing_stays_that_was_not_accepted() {
-    let round = World::new().web(Some("gibberish"), &["10.0.0.1"]);
+    let round = Fixture::new().web(Some("gibberish"), &["10.0.0.1"]);
     assert_eq!(seen(round, &left(&["10.0.0.1"]), "10.0.0.1"), Seen::Untranslated);
 }

@@ -9,13 +9,13 @@ use super::*;
 
 /// What is read: an annotation, and the labels of a team.
 pub(super) fn reader() -> Member {
-    obedient().reading(Interest::new(&["do".to_owned()], &["team/".to_owned()]))
+    annotation_policy().reading(Interest::new(&["do".to_owned()], &["team/".to_owned()]))
 }
 
 /// Denies what its operator chose by a label of the Service, which the policy itself does not read.
 fn guard_of_guarded() -> Member {
     let scope = Scope { services: "guarded".parse().expect("a selector"), ..Scope::default() };
-    Member { scope, ..stubborn(Decision::Deny).reading(Interest::default()) }
+    Member { scope, ..fixed_policy(Decision::Deny).reading(Interest::default()) }
 }
 
 /// What of a Service no policy is shown.
@@ -99,12 +99,12 @@ fn seen() -> impl Strategy<Value = Seen> {
     )
 }
 
-impl World {
+impl Fixture {
     /// On a node that translates where the Service's annotation names it, which no policy reads.
     pub(super) fn reading() -> Self {
-        let mut world = Self::with(Owner::VipHost, BTreeMap::new());
-        world.reload([reader(), guard_of_guarded()]);
-        world
+        let mut fixture = Self::with(Owner::VipHost, BTreeMap::new());
+        fixture.reload([reader(), guard_of_guarded()]);
+        fixture
     }
 
     /// Puts `web` as it is into the snapshot; returns what has to be asked.
@@ -192,7 +192,7 @@ proptest! {
         history in prop::collection::vec((seen(), 0..16usize, unshown()), 1..10),
         first in seen(),
     ) {
-        let (mut thrifty, mut asking) = (World::reading(), World::reading());
+        let (mut thrifty, mut asking) = (Fixture::reading(), Fixture::reading());
         let mut now = first;
         for (other, which, unshown) in history {
             now = now.with_one_of(&other, which);
@@ -211,16 +211,16 @@ proptest! {
         seen in seen(), before in unshown(), after in unshown(),
     ) {
         prop_assume!(seen.is_asked_about());
-        let mut world = World::reading();
-        let questions = world.looks(&seen, &before);
-        world.ask(questions);
-        prop_assert_eq!(world.looks(&seen, &after), []);
-        let mut fresh = World::reading();
+        let mut fixture = Fixture::reading();
+        let questions = fixture.looks(&seen, &before);
+        fixture.ask(questions);
+        prop_assert_eq!(fixture.looks(&seen, &after), []);
+        let mut fresh = Fixture::reading();
         let questions = fresh.looks(&seen, &after);
         let round = fresh.ask(questions);
         // What is wrong now leaves in force what was accepted before.
         if state(&round) != State::Invalid {
-            prop_assert_eq!(world.outcome(), fresh.outcome());
+            prop_assert_eq!(fixture.outcome(), fresh.outcome());
         }
     }
 
@@ -230,10 +230,10 @@ proptest! {
     ) {
         let after = before.clone().with_one_of(&other, which);
         prop_assume!(before.is_asked_about() && after.is_asked_about());
-        let mut world = World::reading();
-        let questions = world.looks(&before, &unshown_before);
-        world.ask(questions);
-        let asked = world.looks(&after, &unshown_after).len();
+        let mut fixture = Fixture::reading();
+        let questions = fixture.looks(&before, &unshown_before);
+        fixture.ask(questions);
+        let asked = fixture.looks(&after, &unshown_after).len();
         prop_assert_eq!(asked, usize::from(before.in_view() != after.in_view()));
     }
 }

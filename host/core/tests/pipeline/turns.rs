@@ -22,39 +22,39 @@ fn serve(turns: &mut QuestionQueue, count: usize, took: Duration) -> Vec<String>
 /// One tenant's thousand Services of which a policy fails, and another's new one.
 #[test]
 fn a_new_service_is_among_the_first_few_questions_whatever_another_tenant_has() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     let mut keys = BTreeSet::new();
     for number in 0..1_000 {
         let one = of("a-tenant", &format!("bad-{number:03}"), "trap");
         keys.insert(ChangeKey::Subject(one.key.clone()));
-        world.snapshot.services.extend(SnapshotBuilder::default().service(one, &[]).build().services);
+        fixture.snapshot.services.extend(SnapshotBuilder::default().service(one, &[]).build().services);
     }
     let mut turns = QuestionQueue::default();
-    turns.add(world.pipeline.update(&world.snapshot, &keys));
-    while let Some((question, verdict)) = world.serve(&mut turns, Duration::from_micros(50)) {
-        world.pipeline.answer(vec![(question, verdict)]);
+    turns.add(fixture.pipeline.update(&fixture.snapshot, &keys));
+    while let Some((question, verdict)) = fixture.serve(&mut turns, Duration::from_micros(50)) {
+        fixture.pipeline.answer(vec![(question, verdict)]);
     }
     let new = of("z-victim", "new", "translate");
     keys.insert(ChangeKey::Subject(new.key.clone()));
-    world.snapshot.services.extend(SnapshotBuilder::default().service(new, &[]).build().services);
-    for service in world.snapshot.services.clone().values() {
+    fixture.snapshot.services.extend(SnapshotBuilder::default().service(new, &[]).build().services);
+    for service in fixture.snapshot.services.clone().values() {
         let mut touched = (**service).clone();
         touched.annotations.insert("touched".to_owned(), "again".to_owned());
         let key = touched.key.clone();
-        world.snapshot.services.insert(key, Arc::new(touched));
+        fixture.snapshot.services.insert(key, Arc::new(touched));
     }
-    turns.add(world.pipeline.update(&world.snapshot, &keys));
+    turns.add(fixture.pipeline.update(&fixture.snapshot, &keys));
     assert_eq!(serve(&mut turns, 3, Duration::from_micros(50)), ["new", "bad-000", "bad-001"]);
 }
 
 /// Also while questions wait and newer ones come.
 #[test]
 fn what_waits_and_what_is_newer_are_asked_in_turn_and_each_once() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     let mut turns = QuestionQueue::default();
-    turns.add(world.come(["1", "2", "3"].map(|name| of("a", name, "trap"))));
-    turns.add(world.come([of("b", "new", "translate"), of("a", "2", "deny")]));
-    turns.retain(|question| world.pipeline.is_current(question));
+    turns.add(fixture.come(["1", "2", "3"].map(|name| of("a", name, "trap"))));
+    turns.add(fixture.come([of("b", "new", "translate"), of("a", "2", "deny")]));
+    turns.retain(|question| fixture.pipeline.is_current(question));
     assert_eq!(serve(&mut turns, 2, Duration::from_micros(50)), ["1", "new"]);
     let (question, ()) = turns.serve(|_| ((), Duration::ZERO)).expect("a question");
     assert_eq!(&question.view.subject.annotations()["do"], "deny");
@@ -63,23 +63,23 @@ fn what_waits_and_what_is_newer_are_asked_in_turn_and_each_once() {
 
 #[test]
 fn in_a_namespace_what_failed_last_comes_last() {
-    let mut world = World::new();
-    let questions = world.come([of("a", "1", "trap"), of("a", "2", "translate")]);
-    world.ask(questions);
+    let mut fixture = Fixture::new();
+    let questions = fixture.come([of("a", "1", "trap"), of("a", "2", "translate")]);
+    fixture.ask(questions);
     let mut turns = QuestionQueue::default();
-    turns.add(world.pipeline.ask_all(world.chain.interest()));
+    turns.add(fixture.pipeline.ask_all(fixture.chain.interest()));
     assert_eq!(serve(&mut turns, 9, Duration::ZERO), ["2", "1"]);
 }
 
 #[test]
 fn what_is_gone_is_not_asked_about() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     let mut turns = QuestionQueue::default();
-    turns.add(world.come([of("a", "1", "translate"), of("b", "1", "translate")]));
+    turns.add(fixture.come([of("a", "1", "translate"), of("b", "1", "translate")]));
     let key = SubjectKey::service("a", "1");
-    world.snapshot.services.remove(&key);
-    turns.add(world.pipeline.update(&world.snapshot, &[ChangeKey::Subject(key)].into()));
-    turns.retain(|question| world.pipeline.is_current(question));
+    fixture.snapshot.services.remove(&key);
+    turns.add(fixture.pipeline.update(&fixture.snapshot, &[ChangeKey::Subject(key)].into()));
+    turns.retain(|question| fixture.pipeline.is_current(question));
     assert_eq!(serve(&mut turns, 9, Duration::ZERO).len(), 1);
     assert!(turns.is_empty());
 }
@@ -88,33 +88,33 @@ fn what_is_gone_is_not_asked_about() {
 /// change.
 #[test]
 fn what_is_asked_about_an_earlier_input_has_its_turn_like_all_else() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     let names: Vec<String> = (0..100).map(|number| format!("{number:02}")).collect();
     let all = |action: &str| names.iter().map(|name| of("a", name, action)).collect::<Vec<_>>();
-    let questions = world.come(all("translate"));
-    world.ask(questions);
+    let questions = fixture.come(all("translate"));
+    fixture.ask(questions);
     let mut turns = QuestionQueue::default();
-    turns.add(world.come(all("gibberish")));
+    turns.add(fixture.come(all("gibberish")));
     let mut further = Vec::new();
-    while let Some(answered) = world.serve(&mut turns, Duration::from_millis(1)) {
-        further.extend(world.pipeline.answer(vec![answered]));
+    while let Some(answered) = fixture.serve(&mut turns, Duration::from_millis(1)) {
+        further.extend(fixture.pipeline.answer(vec![answered]));
     }
     assert_eq!(further.len(), 100);
     turns.add(further);
-    turns.add(world.come([of("z", "new", "translate")]));
+    turns.add(fixture.come([of("z", "new", "translate")]));
     let served = serve(&mut turns, 3, Duration::from_millis(500));
     assert_eq!(served, ["new", "00", "01"]);
 }
 
 #[test]
 fn a_question_about_an_earlier_input_takes_no_place_of_one_about_todays() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     let [accepted, wrong] = ["translate", "gibberish"].map(|action| of("a", "web", action));
-    let questions = world.come([accepted.clone()]);
-    world.ask(questions);
-    let questions = world.come([wrong]);
-    let earlier = world.answer(questions);
-    let todays = world.come([accepted]);
+    let questions = fixture.come([accepted.clone()]);
+    fixture.ask(questions);
+    let questions = fixture.come([wrong]);
+    let earlier = fixture.answer(questions);
+    let todays = fixture.come([accepted]);
     let mut turns = QuestionQueue::default();
     turns.add(todays.clone());
     turns.add(earlier);
@@ -125,19 +125,19 @@ fn a_question_about_an_earlier_input_takes_no_place_of_one_about_todays() {
 /// P3, P4: also while a second wrong edit is looked at.
 #[test]
 fn until_the_earlier_input_is_asked_about_what_is_in_force_stays() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1"]);
-    let questions = world.comes(web(Some("gibberish")), &["10.0.0.1", "10.0.0.2"]);
-    let further = world.answer(questions);
-    assert_eq!(in_force(&world.pipeline.round()), "10.0.0.1 -> 11.0.0.2");
-    assert_eq!(in_force(&world.ask(further)), "10.0.0.1,10.0.0.2 -> 11.0.0.2");
-    let questions = world.comes(web(Some("invalid_answer")), &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
-    let further = world.answer(questions);
-    assert_eq!(in_force(&world.pipeline.round()), "10.0.0.1,10.0.0.2 -> 11.0.0.2");
-    assert_eq!(in_force(&world.ask(further)), "10.0.0.1,10.0.0.2,10.0.0.3 -> 11.0.0.2");
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1"]);
+    let questions = fixture.comes(web(Some("gibberish")), &["10.0.0.1", "10.0.0.2"]);
+    let further = fixture.answer(questions);
+    assert_eq!(in_force(&fixture.pipeline.round()), "10.0.0.1 -> 11.0.0.2");
+    assert_eq!(in_force(&fixture.ask(further)), "10.0.0.1,10.0.0.2 -> 11.0.0.2");
+    let questions = fixture.comes(web(Some("invalid_answer")), &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    let further = fixture.answer(questions);
+    assert_eq!(in_force(&fixture.pipeline.round()), "10.0.0.1,10.0.0.2 -> 11.0.0.2");
+    assert_eq!(in_force(&fixture.ask(further)), "10.0.0.1,10.0.0.2,10.0.0.3 -> 11.0.0.2");
 }
 
-impl World {
+impl Fixture {
     /// Puts Services without endpoints into the snapshot, which is looked at.
     pub(super) fn come(&mut self, services: impl IntoIterator<Item = Service>) -> Vec<Question> {
         services.into_iter().flat_map(|service| self.comes(service, &[])).collect()
@@ -170,12 +170,12 @@ impl World {
 /// P6.
 #[test]
 fn a_draft_outlives_a_restart_and_holds_until_the_policies_can_answer() {
-    let mut before = World::new();
+    let mut before = Fixture::new();
     before.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
     for action in ["wait", "trap"] {
-        let mut world = World::new();
-        world.pipeline = world.pipeline.recalling(before.pipeline.drafts().clone());
-        let round = world.web(Some(action), &["10.0.0.2", "10.0.0.3"]);
+        let mut fixture = Fixture::new();
+        fixture.pipeline = fixture.pipeline.recalling(before.pipeline.drafts().clone());
+        let round = fixture.web(Some(action), &["10.0.0.2", "10.0.0.3"]);
         assert_eq!(in_force(&round), "10.0.0.2 -> 11.0.0.2", "{action}");
     }
 }
@@ -189,10 +189,10 @@ fn a_remembered_draft_is_guarded_before_it_is_used() {
     stolen.change(|parts| parts.include = include);
     let draft = Draft::of(vec![stolen]);
     for action in ["wait", "trap"] {
-        let mut world = World::new();
+        let mut fixture = Fixture::new();
         let uid = web(None).uid;
-        world.pipeline = world.pipeline.recalling([(uid, Arc::new(draft.clone()))].into());
-        let round = world.web(Some(action), &["10.0.0.1"]);
+        fixture.pipeline = fixture.pipeline.recalling([(uid, Arc::new(draft.clone()))].into());
+        let round = fixture.web(Some(action), &["10.0.0.1"]);
         assert_eq!(in_force(&round), "nothing", "{action}");
     }
 }
@@ -200,31 +200,31 @@ fn a_remembered_draft_is_guarded_before_it_is_used() {
 /// P7: a policy that rests takes nothing away, also where its operator wants no rules without its answer.
 #[test]
 fn while_a_policy_rests_what_was_in_force_stays_and_is_reported() {
-    let mut world = World::new();
-    world.reload([Member { on_failure: OnFailure::Closed, ..obedient() }]);
-    world.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
-    let round = world.web(Some("wait"), &["10.0.0.2", "10.0.0.3"]);
+    let mut fixture = Fixture::new();
+    fixture.reload([Member { on_failure: OnFailure::Closed, ..annotation_policy() }]);
+    fixture.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
+    let round = fixture.web(Some("wait"), &["10.0.0.2", "10.0.0.3"]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Translating, "10.0.0.2 -> 11.0.0.2"));
     let reported: Vec<&str> =
         round.statuses[&SubjectKey::service("default", "web")].findings.iter().map(|f| f.code.as_str()).collect();
     assert_eq!(reported, ["policy-rests"]);
-    assert_eq!(world.pipeline.next_try(at(5)), Some(at(6)));
-    assert_eq!(world.pipeline.ask_failed(at(5)).len(), 1);
+    assert_eq!(fixture.pipeline.next_try(at(5)), Some(at(6)));
+    assert_eq!(fixture.pipeline.ask_failed(at(5)).len(), 1);
     let never =
-        world.put(Service { uid: Uid::new("x").expect("a uid"), ..of("default", "new", "wait") }, &["10.0.0.9"]);
+        fixture.put(Service { uid: Uid::new("x").expect("a uid"), ..of("default", "new", "wait") }, &["10.0.0.9"]);
     assert_eq!(never.statuses[&SubjectKey::service("default", "new")].state, State::Denied);
-    assert_eq!(world.pipeline.ask_failed(at(5)).len(), 1, "one input at a time");
+    assert_eq!(fixture.pipeline.ask_failed(at(5)).len(), 1, "one input at a time");
 }
 
 /// P6: a round between two questions takes nothing away.
 #[test]
 fn what_is_not_answered_yet_keeps_what_it_had_for_todays_endpoints() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
+    let mut fixture = Fixture::new();
+    fixture.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
     let one = SnapshotBuilder::default().service(web(Some("deny")), &["10.0.0.2", "10.0.0.3"]).build();
-    (world.snapshot.services, world.snapshot.slices) = (one.services, one.slices);
+    (fixture.snapshot.services, fixture.snapshot.slices) = (one.services, one.slices);
     let questions =
-        world.pipeline.update(&world.snapshot, &[ChangeKey::Subject(SubjectKey::service("default", "web"))].into());
-    assert_eq!(in_force(&world.pipeline.round()), "10.0.0.2 -> 11.0.0.2");
-    assert_eq!(in_force(&world.ask(questions)), "nothing");
+        fixture.pipeline.update(&fixture.snapshot, &[ChangeKey::Subject(SubjectKey::service("default", "web"))].into());
+    assert_eq!(in_force(&fixture.pipeline.round()), "10.0.0.2 -> 11.0.0.2");
+    assert_eq!(in_force(&fixture.ask(questions)), "nothing");
 }

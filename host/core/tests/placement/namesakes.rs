@@ -23,13 +23,13 @@ const METALLB: Option<&str> = Some("metallb.io/metallb");
 
 /// The state of the Service of each name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum There {
+enum ServiceState {
     Nothing,
     OfClass(Option<&'static str>),
     Unreadable,
 }
 
-impl There {
+impl ServiceState {
     /// Whether Cilium may announce it.
     fn may_be_ciliums(self) -> bool {
         match self {
@@ -51,20 +51,22 @@ fn with_class(which: usize, class: Option<&str>) -> Service {
 }
 
 /// A cluster with these Services and one Lease that node b holds.
-fn cluster(there: &[There]) -> Snapshot {
+fn cluster(there: &[ServiceState]) -> Snapshot {
     let mut snapshot = without_the_lease(there);
     let lease = Lease { named: NamedNode::Node("b".into()), since: Some(UnixTime(1)), term: LeaseTerm::Running };
     snapshot.announced.leases.insert(ObjectReference::new("kube-system", LEASE), Arc::new(lease));
     snapshot
 }
 
-fn without_the_lease(there: &[There]) -> Snapshot {
+fn without_the_lease(there: &[ServiceState]) -> Snapshot {
     let mut snapshot = Snapshot::default();
     for (which, there) in there.iter().enumerate() {
         match there {
-            There::Nothing => {}
-            There::OfClass(class) => drop(snapshot.services.insert(key(which), Arc::new(with_class(which, *class)))),
-            There::Unreadable => {
+            ServiceState::Nothing => {}
+            ServiceState::OfClass(class) => {
+                drop(snapshot.services.insert(key(which), Arc::new(with_class(which, *class))))
+            }
+            ServiceState::Unreadable => {
                 let unreadable = UnreadableService { uid: service("any", &[]).uid, why: "it is too large".into() };
                 snapshot.unreadable.services.insert(key(which), unreadable);
             }
@@ -89,15 +91,15 @@ fn node_of(snapshot: &Snapshot, which: usize) -> Option<String> {
     seen_from("elsewhere", snapshot, which).0.node.map(|node| node.to_string()).filter(|node| node != "elsewhere")
 }
 
-fn any_there() -> impl Strategy<Value = There> {
+fn any_there() -> impl Strategy<Value = ServiceState> {
     let classes = prop::sample::select(vec![None, CILIUM, METALLB]);
-    prop_oneof![2 => Just(There::Nothing), 5 => classes.prop_map(There::OfClass), 1 => Just(There::Unreadable)]
+    prop_oneof![2 => Just(ServiceState::Nothing), 5 => classes.prop_map(ServiceState::OfClass), 1 => Just(ServiceState::Unreadable)]
 }
 
-fn readable(there: &[There]) -> impl Iterator<Item = (usize, Option<&'static str>)> {
+fn readable(there: &[ServiceState]) -> impl Iterator<Item = (usize, Option<&'static str>)> {
     there.iter().enumerate().filter_map(|(which, there)| match there {
-        There::OfClass(class) => Some((which, *class)),
-        There::Nothing | There::Unreadable => None,
+        ServiceState::OfClass(class) => Some((which, *class)),
+        ServiceState::Nothing | ServiceState::Unreadable => None,
     })
 }
 
@@ -115,7 +117,7 @@ proptest! {
         for (which, class) in readable(&there) {
             if fits(which) && class != METALLB {
                 let others = owners.iter().filter(|owner| **owner != which);
-                let ranks_below = |owner: &usize| class == CILIUM && there[*owner] == There::OfClass(None);
+                let ranks_below = |owner: &usize| class == CILIUM && there[*owner] == ServiceState::OfClass(None);
                 let is_its = others.copied().all(|owner| ranks_below(&owner));
                 let named = node_of(&with, which);
                 prop_assert_eq!(named.as_deref(), is_its.then_some("b"), "{:?}", key(which));
@@ -131,8 +133,8 @@ proptest! {
     /// What one tenant makes without a class changes nothing for a Service that has Cilium's.
     #[test]
     fn services_without_a_class_change_nothing_for_one_that_has_ciliums(others in prop::collection::vec(any::<bool>(), 2)) {
-        let other = |is_there: &bool| if *is_there { There::OfClass(None) } else { There::Nothing };
-        let there: Vec<There> = [There::OfClass(CILIUM)].into_iter().chain(others.iter().map(other)).collect();
+        let other = |is_there: &bool| if *is_there { ServiceState::OfClass(None) } else { ServiceState::Nothing };
+        let there: Vec<ServiceState> = [ServiceState::OfClass(CILIUM)].into_iter().chain(others.iter().map(other)).collect();
         let named = node_of(&cluster(&there), 0);
         prop_assert_eq!(named.as_deref(), Some("b"));
     }
@@ -140,7 +142,7 @@ proptest! {
 
 #[test]
 fn a_lease_that_may_be_of_two_services_counts_for_neither_and_names_both() {
-    let snapshot = cluster(&[There::OfClass(None), There::OfClass(None)]);
+    let snapshot = cluster(&[ServiceState::OfClass(None), ServiceState::OfClass(None)]);
     for which in [0, 1] {
         let (holding, holds, why_not_owner) = seen_from("b", &snapshot, which);
         assert_eq!((holding.node, holding.certainty, holds), (None, Unknown, false));
@@ -153,7 +155,7 @@ fn a_lease_that_may_be_of_two_services_counts_for_neither_and_names_both() {
 
 #[test]
 fn what_a_load_balancer_says_of_one_service_alone_comes_before_a_lease_that_may_be_anothers() {
-    let mut snapshot = cluster(&[There::OfClass(None), There::OfClass(None)]);
+    let mut snapshot = cluster(&[ServiceState::OfClass(None), ServiceState::OfClass(None)]);
     let status = L2Status { named: NamedNode::Node("c".into()), since: None };
     snapshot.announced.l2_statuses.entry(key(1)).or_default().insert("l2-x", Arc::new(status));
     let (holding, holds, _) = seen_from("c", &snapshot, 1);
@@ -163,7 +165,7 @@ fn what_a_load_balancer_says_of_one_service_alone_comes_before_a_lease_that_may_
 
 #[test]
 fn a_lease_that_may_be_of_two_and_has_ended_keeps_neither_from_its_interface() {
-    let mut snapshot = cluster(&[There::OfClass(None), There::OfClass(None)]);
+    let mut snapshot = cluster(&[ServiceState::OfClass(None), ServiceState::OfClass(None)]);
     let lease = snapshot.announced.leases.get_mut(&ObjectReference::new("kube-system", LEASE)).unwrap();
     Arc::make_mut(lease).term = LeaseTerm::Ended;
     assert!(seen_from("elsewhere", &snapshot, 0).1 && seen_from("b", &snapshot, 1).1);
@@ -172,7 +174,7 @@ fn a_lease_that_may_be_of_two_and_has_ended_keeps_neither_from_its_interface() {
 /// It has no address, so that Cilium announces nothing for it.
 #[test]
 fn an_alias_of_a_name_has_no_lease_and_takes_none_from_others() {
-    let mut snapshot = cluster(&[There::OfClass(None), There::OfClass(None)]);
+    let mut snapshot = cluster(&[ServiceState::OfClass(None), ServiceState::OfClass(None)]);
     let alias = Service { kind: ServiceType::ExternalName, ..with_class(1, CILIUM) };
     snapshot.services.insert(key(1), Arc::new(alias));
     assert_eq!((node_of(&snapshot, 0).as_deref(), node_of(&snapshot, 1)), (Some("b"), None));

@@ -7,11 +7,11 @@ mod path;
 mod walk;
 
 pub use packet::{Connection, Frame, Hop, Journey, Packet, Route, Seen};
-pub use path::{Effect, Fate, Hit, Path, Visit, follow};
+pub use path::{Effect, Hit, Path, PathEnd, Visit, follow};
 
 use crate::ruleset::{Name, Ruleset, TableFamily};
-pub use walk::End;
-use walk::Walk;
+pub use walk::ChainEnd;
+use walk::ChainWalk;
 
 /// Traces a packet and returns the source that the receiver sees.
 pub fn trace(ruleset: &Ruleset, packet: &Packet) -> Seen {
@@ -33,10 +33,10 @@ pub fn trace_over(before: &Ruleset, after: &Ruleset, packet: &Packet, look_ups: 
         .collect();
     base.sort_unstable();
     let mut journey = Journey::new(*packet, Hop::Unreachable);
-    let mut walk = Walk::between(table, later, &mut journey, look_ups);
+    let mut walk = ChainWalk::between(table, later, &mut journey, look_ups);
     let source = base.into_iter().find_map(|(_, name)| match walk.base_chain(name) {
-        End::Translated(address) => Some(address),
-        End::Accepted | End::Dropped | End::Back => None,
+        ChainEnd::Translated(address) => Some(address),
+        ChainEnd::Accepted | ChainEnd::Dropped | ChainEnd::Back => None,
     });
     source.map_or(Seen::Untranslated, Seen::As)
 }

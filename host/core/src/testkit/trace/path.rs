@@ -1,6 +1,6 @@
 //! From hook to hook: which chains a packet comes to, which rules do something, and what becomes of it.
 
-use super::walk::{End, Log, Walk};
+use super::walk::{ChainEnd, ChainWalk, Log};
 use super::{Frame, Hop, Journey, Seen};
 use crate::ruleset::{
     ChainKind, Direction, Hook, Interface, InterfaceDirection, MapKey, Name, Point, Policy, Ruleset, SetKey, State,
@@ -12,7 +12,7 @@ use crate::ruleset::{
 pub struct Path {
     /// The base chains that it came to, in order.
     pub visits: Vec<Visit>,
-    pub fate: Fate,
+    pub fate: PathEnd,
     /// Which source the receiver sees.
     pub seen: Seen,
     /// The packet with all that rules have changed of it.
@@ -31,7 +31,7 @@ pub struct Visit {
     /// What they did beside ending it.
     pub effects: Vec<Effect>,
     /// How it ended, before the policy.
-    pub end: End,
+    pub end: ChainEnd,
 }
 
 /// A rule whose conditions held.
@@ -59,7 +59,7 @@ pub enum Effect {
 
 /// How a packet ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum PathEnd {
     /// A process of the node has it.
     Here,
     /// It left by a device.
@@ -76,7 +76,7 @@ pub fn follow(ruleset: &Ruleset, journey: &Journey) -> Path {
     let is_translated = known.exists() && known.is_source_translated() && known.direction == Direction::Original;
     let seen = if is_translated { Seen::As(known.reply.1) } else { Seen::Untranslated };
     let mut follower = Follower { ruleset, journey: journey.clone(), visits: Vec::new(), seen };
-    let fate = follower.go().unwrap_or_else(Fate::Dropped);
+    let fate = follower.go().unwrap_or_else(PathEnd::Dropped);
     Path { visits: follower.visits, fate, seen: follower.seen, journey: follower.journey }
 }
 
@@ -115,7 +115,7 @@ struct Base<'a> {
 
 impl Follower<'_> {
     /// Where it gets to; where it is dropped, if it is.
-    fn go(&mut self) -> Result<Fate, Point> {
+    fn go(&mut self) -> Result<PathEnd, Point> {
         if self.journey.came_by.is_some() {
             self.through(Point::Ingress)?;
             self.through(Point::Prerouting)?;
@@ -127,10 +127,10 @@ impl Follower<'_> {
         self.journey.routes.clear();
         self.journey.hop = hop;
         match hop {
-            Hop::Unreachable => return Ok(Fate::Unreachable),
+            Hop::Unreachable => return Ok(PathEnd::Unreachable),
             Hop::Here => {
                 self.through(Point::Input)?;
-                return Ok(Fate::Here);
+                return Ok(PathEnd::Here);
             }
             Hop::Device(_) if self.journey.came_by.is_some() => self.through(Point::Forward)?,
             Hop::Device(_) => {}
@@ -138,8 +138,8 @@ impl Follower<'_> {
         self.through(Point::Postrouting)?;
         self.through(Point::Egress)?;
         match hop {
-            Hop::Device(device) => Ok(Fate::Left(device)),
-            Hop::Here | Hop::Unreachable => Ok(Fate::Unreachable),
+            Hop::Device(device) => Ok(PathEnd::Left(device)),
+            Hop::Here | Hop::Unreachable => Ok(PathEnd::Unreachable),
         }
     }
 
@@ -149,7 +149,7 @@ impl Follower<'_> {
             if base.hook.kind == ChainKind::Nat && !self.is_translated_now() {
                 continue;
             }
-            let (end, Log { hits, effects }) = Walk::logged(base.table, &mut self.journey, base.name);
+            let (end, Log { hits, effects }) = ChainWalk::logged(base.table, &mut self.journey, base.name);
             let (family, chain) = (base.family, base.name.clone());
             self.visits.push(Visit { family, chain, point, hits, effects, end });
             self.take(end, base.hook.policy, point)?;
@@ -162,11 +162,11 @@ impl Follower<'_> {
         self.journey.connection.state == State::New && self.seen == Seen::Untranslated
     }
 
-    fn take(&mut self, end: End, policy: Policy, point: Point) -> Result<(), Point> {
+    fn take(&mut self, end: ChainEnd, policy: Policy, point: Point) -> Result<(), Point> {
         match (end, policy) {
-            (End::Dropped, _) | (End::Back, Policy::Drop) => Err(point),
-            (End::Accepted, _) | (End::Back, Policy::Accept) => Ok(()),
-            (End::Translated(address), _) => {
+            (ChainEnd::Dropped, _) | (ChainEnd::Back, Policy::Drop) => Err(point),
+            (ChainEnd::Accepted, _) | (ChainEnd::Back, Policy::Accept) => Ok(()),
+            (ChainEnd::Translated(address), _) => {
                 self.seen = Seen::As(address);
                 self.journey.packet.source = address;
                 self.journey.connection.reply.1 = address;

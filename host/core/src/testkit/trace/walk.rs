@@ -8,7 +8,7 @@ use crate::ruleset::{Key, MapKey, Mark, Match, Name, Rule, SetKey, State, Statem
 
 /// How a chain ends for a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum ChainEnd {
     /// With this source, and no rule is asked any more.
     Translated(IpAddr),
     /// As it is, and no rule of the base chain is asked any more.
@@ -20,7 +20,7 @@ pub enum End {
 }
 
 /// A walk through a table, while another may be committed.
-pub(super) struct Walk<'a> {
+pub(super) struct ChainWalk<'a> {
     table: &'a Table,
     later: &'a Table,
     journey: &'a mut Journey,
@@ -41,34 +41,34 @@ pub(super) struct Log {
 enum Step {
     Next,
     NextRule,
-    End(End),
+    End(ChainEnd),
 }
 
 /// A look-up that found something.
-struct Found<'a> {
+struct LookupResult<'a> {
     key: MapKey,
     target: &'a Target,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> ChainWalk<'a> {
     /// After so many look-ups the next ones are in the other table.
     pub(super) fn between(table: &'a Table, later: &'a Table, journey: &'a mut Journey, look_ups: usize) -> Self {
         Self { table, later, journey, left: look_ups, log: None }
     }
 
     /// A base chain without its policy, and what happened in it.
-    pub(super) fn logged(table: &'a Table, journey: &'a mut Journey, name: &Name) -> (End, Log) {
+    pub(super) fn logged(table: &'a Table, journey: &'a mut Journey, name: &Name) -> (ChainEnd, Log) {
         let mut walk = Self { log: Some(Log::default()), ..Self::between(table, table, journey, usize::MAX) };
         let end = walk.base_chain(name);
         (end, walk.log.unwrap_or_default())
     }
 
     /// All of a base chain, without its policy.
-    pub(super) fn base_chain(&mut self, name: &Name) -> End {
+    pub(super) fn base_chain(&mut self, name: &Name) -> ChainEnd {
         self.chain(name, 0)
     }
 
-    fn chain(&mut self, name: &Name, depth: usize) -> End {
+    fn chain(&mut self, name: &Name, depth: usize) -> ChainEnd {
         // NFT_JUMP_STACK_SIZE
         assert!(depth < 16, "the kernel allows 16 nested jumps");
         let rules = self.table.chains.get(name).map(|chain| chain.rules.as_slice()).unwrap_or_default();
@@ -80,10 +80,10 @@ impl<'a> Walk<'a> {
                 return end;
             }
         }
-        End::Back
+        ChainEnd::Back
     }
 
-    fn rule(&mut self, chain: &Name, index: usize, rule: &Rule, depth: usize) -> Option<End> {
+    fn rule(&mut self, chain: &Name, index: usize, rule: &Rule, depth: usize) -> Option<ChainEnd> {
         let hit = self.log.as_ref().map_or(0, |log| log.hits.len());
         if let Some(log) = &mut self.log {
             log.hits.push(Hit { chain: chain.clone(), rule: index, element: None, tag: rule.tag.clone() });
@@ -102,12 +102,12 @@ impl<'a> Walk<'a> {
         match statement {
             Statement::Counter => Step::Next,
             Statement::CountIn(counter) => self.effect(Effect::Counted(counter.clone())),
-            Statement::Return => Step::End(End::Back),
-            Statement::Accept => Step::End(End::Accepted),
-            Statement::Drop => Step::End(End::Dropped),
-            Statement::Snat(address) | Statement::SnatToPorts(address, _) => Step::End(End::Translated(*address)),
+            Statement::Return => Step::End(ChainEnd::Back),
+            Statement::Accept => Step::End(ChainEnd::Accepted),
+            Statement::Drop => Step::End(ChainEnd::Dropped),
+            Statement::Snat(address) | Statement::SnatToPorts(address, _) => Step::End(ChainEnd::Translated(*address)),
             Statement::SnatTo(field) => {
-                self.journey.address(*field).map_or(Step::NextRule, |address| Step::End(End::Translated(address)))
+                self.journey.address(*field).map_or(Step::NextRule, |address| Step::End(ChainEnd::Translated(address)))
             }
             Statement::Jump(chain) => self.jump(chain, depth),
             Statement::Goto(chain) => Step::End(self.chain(chain, depth)),
@@ -134,12 +134,12 @@ impl<'a> Walk<'a> {
     }
 
     fn by_map(&mut self, key: &Key, map: &Name, hit: usize, depth: usize) -> Step {
-        let Some(Found { key, target }) = self.look_up(key, map) else { return Step::NextRule };
+        let Some(LookupResult { key, target }) = self.look_up(key, map) else { return Step::NextRule };
         if let Some(hit) = self.log.as_mut().and_then(|log| log.hits.get_mut(hit)) {
             hit.element = Some((map.clone(), key));
         }
         match target {
-            Target::Address(address) => Step::End(End::Translated(*address)),
+            Target::Address(address) => Step::End(ChainEnd::Translated(*address)),
             Target::Jump(chain) => self.jump(chain, depth),
             Target::Mark(mark) => {
                 self.journey.mark = *mark;
@@ -151,8 +151,8 @@ impl<'a> Walk<'a> {
 
     fn jump(&mut self, chain: &Name, depth: usize) -> Step {
         match self.chain(chain, depth + 1) {
-            End::Back => Step::Next,
-            end @ (End::Translated(_) | End::Accepted | End::Dropped) => Step::End(end),
+            ChainEnd::Back => Step::Next,
+            end @ (ChainEnd::Translated(_) | ChainEnd::Accepted | ChainEnd::Dropped) => Step::End(end),
         }
     }
 
@@ -176,10 +176,10 @@ impl<'a> Walk<'a> {
         if before { self.table } else { self.later }
     }
 
-    fn look_up(&mut self, key: &Key, map: &Name) -> Option<Found<'a>> {
+    fn look_up(&mut self, key: &Key, map: &Name) -> Option<LookupResult<'a>> {
         let elements = &self.now().maps.get(map)?.elements;
         let key = self.journey.map_key(key)?;
-        elements.get(&key).map(|element| Found { key, target: &element.target })
+        elements.get(&key).map(|element| LookupResult { key, target: &element.target })
     }
 
     fn matches(&mut self, part: &Match) -> bool {

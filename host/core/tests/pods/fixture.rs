@@ -28,7 +28,7 @@ pub(crate) fn pod(namespace: &str, name: &str, addresses: &[&str]) -> Pod {
     }
 }
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pipeline: Pipeline,
     snapshot: Snapshot,
     now: Duration,
@@ -37,7 +37,7 @@ pub(crate) struct World {
     node: Option<&'static str>,
 }
 
-impl Default for World {
+impl Default for Fixture {
     /// A world in which pods are not watched.
     fn default() -> Self {
         Self {
@@ -51,7 +51,7 @@ impl Default for World {
     }
 }
 
-impl World {
+impl Fixture {
     /// Where these are all pods of the node, and known.
     pub(crate) fn with_pods(pods: &[Pod]) -> Self {
         let snapshot = Snapshot { pods: Self::complete(pods), ..Snapshot::default() };

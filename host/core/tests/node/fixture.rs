@@ -12,7 +12,7 @@ use egressd_core::ruleset::Ruleset;
 use egressd_core::testkit::{Failure, FakeKernel, Refused, Refusing, Universe};
 use proptest::prelude::*;
 
-use crate::marks::{FakeMarks, Maker, MarkChange, Marks};
+use crate::marks::{FakeMarks, MarkChange, MarkOwner, Marks};
 
 /// The numbers that are egressd's.
 pub(crate) const OURS: RangeInclusive<u8> = 10..=20;
@@ -60,7 +60,7 @@ pub(crate) struct Node {
 
 impl Node {
     /// As a process left it.
-    pub(crate) fn left(maker: Maker, state: &State) -> Self {
+    pub(crate) fn left(maker: MarkOwner, state: &State) -> Self {
         let nft = FakeKernel { ruleset: state.nft.clone(), generation: 0 };
         Self { marks: Refusing::nothing(FakeMarks::left(maker, &state.marks)), nft: Refusing::nothing(nft) }
     }

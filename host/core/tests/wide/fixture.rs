@@ -33,16 +33,16 @@ impl Dice {
 }
 
 /// What plans of one family are made of.
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pods: Vec<IpAddr>,
     anchors: Vec<IpAddr>,
     addresses: Vec<IpAddr>,
     cluster: IpAddr,
 }
 
-pub(crate) fn worlds() -> [World; 2] {
+pub(crate) fn fixtures() -> [Fixture; 2] {
     [
-        World {
+        Fixture {
             pods: (1..4).map(|i| a(&format!("10.0.0.{i}"))).chain([a("172.20.0.9")]).collect(),
             anchors: ["192.0.2.77", "10.200.1.1", "192.168.7.7", "203.0.113.128", "255.255.255.255", "0.0.0.0"]
                 .map(a)
@@ -50,7 +50,7 @@ pub(crate) fn worlds() -> [World; 2] {
             addresses: (0..3).map(|i| a(&format!("11.0.0.{i}"))).collect(),
             cluster: a("10.96.0.1"),
         },
-        World {
+        Fixture {
             pods: (1..4).map(|i| a(&format!("fd00:10:244::{i}"))).chain([a("fd55::9")]).collect(),
             anchors: [
                 "2001:db8:1::1",
@@ -68,11 +68,11 @@ pub(crate) fn worlds() -> [World; 2] {
     ]
 }
 
-fn networks(dice: &mut Dice, world: &World, most: usize) -> Vec<IpNet> {
+fn networks(dice: &mut Dice, fixture: &Fixture, most: usize) -> Vec<IpNet> {
     let count = dice.below(most + 1);
     let mut all: Vec<IpNet> = (0..count)
         .map(|_| {
-            let anchor = dice.one(&world.anchors);
+            let anchor = dice.one(&fixture.anchors);
             let bits = if anchor.is_ipv4() { 32 } else { 128 };
             let length = match dice.below(6) {
                 0 => 0,
@@ -100,14 +100,14 @@ fn ports(dice: &mut Dice) -> Vec<PortRange> {
     all
 }
 
-fn rule(dice: &mut Dice, worlds: &[World; 2], id: usize, dense: usize) -> Rule {
-    let world = &worlds[dice.below(2)];
-    let mut sources = dice.some(&world.pods, 3);
-    sources.push(dice.one(&world.pods));
+fn rule(dice: &mut Dice, fixtures: &[Fixture; 2], id: usize, dense: usize) -> Rule {
+    let fixture = &fixtures[dice.below(2)];
+    let mut sources = dice.some(&fixture.pods, 3);
+    sources.push(dice.one(&fixture.pods));
     sources.sort();
     sources.dedup();
-    let include = if dice.below(3) == 0 { vec![] } else { networks(dice, world, dense) };
-    let exclude = if dice.below(2) == 0 { vec![] } else { networks(dice, world, dense) };
+    let include = if dice.below(3) == 0 { vec![] } else { networks(dice, fixture, dense) };
+    let exclude = if dice.below(2) == 0 { vec![] } else { networks(dice, fixture, dense) };
     let destination_ports = if dice.below(2) == 0 { vec![] } else { ports(dice) };
     let source_ports = if dice.below(15) == 0 { ports(dice) } else { vec![] };
     RuleParts {
@@ -116,16 +116,16 @@ fn rule(dice: &mut Dice, worlds: &[World; 2], id: usize, dense: usize) -> Rule {
         exclude,
         source_ports,
         destination_ports,
-        ..Rule::new(format!("r{id}"), dice.one(&world.addresses)).into()
+        ..Rule::new(format!("r{id}"), dice.one(&fixture.addresses)).into()
     }
     .rule()
 }
 
-fn service(dice: &mut Dice, worlds: &[World; 2], name: &str) -> SubjectPlan {
+fn service(dice: &mut Dice, fixtures: &[Fixture; 2], name: &str) -> SubjectPlan {
     let count = 1 + dice.below(4);
     let dense = 1 + dice.below(5);
-    let rules: Vec<Rule> = (0..count).map(|i| rule(dice, worlds, i, dense)).collect();
-    let pods: Vec<IpAddr> = worlds.iter().flat_map(|w| w.pods.clone()).collect();
+    let rules: Vec<Rule> = (0..count).map(|i| rule(dice, fixtures, i, dense)).collect();
+    let pods: Vec<IpAddr> = fixtures.iter().flat_map(|w| w.pods.clone()).collect();
     SubjectPlan {
         uid: Uid::new(format!("uid-{}", name.replace('/', "-"))).unwrap(),
         created: dice.below(3) as i64,
@@ -143,32 +143,32 @@ fn key(name: &str) -> SubjectKey {
     SubjectKey::service(namespace, name)
 }
 
-pub(crate) fn plan(dice: &mut Dice, worlds: &[World; 2]) -> Plan {
+pub(crate) fn plan(dice: &mut Dice, fixtures: &[Fixture; 2]) -> Plan {
     let mut plan = Plan { excluded: facts().excluded, ..Plan::default() };
     for _ in 0..1 + dice.below(4) {
         let name = dice.one(&NAMES);
-        plan.subjects.insert(key(name), service(dice, worlds, name));
+        plan.subjects.insert(key(name), service(dice, fixtures, name));
     }
     if dice.below(2) == 0 {
-        plan.elsewhere = worlds.iter().flat_map(|w| [w.pods[3], w.pods[2]]).collect();
+        plan.elsewhere = fixtures.iter().flat_map(|w| [w.pods[3], w.pods[2]]).collect();
     }
     plan
 }
 
 /// One or two Services other than before, or a pod that is now elsewhere.
-pub(crate) fn edited(dice: &mut Dice, worlds: &[World; 2], plan: &Plan) -> Plan {
+pub(crate) fn edited(dice: &mut Dice, fixtures: &[Fixture; 2], plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     for _ in 0..1 + dice.below(2) {
         let name = dice.one(&NAMES);
         if dice.below(3) == 0 {
             plan.subjects.remove(&key(name));
         } else {
-            plan.subjects.insert(key(name), service(dice, worlds, name));
+            plan.subjects.insert(key(name), service(dice, fixtures, name));
         }
     }
     if dice.below(6) == 0 {
-        let world = &worlds[dice.below(2)];
-        let pod = dice.one(&world.pods);
+        let fixture = &fixtures[dice.below(2)];
+        let pod = dice.one(&fixture.pods);
         if !plan.elsewhere.remove(&pod) {
             plan.elsewhere.insert(pod);
         }
@@ -183,8 +183,8 @@ fn beside(address: IpAddr, step: i128) -> IpAddr {
     }
 }
 
-pub(crate) fn packets(worlds: &[World; 2], plans: &[&Plan]) -> Vec<Packet> {
-    let mut to: BTreeSet<IpAddr> = worlds.iter().flat_map(|w| w.anchors.clone()).collect();
+pub(crate) fn packets(fixtures: &[Fixture; 2], plans: &[&Plan]) -> Vec<Packet> {
+    let mut to: BTreeSet<IpAddr> = fixtures.iter().flat_map(|w| w.anchors.clone()).collect();
     for rule in plans.iter().flat_map(|p| p.subjects.values()).flat_map(|s| s.rules.iter()) {
         for network in rule.include().iter().chain(rule.exclude()) {
             let (first, last) = (network.network(), network.broadcast());
@@ -192,8 +192,8 @@ pub(crate) fn packets(worlds: &[World; 2], plans: &[&Plan]) -> Vec<Packet> {
         }
     }
     let mut packets = Vec::new();
-    for world in worlds {
-        for pod in &world.pods {
+    for fixture in fixtures {
+        for pod in &fixture.pods {
             for to in to.iter().filter(|to| Family::of(**to) == Family::of(*pod)) {
                 let packet = Packet::new(*pod, *to);
                 packets.push(packet);
@@ -204,7 +204,7 @@ pub(crate) fn packets(worlds: &[World; 2], plans: &[&Plan]) -> Vec<Packet> {
                     packets.push(packet.port(protocol, 80).from_port(81));
                 }
             }
-            packets.push(Packet::new(*pod, world.anchors[0]).sent_to(world.cluster));
+            packets.push(Packet::new(*pod, fixture.anchors[0]).sent_to(fixture.cluster));
         }
     }
     packets
