@@ -24,7 +24,7 @@ setup: ## install what building and testing needs (Debian, Ubuntu)
 build: setup ## compile everything
 	.ci/build cargo build --workspace --all-targets $(LOCKED)
 
-demo: setup ## see egressd at work without a cluster; under a minute once built
+demo: setup ## demo without a cluster; under a minute once built
 	@# The whole workspace, no `cargo run`, and a test among it: other packages, or none of what only tests depend on,
 	@# mean other features, and wasmtime compiled once more.
 	@.ci/announce
@@ -52,7 +52,7 @@ apiserver: ## build the Kubernetes binary of test-cluster and test-node
 	target=$$(realpath -m "$${CARGO_TARGET_DIR:-target}") && cd tests/node/probe && CGO_ENABLED=0 go build -trimpath \
 	  -ldflags '-s -w' -o "$$target/apiserver/probe" .
 
-bench: setup ## what egressd costs: ratios in one run on one machine, minutes
+bench: setup ## benchmarks: ratios in one run on one machine; minutes
 	.ci/build cargo bench --package egressd --bench figures --no-run $(LOCKED)
 	cargo bench --package egressd --bench figures $(LOCKED)
 
@@ -64,11 +64,11 @@ lint: ## formatting, clippy, documentation, shell scripts
 	shellcheck --external-sources $$(git grep --files-with-matches -E '^(#!.*sh|# shellcheck shell=.*)$$' -- ':!*.md')
 
 .PHONY: fuzz
-fuzz: setup ## inputs that break a law of tests/fuzz, a minute for each target; SECONDS=10 TARGETS="text journals"
+fuzz: setup ## search for inputs that break a law of tests/fuzz, one minute per target; SECONDS=10 TARGETS="text journals"
 	@tests/fuzz/run $(or $(SECONDS),60) $(TARGETS)
 
 .PHONY: mutations
-mutations: setup ## whether laws fail where the code is broken as tests/mutations says; NAMES="..." runs these alone; minutes
+mutations: setup ## check that laws fail for each patch of tests/mutations; NAMES="..." runs only these; minutes
 	@tests/mutations/run $(NAMES)
 
 .PHONY: audit
@@ -78,7 +78,7 @@ audit: ## known advisories, licences and sources of everything that is compiled
 test-fresh: ## the README's commands on new machines of several kinds (root; minutes)
 	@tests/fresh/run
 
-test-fresh-setup: ## the same without the demo; TRIALS="bookworm/bare trixie/bare" runs these alone
+test-fresh-setup: ## the same without the demo; TRIALS="bookworm/bare trixie/bare" runs only these
 	@tests/fresh/run $(or $(TRIALS),setup)
 
 test-static: setup ## the binary of the image, alone in an empty root; minutes
@@ -91,5 +91,5 @@ image: ## the image as an archive, without docker; ARCH="amd64 arm64" for both; 
 	@.ci/setup $(ARCH)
 	@deploy/image $(ARCH)
 
-test-image: image ## what is in the image's archives, loaded and run where that is possible
+test-image: image ## check the image's archives; load and run them where possible
 	@deploy/test-image $(ARCH)

@@ -23,7 +23,7 @@ is_foreign() { [ "$(machine_of "$1")" != "$(uname -m)" ]; }
 # The C compiler, which links too.
 compiler_of() { if is_foreign "$1"; then echo "$(machine_of "$1")-linux-gnu-gcc"; else echo cc; fi; }
 
-# The arguments of libclang, one a line. It looks for headers of another machine where its own version expects them.
+# The arguments of libclang, one per line. It searches for headers of another machine where its own version expects them.
 clang_arguments_of() {
   ! is_foreign "$1" || printf '%s\n' "--target=$(machine_of "$1")-unknown-linux-gnu" -isystem "/usr/$(machine_of "$1")-linux-gnu/include"
 }

@@ -1,4 +1,4 @@
-# Trials of a machine that has everything, and then something that is wrong. Sourced, by `trial`.
+# Trials of a complete machine with one defect. Sourced, by `trial`.
 # shellcheck shell=bash disable=SC2154
 
 complete() {
@@ -12,7 +12,7 @@ complete() {
   failed_builds
 }
 
-# What a package lacks is named, though the package is installed and its program is there.
+# A missing file of a package is named, though the package is installed and its program exists.
 missing_pieces() {
   lacks_piece compiler 'usr/bin/cc'
   lacks_piece compiler 'usr/include/stdio.h'
@@ -42,7 +42,7 @@ with() {
   unset 'environment[-1]'
 }
 
-# What a variable breaks, no package repairs.
+# A failure that a variable causes cannot be fixed by a package.
 misleading_environment() {
   local set
   for set in LIBCLANG_PATH= LIBCLANG_PATH=/etc LIBCLANG_PATH=/etc/passwd BINDGEN_EXTRA_CLANG_ARGS=--nonsense CC=nonsense \
@@ -87,7 +87,7 @@ folder_refused() {
   umount "$root/small"
 }
 
-# Builds that fail all the same, without a setup before.
+# Builds that fail without a setup before.
 failed_builds() {
   local build=(.ci/build cargo build --offline --locked --package rustables)
   as_user .ci/build cargo clean --quiet --package rustables

@@ -1,4 +1,4 @@
-# The machine of a trial: a root file system whose changes are thrown away, a user with rustup's cargo, and a clone.
+# The machine of a trial: a root file system whose changes are discarded, a user with rustup's cargo, and a clone.
 # Sourced, by `trial`.
 # shellcheck shell=bash disable=SC2154
 
@@ -47,7 +47,7 @@ trust_as_here() {
   cp "$bundle" "$root/usr/local/share/ca-certificates/"
 }
 
-# Gives a user rustup's cargo and a clone of the project, as README asks.
+# Gives a user rustup's cargo and a clone of the project, as README requires.
 clone_as() {
   user=$1
   [ "$user" = root ] && home=/root || home=/home/$user

@@ -1,7 +1,7 @@
 # Debian's releases: their roots, and what differs between them. Sourced.
 # shellcheck shell=bash disable=SC2154
 
-# What README asks for, but for Rust.
+# The prerequisites of README, except Rust.
 readonly BROUGHT=ca-certificates,git,make
 
 # The versions of clang: the default one, and another.

@@ -1,4 +1,4 @@
-# The trials: what a machine has, what setup makes of it, and that this suffices. Sourced, by `trial`.
+# The trials: the state of a machine, the result of setup, and whether it suffices. Sourced, by `trial`.
 # shellcheck shell=bash disable=SC2154
 
 demo() {
@@ -6,7 +6,7 @@ demo() {
   works make demo
 }
 
-# As the page for newcomers says, to its end. Not of each machine: once setup has passed they have the same packages.
+# The page for newcomers, completely. Not on each machine: once setup has passed they have the same packages.
 readme() {
   given_no_wasm_target
   works make demo

@@ -75,7 +75,7 @@ impl Guest {
         Self { functions: vec![body], ..Self::new() }
     }
 
-    /// The core module, with its interface in a section as the SDK puts it there.
+    /// The core module, with its interface in a section, as the SDK writes it.
     pub(crate) fn module(&self) -> Vec<u8> {
         let mut module = self.bare();
         let (resolve, world) = contract(self.version, self.world);
