@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
+use egressd_core::chain::RESTS;
 use egressd_core::decision;
 use egressd_core::policy::{Need, OnFailure};
 use egressd_core::status::ShadowStatus;
 use serde::{Deserialize, Serialize};
 
 use super::{FindingDocument, finding_document};
-use crate::policies::PolicyReport;
+use crate::policies::{PolicyReport, REFUSED};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,8 +37,14 @@ pub struct Policy {
     pub sha256: Option<String>,
     /// Why the newest ConfigMap is not what is in force.
     pub trouble: Option<String>,
+    /// The code of that, as findings have one.
+    #[serde(default)]
+    pub trouble_code: Option<String>,
     /// Why it is evaluated once per second only, though it is loaded.
     pub slowed: Option<String>,
+    /// The code of that.
+    #[serde(default)]
+    pub slowed_code: Option<String>,
 }
 
 /// What a policy in shadow mode would change for a Service.
@@ -86,6 +93,7 @@ impl Policy {
             OnFailure::Closed => "closed",
             OnFailure::Skip => "skip",
         };
+        let slowed = report.supervision.as_ref().and_then(|supervision| supervision.slowed());
         Self {
             name: report.name.clone(),
             state: report.state.to_string(),
@@ -98,7 +106,9 @@ impl Policy {
             version: report.version.clone(),
             sha256: report.digest.clone(),
             trouble: report.trouble.clone(),
-            slowed: report.supervision.as_ref().and_then(|supervision| supervision.slowed()),
+            trouble_code: report.trouble.as_ref().map(|_| REFUSED.to_owned()),
+            slowed_code: slowed.as_ref().map(|_| RESTS.to_owned()),
+            slowed,
         }
     }
 }

@@ -130,7 +130,8 @@ fn head(out: &mut dyn Write, document: &Document) -> io::Result<()> {
         Some(at) => writeln!(out, "in force since {at}")?,
         None => writeln!(out, "nothing is in force yet")?,
     }
-    if let Some(trouble) = trouble {
+    // A finding may say the same, with its code.
+    if let Some(trouble) = trouble.as_ref().filter(|trouble| found.iter().all(|found| found.message != **trouble)) {
         writeln!(out, "trouble: {trouble}")?;
     }
     // Before anything is in force, the trouble is the reason.
@@ -194,3 +195,7 @@ fn findings(out: &mut dyn Write, findings: &[FindingDocument]) -> io::Result<()>
 fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;
