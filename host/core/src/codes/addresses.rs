@@ -67,7 +67,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         level: ERROR,
         sentence: "The address of the Service is one that no machine outside can answer to, so nothing is translated \
                    to it.",
-        cause: "It is, as an example, a loopback, link-local, multicast or unspecified address.",
+        cause: "It is, for example, a loopback, link-local, multicast or unspecified address.",
         remedy: "Give the Service an ordinary unicast address.",
     },
     CodeEntry {

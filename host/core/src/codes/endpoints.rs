@@ -34,7 +34,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         code: "endpoint-unusable",
         level: WARNING,
         sentence: "An endpoint has an address that no pod has and is never translated.",
-        cause: "An EndpointSlice that was written by hand or by another controller lists, as an example, a loopback \
+        cause: "An EndpointSlice that was written by hand or by another controller lists, for example, a loopback \
                 address.",
         remedy: "Correct the EndpointSlice.",
     },
@@ -56,9 +56,10 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: "overlap",
         level: INFO_OR_WARNING,
-        sentence: "A pod belongs to another Service too, and one of the two is asked first for the source address.",
-        cause: "The selectors of both Services match the pod. It is a warning on the Service that is asked later, \
-                and information on the one that is asked first.",
+        sentence: "A pod belongs to another Service too, and one of the two Services takes precedence for the source \
+                   address.",
+        cause: "The selectors of both Services match the pod. It is a warning on the Service that has lower \
+                precedence, and information on the one that takes precedence.",
         remedy: "Let one Service alone select the pod, or make the rules of both exclude each other by networks or \
                  ports. The order is that of P13 in properties.md.",
     },
@@ -81,7 +82,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: "unknown-pod",
         level: WARNING,
-        sentence: "An EndpointSlice lists an address of this node that no pod has, and it is not translated.",
+        sentence: "An EndpointSlice lists an address on this node that no pod has, and it is not translated.",
         cause: "The slice is out of date or was written by hand. With manifests: one Pod there means that all Pods \
                 of the node are there.",
         remedy: "Correct the EndpointSlice, or add the Pod to the manifests.",

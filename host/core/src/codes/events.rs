@@ -14,14 +14,14 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: "Changed",
         level: NORMAL_OR_WARNING,
-        sentence: "The Service is translated otherwise than the Event before says.",
+        sentence: "The Service is translated differently from what the Event before reports.",
         cause: "Endpoints, addresses or findings changed.",
         remedy: "None is needed; as a Warning, see the finding in the note.",
     },
     CodeEntry {
         code: "Denied",
         level: EVENT_WARNING,
-        sentence: "A policy forbids to translate for the Service.",
+        sentence: "A policy denies egress for the Service.",
         cause: "The policy that the note names denied it, or could not be shown the Service.",
         remedy: "See the message of the policy in the note.",
     },
@@ -44,23 +44,23 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: "OrphanedTable",
         level: EVENT_WARNING,
-        sentence: "A table translates packets of pods, and the egressd that made it does not run any more. The Event \
+        sentence: "A table translates packets of pods, and the egressd that created it no longer runs. The Event \
                    is on the Node.",
         cause: "An instance was removed without `egressd clean`.",
-        remedy: "Run the `egressd clean` command that the note has.",
+        remedy: "Run the `egressd clean` command in the note.",
     },
     CodeEntry {
         code: "PolicyFailed",
         level: EVENT_WARNING,
         sentence: "A policy could not answer.",
-        cause: "The component ended with an error, used more than it may, or answered what cannot be.",
+        cause: "The component ended with an error, used more than it may, or gave an invalid answer.",
         remedy: "See the reason in the note; correct the policy.",
     },
     CodeEntry {
         code: "Removed",
         level: NORMAL,
-        sentence: "Egress is not asked for any more, and nothing is translated for the Service.",
-        cause: "The annotations were removed, or the Service is not of type LoadBalancer any more.",
+        sentence: "Egress is no longer requested, and the SNAT rules of the Service are removed.",
+        cause: "The annotations were removed, or the Service is no longer of type LoadBalancer.",
         remedy: "None is needed.",
     },
 ];

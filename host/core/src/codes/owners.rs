@@ -41,10 +41,10 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: "holder-unreadable",
         level: WARNING,
-        sentence: "The object that says which node announces the address cannot be read, so nothing is translated to \
-                   it.",
-        cause: "The Lease, ServiceL2Status or manifest that the finding names is damaged, was not read yet, or is \
-                one more Lease than are followed.",
+        sentence: "The object that names the node that announces the address cannot be read, so nothing is translated \
+                   to it.",
+        cause: "The Lease, ServiceL2Status or manifest that the finding names is damaged, was not read yet, or \
+                exceeds the limit of followed Leases.",
         remedy: "Correct or delete the object. Where it was not read yet, the API server has to answer first. Where \
                  too many Leases are needed, let MetalLB or kube-vip announce the Service or choose another \
                  `--owner`.",

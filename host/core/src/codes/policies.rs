@@ -22,7 +22,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: "bad-policy-name",
         level: ERROR,
-        sentence: "The name of a policy's ConfigMap is not a DNS name in lower case, so the policy is refused.",
+        sentence: "The name of a policy's ConfigMap is not a valid lowercase DNS name, so the policy is refused.",
         cause: "The name becomes the name of a file and a label of metrics.",
         remedy: "Use a name like `my-policy`.",
     },
@@ -37,8 +37,8 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: "kernel-keeps",
         level: INFO,
-        sentence: "What was accepted before is unknown to this egressd, so what the kernel has for this Service \
-                   stays.",
+        sentence: "The last accepted configuration is unknown to this egressd, so the rules that the kernel has for \
+                   this Service stay.",
         cause: "The state is in a file that a newer egressd wrote or that cannot be read, and the newest input is \
                 invalid or a policy failed.",
         remedy: "Correct the Service's annotations, or run the newer egressd again (upgrade.md).",
@@ -47,7 +47,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         code: "last-good-in-force",
         level: INFO,
         sentence: "The newest input is not in force; what was accepted last, or the last good rules, stay in force \
-                   for today's endpoints.",
+                   for the current endpoints.",
         cause: "The annotations are invalid, or a policy failed.",
         remedy: "Correct what the other findings on this Service name.",
     },
@@ -76,8 +76,8 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         code: "policy-failed",
         level: WARNING_OR_ERROR,
         sentence: "A policy could not answer about this Service.",
-        cause: "The component ended with an error, used more time, fuel or memory than it may, or answered what \
-                cannot be. It is a warning where `egressd.io/on-failure` is `skip`.",
+        cause: "The component ended with an error, used more time, fuel or memory than it may, or gave an invalid \
+                answer. It is a warning where `egressd.io/on-failure` is `skip`.",
         remedy: "See the reason in the message; correct the policy, or raise the limit that it names. `egressd \
                  policy run` shows the same offline.",
     },
@@ -85,15 +85,14 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         code: "policy-refused",
         level: ERROR,
         sentence: "A policy is not loaded.",
-        cause: "Its ConfigMap, its settings or its component cannot be used, or there is no room for it beside the \
-                other policies. `plan` reports this code; `status` has the sentence under the policy.",
+        cause: "Its ConfigMap, its settings or its component cannot be used, or it exceeds the limits of all policies \
+                together. `plan` reports this code; `status` has the sentence under the policy.",
         remedy: "Correct what the message names. A good policy of the same name stays in force until then.",
     },
     CodeEntry {
         code: "policy-rests",
         level: WARNING,
-        sentence: "A policy is asked about one input a second only, and this Service waits; what was in force of it \
-                   stays.",
+        sentence: "A policy is evaluated once per second only, and this Service waits; its rules stay in force.",
         cause: "The failures of the policy used 30 % of the last minute.",
         remedy: "Correct the policy; each Service has its turn meanwhile.",
     },

@@ -95,14 +95,14 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: "orphaned-table",
         level: WARNING,
-        sentence: "A table of an egressd that does not run any more still translates packets of pods.",
+        sentence: "A table of an egressd that no longer runs still translates packets of pods.",
         cause: "An instance was removed without `egressd clean`.",
-        remedy: "Run the `egressd clean` command that the message has.",
+        remedy: "Run the `egressd clean` command in the message.",
     },
     CodeEntry {
         code: "state-lost",
         level: WARNING,
-        sentence: "Rules are in force, and the state directory has nothing about what was accepted.",
+        sentence: "Rules are in force, but the state directory is empty.",
         cause: "The directory was lost, or `--state-dir` (`EGRESSD_STATE_DIR`) is another one than before.",
         remedy: "Restore the directory or the setting. What the kernel has for Services with invalid annotations \
                  stays until they are valid (upgrade.md).",

@@ -96,8 +96,8 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: "service-unreadable",
         level: ERROR,
-        sentence: "The Service cannot be read; what was in force of it when egressd was started stays, for today's \
-                   endpoints.",
+        sentence: "The Service cannot be read; the rules that it had before egressd started stay in force for its \
+                   current endpoints.",
         cause: "A field of the object has another type than it should; the message names it.",
         remedy: "Correct the field.",
     },

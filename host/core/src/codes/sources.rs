@@ -51,7 +51,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         code: "field-unreadable",
         level: WARNING,
         sentence: "A field of an object cannot be read and is left out.",
-        cause: "It is, as an example, an address or network that is none. The rest of the object is used; what was \
+        cause: "For example, it is not an address or network. The rest of the object is used; what was \
                 known to be inside the cluster stays so.",
         remedy: "Correct the field that the message names.",
     },
@@ -59,7 +59,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         code: "manifest-refused",
         level: ERROR,
         sentence: "A manifest, or an object or field in it, is not used.",
-        cause: "The file is no YAML or JSON, is too long or no regular file, or the object has a field that cannot \
+        cause: "The file is not YAML or JSON, is too long or not a regular file, or the object has a field that cannot \
                 be read; the message names file, object and field.",
         remedy: "Correct what the message names. The last good state of the object stays in force until then.",
     },
