@@ -85,7 +85,7 @@ const fn own(verb: &'static str, resource: &'static str) -> Right {
 
 /// To publish the active endpoint.
 pub const PATCH_SERVICES: Right = cluster("patch", "", "services");
-/// To say what became of a Service or a policy.
+/// To report the state of a Service or a policy.
 pub const CREATE_EVENTS: Right = cluster("create", "events.k8s.io", "events");
 /// To say that it happened again.
 pub const PATCH_EVENTS: Right = cluster("patch", "events.k8s.io", "events");
@@ -149,9 +149,8 @@ pub const NETWORK_CONFIG_MAPS: [&str; 2] = ["kube-flannel-cfg", "kubeadm-config"
 /// Where the manifest of the role for announcements is.
 pub const PLACEMENT_MANIFEST: &str = "deploy/components/placement/rbac.yaml";
 
-/// What it may do beside that where it watches which nodes load balancers name (`deploy/components/placement`). Leases are asked
-/// for one by one, by names that follow from those
-/// of Services.
+/// What it may do beside that where it watches which nodes load balancers name (`deploy/components/placement`). Leases are
+/// asked for one by one, by names that follow from those of Services.
 pub const PLACEMENT_RIGHTS: [Right; 4] = [
     cluster("list", "metallb.io", "servicel2statuses"),
     cluster("watch", "metallb.io", "servicel2statuses"),

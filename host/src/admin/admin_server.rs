@@ -47,7 +47,7 @@ pub struct AdminServer {
     pub metrics: Metrics,
     /// Who looks for orphaned tables.
     pub orphans: orphans::OrphanWatch,
-    /// Where a door is noted that cannot be opened.
+    /// Where a listener is noted that cannot be opened.
     pub notices: Notices,
 }
 
@@ -61,7 +61,7 @@ pub struct Listeners {
 }
 
 impl AdminServer {
-    /// Answers for the life of the process. A door that cannot be had is a notice, and no reason not to translate.
+    /// Answers for the life of the process. A listener that cannot be opened is a notice, and no reason not to translate.
     ///
     /// # Errors
     /// When the system gives no thread.

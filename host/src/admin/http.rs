@@ -1,4 +1,4 @@
-//! A small HTTP server: GET, one answer a connection. It knows no path.
+//! A small HTTP server: GET, one answer per connection. It knows no path.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -24,7 +24,7 @@ const MAX_REQUEST: usize = 16 << 10;
 /// And so many headers at most.
 const MAX_HEADERS: usize = 64;
 
-/// Why there is no door.
+/// Why there is no listener.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen for HTTP on {address}")]
 pub struct Error {
@@ -137,7 +137,7 @@ pub async fn connection<F: Future<Output = HttpAnswer>>(
     });
     let mut server = hyper::server::conn::http1::Builder::new();
     server.keep_alive(false).max_buf_size(MAX_REQUEST).max_headers(MAX_HEADERS);
-    // A client that speaks no HTTP, or is gone, has what it has.
+    // A client that does not use HTTP, or is gone, has what it has.
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 

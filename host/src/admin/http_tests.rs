@@ -9,8 +9,8 @@ use super::*;
 /// Only giving way to others can end a silent connection.
 const FOREVER: Duration = Duration::from_hours(1);
 
-/// A door that answers everything with the path, on a thread of its own until the test ends.
-fn door() -> SocketAddr {
+/// A listener that answers everything with the path, on a thread of its own until the test ends.
+fn listener() -> SocketAddr {
     let (opened, address) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -42,7 +42,7 @@ fn answer(mut stream: TcpStream) -> String {
 
 #[test]
 fn silent_connections_lock_no_other_out_and_the_oldest_goes_first() {
-    let address = door();
+    let address = listener();
     let mut silent: Vec<TcpStream> = (0..128).map(|_| connected(address, "GET /")).collect();
     assert!(answer(connected(address, "GET /metrics HTTP/1.1\r\n\r\n")).ends_with("/metrics\n"));
     let mut nothing = [0];
@@ -55,7 +55,7 @@ fn silent_connections_lock_no_other_out_and_the_oldest_goes_first() {
 
 #[test]
 fn a_request_has_a_bounded_length() {
-    let address = door();
+    let address = listener();
     let header = format!("x: {}\r\n", "x".repeat(100));
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(MAX_HEADERS + 1));
     let long = format!("GET / HTTP/1.1\r\n{}\r\n", header.repeat(MAX_REQUEST / 100));
@@ -68,5 +68,5 @@ fn a_request_has_a_bounded_length() {
 #[test]
 fn what_a_client_accepts_may_stand_in_several_headers() {
     let request = "GET / HTTP/1.1\r\nAccept: text/plain\r\naccept: */*;q=0.1\r\n\r\n";
-    assert!(answer(connected(door(), request)).ends_with("text/plain,*/*;q=0.1 /\n"));
+    assert!(answer(connected(listener(), request)).ends_with("text/plain,*/*;q=0.1 /\n"));
 }

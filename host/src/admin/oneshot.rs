@@ -28,7 +28,7 @@ pub struct Report {
     pub round: Round,
     /// What is wrong with the source, and with the policies in them.
     pub source_findings: Vec<Finding>,
-    /// What became of each policy.
+    /// The result of each policy.
     pub policies: Vec<PolicyReport>,
 }
 
@@ -62,7 +62,7 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     drop(pipeline.ask_all(chain.interest()));
     let questions = pipeline.update(&update.snapshot, &keys);
     drop(ask(&mut pipeline, &chain, questions));
-    // What is read here is read together, so whatever waits for its pod would wait in vain.
+    // What is read here is read together, so whatever waits for its pod would wait for ever.
     pipeline.next_try(Duration::ZERO);
     let waited = pipeline.ask_waited(MAX_POD_WAIT);
     let mut round = ask(&mut pipeline, &chain, waited);

@@ -1,4 +1,4 @@
-//! How many connections a door has at once, and which one goes when another comes. Each costs a task of its own, so a
+//! How many connections a listener has at once, and which one goes when another comes. Each costs a task of its own, so a
 //! slow one delays none; a silent one keeps its place only as long as no other wants it.
 
 use std::cell::{Cell, RefCell};
@@ -13,7 +13,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::clock::{self, Instant};
 
-/// What a door puts up with.
+/// The limits of a listener.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// How many connections there are at once; others wait in the kernel's queue.
@@ -34,7 +34,7 @@ impl Default for Bounds {
     }
 }
 
-/// The connections of one door. Needs a tokio `LocalSet`.
+/// The connections of one listener. Needs a tokio `LocalSet`.
 #[derive(Debug)]
 pub struct ConnectionPool {
     bounds: Bounds,
@@ -102,7 +102,7 @@ enum NextEviction {
 }
 
 impl ConnectionPool {
-    /// A door without connections.
+    /// A listener without connections.
     pub fn new(bounds: Bounds) -> Rc<Self> {
         Rc::new(Self { bounds, inside: RefCell::default(), newest: Cell::default(), left: Notify::new() })
     }

@@ -41,7 +41,7 @@ struct BenchInput {
     draft: Draft,
 }
 
-/// What came of it.
+/// The result of a benchmark.
 struct BenchResult {
     took: Vec<Duration>,
     fuel: u64,

@@ -124,7 +124,7 @@ pub(super) fn print(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints which version of the contract a component speaks, as `policy check` does among the rest.
+/// Prints which version of the contract a component uses, as `policy check` does among the rest.
 pub(super) fn print_contract(out: &mut dyn Write, version: Version) -> io::Result<()> {
     row(out, CONTRACT, &contract(version))
 }

@@ -45,7 +45,7 @@ fn lines(before: &Report, after: &Report, key: &SubjectKey) -> Vec<String> {
                 .to_owned(),
         );
     }
-    lines.extend(news(before, after, key).map(|finding| format!("  {finding}")));
+    lines.extend(new_findings(before, after, key).map(|finding| format!("  {finding}")));
     lines
 }
 
@@ -55,7 +55,7 @@ fn only_in(these: &[Rule], those: &[Rule], mark: char) -> Vec<String> {
 }
 
 /// What is reported after the change and not before.
-fn news<'a>(before: &'a Report, after: &'a Report, key: &SubjectKey) -> impl Iterator<Item = &'a Finding> {
+fn new_findings<'a>(before: &'a Report, after: &'a Report, key: &SubjectKey) -> impl Iterator<Item = &'a Finding> {
     let findings_of = |report: &'a Report| report.round.statuses.get(key).map_or(&[][..], |status| &status.findings);
     let known = findings_of(before);
     findings_of(after).iter().filter(move |finding| !known.contains(finding))

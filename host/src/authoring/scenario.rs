@@ -39,7 +39,7 @@ impl ManifestScenario {
         Ok(Self { config, manifests, order, update, sandbox: Sandbox::compiling(compiler())? })
     }
 
-    /// What comes of all Services when this policy counts, in place of the ConfigMap of its name if there is one.
+    /// The result of all Services when this policy counts, in place of the ConfigMap of its name if there is one.
     pub(super) fn with(&self, policy: &Checked) -> Result<Report, Error> {
         let name = policy.description.name.clone();
         let mut update = self.update.clone();

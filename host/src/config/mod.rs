@@ -96,7 +96,7 @@ pub fn to_follow(input: &Input) -> Result<Config> {
     Ok(config)
 }
 
-/// In a cluster, where it could be wrong without anybody noticing, it has to be set: a pod's host name is the pod's.
+/// In a cluster, where it could be wrong without notice, it has to be set: a pod's host name is the pod's.
 fn node(source: &Source, origin: &Origin) -> Result<String> {
     let given = source.node.clone().filter(|name| !name.is_empty());
     match (given, origin) {

@@ -27,8 +27,8 @@ const CYCLE_INTERVAL: Duration = Duration::from_mins(5);
 /// The longest time that changes put off a slice: where one comes each second, too, a defect is to be found.
 const MAX_POSTPONED: Duration = Duration::from_mins(1);
 
-/// How many Services, or pods with their rules, are worked out in one slice: a change that comes waits for that, and it is to be
-/// no longer than a change itself takes on its way from the API server.
+/// How many Services, or pods with their rules, are worked out in one slice: a change that comes waits for that, and it is to
+/// be no longer than a change itself takes on its way from the API server.
 const SLICE_SIZE: usize = 64;
 
 /// What has time until there is nothing else to do.
@@ -126,8 +126,8 @@ impl Daemon {
         is_same && step.scope.is_empty() && step.fatal.is_none()
     }
 
-    /// Trusts nothing that was kept any more, what the kernel is believed to hold among it. What differs from it then is carried
-    /// out like any change.
+    /// Trusts nothing that was kept any more, what the kernel is believed to hold among it. What differs from it then is
+    /// carried out like any change.
     async fn work_out_anew(&mut self, disagreements: &[Disagreement]) -> Result<()> {
         for disagreement in disagreements {
             let found = disagreed(disagreement);

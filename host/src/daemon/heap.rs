@@ -5,8 +5,8 @@
 
 use std::fs;
 
-/// What is at least so large has pages of its own, which go back as soon as it is freed. Without a number glibc takes the size of
-/// the largest that was freed so far, up to 32 MiB, and then nothing comes back.
+/// What is at least so large has pages of its own, which go back as soon as it is freed. Without a number glibc takes the
+/// size of the largest that was freed so far, up to 32 MiB, and then nothing comes back.
 const LARGE: i32 = 256 << 10;
 
 /// So much may be free at the end of the heap. Without a number it is twice what is large.

@@ -11,7 +11,7 @@ use tracing::warn;
 use crate::state::StateDir;
 use crate::state_channel::StateChannel;
 
-/// Goes on with what became of private destinations before, and with what the kernel has where nothing else is left of
+/// Goes on with the earlier decision about private destinations, and with what the kernel has where nothing else is left of
 /// what was accepted (P6).
 pub(super) fn inherit(pipeline: &mut Pipeline, state: &mut StateDir, applied: &Ruleset, state_channel: &StateChannel) {
     let translated = || private_destinations(applied);
@@ -29,7 +29,7 @@ pub(super) fn inherit(pipeline: &mut Pipeline, state: &mut StateDir, applied: &R
     }
 }
 
-/// What became of private destinations by rules that are in force, where no release remembered a decision about that:
+/// The decision about private destinations by rules that are in force, where no release remembered a decision about that:
 /// releases that decided nothing translated to them, and sets that have them are of one that does not.
 fn private_destinations(applied: &Ruleset) -> PrivateDestinations {
     let withholds = |(family, table): (&TableFamily, &Table)| {

@@ -302,7 +302,7 @@ impl Daemon {
         Ok(step)
     }
 
-    /// Whether it is news which tables of kube-vip's own egress are here, as far as that concerns Services of both. Where
+    /// Whether it changed which tables of kube-vip's own egress are here, as far as that concerns Services of both. Where
     /// egressd's tables have its names, there are none.
     async fn find_foreign_tables(&mut self) -> bool {
         let theirs = table_names(None);

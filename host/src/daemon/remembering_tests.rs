@@ -38,7 +38,7 @@ fn lock(record: &Record) -> MutexGuard<'_, Vec<Action>> {
     record.lock().unwrap()
 }
 
-/// A disk that takes its time: whoever does not wait for it comes first.
+/// A disk that takes its time: a caller that does not wait for it comes first.
 struct SlowDisk(Record);
 
 impl Disk for SlowDisk {

@@ -17,7 +17,7 @@ use crate::errors::with_causes;
 use crate::kernel::nft::{self, KernelThread, removal};
 use crate::state_channel::StateChannel;
 
-/// How long to wait for an earlier egressd to let go of the tables: the kernel frees them with its last socket.
+/// How long to wait for an earlier egressd to release the tables: the kernel frees them with its last socket.
 const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often to look meanwhile.
 const TAKEOVER_POLL_INTERVAL: Duration = Duration::from_millis(100);

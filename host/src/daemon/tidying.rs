@@ -63,7 +63,7 @@ impl Daemon {
     /// Gives back what is free, if that may be much.
     pub(super) fn tidy(&mut self) {
         let begun = clock::now();
-        // Where the system does not say it, the next look tries again.
+        // Where the system does not say it, the next check tries again.
         let resident = heap::resident().unwrap_or_default();
         if !self.auditing.tidying.is_worth_it(resident, begun) {
             return;

@@ -51,8 +51,8 @@ impl<S: 'static> Worker<S> {
         Ok(Self { tasks })
     }
 
-    /// Does a task, when those before it are done. Dropping the future does not undo it: whoever does that has to look what
-    /// became of it.
+    /// Does a task, when those before it are done. Dropping the future does not undo it: the caller has to check its
+    /// result.
     ///
     /// # Errors
     /// When the thread is gone.

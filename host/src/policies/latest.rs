@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::library::Loaded;
 
-/// The thread's end. When it is dropped, the loop hears of it.
+/// The thread's end. When it is dropped, the loop is notified.
 #[derive(Debug)]
 pub(super) struct Sender(Arc<Shared>);
 

@@ -104,7 +104,7 @@ impl Library {
         self.loaded()
     }
 
-    /// Says what there should be. What is gone goes at once.
+    /// Sets the wanted policies. What is gone goes at once.
     pub fn want(&mut self, objects: impl IntoIterator<Item = Arc<PolicyObject>>) {
         self.wanted = objects.into_iter().map(|object| (object.name.clone(), object)).collect();
         let built_in = || Arc::new(PolicyObject { name: BUILT_IN.to_owned(), ..PolicyObject::default() });
@@ -140,7 +140,7 @@ impl Library {
         let again = self.entries.get(&object.name).filter(|entry| entry.newest == object);
         let again = again.map(|entry| (entry.retry, entry.trouble.clone()));
         let trouble = self.load(object, again.as_ref().map(|(retry, _)| *retry));
-        // The same in vain once more is no news.
+        // The same failure once more is no change.
         self.changed |= again.is_none_or(|(_, earlier)| earlier != trouble);
         Step::Done
     }

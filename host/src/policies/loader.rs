@@ -42,7 +42,7 @@ impl Loader {
         Ok(Self { wanted, loaded, asked: None })
     }
 
-    /// Says what there should be; what comes of it comes from [`Loader::next`]. The same policies twice are one request.
+    /// Sets the wanted policies; the result comes from [`Loader::next`]. The same policies twice are one request.
     ///
     /// # Errors
     /// When the thread has ended.

@@ -1,8 +1,8 @@
 //! The active endpoint of one Service: what to write, and when.
 //!
-//! A node writes its own news at once, and by force. What another writer does to it afterwards it answers with patience:
-//! another node's live endpoint, or kube-vip's, is left alone, everything else is put right after waits that double. So no two nodes
-//! take turns, and a controller that writes whole Services back costs a few writes an hour.
+//! A node writes its own changes at once, and by force. What another writer does to it afterwards it answers with patience:
+//! another node's live endpoint, or kube-vip's, is left alone, everything else is put right after waits that double. So no
+//! two nodes take turns, and a controller that writes whole Services back costs a few writes an hour.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ enum Difference {
     Doubted,
     /// Another writer changed what we wrote.
     Undone,
-    /// We have news.
+    /// Our own state changed.
     News,
 }
 

@@ -1,5 +1,5 @@
-//! What this node publishes about itself where there is no API server: a file in a directory that the nodes of one machine share.
-//! It is read back with those of the others, so what is known of it decides as it does of the object.
+//! What this node publishes about itself where there is no API server: a file in a directory that the nodes of one machine
+//! share. It is read back with those of the others, so what is known of it decides as it does of the object.
 
 use std::io;
 use std::path::PathBuf;

@@ -14,7 +14,7 @@ const FALLBACK_DELAY: Duration = Duration::from_secs(10);
 const EVENT_BURST: u32 = 6;
 const EVENT_INTERVAL: Duration = Duration::from_secs(30);
 /// Events about a Service that stays in force, with other pods: one at once, and then one each so often. They have a bucket
-/// of their own: pods that are replaced one after the other must not use up what is kept for bad news.
+/// of their own: pods that are replaced one after the other must not use up what is kept for faults.
 const CHANGE_BUCKET: TokenBucket = TokenBucket::new(1, EVENT_INTERVAL);
 /// Events that may happen once more, instead of there being another one. The API server forgets them after an hour.
 const MAX_KNOWN_EVENTS: usize = 8;
@@ -193,7 +193,7 @@ fn in_force(reason: Reason) -> bool {
     matches!(reason, Reason::Applied | Reason::Changed)
 }
 
-/// What is in force is the same news as a change to it.
+/// What is in force counts the same as a change to it.
 fn same(a: &EventText, b: &EventText) -> bool {
     a.note == b.note
         && a.event_type == b.event_type

@@ -48,7 +48,7 @@ pub enum Reason {
     NotApplied,
     /// It is not asked for any more.
     Removed,
-    /// A table translates, and no egressd looks after it.
+    /// A table translates, and no egressd manages it.
     OrphanedTable,
 }
 
@@ -88,7 +88,7 @@ impl EventText {
         Self::new(Reason::Removed, EventType::Normal, "egress is no longer requested; its SNAT rules are removed")
     }
 
-    /// Of a table that no egressd looks after.
+    /// Of a table that no egressd manages.
     pub fn orphaned(orphan: &Orphan) -> Self {
         let finding = orphan.finding();
         Self::coded(Reason::OrphanedTable, &finding.message, finding.label())

@@ -12,10 +12,10 @@ use crate::clock::Instant;
 /// So many Events of one type of all objects together at once, and then one each so often: a cluster of thousands of
 /// Services is reported in minutes, not in one flood, and what is wrong does not wait for what is well.
 const EVENT_BUCKET: TokenBucket = TokenBucket::new(100, Duration::from_millis(100));
-/// How long room for Events is gathered once there is none: one look for ten Events, not one for each.
+/// How long room for Events is gathered once there is none: one pass for ten Events, not one for each.
 const MIN_BATCH_TIME: Duration = Duration::from_secs(1);
 
-/// Wants that are kept waiting by the same: a missing permission, or an empty bucket.
+/// Writes that are kept waiting by the same: a missing permission, or an empty bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lane {
     pub(super) priority: Priority,
@@ -23,7 +23,7 @@ pub(super) struct Lane {
     pub(super) event_type: Option<EventType>,
 }
 
-/// What keeps wants waiting at a look. The budgets of Events are copies: what is taken from them here is taken for good when
+/// What keeps writes waiting in a pass. The budgets of Events are copies: what is taken from them here is taken for good when
 /// the Event is written.
 #[derive(Debug)]
 pub(super) struct Gates<'a> {

@@ -1,8 +1,10 @@
-//! What is reported to the cluster: the active endpoint and Events on Services, a status and Events on policies, and what this node
-//! publishes about itself. On a thread of its own, so that an API server which is slow or away never delays the loop.
+//! What is reported to the cluster: the active endpoint and Events on Services, a status and Events on policies, and what
+//! this node publishes about itself. On a thread of its own, so that an API server which is slow or away never delays the
+//! loop.
 //!
-//! It is level-triggered: each look compares what should stand there with what does, of all that differs from the state
-//! that was looked at before, so a state that was skipped while requests were under way is never reported late. All that decides is pure ([`PublishState`]); the rest is requests.
+//! It is level-triggered: each pass compares what should stand there with what does, of all that differs from the state that
+//! was looked at before, so a state that was skipped while requests were under way is never reported late. All that decides
+//! is pure ([`PublishState`]); the rest is requests.
 
 mod active;
 mod api;
@@ -47,7 +49,7 @@ use api::Api;
 
 /// Requests under way at once: enough for thousands in seconds, too few to be noticed by an API server.
 const MAX_CONCURRENT_REQUESTS: usize = 4;
-/// Requests between two looks at the newest state.
+/// Requests between two passes at the newest state.
 const BATCH_SIZE: usize = 64;
 
 #[derive(Clone, Debug)]

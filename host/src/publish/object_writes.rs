@@ -60,7 +60,7 @@ impl ServiceWrites {
         now: Instant,
     ) -> Vec<PendingWrite> {
         let KnownService { key, status, reporting } = known;
-        // First what was known before anything is written: an Event is news when the annotation is.
+        // First what was known before anything is written: an Event is due when the annotation is.
         let event = due_event(&mut self.events, config, status, reporting, now);
         let event = event.map(|due| PendingWrite::event(due, Regarding::Service(key.clone(), self.uid.clone())));
         let active = self.active.due(status.state, reporting, now).filter(|_| config.publish == Publish::All);

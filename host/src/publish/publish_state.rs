@@ -1,5 +1,5 @@
 //! Everything that was published, against everything that should be. Pure: the clock and the answers are handed in.
-//! A look costs what changed since the last one, what became due, and what is written.
+//! A pass costs what changed since the last one, what became due, and what is written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl PublishState {
         }
     }
 
-    /// What follows from the newest state: at most `most` requests. Time never goes back from one look to the next.
+    /// What follows from the newest state: at most `most` requests. Time never goes back from one pass to the next.
     pub fn due(&mut self, newest: &DaemonState, now: Instant, most: usize) -> DueWrites {
         let Some(round) = &newest.in_force else { return DueWrites::default() };
         // What changes meanwhile is the difference when it is back.

@@ -1,4 +1,4 @@
-//! What a look costs, counted in Services of which it is worked out what they want to write.
+//! What a pass costs, counted in Services of which it is worked out what is to be written.
 
 use egressd_core::in_force::AppliedSubject;
 use egressd_core::record::{Record, RecordState as Known, SettledSubject};

@@ -1,5 +1,5 @@
-//! The law of the publish_state: over any history it writes what one writes that looks at everything each time, and remembers no
-//! wants.
+//! The law of the publish_state: over any history it writes what one writes that looks at everything each time, and remembers
+//! no wants.
 
 use egressd_core::in_force::AppliedSubject;
 use egressd_core::record::{Record, RecordState as Known, SettledSubject};
@@ -100,7 +100,7 @@ enum Step {
     /// So many Events of other objects are written.
     Spend(EventType, u32),
     Wait(Duration),
-    /// At most so many requests, and what becomes of each; none where there is no answer.
+    /// At most so many requests, and the result of each; none where there is no answer.
     Look(usize, Vec<Option<WriteOutcome>>),
 }
 

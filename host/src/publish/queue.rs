@@ -1,5 +1,5 @@
-//! What could be written, in the order in which it is: what is wrong first, lest it waits behind thousands of Services
-//! that are well. What is not due yet, and what there is no room for, costs a look nothing.
+//! What could be written, in the order in which it is: what is wrong first, so that it does not wait behind thousands of
+//! Services that are well. What is not due yet, and what there is no room for, costs a pass nothing.
 
 use std::collections::{BTreeMap, BTreeSet, btree_set};
 
@@ -22,7 +22,7 @@ pub(super) enum WriteTarget {
     Node,
 }
 
-/// Who comes first.
+/// Which writes come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Priority {
     /// Events about what is wrong and was not so before.
@@ -50,7 +50,7 @@ pub struct DueWrites {
     pub writes: Vec<Write>,
     /// The next moment at which there may be more.
     pub next: Option<Instant>,
-    /// Of how many Services it was worked out anew what they want to write.
+    /// Of how many Services it was worked out anew what is to be written.
     pub looked_at: usize,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct Queue {
     ends: BTreeSet<(Instant, WriteTarget)>,
 }
 
-/// Who waits in a lane.
+/// The targets that wait in a lane.
 #[derive(Debug, Default)]
 struct LaneQueue {
     due: BTreeSet<WriteTarget>,
@@ -175,7 +175,7 @@ impl LaneQueue {
     }
 }
 
-/// What is left of a line at a look.
+/// What is left of a line in a pass.
 #[derive(Debug)]
 struct Head<'a> {
     lane: Lane,

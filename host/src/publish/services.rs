@@ -65,7 +65,7 @@ impl Services {
         entry.collect(config, KnownService { key, status, reporting: record.reporting() }, now)
     }
 
-    /// What was written about a Service, to change it: what is due is worked out anew at the next look.
+    /// What was written about a Service, to change it: what is due is worked out anew in the next pass.
     pub(super) fn entry(&mut self, key: &SubjectKey) -> Option<&mut ServiceWrites> {
         self.touched.insert(key.clone());
         self.writes.get_mut(key)

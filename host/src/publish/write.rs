@@ -1,4 +1,4 @@
-//! What can be written into the cluster, and what can become of it.
+//! What can be written into the cluster, and its possible results.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub enum Regarding {
     },
 }
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {
     /// It is done; the name of the Event where it made one.

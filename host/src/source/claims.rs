@@ -79,7 +79,7 @@ fn readable(new: NamedNode, old: &NamedNode) -> NamedNode {
     }
 }
 
-/// Takes in what an object says; the key where that is news. A Lease counts as it is written: who lets it end is another room.
+/// Takes in what an object says; the key where that changed. A Lease counts as it is written: who lets it end is another room.
 pub fn set(snapshot: &mut Snapshot, name: &ObjectReference, claim: &Claim) -> Option<ChangeKey> {
     let announced = &mut snapshot.announced;
     let is_news = match claim {

@@ -45,7 +45,8 @@ pub enum Object {
     PodElsewhere(ObjectReference),
     /// What a network plugin or an installer says about networks.
     Networks(Identity, Arc<ClusterNetworks>),
-    /// What a load balancer writes about the node that announces addresses. It is larger than all others, of which there are more.
+    /// What a load balancer writes about the node that announces addresses. It is larger than all others, of which there are
+    /// more.
     Claim(Identity, Box<Claim>),
     /// Endpoints, as the slice that they stand for where a Service has none.
     Endpoints(Arc<Slice>),
@@ -195,8 +196,8 @@ impl Object {
         Self::unread(kind, &name).is_none_or(|unread| *self != unread)
     }
 
-    /// Whether it goes on to count while the object cannot be read. A claim that names no node does not: what is written there now
-    /// may name one.
+    /// Whether it goes on to count while the object cannot be read. A claim that names no node does not: what is written
+    /// there now may name one.
     pub fn stays_unread(&self) -> bool {
         match self {
             Self::Claim(_, claim) => claim.names_a_node() || !self.is_known(),

@@ -114,8 +114,8 @@ impl Kind {
         Self::Endpoints,
     ];
 
-    /// Those that are followed in a cluster as a whole: all but Leases, of which Nodes have one each that they write all the time, so
-    /// that each is followed by its name, and Endpoints, which are the last.
+    /// Those that are followed in a cluster as a whole: all but Leases, of which Nodes have one each that they write all the
+    /// time, so that each is followed by its name, and Endpoints, which are the last.
     pub const FOLLOWED: [Self; 15] = {
         let [followed @ .., _, _] = Self::ALL;
         followed

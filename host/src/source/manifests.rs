@@ -1,7 +1,7 @@
 //! Directories and files of manifests as a source: the same YAML as in a cluster, without one.
 //!
 //! Files are taken whole, and a file that cannot be read keeps its last good state, over restarts too: an edit that goes
-//! wrong takes nothing away from anybody.
+//! wrong takes nothing away.
 
 #[cfg(test)]
 mod claims_tests;

@@ -58,7 +58,7 @@ pub fn objects(snapshot: &Snapshot) -> Vec<Object> {
     identities.filter_map(object).collect()
 }
 
-/// Takes in what an object says, or that it is gone; the key where that is news.
+/// Takes in what an object says, or that it is gone; the key where that changed.
 pub fn set(snapshot: &mut Snapshot, title: String, networks: Option<&Arc<ClusterNetworks>>) -> Option<ChangeKey> {
     let known = &mut snapshot.cluster_networks;
     if known.get(&title) == networks {

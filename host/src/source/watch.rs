@@ -24,16 +24,16 @@ use crate::clock;
 const SETTLE_TIME: Duration = Duration::from_millis(20);
 /// Longest wait for quiet, so that a directory which is never quiet is read all the same.
 const MAX_SETTLE_TIME: Duration = Duration::from_millis(200);
-/// How often everything is looked at without an event. One look at a file is one system call, and a change that
-/// nothing else shows is in force before anybody wonders.
+/// How often everything is looked at without an event. One check of a file is one system call, and a change that
+/// nothing else shows is in force soon all the same.
 const SCAN_INTERVAL: Duration = Duration::from_secs(5);
 /// How long what is remembered is written before events are looked at.
 const WRITE_BUDGET: Duration = Duration::from_millis(100);
 /// How soon a file is looked at again that was written without an event.
 const RESCAN_DELAY: Duration = Duration::from_secs(1);
-/// A look may take one part in so many of the time until the next one.
+/// A scan may take one part in so many of the time until the next one.
 const SCAN_SHARE: u32 = 50;
-/// How often what is watched is worked out anew while it changes at the same moment; after that, the next look does it.
+/// How often what is watched is worked out anew while it changes at the same moment; after that, the next scan does it.
 const MAX_ATTEMPTS: usize = 3;
 
 /// Reads everything, hands over the result, and goes on watching on a thread of its own.
@@ -93,7 +93,7 @@ impl Watcher {
         false
     }
 
-    /// Waits for an event that matters and then for quiet, or until it is time for a look.
+    /// Waits for an event that matters and then for quiet, or until it is time for a scan.
     fn wait(&mut self, pause: Duration) -> WatchEvents {
         let mut changes = WatchEvents::default();
         let end = clock::now() + pause;
@@ -104,7 +104,7 @@ impl Watcher {
                 return changes;
             }
             self.watches.drain(&mut changes);
-            // A busy directory on the way, such as /tmp, costs so many looks a second and no more.
+            // A busy directory on the way, such as /tmp, costs so many scans per second and no more.
             thread::sleep(SETTLE_TIME);
         }
         let begun = clock::now();

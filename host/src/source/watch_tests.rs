@@ -10,7 +10,7 @@ use super::*;
 use crate::clock;
 use crate::source::handover::{FindingsReceiver, SnapshotReceiver, handover};
 
-/// Less than the time between two looks, so that what comes by then came by an event.
+/// Less than the time between two scans, so that what comes by then came by an event.
 const BY_EVENT: Duration = Duration::from_secs(3);
 
 struct Followed {

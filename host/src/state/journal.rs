@@ -140,7 +140,7 @@ impl<T: Kept> Journal<T> {
     pub(super) fn write(&mut self, news: Updates<T>) -> io::Result<()> {
         self.pending.extend(news);
         let pending = std::mem::take(&mut self.pending);
-        let changes = pending.into_iter().filter(|(uid, one)| self.is_news(uid, one.as_deref())).collect();
+        let changes = pending.into_iter().filter(|(uid, one)| self.is_changed(uid, one.as_deref())).collect();
         let result = self.write_changes(&changes);
         if result.is_err() {
             self.pending = changes;
@@ -171,7 +171,7 @@ impl<T: Kept> Journal<T> {
         Ok(())
     }
 
-    fn is_news(&self, uid: &Uid, one: Option<&T>) -> bool {
+    fn is_changed(&self, uid: &Uid, one: Option<&T>) -> bool {
         self.unknown.has(uid) || self.written.get(uid).map(|known| &**known) != one
     }
 

@@ -106,7 +106,7 @@ impl StateDir {
         self.accepted.written().clone()
     }
 
-    /// The drafts that an earlier process remembered. What they say is checked by whoever uses them.
+    /// The drafts that an earlier process remembered. What they say is checked by their users.
     pub fn drafts(&self) -> BTreeMap<Uid, Arc<Draft>> {
         let draft = |(uid, remembered): (&Uid, &Arc<Remembered>)| (uid.clone(), Arc::clone(&remembered.0));
         self.drafts.written().iter().map(draft).collect()
@@ -130,7 +130,7 @@ impl StateDir {
         let _ = self.report(result, "cannot save drafts; they would be lost in a restart");
     }
 
-    /// What became of private destinations before; none where no release that knows the question ran here.
+    /// The earlier decision about private destinations; none where no release that knows the question ran here.
     pub fn private_destinations(&self) -> Option<PrivateDestinations> {
         self.private.written()
     }
@@ -155,7 +155,7 @@ impl StateDir {
         self.accepted = Journal::open(path);
     }
 
-    /// Remembers what becomes of private destinations, as [`StateDir::remember`] does.
+    /// Remembers the decision about private destinations, as [`StateDir::remember`] does.
     pub fn remember_private(&mut self, private: PrivateDestinations) {
         let _ = self.write_private(private);
     }
@@ -295,7 +295,8 @@ mod tests {
         assert!(files.iter().all(|file| fs::read(file).unwrap() == newer));
     }
 
-    /// What was translated before goes on after an update alone, and where nothing is left it is not known which release it was.
+    /// What was translated before goes on after an update alone, and where nothing is left it is not known which release it
+    /// was.
     #[test]
     fn an_earlier_release_is_known_by_what_it_left() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What becomes of private destinations where pods of unknown networks may be: whether an earlier release's rules go on.
+//! The decision about private destinations where pods of unknown networks may be: whether an earlier release's rules go on.
 
 use std::io;
 use std::path::PathBuf;

@@ -62,7 +62,7 @@ impl Shared {
         Some((pending, waiting.newest))
     }
 
-    /// A panic elsewhere while the lock was held leaves news that are whole, each of them.
+    /// A panic elsewhere while the lock was held leaves changes that are whole, each of them.
     fn waiting(&self) -> MutexGuard<'_, WaitingWrites> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -90,7 +90,7 @@ impl Sources {
         others.iter().filter_map(|file| self.source_of(file)).collect()
     }
 
-    /// Remembers exactly these lines, if they are news.
+    /// Remembers exactly these lines, if they changed.
     ///
     /// # Errors
     /// When they are too long, or the system refuses.

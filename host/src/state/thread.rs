@@ -1,5 +1,5 @@
 //! A thread that writes the state directory, so that the loop waits for the disk only where a promise needs it: what was
-//! accepted, which policies are in force and what becomes of private destinations is on the disk before what follows from it
+//! accepted, which policies are in force and the decision about private destinations is on the disk before what follows from it
 //! is in force (P4, P7). Drafts without an edit
 //! are written soon after: where one is lost, an earlier one stands in while a policy fails.
 
@@ -29,7 +29,7 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where it is written. Each call returns when all is on the disk, or has failed, which the disk reports itself.
 pub(crate) trait Disk: Send + 'static {
-    /// Writes what is promised; returns what is to be tried again with the next news.
+    /// Writes what is promised; returns what is to be tried again with the next change.
     fn write_promised(&mut self, promised: Promised) -> Promised;
 
     /// Writes drafts, with those that could not be written before.
@@ -114,7 +114,7 @@ impl StateThread {
         }
     }
 
-    /// Hands over what becomes of private destinations, if that is news.
+    /// Hands over the decision about private destinations, if that changed.
     pub fn remember_private(&mut self, private: PrivateDestinations) {
         if self.known.private != Some(private) {
             self.known.private = Some(private);

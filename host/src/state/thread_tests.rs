@@ -21,7 +21,7 @@ enum Write {
     Drafts(Updates<Draft>),
 }
 
-/// A disk that does nothing until the test says what becomes of it.
+/// A disk that does nothing until the test decides the result.
 struct ControlledDisk {
     asking: Sender<Write>,
     answers: Receiver<Health>,

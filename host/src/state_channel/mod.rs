@@ -1,4 +1,4 @@
-//! What the loop reports to others: the newest state as a value, handed over without waiting for anybody.
+//! What the loop reports to others: the newest state as a value, handed over without waiting for readers.
 
 pub mod notices;
 
@@ -21,7 +21,7 @@ pub struct DaemonState {
     pub in_force: Option<Arc<AppliedRound>>,
     /// Why something newer is not in force.
     pub trouble: Option<String>,
-    /// What became of each policy, by name.
+    /// The result of each policy, by name.
     pub policies: Arc<[PolicyReport]>,
     /// What is reported about the loading of policies.
     pub loading: Arc<[Finding]>,
@@ -29,7 +29,7 @@ pub struct DaemonState {
     pub source: Arc<[Finding]>,
     /// What is wrong with egressd's own sockets and directories.
     pub notices: Arc<[Finding]>,
-    /// The tables that no egressd looks after.
+    /// The tables that no egressd manages.
     pub orphans: Arc<[Orphan]>,
     /// A table that a newer egressd made, while it keeps this one from working.
     pub newer: Option<Finding>,
@@ -72,8 +72,8 @@ impl DaemonState {
     }
 }
 
-/// A state_channel with nothing on it, and a reader of it. What is wrong with the source and with egressd itself, and which tables
-/// are orphaned, is read where that is found: the loop may have nothing to do, or not have begun.
+/// A state_channel with nothing on it, and a reader of it. What is wrong with the source and with egressd itself, and which
+/// tables are orphaned, is read where that is found: the loop may have nothing to do, or not have begun.
 pub fn state_channel(
     source: watch::Receiver<Arc<[Finding]>>,
     notices: notices::Reader,

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use crate::errors::with_causes;
 
-/// Between two tries to open a door.
+/// Between two tries to open a listener.
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Findings by what they are about.
@@ -28,7 +28,7 @@ pub struct Reader(watch::Receiver<FindingsByTopic>);
 pub struct Notices(Arc<watch::Sender<FindingsByTopic>>);
 
 impl Notices {
-    /// What is wrong with something now, if anything is. What is news is logged.
+    /// What is wrong with something now, if anything is. What changed is logged.
     pub fn note(&self, about: &'static str, finding: Option<Finding>) {
         self.0.send_if_modified(|found| {
             if found.get(about) == finding.as_ref() {

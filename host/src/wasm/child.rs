@@ -28,7 +28,7 @@ pub const SUBCOMMAND: &str = "compile-policy";
 /// Exit code: the sentence on stderr is about the component. Others are about the child, or of clap and panics.
 pub(super) const REFUSED: i32 = 3;
 
-/// How long to wait for it. It has a sixth of that of the processor, and lets everybody else go first: on a node
+/// How long to wait for it. It has a sixth of that of the processor, and lets all others go first: on a node
 /// whose processors are busy it gets a tenth of one, which is enough for a policy of a usual size.
 const COMPILE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -113,7 +113,7 @@ struct KillOnDrop(Child);
 
 impl Drop for KillOnDrop {
     fn drop(&mut self) {
-        // It may be dead and buried already, which is what is wanted.
+        // It may have ended and been reaped already, which is what is wanted.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -189,10 +189,10 @@ fn wait(child: &mut Child, clock: Duration) -> io::Result<(Option<ExitStatus>, D
     }
 }
 
-/// What a child that has ended used of the processors, for its parent to ask before it is buried.
+/// What a child that has ended used of the processors, for its parent to ask before it is reaped.
 fn processor_time(child: &Child) -> Duration {
     // SAFETY: all bytes zero are a usage and an answer, and the kernel writes to these and to nothing else. It knows the
-    // child's number until the child is buried, which this does not do.
+    // child's number until the child is reaped, which this does not do.
     let usage = unsafe {
         let (mut usage, mut answer): (libc::rusage, libc::siginfo_t) = std::mem::zeroed();
         let (kind, options) = (libc::P_PID, libc::WEXITED | libc::WNOWAIT);

@@ -1,4 +1,4 @@
-//! Where components are compiled, and what becomes of their native code.
+//! Where components are compiled, and how long their native code is kept.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use super::world::Version;
 pub(super) struct Configured {
     pub(super) guest: Guest,
     pub(super) functions: Functions,
-    /// The version of the contract that it speaks.
+    /// The version of the contract that it uses.
     pub(super) version: Version,
     /// JSON text.
     pub(super) settings: String,

@@ -72,7 +72,7 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
 /// Whatever the parent or its parents left open. egressd opens everything with `O_CLOEXEC`, so a kernel before 5.9,
 /// which has no such call, loses nothing.
 fn close_files() {
-    // SAFETY: nothing in this process has opened a file yet, so none that is closed here is anybody's. By number,
+    // SAFETY: nothing in this process has opened a file yet, so none that is closed here is in use. By number,
     // because not every C library has a function for it.
     unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
 }
@@ -81,7 +81,7 @@ fn close_files() {
 /// gives nothing to a process that can execute no program.
 fn capabilities() -> Result<(), Lack> {
     for number in 0..u64::BITS {
-        // The first that the kernel does not know, or does not let go, ends it.
+        // The first that the kernel does not know, or does not drop, ends it.
         if remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)).is_err() {
             break;
         }

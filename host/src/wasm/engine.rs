@@ -120,8 +120,8 @@ pub(super) fn compiler() -> wasmtime::Result<wasmtime::Engine> {
 fn config() -> Config {
     let mut config = Config::new();
     config.wasm_component_model(true).consume_fuel(true).epoch_interruption(true).max_wasm_stack(STACK);
-    // No guest needs these, and what is off cannot be attacked; `inspect.rs` has the same list. Multiple memories stay on: wasmtime 48.0.8
-    // panics on a composed component without them.
+    // No guest needs these, and what is off cannot be attacked; `inspect.rs` has the same list. Multiple memories stay on:
+    // wasmtime 48.0.8 panics on a composed component without them.
     config
         .wasm_relaxed_simd(false)
         .wasm_simd(false)

@@ -12,7 +12,7 @@ const MAX_LAST_LINE: usize = 500;
 /// So many equal functions in a trace are a recursion.
 const RECURSION: usize = 8;
 
-/// What comes of asking again: all limits but the clock are counted and not measured, so they end the same call at the
+/// Whether asking again can help: all limits but the clock are counted and not measured, so they end the same call at the
 /// same place on every node.
 pub(super) fn kind(error: &wasmtime::Error) -> FailureKind {
     match error.downcast_ref::<Trap>() {

@@ -1,4 +1,4 @@
-//! One call of a guest: in a fresh instance, within its limits, and what became of it.
+//! One call of a guest: in a fresh instance, within its limits, and its result.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! The WASM room: takes components that anybody wrote, and asks them, each call in a memory of its own.
+//! The WASM room: takes components from any author, and asks them, each call in a memory of its own.
 //!
 //! Bytes become a [`Module`] (inspected, compiled, linked), and a module with settings becomes a policy or a
 //! validator of the chain. Nothing outside this directory names wasmtime, and no policy reaches more than a log.

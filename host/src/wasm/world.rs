@@ -21,7 +21,7 @@ impl Version {
     /// All, from the oldest to the newest.
     pub const ALL: [Self; 2] = [Self::V0_1, Self::V0_2];
 
-    /// The one that the SDK of this egressd speaks.
+    /// The one that the SDK of this egressd implements.
     pub const NEWEST: Self = Self::V0_2;
 
     /// The number after the `@` of names.

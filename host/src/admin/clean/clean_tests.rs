@@ -73,7 +73,7 @@ fn a_table_of_a_newer_layout_stays_with_its_lock_unless_it_is_to_go() {
     assert_eq!((tables.names(), fs::read_dir(dir.path()).unwrap().count()), (vec![], 0));
 }
 
-/// Whatever is to become of the layout: its egressd runs.
+/// Whatever is to be done about the layout: its egressd runs.
 #[test]
 fn a_table_of_a_newer_layout_that_is_owned_is_in_use() {
     let (_dir, job) = job(Scope::Own);

@@ -1,5 +1,5 @@
 //! `egressd clean`: away with the tables of this instance, or of all that have ended, and with their locks. What an
-//! egressd looks after stays, and is named.
+//! egressd manages stays, and is named.
 
 mod report;
 mod stay;
@@ -25,7 +25,7 @@ pub enum Scope {
     All,
 }
 
-/// What becomes of tables that a newer egressd made in a layout that this one does not know.
+/// How tables are treated that a newer egressd made in a layout that this one does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewerLayout {
     /// They stay, and are named.
@@ -47,7 +47,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// Removes what no egressd looks after. One table that has to stay keeps no other from being removed. Other instances
+    /// Removes what no egressd manages. One table that has to stay keeps no other from being removed. Other instances
     /// that are `spared` are not looked at: they were seen to live, and one that begins anew has no owner for a moment.
     ///
     /// # Errors

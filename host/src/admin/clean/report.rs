@@ -1,4 +1,4 @@
-//! What became of a cleaning.
+//! The result of a cleaning.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -44,7 +44,7 @@ pub struct KeptTable {
 /// Why a table stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeepReason {
-    /// An egressd looks after it.
+    /// An egressd manages it.
     InUse(UseSign),
     /// Nothing shows whether one does.
     Unclear {

@@ -1,4 +1,4 @@
-//! `egressd clean --stay`: for a DaemonSet that removes, so that whoever deletes it can wait until every node is ready.
+//! `egressd clean --stay`: for a DaemonSet that removes, so that its operator can wait until every node is ready.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -97,12 +97,12 @@ fn left(done: Result<Report>) -> Result<Option<String>> {
     }
 }
 
-/// Answers probes as long as it cleans. A door that cannot be had is reported, and is no reason not to clean.
+/// Answers probes as long as it cleans. A listener that cannot be opened is reported, and is no reason not to clean.
 fn open(Listeners { socket, http }: Listeners, pending: &Pending) {
     if let Some(address) = http {
         let pending = Rc::clone(pending);
         tokio::task::spawn_local(async move {
-            let listener = insist(|| http::listen(address), report_news()).await;
+            let listener = insist(|| http::listen(address), report_changes()).await;
             let answer = move |get: http::Get| std::future::ready(answer(&get.path, pending.borrow().as_deref()));
             http::serve(listener, Bounds::default(), answer).await;
         });
@@ -111,7 +111,7 @@ fn open(Listeners { socket, http }: Listeners, pending: &Pending) {
 }
 
 async fn serve_socket(path: PathBuf, pending: Pending) {
-    let socket = insist(|| StatusSocket::open(&path), report_news()).await;
+    let socket = insist(|| StatusSocket::open(&path), report_changes()).await;
     let answer = move |stream, visit| {
         let pending = Rc::clone(&pending);
         let answer = move |get: http::Get| std::future::ready(answer(&get.path, pending.borrow().as_deref()));
@@ -122,7 +122,7 @@ async fn serve_socket(path: PathBuf, pending: Pending) {
 }
 
 /// Reports what is wrong when it is not what was wrong before.
-fn report_news() -> impl Fn(Option<&str>) {
+fn report_changes() -> impl Fn(Option<&str>) {
     let before = RefCell::new(None);
     move |why| {
         let news = before.replace(why.map(str::to_owned)).as_deref() != why;

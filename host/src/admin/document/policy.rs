@@ -1,4 +1,4 @@
-//! Policies in the document: what became of each, and what those in shadow mode would change.
+//! Policies in the document: the result of each, and what those in shadow mode would change.
 
 use std::net::IpAddr;
 

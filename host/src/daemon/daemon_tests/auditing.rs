@@ -1,4 +1,4 @@
-//! A loop with nothing to do looks whether what it keeps is right, and keeps no change waiting for that.
+//! A loop with nothing to do looks whether what it keeps is right, and delays no change by that.
 
 use std::time::Duration;
 

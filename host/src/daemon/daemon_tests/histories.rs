@@ -13,7 +13,7 @@ const SERVICES: [&str; 3] = ["web", "dns", "mail"];
 const ADDRESSES: [&str; 3] = ["11.0.0.1", "11.0.0.2", "11.0.0.3"];
 const PODS: [&str; 4] = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"];
 
-/// Something that the loop hears of, or time that it has.
+/// Something that the loop is notified of, or time that it has.
 #[derive(Clone, Debug)]
 enum Step {
     Put {
@@ -24,11 +24,11 @@ enum Step {
     },
     Remove(&'static str),
     Hold(Vec<&'static str>),
-    /// The kernel answers so often; everything after that in vain.
+    /// The kernel answers so often; it refuses everything after that.
     Answers(Vec<Answer>),
 }
 
-/// What becomes of something that the kernel is asked for.
+/// The result of something that the kernel is asked for.
 #[derive(Clone, Copy, Debug)]
 enum Answer {
     Perform,

@@ -1,4 +1,4 @@
-//! A kernel that does nothing until a test says what becomes of it.
+//! A kernel that does nothing until a test decides the result.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
@@ -116,7 +116,7 @@ impl ControlledKernel {
         self.state.lock().unwrap()
     }
 
-    /// Asks the test, does it if it is to be done, and says what the loop hears of it.
+    /// Asks the test, does it if it is to be done, and returns the result to the loop.
     fn ask<T>(&self, operation: Operation, act: impl FnOnce(&mut KernelState) -> Result<T, Error>) -> Result<T, Error> {
         let (answer, answered) = mpsc::channel();
         // Where the test is over, nothing happens any more.
@@ -151,7 +151,7 @@ fn table_ids(names: &TableNames) -> Vec<TableId> {
 }
 
 impl KernelState {
-    /// The loop hears of something that it asked for.
+    /// The loop gets the result of something that it asked for.
     fn record<T>(&mut self, operation: &Operation, result: &Result<T, Error>) {
         match (operation, result) {
             (_, Err(_)) => self.doubtful = true,

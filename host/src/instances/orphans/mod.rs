@@ -1,4 +1,4 @@
-//! Tables of egressd's making that no egressd looks after any more: what is in them stays in force, for pods of long ago
+//! Tables of egressd's making that no egressd manages any more: what is in them stays in force, for pods of long ago
 //! and whoever has their addresses now (P5).
 
 mod standing;
@@ -12,7 +12,7 @@ pub use watch::OrphanWatch;
 
 use crate::kernel::nft::TableId;
 
-/// A table that no egressd looks after.
+/// A table that no egressd manages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
     pub table: TableId,

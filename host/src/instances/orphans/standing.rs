@@ -1,4 +1,4 @@
-//! Whether an egressd looks after a table.
+//! Whether an egressd manages a table.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::kernel::nft::{ListedTable, Owner};
 /// How a table stands.
 #[derive(Debug)]
 pub enum TableState<'a> {
-    /// An egressd looks after it.
+    /// An egressd manages it.
     InUse(UseSign),
     /// None does.
     Orphaned,
@@ -16,7 +16,7 @@ pub enum TableState<'a> {
     Unclear(&'a lock::Error),
 }
 
-/// What shows that an egressd looks after a table.
+/// What shows that an egressd manages a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UseSign {
     /// This process owns it.

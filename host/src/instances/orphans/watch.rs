@@ -18,12 +18,12 @@ use crate::kernel::nft::{self, ListedTable, Maker, TableId, Tables};
 
 /// How long a table has to be without an egressd: an update replaces one by another in about three seconds.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
-/// Between two looks when there is nothing to wait for.
+/// Between two checks when there is nothing to wait for.
 const CHECK_INTERVAL: Duration = Duration::from_mins(1);
 
 type Request = oneshot::Sender<()>;
 
-/// What was found last, and the way to ask for a new look.
+/// What was found last, and the way to ask for a new check.
 #[derive(Clone, Debug)]
 pub struct OrphanWatch {
     requests: mpsc::Sender<Request>,
@@ -72,7 +72,7 @@ fn serve(
 ) {
     let mut waiting: Vec<Request> = Vec::new();
     loop {
-        if let Some(orphans) = watcher.news(clock::now()) {
+        if let Some(orphans) = watcher.changed_orphans(clock::now()) {
             log_changes(&found.borrow(), &orphans);
             found.send_replace(orphans.into());
         }
@@ -88,7 +88,7 @@ fn serve(
     }
 }
 
-/// What is known between two looks.
+/// What is known between two passes.
 struct OrphanTracker<T> {
     own: Instance,
     locks: LockDir,
@@ -96,7 +96,7 @@ struct OrphanTracker<T> {
     /// Since when each has been seen without an egressd.
     suspects: BTreeMap<TableId, Instant>,
     found: Vec<Orphan>,
-    /// Why the last look failed.
+    /// Why the last check failed.
     trouble: Option<String>,
 }
 
@@ -106,7 +106,7 @@ impl<T: Tables> OrphanTracker<T> {
     }
 
     /// What is found now, when that is something else than before.
-    fn news(&mut self, now: Instant) -> Option<Vec<Orphan>> {
+    fn changed_orphans(&mut self, now: Instant) -> Option<Vec<Orphan>> {
         match self.look(now) {
             Ok(found) => {
                 self.trouble = None;
@@ -138,7 +138,7 @@ impl<T: Tables> OrphanTracker<T> {
         Ok(found)
     }
 
-    /// A table that no egressd looks after at this moment. What is in one of a newer layout cannot be counted, and is not
+    /// A table that no egressd manages at this moment. What is in one of a newer layout cannot be counted, and is not
     /// ours to remove.
     fn suspect(&self, table: &ListedTable) -> Option<(TableId, Instance)> {
         let instance = Instance::of_table(table.id.family, &table.id.name)?;
@@ -160,7 +160,7 @@ impl<T: Tables> OrphanTracker<T> {
     }
 }
 
-/// One line for each table that is news.
+/// One line for each table whose state changed.
 fn log_changes(before: &[Orphan], now: &[Orphan]) {
     for orphan in now.iter().filter(|orphan| !before.contains(orphan)) {
         let finding = orphan.finding();

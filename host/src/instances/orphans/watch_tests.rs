@@ -122,12 +122,12 @@ fn two_that_live_side_by_side_are_no_orphans_to_each_other() {
 #[test]
 fn what_is_found_is_news_once_and_so_is_its_end() {
     let mut fixture = Fixture::new(FakeTables::default().owned(&named("a"), Owner::None));
-    assert_eq!(fixture.watcher.news(fixture.now), None);
+    assert_eq!(fixture.watcher.changed_orphans(fixture.now), None);
     let later = fixture.now + GRACE_PERIOD;
-    assert_eq!(fixture.watcher.news(later).unwrap().len(), 2);
-    assert_eq!(fixture.watcher.news(later), None);
+    assert_eq!(fixture.watcher.changed_orphans(later).unwrap().len(), 2);
+    assert_eq!(fixture.watcher.changed_orphans(later), None);
     fixture.watcher.tables = FakeTables::default();
-    assert_eq!(fixture.watcher.news(later), Some(vec![]));
+    assert_eq!(fixture.watcher.changed_orphans(later), Some(vec![]));
 }
 
 #[test]

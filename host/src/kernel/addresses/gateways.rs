@@ -1,6 +1,6 @@
 //! Which interfaces lead to a gateway. A node may have a million routes that change all the time, so none is kept: what
-//! changes is heard for a moment and then not for a while, and only where it concerns an interface that matters is the kernel
-//! asked for the routes of that one, until one with a gateway was found.
+//! changes is received for a moment and then not for a while, and only where it concerns an interface that matters is the
+//! kernel asked for the routes of that one, until one with a gateway was found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -16,12 +16,12 @@ use super::socket::{Groups, Question, Received, Socket, each_answer, open};
 use crate::clock::{self, Instant};
 use crate::kernel::netlink;
 
-/// How long nothing is heard after something was.
+/// How long nothing is received after something was.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 /// How many times longer than it took to look: to pass over a million routes takes the kernel some tenths of a second.
 const PAUSE_FACTOR: u32 = 50;
 
-/// How many pieces of news are taken in before something else is done.
+/// How many notifications are taken in before something else is done.
 const MAX_MESSAGES: usize = 1024;
 
 /// What is known of the interfaces that matter.
@@ -29,7 +29,7 @@ const MAX_MESSAGES: usize = 1024;
 pub(super) struct GatewayRoutes {
     socket: Socket,
     known: BTreeMap<u32, GatewayState>,
-    /// Until when nothing is heard, nor looked for.
+    /// Until when nothing is received or queried.
     pause: Option<Instant>,
     trouble: Trouble,
 }
@@ -50,11 +50,11 @@ enum Reach {
     OwnNetworks,
 }
 
-/// Whether something was heard since.
+/// Whether something was received since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Freshness {
     Fresh,
-    /// It counts until it was looked for again, so that nothing goes and comes with each piece of news.
+    /// It counts until it was looked for again, so that nothing goes and comes with each notification.
     Stale,
 }
 
@@ -75,12 +75,12 @@ impl GatewayRoutes {
         Ok(Self { socket, known: BTreeMap::new(), pause: None, trouble: Trouble::None })
     }
 
-    /// Where to hear from next, if now is the time.
+    /// The socket to receive from, outside of a pause.
     pub(super) fn socket(&self) -> Option<&Socket> {
         self.pause_left().is_none().then_some(&self.socket)
     }
 
-    /// How long nothing is heard yet.
+    /// How long nothing is received yet.
     pub(super) fn pause_left(&self) -> Option<Duration> {
         self.pause.map(|until| until.saturating_duration_since(clock::now())).filter(|rest| !rest.is_zero())
     }
@@ -102,7 +102,7 @@ impl GatewayRoutes {
         self.known.get(&index).is_some_and(|known| known.reach == Reach::OwnNetworks)
     }
 
-    /// Takes in the news, and looks for what is not known of these interfaces, which are all that matter.
+    /// Takes in the notifications, and looks for what is not known of these interfaces, which are all that matter.
     pub(super) fn refresh(&mut self, candidates: &BTreeSet<u32>) {
         if self.pause_left().is_some() {
             return;
@@ -122,7 +122,7 @@ impl GatewayRoutes {
     /// Takes in what there is.
     fn receive_changes(&mut self) -> Activity {
         let mut activity = Activity::None;
-        // What waits beyond that is heard after the next pause.
+        // What waits beyond that is received after the next pause.
         for _ in 0..MAX_MESSAGES {
             match route_changes(&mut self.socket) {
                 RouteChanges::None => return activity,
@@ -155,14 +155,14 @@ impl GatewayRoutes {
     }
 }
 
-/// Whether there was any news.
+/// Whether there was any notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Activity {
     None,
     Some,
 }
 
-/// What is heard about routes.
+/// What is received about routes.
 enum RouteChanges {
     /// Nothing now.
     None,

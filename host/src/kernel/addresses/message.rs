@@ -24,7 +24,7 @@ const RTM_DELNEXTHOP: u16 = 105;
 pub(super) struct Message {
     /// It belongs to answers that may have gaps, because something changed meanwhile.
     pub(super) interrupted: bool,
-    /// The number of the question that it answers; news have another one.
+    /// The number of the question that it answers; notifications have another one.
     pub(super) sequence: u32,
     /// What it says.
     pub(super) event: Event,
@@ -79,11 +79,11 @@ pub(super) struct AddressId {
 pub(super) fn messages(bytes: &[u8]) -> impl Iterator<Item = Result<Message, Error>> {
     strictly(bytes).map(|message| {
         let message = message.map_err(netlink::Error::from)?;
-        Ok(Message { interrupted: message.interrupted(), sequence: message.sequence, event: heard(message)? })
+        Ok(Message { interrupted: message.interrupted(), sequence: message.sequence, event: event_of(message)? })
     })
 }
 
-fn heard(message: netlink::Message<'_>) -> Result<Event, Error> {
+fn event_of(message: netlink::Message<'_>) -> Result<Event, Error> {
     match message.answer().map_err(netlink::Error::from)? {
         Answer::Part(part) => parsed(&part),
         Answer::End => Ok(Event::End),
@@ -91,7 +91,7 @@ fn heard(message: netlink::Message<'_>) -> Result<Event, Error> {
     }
 }
 
-/// What a part of an answer, or a piece of news, says.
+/// What a part of an answer, or a notification, says.
 ///
 /// # Errors
 /// When it is shorter than its kind must be.

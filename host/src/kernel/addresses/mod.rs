@@ -29,7 +29,7 @@ pub use observer::Observer;
 
 /// How often to read everything when it changes while it is read. On a quiet node once is enough.
 const MAX_ATTEMPTS: usize = 16;
-/// Between two tries to hear from the kernel again.
+/// Between two tries to subscribe again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why it is unknown what this node's interfaces have.
@@ -180,7 +180,7 @@ struct Listener {
 
 impl Listener {
     fn begin() -> Result<Self, Error> {
-        // What changes while everything is read is heard.
+        // What changes while everything is read is received.
         let mut listener = Self { routes: GatewayRoutes::open()?, subscription: Subscription::begin()? };
         listener.refresh_routes();
         Ok(listener)
@@ -192,7 +192,7 @@ impl Listener {
         Ok(())
     }
 
-    /// Waits for news, and takes in all that there are of interfaces and addresses.
+    /// Waits for notifications, and takes in all about interfaces and addresses.
     fn wait(&mut self) -> Result<Coverage, Error> {
         let Self { subscription, routes } = self;
         if subscription.coverage == Coverage::Gaps {
@@ -214,7 +214,7 @@ impl Listener {
     }
 }
 
-/// What is heard of interfaces and their addresses.
+/// What is received about interfaces and their addresses.
 struct Subscription {
     socket: Socket,
     interfaces: Interfaces,
@@ -226,7 +226,7 @@ impl Subscription {
     /// takes in message after message ends with what is.
     fn begin() -> Result<Self, Error> {
         for _ in 0..MAX_ATTEMPTS {
-            // A new one each time: in an old one there may be news from before the gap, and its end is lost.
+            // A new one each time: in an old one there may be notifications from before the gap, and its end is lost.
             let socket = open(Groups::Interfaces)?;
             let mut subscription = Self { socket, interfaces: Interfaces::default(), coverage: Coverage::Complete };
             for question in [Question::Links, Question::Addresses] {
@@ -241,7 +241,7 @@ impl Subscription {
         Err(Error::Unsettled)
     }
 
-    /// Takes in all answers to a question, and the news among them.
+    /// Takes in all answers to a question, and the notifications among them.
     fn ask(&mut self, question: Question) -> Result<(), Error> {
         let sequence = ask(&mut self.socket, question)?;
         let mut interrupted = false;

@@ -1,4 +1,4 @@
-//! The rtnetlink sockets: what they hear of, and what can be asked.
+//! The rtnetlink sockets: what they receive, and what can be asked.
 
 use std::ops::ControlFlow;
 
@@ -6,7 +6,7 @@ use super::Error;
 use crate::kernel::netlink::{self, Flags, Header, Message, Setup, Switch, Writer};
 pub(super) use crate::kernel::netlink::{Received, Socket, wait};
 
-/// What a socket hears about.
+/// The multicast groups of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Groups {
     /// Links, for their names, and addresses of both families.
@@ -20,10 +20,10 @@ pub(super) enum Groups {
 /// `RTNLGRP_NEXTHOP`, the 32nd (linux/rtnetlink.h), as a bit.
 const NEXTHOP: u32 = 1 << 31;
 
-/// Room for some thousands of news; what does not fit is lost, and everything is read again.
+/// Room for some thousands of notifications; what does not fit is lost, and everything is read again.
 const RECEIVE_BUFFER: usize = 4 << 20;
-/// Room for some hundreds of news about routes. There may be millions of them, and what is lost puts all in doubt, as the first
-/// few hundred mostly do.
+/// Room for some hundreds of notifications about routes. There may be millions of them, and what is lost puts all in doubt,
+/// as the first few hundred mostly do.
 const SMALL_BUFFER: usize = 128 << 10;
 
 /// `struct rtmsg`.
@@ -89,7 +89,7 @@ impl Question {
     }
 }
 
-/// Opens a socket; from then on it hears what changes.
+/// Opens a socket; from then on it receives what changes.
 ///
 /// # Errors
 /// When the kernel forbids it.
@@ -97,8 +97,8 @@ pub(super) fn open(groups: Groups) -> Result<Socket, Error> {
     Ok(Socket::open(&groups.setup())?)
 }
 
-/// Asks for all things of a kind, and gives the number by which the end of the answers is known. They come among the news; until
-/// their end nothing else may be asked.
+/// Asks for all things of a kind, and gives the number by which the end of the answers is known. They come among the
+/// notifications; until their end nothing else may be asked.
 ///
 /// # Errors
 /// When it cannot be sent.
@@ -107,7 +107,7 @@ pub(super) fn ask(socket: &mut Socket, question: Question) -> Result<u32, Error>
     Ok(socket.request(question.header(), &fixed, |writer| question.filter(writer))?)
 }
 
-/// Asks a socket that hears no news, and gives every answer to `each` until that breaks off.
+/// Asks a socket that hears no notifications, and gives every answer to `each` until that breaks off.
 ///
 /// # Errors
 /// Where the kernel does not answer, or not with all of one moment.

@@ -1,12 +1,12 @@
-//! Netlink, which all adapters of the kernel speak: a socket, the framing of messages and attributes, what the kernel says
+//! Netlink, which all adapters of the kernel use: a socket, the framing of messages and attributes, what the kernel says
 //! where it refuses, and when what was read is not all of one moment.
 //!
 //! It knows no message's meaning. `socket` asks and receives over a `line`; `message` reads bytes and `writer` makes them;
-//! `answer` distinguishes a part of an answer from its end. An adapter has the kinds of its messages, their fixed headers and their
-//! attributes, and decides what an [`Error`] means to it.
+//! `answer` distinguishes a part of an answer from its end. An adapter has the kinds of its messages, their fixed headers and
+//! their attributes, and decides what an [`Error`] means to it.
 //!
-//! What was read is not of one moment where a dump was interrupted ([`Error::Interrupted`]), and news are lost where the
-//! kernel had to drop some ([`Received::Gap`]). Neither is an answer, and the adapter reads everything again.
+//! What was read is not of one moment where a dump was interrupted ([`Error::Interrupted`]), and notifications are lost where
+//! the kernel had to drop some ([`Received::Gap`]). Neither is an answer, and the adapter reads everything again.
 
 mod answer;
 mod error;

@@ -1,4 +1,4 @@
-//! A netlink socket: questions with their sequence numbers, answers, and news.
+//! A netlink socket: questions with their sequence numbers, answers, and notifications.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub(in crate::kernel) enum Received<'a> {
 }
 
 impl Socket {
-    /// Opens it; from then on it hears what changes.
+    /// Opens it; from then on it receives what changes.
     ///
     /// # Errors
     /// When the kernel has no such protocol, or forbids it.
@@ -199,7 +199,7 @@ pub(in crate::kernel) fn wait<'a>(
     let mut waited: Vec<PollFd<'a>> = descriptors.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
     let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
     match poll(&mut waited, limit.as_ref()) {
-        // Whoever waits looks for itself what there is.
+        // The caller checks what there is.
         Ok(_) | Err(Errno::INTR) => Ok(()),
         Err(errno) => Err(Error::Receive(errno.into())),
     }

@@ -53,7 +53,7 @@ impl Transport for OwnedFd {
 pub(in crate::kernel) struct Setup {
     /// Whom it talks to; none for NETLINK_ROUTE, which is protocol 0.
     pub(in crate::kernel) protocol: Option<Protocol>,
-    /// What it hears of, as bits; none: answers alone.
+    /// Its multicast groups, as bits; none: answers alone.
     pub(in crate::kernel) groups: u32,
     /// Room for what comes and was not read yet. What does not fit is dropped.
     pub(in crate::kernel) receive_buffer: usize,
@@ -71,8 +71,8 @@ pub(in crate::kernel) enum Switch {
     StrictQuestions,
 }
 
-/// Opens a socket in the calling thread's network namespace, which hears from then on of its groups; and the port by which the
-/// kernel knows it.
+/// Opens a socket in the calling thread's network namespace, which receives the notifications of its groups from then on; and
+/// the port by which the kernel knows it.
 ///
 /// # Errors
 /// When the kernel has no such protocol, or forbids sockets.
@@ -83,7 +83,7 @@ pub(super) fn open(setup: &Setup) -> Result<(OwnedFd, u32), Error> {
     for switch in setup.switches {
         switch.on(&fd)?;
     }
-    // Before it hears anything. A smaller buffer does too.
+    // Before it receives anything. A smaller buffer does too.
     let _ = sockopt::set_socket_recv_buffer_size_force(&fd, setup.receive_buffer)
         .or_else(|_| sockopt::set_socket_recv_buffer_size(&fd, setup.receive_buffer));
     bind(&fd, &SocketAddrNetlink::new(0, setup.groups)).map_err(opening)?;

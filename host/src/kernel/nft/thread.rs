@@ -36,7 +36,7 @@ impl KernelThread {
         Worker::spawn("nft", make).await.map(|worker| Self { worker })
     }
 
-    /// Does something with the kernel. Dropping the future does not undo it: whoever does that has to read.
+    /// Does something with the kernel. Dropping the future does not undo it: the caller has to read.
     ///
     /// # Errors
     /// The task's, or when the thread is gone.

@@ -44,7 +44,7 @@ impl Transaction {
         self.writer.message(Header { sequence, ..header }, |w| origins.push(attributes(w)));
     }
 
-    /// Objects that `rustables` wrote: numbered anew, with our flags, and without its wish to have every single
+    /// Objects that `rustables` wrote: numbered anew, with our flags, and without its request to have every single
     /// message acknowledged.
     pub(super) fn splice(&mut self, flags: Flags, theirs: Batch, origin: Origin) {
         for message in objects(&theirs.finalize()) {

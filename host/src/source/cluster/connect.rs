@@ -102,7 +102,7 @@ impl Connection {
 }
 
 /// As kube makes one, but for the connections: theirs notices nothing when a server is gone silently, and a watch
-/// on such a connection looks like one without news.
+/// on such a connection looks like one without events.
 fn client(config: &Config) -> kube::Result<Client> {
     if config.proxy_url.is_some() {
         // kube says what it lacks for that.

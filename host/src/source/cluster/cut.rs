@@ -43,7 +43,7 @@ impl Cut {
     }
 
     /// Whether something else is there than what was handed over.
-    pub(super) fn is_news(&self) -> bool {
+    pub(super) fn is_changed(&self) -> bool {
         self.now() != self.known
     }
 

@@ -35,7 +35,7 @@ use crate::clock;
 /// How long an answer may take, or a page of a list.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a watch may be silent. Servers send a bookmark every minute; without one, beginning again costs little,
-/// and finds out whether anybody is still there.
+/// and finds out whether the server is still there.
 const WATCH_IDLE_TIMEOUT: Duration = Duration::from_secs(100);
 /// How long the server is asked to keep a watch, at most.
 const WATCH_TIMEOUT: Duration = Duration::from_secs(290);
@@ -334,7 +334,7 @@ impl Follower {
         self.send(FollowerEvent::Works(self.kind())).await;
     }
 
-    /// Nothing takes the news any more when the process ends.
+    /// Nothing takes the events any more when the process ends.
     async fn send(&self, news: FollowerEvent) {
         let _ = self.news.send(news).await;
     }

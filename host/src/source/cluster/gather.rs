@@ -20,11 +20,12 @@ use super::state::State;
 use super::trouble::ApiError;
 use crate::clock::{self, Moment};
 
-/// How many news are taken in before what changed is handed over: as many as can be waiting, so that what comes all the
+/// How many events are taken in before what changed is handed over: as many as can be waiting, so that what comes all the
 /// time puts off nothing.
 const MAX_EVENTS: usize = super::QUEUE_LENGTH;
-/// How long a Service waits for its namespace, which comes by another watch. Policies may choose Services by its labels, and one
-/// that guards it would pass. Where the namespace is gone it does not come, and the end of its Services is not to wait long.
+/// How long a Service waits for its namespace, which comes by another watch. Policies may choose Services by its labels, and
+/// one that guards it would pass. Where the namespace is gone it does not come, and the end of its Services is not to wait
+/// long.
 const NAMESPACE_TIMEOUT: Duration = Duration::from_millis(100);
 /// What follows from a server without this kind, which is the only one that egressd itself brings.
 const NO_EGRESS_NODES: &str = "the API server has no EgressNodes: this node publishes nothing about itself, and only \
@@ -65,7 +66,7 @@ pub(super) async fn gather(
     }
 }
 
-/// Whether there can be more news.
+/// Whether there can be more events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EventChannel {
     Open,
@@ -88,7 +89,7 @@ impl Gathered {
         Self { state, leases, errors: ApiErrors::default(), first_handover: FirstHandover::No }
     }
 
-    /// Waits for news, or for other policies, by which Services ask by other names.
+    /// Waits for events, or for other policies, by which Services ask by other names.
     async fn receive(&mut self, news: &mut Receiver<FollowerEvent>, reported: &mut Vec<FollowerEvent>) -> EventChannel {
         let otherwise = async {
             match &mut self.leases {
@@ -164,7 +165,7 @@ impl Gathered {
             sender.send(self.with_followed(update));
         } else if self.first_handover == FirstHandover::Yes {
             self.leases.iter_mut().for_each(|leases| leases.give_up(&mut self.state));
-            let is_other = self.leases.as_ref().is_some_and(Leases::is_news);
+            let is_other = self.leases.as_ref().is_some_and(Leases::is_changed);
             let update = self.state.update().or_else(|| is_other.then(|| self.state.hand_over()));
             update.into_iter().for_each(|update| sender.send(self.with_followed(update)));
         }

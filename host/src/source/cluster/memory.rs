@@ -86,7 +86,7 @@ impl Memory {
         Ok(Self { newest, noted: None })
     }
 
-    /// Takes in the newest state. Most news are about other things.
+    /// Takes in the newest state. Most changes are about other things.
     pub(super) fn note(&mut self, facts: Facts) {
         let is_same = |noted: &Facts| {
             let (noted, newest) = (&noted.snapshot, &facts.snapshot);

@@ -19,10 +19,10 @@
 //!
 //! # What it may do
 //!
-//! `list` and `watch`, nothing else: of services, endpointslices, nodes, namespaces and servicecidrs in the whole cluster,
-//! of configmaps in egressd's own namespace, and where that is wanted of the pods of this node, of what network plugins
-//! and installers say, and of what load balancers write, Leases each by its name (`leases`). A verb that is missing is reported by name, and nothing is handed over before every kind was listed: a
-//! guard that was not read could be one that forbids.
+//! `list` and `watch`, nothing else: of services, endpointslices, nodes, namespaces and servicecidrs in the whole cluster, of
+//! configmaps in egressd's own namespace, and where that is wanted of the pods of this node, of what network plugins and
+//! installers say, and of what load balancers write, Leases each by its name (`leases`). A verb that is missing is reported
+//! by name, and nothing is handed over before every kind was listed: a guard that was not read could be one that forbids.
 
 mod backoff;
 mod connect;

@@ -1,6 +1,7 @@
-//! What the followers know about the server together, above all whether it streams lists. One that does sends objects one by one, from its cache, without building the
-//! whole list in its memory for each of a thousand nodes. One that does not is asked for pages: some refuse the
-//! question, and older ones do not know it and answer with a watch that never says where the list ends.
+//! What the followers know about the server together, above all whether it streams lists. One that does sends objects one by
+//! one, from its cache, without building the whole list in its memory for each of a thousand nodes. One that does not is
+//! asked for pages: some refuse the question, and older ones do not know it and answer with a watch that never says where the
+//! list ends.
 
 use std::io;
 use std::pin::pin;

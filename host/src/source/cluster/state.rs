@@ -150,7 +150,7 @@ impl State {
 
     /// The newest state with the keys of what changed since the last time; none when nothing did.
     pub fn update(&mut self) -> Option<Update> {
-        (!self.keys.is_empty() || self.cut.is_news()).then(|| self.hand_over())
+        (!self.keys.is_empty() || self.cut.is_changed()).then(|| self.hand_over())
     }
 
     /// The newest state as a whole, however little of it there is.

@@ -1,4 +1,4 @@
-//! What becomes of an object as the server sends it: it is named and read at once, so that nothing of its original form
+//! How an object is read as the server sends it: it is named and read at once, so that nothing of its original form
 //! is kept.
 
 use egressd_core::model::ObjectReference;

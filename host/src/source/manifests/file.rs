@@ -189,8 +189,8 @@ impl File {
 /// How many objects are looked at for one that did not change: an edit puts in or takes out a few.
 const MAX_DISTANCE: usize = 8;
 
-/// Objects that did not change keep their place in memory, as long as they follow each other as before: others hold what was there
-/// until they have taken what is new, and of a large file that would be all of it twice.
+/// Objects that did not change keep their place in memory, as long as they follow each other as before: others hold what was
+/// there until they have taken what is new, and of a large file that would be all of it twice.
 fn share(before: &[Object], objects: &mut [Object]) {
     let mut left = before;
     for object in objects {

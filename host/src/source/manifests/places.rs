@@ -158,8 +158,8 @@ impl Places {
     }
 }
 
-/// The same with the memory of what was known before, as far as it says the same: others hold that until they have taken what is
-/// new.
+/// The same with the memory of what was known before, as far as it says the same: others hold that until they have taken what
+/// is new.
 fn sharing(mut new: Snapshot, mut known: Snapshot) -> Snapshot {
     let gone: Vec<_> = known.services.keys().filter(|key| !new.services.contains_key(*key)).cloned().collect();
     gone.iter().for_each(|key| drop(known.services.remove(key)));

@@ -1,5 +1,5 @@
-//! A directory in which the nodes of one machine publish themselves, each in a file that is named for it. Others may write there:
-//! a file says something of the node of its name, and of nothing else.
+//! A directory in which the nodes of one machine publish themselves, each in a file that is named for it. Others may write
+//! there: a file says something of the node of its name, and of nothing else.
 
 use std::path::Path;
 

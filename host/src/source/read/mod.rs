@@ -92,8 +92,8 @@ pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Re
     Ok(Reading { object, faults })
 }
 
-/// That no name of a field has a sign that cannot be seen. Of a ServiceL2Status its labels say which Service it is about all the
-/// same, so that it is one fault of it.
+/// That no name of a field has a sign that cannot be seen. Of a ServiceL2Status its labels say which Service it is about all
+/// the same, so that it is one fault of it.
 fn is_plain(kind: Kind, root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(), Fault> {
     let plain = root.has_plain_names("the field").and_then(|()| root.get("metadata").has_plain_names("metadata"));
     if kind == Kind::Claims(ClaimKind::L2Statuses) {

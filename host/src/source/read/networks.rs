@@ -54,7 +54,7 @@ fn addresses(field: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Vec<IpAddr>, 
     Ok(addresses)
 }
 
-/// What cannot be read is not known to be bad: a node that is ready by mistake is heard of by its own silence.
+/// What cannot be read is not known to be bad: a node that is ready by mistake is noticed by its own silence.
 fn readiness(field: &Field<'_>) -> Readiness {
     let text = |field: &Field<'_>, name: &str| field.get(name).text().ok().flatten().map(str::to_owned);
     let conditions = field.items(&mut Vec::new());

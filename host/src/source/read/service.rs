@@ -108,8 +108,8 @@ fn protocol(field: &Field<'_>) -> Result<Protocol, Fault> {
     }
 }
 
-/// How kube-vip is called where it writes: its program's name, as clients without a wish are called. egressd's own name
-/// begins otherwise.
+/// How kube-vip is called where it writes: its program's name, as clients without a name of their own are called. egressd's
+/// own name begins otherwise.
 const KUBE_VIP: &str = "kube-vip";
 
 /// Whether an active endpoint that stands on the Service is kube-vip's. Who wrote what is a hint: what cannot be read of it

@@ -30,7 +30,7 @@ pub(super) fn slice(
     Ok(Some((name, Slice { service, made_by: made_by(root), endpoints: endpoints.into() })))
 }
 
-/// The label by which a slice names what looks after it.
+/// The label by which a slice names its controller.
 const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 /// What it says in slices of Services with a selector.
 const CONTROLLER: &str = "endpointslice-controller.k8s.io";

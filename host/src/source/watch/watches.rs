@@ -1,4 +1,4 @@
-//! inotify: one watch a directory, and what an event in it means for manifests.
+//! inotify: one watch per directory, and what an event in it means for manifests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};

@@ -25,7 +25,7 @@ pub(super) struct RuleLine {
     extra: Extra,
 }
 
-/// What becomes of a packet where that is more than one source address.
+/// The translation of a packet where that is more than one source address.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Translation {

@@ -26,8 +26,8 @@ use crate::kernel::nft::{
 /// Connections by Service.
 pub(in crate::kernel::nft) type Connections = BTreeMap<Uid, u64>;
 
-/// Elements are asked for one by one up to so many, which is what a slice changes at most. A dump takes longer the larger the map
-/// is, whatever the slice: 0.3 s among 65,000 elements, where 4,096 questions take some 20 ms.
+/// Elements are asked for one by one up to so many, which is what a slice changes at most. A dump takes longer the larger the
+/// map is, whatever the slice: 0.3 s among 65,000 elements, where 4,096 questions take some 20 ms.
 const MAX_SINGLE_QUERIES: usize = 4096;
 
 /// The answers to one question for elements have to fit the receive buffer that a process without privileges has.

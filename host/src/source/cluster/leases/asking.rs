@@ -48,7 +48,7 @@ pub(super) struct LeaseChoice {
 }
 
 impl RequestingServices {
-    /// Takes in what became of a Service; whether that is something else here.
+    /// Takes in the newest state of a Service; whether that is something else here.
     pub(super) fn look_at(&mut self, snapshot: &Snapshot, key: &SubjectKey, interest: &Interest) -> bool {
         let wants = snapshot.services.get(key).and_then(|service| WantedLeases::of(service, interest));
         let is_other = wants.as_ref() != self.all.get(key);

@@ -1,4 +1,4 @@
-//! One Lease, followed by its name, and what its follower's news mean.
+//! One Lease, followed by its name, and what its follower's events mean.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Where Leases and the rest of the state meet: Services say which are followed, and what is reported of these is put beside them.
+//! Where Leases and the rest of the state meet: Services say which are followed, and what is reported of these is put beside
+//! them.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -60,7 +61,7 @@ impl Leases {
     }
 
     /// Whether what is read of Services is something else than at the last hand-over.
-    pub(in crate::source::cluster) fn is_news(&self) -> bool {
+    pub(in crate::source::cluster) fn is_changed(&self) -> bool {
         self.interest != self.handed
     }
 

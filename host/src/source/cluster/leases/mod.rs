@@ -1,8 +1,8 @@
 //! The Leases by which kube-vip and Cilium choose the node that announces a Service, each followed by its name.
 //!
 //! Never all of a namespace or of a cluster: Nodes renew theirs all the time. What is followed comes from the Services
-//! ([`asking`]), what is known of each and when it ends is in [`table`], and [`gathered`] puts that into the state. A renewal ends
-//! in this task: nothing beyond hears of it.
+//! ([`asking`]), what is known of each and when it ends is in [`table`], and [`gathered`] puts that into the state. A renewal
+//! ends in this task: nothing outside receives it.
 
 mod asking;
 mod follower;
@@ -149,7 +149,7 @@ impl LeaseFollowers {
         Moment { steady: clock::since(self.since), wall: clock::Moment::now().into() }
     }
 
-    /// Nothing takes the news any more when the process ends.
+    /// Nothing takes the events any more when the process ends.
     async fn send(&self, news: FollowerEvent) {
         let _ = self.news.send(news).await;
     }

@@ -1,7 +1,7 @@
 //! What is known of each Lease that is followed, and when it ends. Pure: moments are arguments.
 //!
-//! Renewals are no news: what is reported of a Lease is who holds it, since when, and whether it is in force. One that was not
-//! renewed in time ends once the server has *answered* that it was not: silence alone may be that of the server.
+//! Renewals are not reported: what is reported of a Lease is who holds it, since when, and whether it is in force. One that
+//! was not renewed in time ends once the server has *answered* that it was not: silence alone may be that of the server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use egressd_core::model::{Lease, LeaseTerm, NamedNode, ObjectReference};
 use egressd_core::placement::{LeaseRecord, Moment, ObservedLease};
 
-/// What is heard of a Lease.
+/// What is known to have happened to a Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum LeaseEvent {
     /// It says this; some of it may be left out.
@@ -62,7 +62,7 @@ struct Entry {
     /// None until there was an answer.
     reported: Option<LeaseReport>,
     contact: RenewalView,
-    /// When the server was heard last about it.
+    /// When the server answered last about it.
     last_contact: Duration,
 }
 
@@ -89,7 +89,7 @@ impl LeaseTable {
         (new.into_iter().map(|(name, _)| name.clone()).collect(), gone)
     }
 
-    /// Takes in what is heard of one; what is reported of it, where that is other than before.
+    /// Takes in an event about one; what is reported of it, where that is other than before.
     pub(super) fn record(&mut self, name: &ObjectReference, event: LeaseEvent, now: Moment) -> Option<LeaseReport> {
         let entry = self.all.get_mut(name)?;
         let report = entry.record(event, now)?;
@@ -120,7 +120,7 @@ impl LeaseTable {
 impl Entry {
     fn record(&mut self, event: LeaseEvent, now: Moment) -> Option<LeaseReport> {
         if event != LeaseEvent::Away && event != LeaseEvent::Forgone {
-            self.is_heard(now.steady);
+            self.has_contact(now.steady);
         }
         match event {
             LeaseEvent::Says(record, faults) => {
@@ -150,7 +150,7 @@ impl Entry {
     }
 
     /// What could not be seen meanwhile may have been renewed.
-    fn is_heard(&mut self, now: Duration) {
+    fn has_contact(&mut self, now: Duration) {
         if self.contact == RenewalView::Unseen {
             self.observed = self.observed.take().map(|observed| observed.unseen(self.last_contact, now));
             self.contact = RenewalView::Seen;

@@ -8,8 +8,8 @@ use super::{PodWatch, State};
 use crate::source::kind::Kind;
 
 impl State {
-    /// The objects of a kind cannot be read now. Of pods that matters: one that is not known then is not known to be none. And of
-    /// what this node publishes it is unknown whether it is there.
+    /// The objects of a kind cannot be read now. Of pods that matters: one that is not known then is not known to be none.
+    /// And of what this node publishes it is unknown whether it is there.
     pub fn interrupted(&mut self, kind: Kind) {
         self.follow_kind(kind, ReadState::No);
         if kind == Kind::Pods && self.watch == PodWatch::Follows {

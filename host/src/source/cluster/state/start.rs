@@ -22,7 +22,7 @@ impl State {
             PodWatch::Never => self.earlier_pods,
             PodWatch::Earlier | PodWatch::Follows | PodWatch::Interrupted => EarlierPods::Read,
         };
-        // Nothing else: they are kept until the next news of them, and of all Services that would be an older state.
+        // Nothing else: they are kept until the next event about them, and of all Services that would be an older state.
         let Snapshot { nodes, egress_nodes, service_networks, cluster_networks, .. } = self.snapshot.clone();
         let snapshot = Snapshot { nodes, egress_nodes, service_networks, cluster_networks, ..Snapshot::default() };
         Facts { snapshot, pods }
