@@ -1,5 +1,5 @@
-//! kube-vip's own egress, where it does for a Service what egressd does, too. Which of the two translates is then
-//! chance: who came first on the node, and whose base chain the kernel asks first.
+//! kube-vip's own egress beside egressd on the same Service. Which of the two translates then depends on the order in
+//! which they started on the node and on the priority of their base chains.
 //!
 //! Only what can be seen without further rights counts: what kube-vip wrote on the Service, and tables of its names.
 

@@ -1,5 +1,5 @@
-//! What is done to a node, one effect after the other. Parts of a node (nft, routes, ...) depend on each other through
-//! the packets that meet them, so the order between parts is a type, and not the order of some code.
+//! The effects on a node, in order. Parts of a node (nft, routes, ...) depend on each other through the packets that
+//! meet them, so the order between parts is a type.
 
 use std::fmt::{self, Display, Formatter};
 

@@ -1,4 +1,4 @@
-//! What is reported to people: one sentence each, with a severity, and where possible the text it is about.
+//! Findings: one sentence each, with a code, a severity, and where possible the text that it is about.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! The host's own check of what policies answer: P1 and P2 hold whatever they say. This, not the sandbox,
-//! is the security boundary, so it refuses; it never corrects.
+//! The host's own check of the answers of policies: P1 and P2 hold whatever they answer. This, not the sandbox, is the
+//! security boundary, so it refuses; it never corrects.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

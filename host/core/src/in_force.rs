@@ -1,5 +1,5 @@
-//! What is in force, as people and other programs see it: the records of rounds that the kernel has taken over. A
-//! change costs its own size: what differs between a round and what is in force is kept by Service.
+//! The applied state, as status and metrics show it: the records of rounds that the kernel has applied. A change costs
+//! its own size: the difference between a round and the applied state is kept per Service.
 //!
 //! It is the plan beside the applied state, too: of each Service the plan that surely is in force, and those that were
 //! begun since, any of which the kernel may have carried out for some pods or for some time.

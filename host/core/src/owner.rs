@@ -1,4 +1,4 @@
-//! Which node translates to a Service's address: the one that holds it, since the answers come back to that one.
+//! The node that performs SNAT to a Service's address: the one that holds it, since replies are routed to that node.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

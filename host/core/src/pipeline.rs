@@ -1,6 +1,5 @@
-//! The way of a datum through the core, with what has to be remembered between two rounds: what was evaluated
-//! already, what was accepted last (P4), and what was good last (P7). Still pure: whoever runs it asks the
-//! policies and talks to the kernel.
+//! The pipeline of the core, with the state that is kept between two rounds: evaluated input, the last accepted
+//! annotations (P4), and the last good drafts (P7). It is pure: its caller runs the policies and talks to the kernel.
 
 mod again;
 mod anew;

@@ -1,5 +1,5 @@
-//! What is known of each Service after a round: one record each, in a map whose copies share what did not change.
-//! Whoever follows it keeps the map that it saw last, and looks at what differs.
+//! The results for each Service after a round: one record per Service, in a map whose copies share unchanged parts. A
+//! reader keeps the last map that it saw and compares.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! Who speaks about a Service in the cluster, and what this node publishes on it. Every node works it out for itself
-//! from what all of them see, so that they need not talk to each other.
+//! The node that reports about a Service in the cluster, and what this node publishes on it. Every node derives it from
+//! objects that all of them see, so no messages between nodes are needed.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What is reported to each Service's owner.
+//! The status of each Service, as reported to its owner.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,5 +1,6 @@
-//! Names on Services that are almost those of egress: what nothing reads, and was probably meant for us. A misspelled
-//! filter would be no filter, so beside a request it makes the input bad (P4); any other one is reported.
+//! Names on Services that are almost those of egressd's annotations: nothing reads them, and they are probably
+//! misspelled. A misspelled filter would not filter, so beside a request it makes the input invalid (P4); any other one
+//! is reported.
 //!
 //! Only names are looked at, and of foreign domains only those of our filters: what others call their annotations is
 //! theirs.

@@ -1,5 +1,5 @@
-//! Text from outside, made fit for one line of a terminal, a log, a table or an Event: the only constructor of what
-//! findings say.
+//! Text from outside, made safe for one line of a terminal, a log, a table or an Event: the only constructor for the
+//! text of findings.
 
 use std::fmt;
 use std::ops::Deref;

@@ -1,5 +1,5 @@
-//! Drafts that a member's contract has no form for. The subject is denied: a guard that is shown less than there is
-//! would let pass what it never saw.
+//! Drafts that the contract of a member cannot express. The subject is denied: a guard that sees only a part of the
+//! draft would let the rest pass.
 
 use super::{Contract, Member};
 use crate::decision::{Draft, Rule};

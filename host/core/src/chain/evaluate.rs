@@ -1,4 +1,4 @@
-//! One subject's way through the chain.
+//! The evaluation of one subject by all members of a chain.
 
 use std::sync::Arc;
 

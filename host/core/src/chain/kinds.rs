@@ -1,5 +1,5 @@
-//! Which kinds of subjects a member can be asked about. One that it cannot be shown is denied: a guard that does not
-//! see a subject cannot forbid it.
+//! The kinds of subjects that a member can be asked about. A subject that it cannot be shown is denied: a guard that
+//! does not see a subject cannot forbid it.
 
 use super::Member;
 use crate::finding::Finding;

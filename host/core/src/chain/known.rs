@@ -1,4 +1,5 @@
-//! Inputs of which a policy is known to fail. Equal input, equal answer: asking again would cost the same for the same.
+//! Inputs for which a policy is known to fail. Equal input gives an equal answer, so another evaluation would only
+//! repeat the cost.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,4 +1,4 @@
-//! Who is asked, in which order.
+//! The members of a chain and their order.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! How policies compose: in order, each sees the draft of those before it; then all validators look at what came
-//! out. The first `invalid` or `deny` ends the chain. The chain does not know what WASM is.
+//! How policies compose: in order, each sees the draft of those before it; then all validators check the result. The
+//! first `invalid` or `deny` ends the chain. The chain does not depend on WASM.
 
 mod drafts;
 mod evaluate;

@@ -1,4 +1,4 @@
-//! Services that share pods: one note for each of them, in a time that grows with the claims and not with their pairs.
+//! Services that share pods: one note per Service, in a time that grows with the number of claims, not of their pairs.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

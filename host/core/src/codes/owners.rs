@@ -1,4 +1,4 @@
-//! Which node has an address.
+//! The node that holds an address.
 
 use super::entry::{CodeEntry, INFO, INFO_OR_WARNING, WARNING};
 

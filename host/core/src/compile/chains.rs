@@ -1,4 +1,4 @@
-//! Chains: one for a Service whose rules need matching, one for every ordered list of such Services.
+//! Chains: one per Service whose rules need matching, and one per ordered list of such Services.
 //!
 //! The rules of a chain never change: its name holds a hash of what it says, so other rules are another chain, and
 //! a pod goes from one to the other by one element (P3). Changing a chain in place would show the new rules to a

@@ -1,5 +1,5 @@
-//! How our tables are called. Their names are kube-vip's (`pkg/nftables`), so that its users find what they know; its
-//! `instance_name` keeps two instances on one node apart.
+//! The names of egressd's tables. They are kube-vip's (`pkg/nftables`), so that its users recognise them; its
+//! `instance_name` separates two instances on one node.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! What the kernel has for a Service stays in a ruleset, where it is unknown what that follows from: an earlier process
-//! remembered it in a form that this one does not know. As everywhere, only what is the Service's own today stays (P1).
+//! Keeps the applied rules of a Service where their origin is unknown: an earlier process stored it in a form that this
+//! one cannot read. As everywhere, only current endpoints and addresses of the Service are kept (P1).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! Plan → Ruleset: the only room that knows both. Total and silent: it cannot fail, asks nothing and decides
-//! nothing about Services.
+//! Plan → Ruleset: the only module that knows both. It is total: it cannot fail, reports nothing and decides nothing
+//! about Services.
 //!
 //! A pod costs elements alone: what all of its Services say together is worked out for each prefix of destinations and
 //! each port ([`crate::plan::resolve`]). Only source ports, ranges of ports and very many networks need rules. A pod

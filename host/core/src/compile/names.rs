@@ -1,4 +1,4 @@
-//! How our chains and maps are called.
+//! The names of egressd's chains and maps.
 
 use std::fmt;
 

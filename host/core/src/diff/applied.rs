@@ -1,5 +1,5 @@
-//! What the kernel holds, as far as is known. It moves in place, on success alone, at the cost of what changed; so what
-//! a change is compared with is the part that it touches, and not the whole.
+//! The ruleset that the kernel is known to hold. It is updated in place, on success alone, at the cost of the change; a
+//! change is compared with the part that it touches, not with the whole.
 
 mod audit;
 #[cfg(feature = "testkit")]

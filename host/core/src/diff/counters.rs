@@ -1,4 +1,4 @@
-//! Counters that rules name: there before the rules, gone after them.
+//! Counters that rules refer to: created before the rules and deleted after them.
 
 use super::Verb;
 use crate::ruleset::Table;

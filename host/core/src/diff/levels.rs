@@ -1,4 +1,4 @@
-//! In which order the new elements of one pod come.
+//! The order in which the new elements of one pod are added.
 //!
 //! The kernel asks about a packet by one look-up after the other, and the first that finds something decides. Each
 //! look-up is of its own moment. So what is asked first comes first, and what is asked later comes in a later batch,

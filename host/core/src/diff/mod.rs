@@ -1,5 +1,5 @@
-//! (applied, desired) → the ordered changes that lead from one to the other, without a packet seeing anything
-//! that neither of the two says (P3).
+//! (applied, desired) → the ordered changes from one to the other, so that each packet is handled by one of the two
+//! states (P3).
 //!
 //! The kernel takes a batch over in one step, but a packet on its way through our chain is not one step: all
 //! its *rules* are of one generation, while every *set look-up* reads the generation anew. Hence the order of

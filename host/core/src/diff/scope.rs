@@ -1,4 +1,4 @@
-//! Which part of a ruleset is to be compared with what the kernel holds: what a change touches, or everything.
+//! The part of a ruleset to compare with the kernel: what a change touches, or everything.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

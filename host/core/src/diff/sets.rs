@@ -1,4 +1,4 @@
-//! The changes of one set: wider first, narrower last.
+//! The changes of one set: additions first, deletions last.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

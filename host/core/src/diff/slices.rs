@@ -1,5 +1,5 @@
 //! A large change, in slices: each is a change of its own, of bounded size, after which every packet sees the old state
-//! or the new one. So whatever comes meanwhile waits for one slice and not for all of them.
+//! or the new one. So a newer change waits for one slice, not for all of them.
 //!
 //! It works because elements belong to pods and chains never change: all of a pod's elements go over in one slice, and
 //! the chains that they lead to come in the same one. What holds for all pods (sets, the base chain) goes with the

@@ -1,4 +1,4 @@
-//! How much changes, in numbers.
+//! The size of a change, in numbers.
 
 use super::{Changes, Verb};
 

@@ -1,6 +1,6 @@
-//! What was begun for a Service and is not known to be in force. A refused or lost commit, and a large change that a
-//! newer one overtakes, leave it open which of several plans a pod was translated by; a connection keeps what that plan
-//! gave it.
+//! Plans of a Service whose application was started and not confirmed. After a refused or lost commit, or where a newer
+//! change replaces a large one, it is unknown which of several plans translated a pod; a connection keeps the
+//! translation of that plan.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Which addresses are a Service's own (P1).
+//! The addresses that are a Service's own (P1).
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What load balancers write about the nodes that announce Services' addresses, as a source reports it.
+//! The objects in which load balancers name the nodes that announce addresses, as a source reports them.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! How much of a Service is kept. What nothing reads is dropped where the Service comes in, and what is read has a
-//! bound, so that no Service costs more than a few times the bytes that can matter.
+//! Bounds on the stored part of a Service. Fields that nothing reads are dropped on input, and those that are read are
+//! bounded, so that a Service costs at most a few times the bytes that can matter.
 
 use super::{Labels, Service, ServiceType};
 

@@ -1,5 +1,5 @@
-//! A map of a few things by name that takes no more memory than they do: of most Services one annotation and one slice
-//! is kept, and a node of a tree with room for more would be several times as large.
+//! A map by name for few entries that uses no more memory than they do: of most Services one annotation and one slice
+//! are kept, and a tree node with free slots would be several times as large.
 
 use std::fmt;
 use std::ops::Index;

@@ -1,4 +1,4 @@
-//! What nodes publish about themselves, each in an object EgressNode, as far as it is used here.
+//! The fields of EgressNode objects that are used here; each node publishes one.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Which annotations and labels the policies read, of subjects and of their namespaces, and which endpoints they are
-//! shown.
+//! The annotations and labels that the policies read, of subjects and of their namespaces, and the endpoints that they
+//! are shown.
 
 use std::collections::BTreeSet;
 

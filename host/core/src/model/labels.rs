@@ -1,5 +1,5 @@
-//! Labels and annotations: names with values. A node keeps those of all Services, most of them few and much alike, so
-//! names and values are shared where [`Texts`] knows them.
+//! Labels and annotations: names with values. A node keeps those of all Services, most of them few and similar, so
+//! names and values are shared where [`Texts`] has them.
 
 use std::fmt;
 use std::ops::Index;

@@ -1,4 +1,4 @@
-//! What policies are shown of a namespace: its tenants cannot change it.
+//! The part of a namespace that policies are shown; its tenants cannot change it.
 
 use std::sync::{Arc, LazyLock};
 

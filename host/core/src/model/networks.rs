@@ -1,4 +1,4 @@
-//! Networks that are inside the cluster by what others than Nodes and ServiceCIDRs say.
+//! Networks inside the cluster from sources other than Nodes and ServiceCIDRs.
 
 use ipnet::IpNet;
 

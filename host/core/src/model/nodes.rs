@@ -1,5 +1,5 @@
-//! What is believed of Node objects. A node's kubelet writes its Node, and what one Node claims counts on all nodes: so
-//! each is believed about itself, within bounds, and what one claims of another is not.
+//! The accepted part of Node objects. A node's kubelet writes its Node, and the claims of one Node count on all nodes:
+//! so each is trusted about itself, within bounds, and not about others.
 
 mod further;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A policy's ConfigMap as it was written: nothing of it is believed yet.
+//! A policy's ConfigMap as written: nothing of it is checked yet.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What stands before the slash in the names of the annotations.
+//! The part before the slash in the names of annotations.
 
 use std::fmt;
 

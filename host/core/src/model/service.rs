@@ -1,4 +1,4 @@
-//! A Service and its endpoints, cut to what egress is about.
+//! A Service and its endpoints, with the fields that egress needs.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! What policies are asked about and rules are made for: an object of Kubernetes with addresses of its own and
-//! endpoints.
+//! Subjects: objects of Kubernetes with addresses of their own and endpoints, which policies evaluate and rules are
+//! made for.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What subjects are called, as all maps of them have it.
+//! The key of a subject in all maps.
 
 use std::cmp::Ordering;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! Texts that many objects have: names of annotations, nodes and namespaces, and short values. Who takes objects in
-//! keeps one of these, so that such a text is in memory once and not once for each object.
+//! Texts that many objects share: names of annotations, nodes and namespaces, and short values. A source keeps one
+//! pool, so that such a text is in memory once and not once per object.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;

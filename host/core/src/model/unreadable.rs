@@ -1,4 +1,4 @@
-//! What is there and cannot be read, and of which the source knows nothing from before: it is not absent.
+//! Objects that exist and cannot be read, and that the source has not read before: unreadable is not absent.
 
 use std::sync::Arc;
 

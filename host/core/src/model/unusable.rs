@@ -1,4 +1,4 @@
-//! Addresses that are no single machine's on a network: no pod has one, and nothing can be translated to one.
+//! Addresses that no single machine has: no pod has one, and none can be a source after SNAT.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};

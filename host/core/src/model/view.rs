@@ -1,4 +1,4 @@
-//! One subject as policies see it: with its endpoints gathered and its own addresses settled.
+//! One subject as policies see it: with its endpoints and its own addresses.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

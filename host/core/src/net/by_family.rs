@@ -1,4 +1,4 @@
-//! A map by family: there are two, so it is a place for each, and needs no memory of its own.
+//! A map by family: two slots, without an allocation.
 
 use super::Family;
 

@@ -1,4 +1,4 @@
-//! Ranges of addresses: what a set of CIDRs is once it is merged.
+//! Ranges of addresses: the merged form of a set of CIDRs.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -1,4 +1,4 @@
-//! The way between a part and something that holds it: the kernel, or a fake of it.
+//! The interface between a part and its holder: the kernel, or a fake of it.
 
 use super::Part;
 

@@ -1,5 +1,5 @@
-//! The part that is the addresses of the node's interfaces. It is only observed: egressd gives no interface an address,
-//! so there is no change of it.
+//! The part for the addresses of the node's interfaces. It is only observed: egressd assigns no addresses, so it has no
+//! changes.
 
 use std::convert::Infallible;
 

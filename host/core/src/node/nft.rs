@@ -1,5 +1,4 @@
-//! The part that is egressd's tables. Its vocabulary is a room of its own ([`crate::ruleset`]), and so is what leads
-//! from one of its states to another ([`crate::diff`]).
+//! The part for egressd's tables. Its vocabulary is [`crate::ruleset`], and its changes are derived in [`crate::diff`].
 
 use super::Part;
 use crate::diff::{Batch, diff};

@@ -1,4 +1,4 @@
-//! What every part of a node is: a small vocabulary of states, and what leads from one to another.
+//! A part of a node: a small vocabulary of states, and the changes between them.
 
 use std::fmt::{Debug, Display};
 

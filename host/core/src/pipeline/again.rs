@@ -1,6 +1,6 @@
-//! When a Service is asked about again whose policies could not answer. A failure that comes again with the same input
-//! is not worth it. Where the clock ended the call, it waits longer each time, for this Service alone. Where a policy
-//! rests, it waits for its turn.
+//! Retries of subjects whose policies could not answer. A failure that repeats with the same input is not retried.
+//! Where the time limit ended the call, the delay grows with each failure, for this subject alone. Where a policy
+//! rests, the subject waits for its turn.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The specification of what is known about each Service: what looking at all of the newest state gives.
-//! [`Pipeline::update`] and all else that takes something in look at what changed alone, and have to come to the same.
+//! The specification of the stored state of each subject: the result of reading all of the newest snapshot.
+//! [`Pipeline::update`] and all other inputs read only what changed, and must give the same result.
 
 #[cfg(feature = "testkit")]
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What the policies' answers change.
+//! Applies the answers of the policies.
 
 use super::entry::{Answer, AnswerState, FollowUp};
 use super::input::ChainAnswer;

@@ -1,4 +1,4 @@
-//! What is asked.
+//! Builds the questions to the policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Services by the addresses that they have to do with.
+//! Services by the addresses that they depend on.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,6 +1,6 @@
-//! Which of several own addresses of one family is used on this node: the first that it holds. Policies are shown that
-//! one first, so theirs is the final choice. It stays as long as the node holds it, so that another one that comes and
-//! goes moves no pod (P3, P6).
+//! The address that this node uses where a subject has several of one family: the first that it holds. Policies are
+//! shown that one first, so theirs is the final choice. It stays as long as the node holds it, so that another one that
+//! appears and disappears moves no pod (P3, P6).
 
 use std::net::IpAddr;
 

@@ -1,6 +1,6 @@
-//! Pods that are replaced: for a moment a Service has fewer of them than a moment before. What its namespace may have
-//! is full, perhaps, and a change of another of its Services waits; so that Service's room is kept for it, or its next
-//! pods would find it taken, and a Service that was in force as a whole would be so in part (P4).
+//! Reserved size while pods are replaced: for a moment a Service has fewer of them. Where the limit of its namespace is
+//! reached and a change of another Service waits, the size stays reserved; otherwise the next pods would not fit, and a
+//! Service that was applied as a whole would be applied in part (P4).
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Defects for tests of the audit: no way is known that leads to one, so they are planted.
+//! Planted defects for tests of the audit: no sequence of inputs is known that leads to one.
 
 use std::iter;
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,6 +1,5 @@
-//! What followed from the entries in the last round: kept, so that the next round looks at what changed and at nothing
-//! else. Each part says what it depends on; [`super::scratch`] works all of it out from nothing, and is the
-//! specification.
+//! The results of the last round, kept so that the next round reads only what changed. Each part names what it depends
+//! on; [`super::scratch`] derives all of it from nothing, and is the specification.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

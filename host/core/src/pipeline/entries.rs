@@ -1,5 +1,5 @@
-//! What is known about each Service, and which of them a round has to look at. Whoever changes one takes it from here,
-//! so none that changed can be missed.
+//! The stored state of each subject, and the set of those to evaluate in the next round. Every change goes through it,
+//! so that none is missed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeBounds;

@@ -1,4 +1,4 @@
-//! One Service between two rounds.
+//! The state of one subject between two rounds.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! When there is something to ask about a Service.
+//! Whether a subject has to be evaluated.
 
 use crate::chain::{ChainDecision, ChainResult};
 use crate::decision::Draft;

@@ -1,5 +1,5 @@
-//! What limits let come into force, and what is remembered of it. Only what came into force is remembered as accepted,
-//! so that a restart has the same outcome.
+//! The plans that limits allow to be applied, and what is stored of them. Only applied plans are stored as accepted, so
+//! that a restart has the same result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -1,5 +1,4 @@
-//! What a newer state makes of a Service: something to ask, or the same to the policies and perhaps something else to
-//! the host.
+//! Reads a subject from a newer state: either a question, or a change that concerns only the host.
 
 use std::sync::Arc;
 

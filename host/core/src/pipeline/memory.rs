@@ -1,4 +1,4 @@
-//! What is remembered of a Service for when today's input or a policy is bad.
+//! The stored state of a subject, used while its newest input is invalid or a policy fails.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Which Services an address concerns, as an endpoint that a slice lists or as one of their own, and which a Node does
-//! by its name. So what changes for an address or a Node costs its own size.
+//! The subjects that depend on an address, as an endpoint that a slice lists or as one of their own, and on a Node by
+//! its name. So a change of an address or a Node costs its own size.
 
 mod audit;
 

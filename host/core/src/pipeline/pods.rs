@@ -1,4 +1,4 @@
-//! Who speaks for each pod, and where it is: what makes the change of one pod cost its own size.
+//! The subjects of each pod, and its network, so that the change of one pod costs its own size.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

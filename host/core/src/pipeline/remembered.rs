@@ -1,4 +1,4 @@
-//! What is remembered of Services, and what of it is news for whoever writes it down.
+//! The stored state of subjects, with the updates since it was last written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

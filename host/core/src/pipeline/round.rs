@@ -1,5 +1,5 @@
-//! What follows from what changed since the last round, at the cost of what changed: the Services that changed, those
-//! that share an address, a namespace's room or a pod with them, and the pods that they touch.
+//! The incremental round, at the cost of the change: the subjects that changed, those that share an address, the limits
+//! of a namespace or a pod with them, and the pods that they touch.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! All that follows, worked out from nothing but what was taken in: the specification of [`super::round`], which has to
-//! come to the same, and the audit of it.
+//! All results derived from the stored input alone: the specification of [`super::round`], which must give the same,
+//! and the reference for its audit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What follows for one Service from what is known of it.
+//! Derives the results for one subject from its stored state.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What policies are shown of a Service, and what decides which of them are asked: their answer follows from that and
-//! from nothing else, so nothing is asked again while it is the same.
+//! The part of a subject that policies are shown. Their answer follows from it alone, so a subject is evaluated again
+//! only when it changes.
 
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What is inside the cluster, as it follows from this node's surroundings and the newest state.
+//! What is inside the cluster, from this node's interfaces and the newest state.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

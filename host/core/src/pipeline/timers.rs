@@ -1,4 +1,4 @@
-//! When something has to be looked at again though nothing is new, in the order in which it comes.
+//! Times at which a subject is evaluated again without new input, in order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! Whose turn it is. The thread that asks policies is shared by time and among namespaces: the one that has used the
-//! least goes first, so that neither many questions nor dear ones of one tenant keep another waiting for longer than
-//! one of them takes. Newer updates move nothing that waits, and names decide only which of those goes first that begin
-//! to wait with one update.
+//! The order of questions. The thread that runs policies is shared by time and among namespaces: the one that has used
+//! the least goes first, so that neither many nor expensive questions of one tenant delay another by more than one of
+//! them takes. Newer updates do not move waiting questions, and names decide only among those that begin to wait with
+//! one update.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Services that are there and cannot be read, and of which the source knows nothing from before: what was in force of
-//! them when the earlier process ended stays, cut to today's endpoints, until they can be read (P6).
+//! Services that exist and cannot be read, and that the source has not read before: the rules that were applied when
+//! the earlier process ended stay, limited to current endpoints, until the Service can be read (P6).
 
 use std::sync::Arc;
 

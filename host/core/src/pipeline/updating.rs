@@ -1,4 +1,4 @@
-//! What newer states change: which Services have to be looked at.
+//! The subjects to read again after a newer state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

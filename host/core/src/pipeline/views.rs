@@ -1,4 +1,4 @@
-//! Views without what is another namespace's pod, and which Services a pod is about.
+//! Views without pods of other namespaces, and the subjects that a pod belongs to.
 
 use std::net::IpAddr;
 use std::sync::Arc;

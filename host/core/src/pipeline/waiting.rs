@@ -1,4 +1,4 @@
-//! What waits of one namespace: what failed last comes last, else in the order in which it came.
+//! The waiting questions of one namespace: those that failed last come last, others in the order of arrival.
 
 use std::collections::BTreeMap;
 

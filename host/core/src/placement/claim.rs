@@ -1,4 +1,4 @@
-//! What says of a Service which node holds its addresses.
+//! Claims: objects that name the node that holds the addresses of a Service.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! Which Services another claim of a load balancer concerns, found by the names of what is other: the cost is that of
-//! the change, and only Services that are there are kept, however many a name may be of.
+//! The Services that a changed claim of a load balancer affects, found by the names of the changed objects: the cost is
+//! that of the change, and only existing Services are kept, however many a name may stand for.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Which of several claims counts.
+//! The choice among several claims.
 
 use std::cmp::Reverse;
 

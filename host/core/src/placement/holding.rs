@@ -1,4 +1,4 @@
-//! The answer: who holds an address, since when, and how sure that is.
+//! The answer: the holder of an address, the time since when, and its certainty.
 
 use std::sync::Arc;
 

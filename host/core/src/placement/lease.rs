@@ -1,6 +1,6 @@
-//! When a Lease ends. Who holds one writes into it by its own clock, and who reads it has another: so what counts is
-//! when a renewal was *seen*, by the reader's own clock, as Kubernetes' own elections do it. Only of a Lease that was
-//! not seen before the two clocks are compared.
+//! The end of a Lease. The holder writes it by its own clock, and the reader has another: so the time counts at which a
+//! renewal was *seen*, by the reader's own clock, as in Kubernetes' own elections. The two clocks are compared only for
+//! a Lease that was not seen before.
 
 use std::sync::Arc;
 use std::time::Duration;

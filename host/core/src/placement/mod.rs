@@ -1,5 +1,5 @@
-//! Who holds each address of a Service, for the whole cluster: what load balancers claim, what `vipHost` says and what
-//! this node's interfaces have, put into one answer that all nodes give alike.
+//! The holder of each address of a Service, for the whole cluster: claims of load balancers, `vipHost` and the
+//! interfaces of this node, combined into one answer that is the same on all nodes.
 //!
 //! # Which claim decides (`--owner auto`)
 //!

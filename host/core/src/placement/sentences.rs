@@ -1,4 +1,4 @@
-//! What people read about who holds an address.
+//! Messages about the holder of an address.
 
 use std::net::IpAddr;
 

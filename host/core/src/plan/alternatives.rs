@@ -1,5 +1,5 @@
-//! Which of several addresses of a rule is used on this node: the first that it holds. That follows from who holds
-//! what, so no policy is asked again when an address moves.
+//! The address of a rule that this node uses where there are several: the first that it holds. It follows from the
+//! holders of addresses, so no policy is asked again when an address moves.
 
 use std::borrow::Cow;
 use std::net::IpAddr;

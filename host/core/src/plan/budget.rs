@@ -1,4 +1,4 @@
-//! How much of the kernel a Service, a namespace and a node may use, and how much a Service's part of the plan is.
+//! Limits on the kernel objects of a Service, a namespace and a node, and the size of a Service's part of the plan.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! The plan as a table: one line a rule. The alternate form has all columns and whole lists.
+//! The plan as a table: one line per rule. The alternate form has all columns and whole lists.
 
 use std::fmt::{self, Display, Formatter};
 

@@ -1,4 +1,4 @@
-//! A limit that something would exceed, and what its owner reads about it.
+//! A limit that would be exceeded, and the finding about it.
 
 use crate::finding::Finding;
 use crate::model::{SubjectKey, SubjectKind};

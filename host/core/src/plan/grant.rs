@@ -1,4 +1,4 @@
-//! Which Services are in force as they are today, and which as they were, so that no limit is exceeded.
+//! Grants each Service its newest plan or an earlier one, so that no limit is exceeded.
 //!
 //! What was accepted goes first, then what grew without an edit, then edits and new Services: so the newest change
 //! loses, and of equals the younger Service (P4). Where the node is full the namespace goes first that would have the

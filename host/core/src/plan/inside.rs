@@ -1,4 +1,4 @@
-//! What a Service's owner is to know about the networks of the cluster.
+//! Findings for a Service's owner about the networks of the cluster.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! Rulings and cluster facts → one complete Plan for this node. After it nothing chooses any more; it prints as
-//! a table, and [`crate::compile`] turns it into nftables without asking anything.
+//! Answers of policies and cluster facts → one complete plan for this node. No later step decides anything; it prints
+//! as a table, and [`crate::compile`] turns it into nftables.
 
 mod alternatives;
 mod budget;

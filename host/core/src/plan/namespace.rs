@@ -1,4 +1,4 @@
-//! What Services of one namespace may come to, step by step, and how much of it is in use.
+//! The requests of the Services of one namespace, step by step, and the used part of its limits.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
 //! Whether a Service translates less than before. A policy that only narrows, as a guard does, is never refused for the
-//! room that its restrictions take: the Service at its limit would go on without them.
+//! elements that its restrictions need: the Service at its limit would continue without them.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,4 @@
-//! What a draft asks for and no part of this program carries out yet (P11, P12): reported, never passed over in
-//! silence.
+//! Parts of a draft that egressd does not implement yet (P11, P12): reported, never ignored.
 
 use crate::decision::{Draft, OnChange, OnUnavailable};
 use crate::finding::Finding;

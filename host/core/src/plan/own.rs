@@ -1,4 +1,5 @@
-//! What is a Service's own on this node today: what may stay in force of it where it is unknown what was in force.
+//! The current endpoints and addresses of a subject on this node: the limit of what may stay applied where the earlier
+//! plan is unknown.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! Who goes first when a pod is behind several egress Services (P13).
+//! The precedence of Services that share a pod (P13).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

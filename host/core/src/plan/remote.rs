@@ -1,4 +1,4 @@
-//! Endpoints on other nodes than the one that holds the subject's address. They leave untranslated whatever a Service's
+//! Endpoints on other nodes than the holder of the subject's address. They leave without SNAT whatever a Service's
 //! traffic policy is: `Local` brings the address to some of the pods, and no pod to the address.
 
 use std::collections::BTreeSet;

@@ -1,5 +1,4 @@
-//! What becomes of a pod's packets by where they go: every rule of every Service that it is behind, as one answer for
-//! each prefix of destinations.
+//! The rules of all Services of a pod, resolved into one answer per prefix of destinations.
 //!
 //! The rules of a pod are a list, and the first that matches decides. The kernel asks by the longest prefix instead. So
 //! for each prefix that a rule names, the answer of the whole list is worked out, and an entry is made where it is

@@ -1,4 +1,4 @@
-//! One Service's verdict → its part of the plan.
+//! The answer for one Service → its part of the plan.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,5 @@
-//! How much all Services would have as they are today, by namespace: what shows whether anything has to be refused. A
-//! change costs its own size.
+//! The size of all Services in their newest state, by namespace: it shows whether anything has to be refused. A change
+//! costs its own size.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;

@@ -1,5 +1,5 @@
-//! How much of a node's time the failures of one policy may use. What they cost counts and not how many there are: a
-//! failure says nothing about the next input. A state machine without a clock; whoever has one brings it along.
+//! The share of a node's time that the failures of one policy may use. Their cost counts, not their number: a failure
+//! predicts nothing about the next input. A state machine without a clock; the caller passes the time.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What all policies together may cost a node. Whoever was there first keeps what he has: what is new is refused where
-//! it does not fit beside what is in force.
+//! The resources that all policies together may use on a node. A loaded policy keeps what it has: a new one is refused
+//! where it does not fit beside those.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

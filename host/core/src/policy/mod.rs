@@ -1,5 +1,5 @@
-//! Policies as operators configure them: what a ConfigMap asks for, whom it covers, what all of them together may cost,
-//! and how much time the failures of one may use. What policies say is [`crate::chain`]'s business.
+//! Policies as operators configure them: the ConfigMap's content, the scope, the resources of all together, and the
+//! time that the failures of one may use. The answers of policies are in [`crate::chain`].
 
 mod allowance;
 mod budget;

@@ -1,4 +1,4 @@
-//! What a rule looks at.
+//! Conditions of rules.
 
 use super::{Direction, Field, Interface, Key, Mark, Name, States};
 use crate::net::{AddressRange, Family, PortRange};

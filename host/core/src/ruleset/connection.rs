@@ -1,4 +1,4 @@
-//! What the kernel knows about the connection of a packet, and the marks of both.
+//! Connection tracking state of a packet, and the marks of packets and connections.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What is looked up in sets and maps.
+//! The fields that are looked up in sets and maps.
 
 use super::{KeyKind, MapKind};
 use crate::net::Family;

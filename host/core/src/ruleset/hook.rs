@@ -1,4 +1,4 @@
-//! Where a base chain stands: which packets come to it, and after which other chains.
+//! Hooks of base chains: the packets that they see, and their order.
 
 use std::collections::BTreeSet;
 

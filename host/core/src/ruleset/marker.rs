@@ -1,4 +1,4 @@
-//! The comment of every table of ours, by which it is known, and the layout that it names.
+//! The comment of every table of egressd, which identifies it and names its layout.
 
 use std::fmt;
 

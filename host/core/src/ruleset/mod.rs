@@ -1,4 +1,4 @@
-//! Our own small nft vocabulary as data. It knows no Kubernetes, and prints as a script that `nft -f` takes.
+//! A small nftables vocabulary as data. It does not depend on Kubernetes, and prints as a script for `nft -f`.
 
 mod condition;
 mod connection;

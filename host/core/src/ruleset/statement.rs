@@ -1,4 +1,4 @@
-//! What a rule does.
+//! Statements of rules.
 
 use std::net::IpAddr;
 

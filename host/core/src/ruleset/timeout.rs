@@ -1,4 +1,4 @@
-//! How long an element of a set of passing elements lasts.
+//! The timeout of an element of a set with timeouts.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Whose a name on a Service is, by its domain.
+//! The owner of a name on a Service, by its domain.
 
 use crate::model::AnnotationPrefix;
 use egressd_vocabulary::spelling::{MOST_EDITS, edits};

@@ -1,5 +1,5 @@
-//! Whose pod an endpoint is, where the pods of this node are known. A slice may list any address; what it lists on this
-//! node is the subject's only where a pod of the subject's namespace has it (P1).
+//! The pod of an endpoint, where the pods of this node are known. A slice may list any address; one that it lists on
+//! this node is the subject's only where a pod of the subject's namespace has it (P1).
 //!
 //! A slice can be known earlier than its pod. Such an endpoint waits, [`MAX_POD_WAIT`] at most: what is in force for it
 //! stays so long, and what is new is held back so long. While pods cannot be read, what is in force stays.

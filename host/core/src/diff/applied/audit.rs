@@ -1,4 +1,4 @@
-//! What the kernel is believed to hold, beside what it should.
+//! Compares the ruleset that the kernel is believed to hold with the desired one.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

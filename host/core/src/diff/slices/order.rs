@@ -1,4 +1,4 @@
-//! What goes over, and in which order.
+//! The pods and chains that change, and their order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

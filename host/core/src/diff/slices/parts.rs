@@ -1,4 +1,4 @@
-//! What one slice is made of: parts of the state before and after it.
+//! The content of one slice: parts of the state before and after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

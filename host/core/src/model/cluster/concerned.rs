@@ -1,4 +1,4 @@
-//! Which addresses it concerns that other facts hold than before: what leads to the Services that have to be looked at.
+//! The addresses for which the cluster facts have changed; they lead to the Services to evaluate again.
 
 use std::collections::BTreeSet;
 

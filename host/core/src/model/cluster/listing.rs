@@ -1,5 +1,5 @@
-//! Which Services have addresses in a part of all: so that what is inside is found by what is there, and not by looking
-//! at every Service.
+//! The Services that have addresses in a range, so that inside addresses are found by index and not by a scan of all
+//! Services.
 
 use std::collections::{BTreeMap, BTreeSet};
 

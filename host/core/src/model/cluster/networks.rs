@@ -1,4 +1,4 @@
-//! The networks of one family that are inside, and how sure it is that these are all.
+//! The networks of one family that are inside the cluster, and whether they are certainly all of them.
 
 use ipnet::IpNet;
 

@@ -1,4 +1,4 @@
-//! Which addresses no packet may get as its source.
+//! Addresses that no packet may get as its source.
 
 use std::net::IpAddr;
 

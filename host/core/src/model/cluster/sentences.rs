@@ -1,4 +1,4 @@
-//! What is reported about networks.
+//! Findings about networks.
 
 use super::networks::Doubt;
 use super::settings::Origin;

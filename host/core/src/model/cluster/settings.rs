@@ -1,4 +1,4 @@
-//! What the administrator says about the cluster.
+//! The administrator's settings about the cluster.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
-//! All that is inside with its reasons, as people are shown it: put together when it is asked for, since there may be
-//! thousands of Nodes.
+//! All inside networks and addresses with their reasons, for output: built on request, since there may be thousands of
+//! Nodes.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
 //! Addresses that nodes have beside those of their Node objects: another address of an interface, a bridge. Each node
-//! publishes its own in an EgressNode, and it counts on all nodes as a destination inside the cluster, for nothing
+//! publishes its own in an EgressNode; on all nodes they count as destinations inside the cluster, and for nothing
 //! else.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! What is believed of all Nodes, at the cost of those that change.
+//! The accepted part of all Nodes, updated at the cost of those that change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What does not count of what Nodes say: one finding for each reason.
+//! The parts of Nodes that are not accepted: one finding per reason.
 
 use std::net::IpAddr;
 

@@ -1,6 +1,5 @@
-//! What all Services have in common, once a cycle. It is gathered from the whole snapshot, since the index by which a
-//! Node that changes costs less is held against it: some 20 ms at 30,000 Services, and as much for what 4,000 Nodes
-//! claim.
+//! State that all Services share, once per cycle. It is derived from the whole snapshot, since the index for changes of
+//! single Nodes is compared with it: some 20 ms at 30,000 Services, and as much for the claims of 4,000 Nodes.
 
 use super::{AuditSubject, AuditedPart, Disagreement};
 use crate::check::Networks;

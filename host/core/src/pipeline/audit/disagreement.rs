@@ -1,4 +1,4 @@
-//! What an audit finds, and how it is named.
+//! A difference that the audit finds, and its name.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! Whatever an index has belongs to a Service that is there, and the kernel has of each pod what is planned.
+//! Each entry of an index belongs to an existing subject, and the kernel has the planned elements of each pod.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! What is kept of one Service.
+//! The audit of the stored state of one subject.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Whether Services are found where they are, and nowhere else.
+//! Whether the index has each subject at its addresses, and only there.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What of a packet a rule sees.
+//! The fields of a packet that rules match.
 
 use std::net::IpAddr;
 

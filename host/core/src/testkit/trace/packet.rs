@@ -1,4 +1,4 @@
-//! What goes through a ruleset.
+//! Packets to trace through a ruleset.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

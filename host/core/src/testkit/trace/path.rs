@@ -1,4 +1,4 @@
-//! From hook to hook: which chains a packet comes to, which rules do something, and what becomes of it.
+//! From hook to hook: the chains that a packet passes, the rules that apply, and its end.
 
 use super::walk::{ChainEnd, ChainWalk, Log};
 use super::{Frame, Hop, Journey, Seen};
