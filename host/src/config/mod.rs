@@ -292,9 +292,9 @@ mod tests {
 
     #[test]
     fn what_policies_may_cost_is_what_the_core_says_unless_it_is_set() {
-        let of = |arguments: &[&str]| typed(&[&["--manifests", "/m"], arguments].concat()).unwrap().policies;
-        assert_eq!(of(&[]), PolicyLimits::default());
-        let set = of(&[
+        let policies_of = |arguments: &[&str]| typed(&[&["--manifests", "/m"], arguments].concat()).unwrap().policies;
+        assert_eq!(policies_of(&[]), PolicyLimits::default());
+        let set = policies_of(&[
             "--policies-most=1",
             "--policies-mebibytes=2",
             "--policies-cpu-seconds=3",
@@ -324,12 +324,12 @@ mod tests {
 
     #[test]
     fn two_instances_have_two_sockets() {
-        let of = |name: Option<&str>| {
+        let socket_of = |name: Option<&str>| {
             let instance = Instance { instance_name: name.map(str::to_owned) };
             socket(&Socket { socket: None }, &instance).unwrap()
         };
-        assert_eq!(of(None), Path::new("/run/egressd/egressd.sock"));
-        assert_eq!(of(Some("blue")), Path::new("/run/egressd/egressd-blue.sock"));
+        assert_eq!(socket_of(None), Path::new("/run/egressd/egressd.sock"));
+        assert_eq!(socket_of(Some("blue")), Path::new("/run/egressd/egressd-blue.sock"));
     }
 
     #[test]
@@ -357,7 +357,7 @@ mod tests {
 
     #[test]
     fn each_instance_can_be_named_whatever_the_environment_has() {
-        let of = |setting: &str| {
+        let named = |setting: &str| {
             let arguments = ["egressd", "clean", &format!("--instance-name={setting}")];
             let Ok(cli::Cli { command: cli::Command::Clean(args) }) = clap::Parser::try_parse_from(arguments) else {
                 panic!("{setting:?} was typed");
@@ -365,7 +365,7 @@ mod tests {
             instance(&args.instance).unwrap()
         };
         for name in ["", "-x", "..", "--all"] {
-            assert_eq!(of(name).setting(), name);
+            assert_eq!(named(name).setting(), name);
         }
     }
 

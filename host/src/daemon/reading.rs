@@ -104,18 +104,18 @@ mod tests {
     #[test]
     fn policies_that_read_more_wait_for_it_and_those_in_force_lose_nothing() {
         let ((sender, receiver), mut known) = (handover(), Reading::new(&AnnotationPrefix::default()));
-        let of = |prefix: &str| reading(prefix).chain.unwrap().interest();
+        let interest_of = |prefix: &str| reading(prefix).chain.unwrap().interest();
         let asked = || sender.asked().borrow().clone().unwrap();
-        assert_eq!(read(known.load(reading("a/"), &receiver)), Some(of("a/")), "nothing was cut yet");
+        assert_eq!(read(known.load(reading("a/"), &receiver)), Some(interest_of("a/")), "nothing was cut yet");
         let update = |kept: Interest| covering(Coverage { kept: Some(kept), followed: None });
         assert_eq!(read(known.take(&update(asked()), &receiver)), None);
-        assert!(asked().covers(&of("kube-vip.io/vipHost")) && !asked().covers(&of("b/")));
+        assert!(asked().covers(&interest_of("kube-vip.io/vipHost")) && !asked().covers(&interest_of("b/")));
         let before = asked();
         assert_eq!(read(known.load(reading("b/"), &receiver)), None);
-        assert!(asked().covers(&of("a/")) && asked().covers(&of("b/")), "a/ is in force");
+        assert!(asked().covers(&interest_of("a/")) && asked().covers(&interest_of("b/")), "a/ is in force");
         assert_eq!(read(known.take(&update(before), &receiver)), None, "that was cut before");
-        assert_eq!(read(known.take(&update(asked()), &receiver)), Some(of("b/")));
-        assert!(!asked().covers(&of("a/")));
+        assert_eq!(read(known.take(&update(asked()), &receiver)), Some(interest_of("b/")));
+        assert!(!asked().covers(&interest_of("a/")));
     }
 
     #[test]

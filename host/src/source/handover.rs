@@ -215,21 +215,23 @@ mod tests {
 
     #[test]
     fn a_state_that_was_cut_covers_what_it_was_cut_to_and_a_whole_one_everything() {
-        let of = |prefix: &str| Interest::new([&prefix.to_owned()], []);
-        let cut = Coverage { kept: Some(of("a/")), followed: None };
-        assert!(cut.has(&of("a/x")) && !cut.has(&of("b/")));
+        let interest = |prefix: &str| Interest::new([&prefix.to_owned()], []);
+        let cut = Coverage { kept: Some(interest("a/")), followed: None };
+        assert!(cut.has(&interest("a/x")) && !cut.has(&interest("b/")));
         assert!(Coverage::default().has(&Interest::everything()));
     }
 
     #[test]
     fn leases_cover_the_names_by_which_services_ask() {
-        let of = |prefix: &str, label: &str| Interest::new([&prefix.to_owned()], [&label.to_owned()]);
-        let followed = of("a/", "team").choosing_by(["tier"]);
+        let interest = |prefix: &str, label: &str| Interest::new([&prefix.to_owned()], [&label.to_owned()]);
+        let followed = interest("a/", "team").choosing_by(["tier"]);
         let coverage = Coverage { kept: None, followed: Some(followed.clone()) };
-        for covered in [of("a/x", "team"), of("a/", "team-x"), Interest::default().choosing_by(["tier", "team"])] {
+        for covered in
+            [interest("a/x", "team"), interest("a/", "team-x"), Interest::default().choosing_by(["tier", "team"])]
+        {
             assert!(coverage.has(&covered), "{covered:?}");
         }
-        for missing in [of("b/", "team"), of("a/", "tier"), Interest::default().choosing_by(["stage"])] {
+        for missing in [interest("b/", "team"), interest("a/", "tier"), Interest::default().choosing_by(["stage"])] {
             assert!(!coverage.has(&missing), "{missing:?}");
             assert!(Coverage { kept: None, followed: Some(followed.clone().and(&missing)) }.has(&missing));
         }

@@ -139,9 +139,9 @@ fn of_two_files_that_say_the_same_object_the_first_by_name_is_used() {
 #[test]
 fn a_service_with_the_uid_of_another_is_refused_and_takes_nothing_from_it() {
     let mut fixture = Fixture::new();
-    let of = |name: &str| format!("apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, uid: u-1}}\n");
-    fixture.write("a.yaml", &of("web"));
-    fixture.write("b.yaml", &of("evil"));
+    let manifest = |name: &str| format!("apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, uid: u-1}}\n");
+    fixture.write("a.yaml", &manifest("web"));
+    fixture.write("b.yaml", &manifest("evil"));
     let update = fixture.scan();
     assert_eq!(Fixture::services(&update), ["default/web"]);
     let message = "b.yaml: Service default/evil has the metadata.uid of Service default/web, which takes precedence; \

@@ -79,11 +79,11 @@ pub fn set_arguments(snapshot: &mut Snapshot, node: &str, arguments: &Arguments)
 
 /// The arguments of a Node's installer that a snapshot has.
 pub fn arguments(snapshot: &Snapshot, node: &str) -> Arguments {
-    let of = |annotation| {
+    let arguments_of = |annotation| {
         let networks = snapshot.cluster_networks.get(&argued(node, annotation))?;
         Some((annotation, Arc::clone(networks)))
     };
-    ANNOTATIONS.into_iter().filter_map(of).collect()
+    ANNOTATIONS.into_iter().filter_map(arguments_of).collect()
 }
 
 fn argued(node: &str, annotation: &str) -> String {

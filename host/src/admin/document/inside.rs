@@ -16,9 +16,9 @@ pub struct Inside {
 
 /// All destinations that are inside: networks, then the addresses that are in none of them.
 pub fn inside(facts: &ClusterFacts) -> Vec<Inside> {
-    let one = |destination: String, reason: String| Inside { destination, reason: Text::new(reason).to_string() };
-    let networks = facts.networks().into_iter().map(|(network, why)| one(network.to_string(), why.to_string()));
-    let addresses = facts.addresses().into_iter().map(|(address, why)| one(address.to_string(), why.to_string()));
+    let entry = |destination: String, reason: String| Inside { destination, reason: Text::new(reason).to_string() };
+    let networks = facts.networks().into_iter().map(|(network, why)| entry(network.to_string(), why.to_string()));
+    let addresses = facts.addresses().into_iter().map(|(address, why)| entry(address.to_string(), why.to_string()));
     networks.chain(addresses).collect()
 }
 

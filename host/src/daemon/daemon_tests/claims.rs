@@ -62,11 +62,11 @@ impl Claims {
         let sources = |service: &SubjectPlan| -> Vec<IpAddr> {
             service.rules.iter().flat_map(|rule| rule.sources().to_vec()).collect()
         };
-        let of = |key: &SubjectKey| -> BTreeSet<IpAddr> {
+        let pods_of = |key: &SubjectKey| -> BTreeSet<IpAddr> {
             let planned = in_force.plan.subjects.get(key).map(sources).unwrap_or_default();
             planned.into_iter().chain(self.pods.get(key).into_iter().flatten().copied()).collect()
         };
-        let waiting: BTreeSet<IpAddr> = waiting.iter().flat_map(of).collect();
-        in_force.statuses.keys().flat_map(of).filter(|pod| !waiting.contains(pod)).collect()
+        let waiting: BTreeSet<IpAddr> = waiting.iter().flat_map(pods_of).collect();
+        in_force.statuses.keys().flat_map(pods_of).filter(|pod| !waiting.contains(pod)).collect()
     }
 }

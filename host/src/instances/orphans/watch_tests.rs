@@ -110,11 +110,11 @@ fn a_table_of_a_newer_layout_is_none_and_is_not_read() {
 
 #[test]
 fn two_that_live_side_by_side_are_no_orphans_to_each_other() {
-    let both = || FakeTables::default().unowned(&named("a")).unowned(&Instance::Default);
-    let mut fixture = Fixture::new(both());
+    let tables = || FakeTables::default().unowned(&named("a")).unowned(&Instance::Default);
+    let mut fixture = Fixture::new(tables());
     let locks = fixture.watcher.locks.clone();
     let _held = [named("a"), Instance::Default].map(|instance| locks.hold(&instance).unwrap());
-    let mut other = Fixture::new(both());
+    let mut other = Fixture::new(tables());
     (other.watcher.own, other.watcher.locks) = (named("a"), locks);
     assert_eq!((fixture.orphans(), other.orphans()), (vec![], vec![]));
 }

@@ -183,8 +183,8 @@ mod tests {
 
     #[test]
     fn an_address_is_held_until_its_last_interface_lost_it() {
-        let both = || vec![link(1, "lo"), link(2, "eth0"), usable(v4(1, 32)), usable(v4(2, 24)), usable(v4(2, 32))];
-        let after = |events: Vec<Event>| held(both().into_iter().chain(events));
+        let links = || vec![link(1, "lo"), link(2, "eth0"), usable(v4(1, 32)), usable(v4(2, 24)), usable(v4(2, 32))];
+        let after = |events: Vec<Event>| held(links().into_iter().chain(events));
         assert_eq!(after(vec![]), [AddressState::Usable]);
         assert_eq!(after(vec![Event::AddressGone(v4(2, 24)), Event::AddressGone(v4(1, 32))]), [AddressState::Usable]);
         assert_eq!(after(vec![Event::AddressGone(v4(1, 32)), Event::LinkGone { index: 2 }]), []);

@@ -127,12 +127,12 @@ fn write_all(sources: &Sources, facts: &Receiver<Facts>) {
 pub(super) fn lines(facts: &Facts) -> String {
     let Facts { snapshot, pods } = facts;
     let nodes = snapshot.nodes.iter().map(|(name, node)| {
-        let of = |addresses: &[IpAddr], networks: &[IpNet]| written(name, addresses, networks, node.completeness);
-        let object = of(&node.addresses, &node.pod_networks);
+        let line_of = |addresses: &[IpAddr], networks: &[IpNet]| written(name, addresses, networks, node.completeness);
+        let object = line_of(&node.addresses, &node.pod_networks);
         match &node.before {
             none if *none == EarlierNodeData::default() => json!({"object": object}),
             EarlierNodeData { addresses, pod_networks } => {
-                json!({"object": object, "earlier": [of(addresses, pod_networks)]})
+                json!({"object": object, "earlier": [line_of(addresses, pod_networks)]})
             }
         }
     });

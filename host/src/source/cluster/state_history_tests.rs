@@ -23,19 +23,19 @@ enum Step {
 }
 
 fn any_object() -> impl Strategy<Value = (Kind, Reading)> {
-    let one = |names: &'static [&'static str]| prop::sample::select(names);
+    let any_of = |names: &'static [&'static str]| prop::sample::select(names);
     prop_oneof![
-        (one(&["web", "dns", "mail"]), one(&["1", "2"])).prop_map(|(of, uid)| (Kind::Services, service(of, uid))),
-        (one(&["s-1", "s-2", "s-3"]), one(&["web", "dns"]), 1..3_u8)
+        (any_of(&["web", "dns", "mail"]), any_of(&["1", "2"])).prop_map(|(of, uid)| (Kind::Services, service(of, uid))),
+        (any_of(&["s-1", "s-2", "s-3"]), any_of(&["web", "dns"]), 1..3_u8)
             .prop_map(|(of, service, pod)| (Kind::Slices, slice(of, service, pod))),
-        (one(&["s-1", "s-2"]), one(&["web"])).prop_map(|(of, service)| {
+        (any_of(&["s-1", "s-2"]), any_of(&["web"])).prop_map(|(of, service)| {
             (Kind::Slices, Reading { content: Content::Nothing, ..slice(of, service, 1) })
         }),
-        (one(&["a", "b"]), one(&["x", "y"])).prop_map(|(of, label)| (Kind::Nodes, node(of, label))),
-        (one(&["a", "b"]), 1..3_u8).prop_map(|(of, last)| (Kind::EgressNodes, egress_node(of, last))),
-        (one(&["shop", "hr"]), one(&["x", "y"])).prop_map(|(of, label)| (Kind::Namespaces, namespace(of, label))),
-        (one(&["p", "q"]), one(&["{}", "[]"])).prop_map(|(of, settings)| (Kind::Policies, policy(of, settings))),
-        (one(&["shop", "hr"]), one(&["x", "y"]), prop::sample::select(&PODS[..]))
+        (any_of(&["a", "b"]), any_of(&["x", "y"])).prop_map(|(of, label)| (Kind::Nodes, node(of, label))),
+        (any_of(&["a", "b"]), 1..3_u8).prop_map(|(of, last)| (Kind::EgressNodes, egress_node(of, last))),
+        (any_of(&["shop", "hr"]), any_of(&["x", "y"])).prop_map(|(of, label)| (Kind::Namespaces, namespace(of, label))),
+        (any_of(&["p", "q"]), any_of(&["{}", "[]"])).prop_map(|(of, settings)| (Kind::Policies, policy(of, settings))),
+        (any_of(&["shop", "hr"]), any_of(&["x", "y"]), prop::sample::select(&PODS[..]))
             .prop_map(|(namespace, of, last)| (Kind::Pods, pod(namespace, of, last))),
     ]
 }

@@ -32,10 +32,10 @@ fn take(state: &mut State, kind: Kind, objects: &[Value]) {
 /// The known networks, each as `title: pods / services`.
 fn networks(state: &State) -> Vec<String> {
     let text = |networks: &[ipnet::IpNet]| networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    let of = |(title, networks): (&String, &Arc<ClusterNetworks>)| {
+    let line = |(title, networks): (&String, &Arc<ClusterNetworks>)| {
         format!("{title}: {} / {}", text(&networks.pods), text(&networks.services)).trim_end().to_owned()
     };
-    state.snapshot.cluster_networks.iter().map(of).collect()
+    state.snapshot.cluster_networks.iter().map(line).collect()
 }
 
 #[test]

@@ -63,8 +63,8 @@ fn node(name: &str, addresses: &Value) -> String {
 
 /// The nodes that count, each with its addresses.
 fn published(update: &Update) -> Vec<String> {
-    let of = |(name, node): (&String, &Arc<EgressNode>)| format!("{name} {:?}", node.addresses);
-    update.snapshot.egress_nodes.by_name.iter().map(of).collect()
+    let line = |(name, node): (&String, &Arc<EgressNode>)| format!("{name} {:?}", node.addresses);
+    update.snapshot.egress_nodes.by_name.iter().map(line).collect()
 }
 
 #[test]

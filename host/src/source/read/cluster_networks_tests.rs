@@ -38,12 +38,15 @@ fn pods_of(kind: NetworkKind, object: &Value) -> Vec<String> {
 
 #[test]
 fn pods_live_in_every_pool_but_those_of_services_alone() {
-    let of = |spec| pods_of(NetworkKind::CalicoPools, &pool(&spec));
-    assert_eq!(of(json!({"cidr": "192.168.0.0/16"})), ["192.168.0.0/16"]);
-    assert_eq!(of(json!({"cidr": "fd00::/48", "disabled": true})), ["fd00::/48"]);
-    assert_eq!(of(json!({"cidr": "192.0.2.0/24", "allowedUses": ["LoadBalancer"]})), [""; 0]);
-    assert_eq!(of(json!({"cidr": "192.0.2.0/24", "allowedUses": ["LoadBalancer", "Workload"]})), ["192.0.2.0/24"]);
-    assert_eq!(of(json!({"cidr": "192.0.2.0/24", "allowedUses": []})), ["192.0.2.0/24"]);
+    let pods_for = |spec| pods_of(NetworkKind::CalicoPools, &pool(&spec));
+    assert_eq!(pods_for(json!({"cidr": "192.168.0.0/16"})), ["192.168.0.0/16"]);
+    assert_eq!(pods_for(json!({"cidr": "fd00::/48", "disabled": true})), ["fd00::/48"]);
+    assert_eq!(pods_for(json!({"cidr": "192.0.2.0/24", "allowedUses": ["LoadBalancer"]})), [""; 0]);
+    assert_eq!(
+        pods_for(json!({"cidr": "192.0.2.0/24", "allowedUses": ["LoadBalancer", "Workload"]})),
+        ["192.0.2.0/24"]
+    );
+    assert_eq!(pods_for(json!({"cidr": "192.0.2.0/24", "allowedUses": []})), ["192.0.2.0/24"]);
 }
 
 #[test]
@@ -78,23 +81,23 @@ fn what_the_agent_of_a_node_says_counts_within_bounds() {
 #[test]
 fn flannel_says_one_network_of_each_family() {
     let text = r#"{"Network": "10.244.0.0/16", "EnableIPv6": false, "IPv6Network": "fd00::/56"}"#;
-    let of = |text| reported(NetworkKind::Flannel, &config("net-conf.json", text));
-    assert_eq!(of(text).0, ["10.244.0.0/16", "fd00::/56"]);
-    let (pods, _, faults) = of(r#"{"Network": "0.0.0.0/0", "IPv6Network": "fd00::/56"}"#);
+    let pods_for = |text| reported(NetworkKind::Flannel, &config("net-conf.json", text));
+    assert_eq!(pods_for(text).0, ["10.244.0.0/16", "fd00::/56"]);
+    let (pods, _, faults) = pods_for(r#"{"Network": "0.0.0.0/0", "IPv6Network": "fd00::/56"}"#);
     assert_eq!(pods, ["fd00::/56"]);
     assert!(faults[0].starts_with("data.net-conf.json.Network \"0.0.0.0/0\" is not narrow enough"), "{faults:?}");
 }
 
 #[test]
 fn kubeadm_says_networks_of_pods_and_of_services() {
-    let of = |text| reported(NetworkKind::Kubeadm, &config("ClusterConfiguration", text));
+    let pods_for = |text| reported(NetworkKind::Kubeadm, &config("ClusterConfiguration", text));
     let (pods, services, faults) =
-        of("networking:\n  podSubnet: 10.244.0.0/16, fd00::/56\n  serviceSubnet: 10.96.0.0/16,nowhere\n");
+        pods_for("networking:\n  podSubnet: 10.244.0.0/16, fd00::/56\n  serviceSubnet: 10.96.0.0/16,nowhere\n");
     assert_eq!((pods, services), (vec!["10.244.0.0/16".into(), "fd00::/56".into()], vec!["10.96.0.0/16".into()]));
     let expected = "data.ClusterConfiguration.networking.serviceSubnet \"nowhere\" is not a network like 10.96.0.0/12";
     assert_eq!(faults, [expected]);
-    assert_eq!(of("networking: {dnsDomain: cluster.local}").0, [""; 0]);
-    assert_eq!(of("kind: ClusterConfiguration").0, [""; 0]);
+    assert_eq!(pods_for("networking: {dnsDomain: cluster.local}").0, [""; 0]);
+    assert_eq!(pods_for("kind: ClusterConfiguration").0, [""; 0]);
 }
 
 #[test]

@@ -56,8 +56,8 @@ fn endpoints(
     let node = node(endpoint, default_node)?;
     let pod = pod(&endpoint.object("targetRef")?, faults);
     let addresses = endpoint.get("addresses").all(faults, address)?;
-    let one = |address| Endpoint { address, node: node.clone(), pod: pod.clone(), ready, serving, terminating };
-    Ok(addresses.into_iter().map(one).collect())
+    let endpoint = |address| Endpoint { address, node: node.clone(), pod: pod.clone(), ready, serving, terminating };
+    Ok(addresses.into_iter().map(endpoint).collect())
 }
 
 /// Where it runs. A name that cannot be read is no reason to take it for one of this node, nor for one of another.
