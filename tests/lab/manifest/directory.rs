@@ -113,7 +113,7 @@ impl Directory {
     /// Brings it back.
     ///
     /// # Errors
-    /// When it did not [`vanish`](Self::vanish).
+    /// When it was not [moved away](Self::move_away).
     pub fn move_back(&self) -> Result<()> {
         fs::rename(self.away(), self.path()).with_context(|| cannot("move", &self.away()))
     }
