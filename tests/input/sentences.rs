@@ -8,10 +8,13 @@ fn a_value_of_another_type_is_named_with_its_path() {
     for (text, sentence) in [
         (
             app("\"true\"", "true"),
-            "metadata.annotations[\"kube-vip.io/egress\"] true is not a text; write it in quotes",
+            "metadata.annotations[\"kube-vip.io/egress\"] true is not a string; write it in quotes",
         ),
-        (annotated("example.org/n: 5"), "metadata.annotations[\"example.org/n\"] 5 is not a text; write it in quotes"),
-        (app("\"true\"", "[true]"), "metadata.annotations[\"kube-vip.io/egress\"] [...] is not a text"),
+        (
+            annotated("example.org/n: 5"),
+            "metadata.annotations[\"example.org/n\"] 5 is not a string; write it in quotes",
+        ),
+        (app("\"true\"", "[true]"), "metadata.annotations[\"kube-vip.io/egress\"] [...] is not a string"),
         (
             app("egress: \"true\"", "egress:true"),
             "metadata.annotations \"kube-vip.io/egress:true\" is not a map of texts; write a colon and a blank after each name",
@@ -22,11 +25,14 @@ fn a_value_of_another_type_is_named_with_its_path() {
         plan(text).expect_error(&format!("{object}{sentence}"));
     }
     let label = plan(app("service-name: app", "service-name: 5"));
-    label.expect_error("document 2 (EndpointSlice app-x7k2p) cannot be read: metadata.labels.kubernetes.io/service-name 5 is not a text; write it in quotes");
+    label.expect_error(
+        "document 2 (EndpointSlice app-x7k2p) cannot be read: \
+     metadata.labels.kubernetes.io/service-name 5 is not a string; write it in quotes",
+    );
     let addresses = plan(app("addresses: [\"10.0.0.1\"]", "addresses: 10.0.0.1"));
     addresses.expect_error("endpoints[0].addresses \"10.0.0.1\" is not a list");
     let name = plan(app("  name: app\n", "  name: 5\n"));
-    name.expect_error("document 1 (Service) cannot be read: metadata.name 5 is not a text; write it in quotes");
+    name.expect_error("document 1 (Service) cannot be read: metadata.name 5 is not a string; write it in quotes");
     let port = plan(app("port: 80", "port: http"));
     port.expect_translated("default/app", "11.0.0.2");
     port.expect_error("document 1 (Service app): spec.ports[0].port \"http\" is not 1 to 65535; it is left out");

@@ -49,7 +49,7 @@ fn old_guards() -> [(Vec<u8>, &'static str); 2] {
     [(released("private-guard"), "{}"), (released("port-allowlist"), r#"{"allow": [{"ports": ["tcp:1-65535"]}]}"#)]
 }
 
-const REMEDY: &str = "policy guard cannot be shown an EgressPolicy: it is a component of contract 0.1.0, which knows \
+const REMEDY: &str = "policy guard cannot evaluate an EgressPolicy: it is a component of contract 0.1.0, which knows \
                       Services only; rebuild it with contract 0.2.0 and list EgressPolicy in its subject kinds";
 
 #[test]
@@ -69,7 +69,7 @@ fn a_guard_of_0_2_0_that_does_not_list_the_kind_denies_it_as_well_and_has_to_lis
     assert_eq!(verdict.decision, ChainDecision::Denied { policy: "guard".to_owned() });
     assert_eq!(
         verdict.findings[0].message,
-        "policy guard cannot be shown an EgressPolicy: it is a component of contract 0.2.0 that lists Service in its subject \
+        "policy guard cannot evaluate an EgressPolicy: it is a component of contract 0.2.0 that lists Service in its subject \
          kinds; list EgressPolicy there, or take the subject out of its scope"
     );
 }

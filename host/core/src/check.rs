@@ -79,16 +79,19 @@ impl PlanNote {
     }
 }
 
+/// What follows where a plan breaks a rule that no input can break.
+const DEFECTIVE: &str = "it is not applied: this is a defect of egressd, report it";
+
 impl fmt::Display for PlanNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             NoteKind::FamilyUnknown(family) => {
-                write!(f, "the plan has {family} rules though the {family} networks are unknown")
+                write!(f, "the plan has {family} rules, but the {family} networks are unknown; {DEFECTIVE}")
             }
-            NoteKind::NoSources(rule) => write!(f, "rule {rule:?} of the plan has no sources"),
-            NoteKind::MixedFamilies(rule) => write!(f, "rule {rule:?} of the plan mixes families"),
+            NoteKind::NoSources(rule) => write!(f, "rule {rule:?} of the plan has no sources; {DEFECTIVE}"),
+            NoteKind::MixedFamilies(rule) => write!(f, "rule {rule:?} of the plan mixes families; {DEFECTIVE}"),
             NoteKind::Unmerged(family) => {
-                write!(f, "the plan's excluded {family} networks overlap or are out of order")
+                write!(f, "the plan's excluded {family} networks overlap or are out of order; {DEFECTIVE}")
             }
             NoteKind::Behind(Overlap { other, more, pod, pods }) => {
                 write!(f, "{} to {other}, which takes precedence{}", subject(*pod, *pods), and_more(*more))

@@ -139,7 +139,7 @@ fn endpoints_that_no_pod_can_be_are_left_out_and_the_others_stay() {
     assert_eq!(
         message,
         "endpoint 0.0.0.0 (and 1 more) is an unspecified address, which no pod has, and is never translated; correct \
-         the EndpointSlice"
+         the EndpointSlice or its controller"
     );
 }
 

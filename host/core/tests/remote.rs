@@ -77,7 +77,7 @@ fn endpoints_of_other_nodes_are_a_warning_under_both_traffic_policies() {
     for policy in POLICIES {
         let one = Web { policy, ..Web::new() }.here(&["10.0.0.1"]).elsewhere(&[("10.0.1.1", "node-b")]);
         let sentence = "1 endpoint of the Service runs on node-b and is not translated, since node-a holds 11.0.0.2: \
-                        keep the replicas on the node that holds the address, or run fewer";
+                        run all replicas on the node that holds the address, or run fewer replicas";
         assert_eq!(one.found(&["10.0.0.1"]), [Finding::warning("remote-endpoints", sentence)]);
     }
 }

@@ -19,8 +19,8 @@ pub struct Networks {
     /// Networks that are never translated to, comma-separated, beside all that is known to be inside the cluster; or none.
     ///
     /// Where nothing says where pods live, or a pod is in no known network, nothing is translated towards private
-    /// destinations, since other pods may be there. Set this to the networks of all pods, or to none if all are known,
-    /// to end that.
+    /// destinations, since other pods may be there. Set this to the networks of all pods, or to `none` if egressd
+    /// knows all of them already, to end that.
     #[arg(long, value_name = "CIDR,...|none", env = "EGRESSD_INSIDE_NETWORKS")]
     pub inside_networks: Option<String>,
 }

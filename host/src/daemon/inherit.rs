@@ -51,8 +51,8 @@ fn translates(applied: &Ruleset) -> bool {
 
 /// What is reported where rules are in force and nothing says what they follow from.
 pub fn lost_memory() -> Finding {
-    let message = "rules are in force, but the state directory is empty: it was lost, or --state-dir was changed; the \
-                   rules of Services with invalid annotations stay in force until their annotations are valid \
+    let message = "rules are in force, but the state directory has no record of the accepted configuration: it was \
+                   lost, or --state-dir was changed; the rules of Services with invalid annotations stay in force until their annotations are valid \
                    (docs/upgrade.md)";
     Finding::warning("state-lost", message)
 }

@@ -98,7 +98,8 @@ fn what_could_be_any_object_of_the_file_is_unknown() {
 #[test]
 fn an_unquoted_boolean_is_named_with_what_to_write() {
     let text = SERVICE.replace("{name: web}", "{name: web, annotations: {kube-vip.io/egress: true}}");
-    let sentence = "document 1 (Service web) cannot be read: metadata.annotations[\"kube-vip.io/egress\"] true is not a text; write it in quotes";
+    let sentence = "document 1 (Service web) cannot be read: metadata.annotations[\"kube-vip.io/egress\"] true is not \
+                    a string; write it in quotes";
     assert_eq!(read(&text).unreadable[0].1, sentence);
 }
 
@@ -209,7 +210,7 @@ fn a_name_of_an_annotation_with_a_sign_that_cannot_be_seen_points_at_it() {
 
 #[test]
 fn a_name_that_yaml_takes_for_a_boolean_is_to_be_quoted() {
-    let sentence = "document 1 (Service) cannot be read: metadata.name true is not a text; write it in quotes";
+    let sentence = "document 1 (Service) cannot be read: metadata.name true is not a string; write it in quotes";
     assert_eq!(read(&SERVICE.replace("web", "y")).unknown, [sentence]);
 }
 

@@ -12,8 +12,8 @@ pub(super) const STAYS: &str = "its last good state stays in force";
 pub(super) fn left_out(kind: Kind) -> &'static str {
     let Kind::Claims(claim) = kind else { return "it is left out" };
     match claim {
-        ClaimKind::L2Statuses => "so which node it names may be unknown, or for which Service",
-        ClaimKind::Leases => "so which node it names may be unknown",
+        ClaimKind::L2Statuses => "so the node or the Service that it names may be unknown",
+        ClaimKind::Leases => "so the node that it names may be unknown",
     }
 }
 

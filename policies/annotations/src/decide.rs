@@ -114,7 +114,7 @@ fn nothing_allowed(family: Family) -> String {
         Family::Ipv6 => "::/0",
     };
     format!(
-        "names no {family} network, so nothing is translated to {family}; add one, or {everything} for all of {family}"
+        "names no {family} network, so no {family} traffic is translated; add one, or {everything} for all of {family}"
     )
 }
 
@@ -130,12 +130,14 @@ fn not_a_load_balancer(service_type: Option<ServiceType>) -> Diagnostic {
 fn no_address(family: Family, subject: &Subject) -> Diagnostic {
     if subject.addresses.is_empty() {
         let message = format!(
-            "the Service has no address yet, so nothing is translated to {family}; kube-vip or another load balancer writes one into status.loadBalancer.ingress"
+            "the Service has no address yet, so no {family} traffic is translated; kube-vip or another load balancer \
+             writes one into status.loadBalancer.ingress"
         );
         return Diagnostic::warning("no-address", message);
     }
     let message = format!(
-        "the Service has no {family} address of its own, so nothing is translated to {family}; it needs one in status.loadBalancer.ingress, which kube-vip or another load balancer writes"
+        "the Service has no {family} address of its own, so no {family} traffic is translated; it needs one in \
+         status.loadBalancer.ingress, which kube-vip or another load balancer writes"
     );
     Diagnostic::error("no-address", message)
 }

@@ -97,7 +97,8 @@ fn no_local_endpoint(family: Family, context: &Context) -> Diagnostic {
 
 fn nothing_allowed(family: Family) -> Diagnostic {
     let message = format!(
-        "the egress of the Service's namespace allows no {family} network, so nothing is translated to {family}; the operator can add one to allowed-networks"
+        "the egress of the Service's namespace allows no {family} network, so no {family} traffic is translated; the \
+         operator can add one to allowed-networks"
     );
     Diagnostic::info("no-allowed-network", message)
 }

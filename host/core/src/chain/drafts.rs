@@ -19,7 +19,7 @@ pub(super) fn hidden(member: &Member, draft: &Draft) -> Option<Finding> {
     };
     let finding = |what: &str| {
         let message = format!(
-            "policy {} cannot be shown {what}: it is a component of contract {version}; rebuild it with contract \
+            "policy {} cannot receive {what}: it is a component of contract {version}; rebuild it with contract \
              {WHOLE_SINCE}, or leave that out of the draft",
             member.name
         );

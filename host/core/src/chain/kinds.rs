@@ -31,7 +31,7 @@ pub(super) fn blind<'m>(members: &[&'m Member], subject: &Subject) -> Option<&'m
 /// What is reported about the subject.
 pub(super) fn finding(member: &Member, kind: SubjectKind) -> Finding {
     let because = match member.contract {
-        Contract::Native => format!("it is a part of egressd that handles {}", member.handles),
+        Contract::Native => format!("it is built into egressd and handles {} only", member.handles),
         Contract::Services(version) => format!(
             "it is a component of contract {version}, which knows Services only; rebuild it with contract {SUBJECTS_SINCE} and \
              list {kind} in its subject kinds"
@@ -46,5 +46,5 @@ pub(super) fn finding(member: &Member, kind: SubjectKind) -> Finding {
         SubjectKind::Service => "a",
         SubjectKind::EgressPolicy => "an",
     };
-    Finding::error(NOT_SHOWN, format!("policy {} cannot be shown {article} {kind}: {because}", member.name))
+    Finding::error(NOT_SHOWN, format!("policy {} cannot evaluate {article} {kind}: {because}", member.name))
 }

@@ -29,7 +29,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: "ipv6-networks-unknown",
         level: INFO,
-        sentence: "No IPv6 pod network is known, so nothing IPv6 is translated.",
+        sentence: "No IPv6 pod network is known, so no IPv6 traffic is translated.",
         cause: "No Node has an IPv6 network in `spec.podCIDRs`, and no setting names one.",
         remedy: "Set `egress_podcidr` or `--inside-networks` if the cluster has IPv6.",
     },

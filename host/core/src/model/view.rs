@@ -135,7 +135,10 @@ impl Never {
             ),
             Self::Unusable(kind) => Finding::warning(
                 "endpoint-unusable",
-                format!("{subject} is {kind}, which no pod has, and is never translated; correct the EndpointSlice"),
+                format!(
+                    "{subject} is {kind}, which no pod has, and is never translated; correct the EndpointSlice or its \
+                     controller"
+                ),
             ),
         }
     }

@@ -75,7 +75,8 @@ fn ambiguous(address: IpAddr, claim: &Claim<'_>, [service, other]: &[SubjectKey;
         "{} belongs to Service {service} or Service {other}, for which Cilium uses the same Lease name",
         claim.by
     );
-    let remedy = "rename one Service, or recreate the one that Cilium does not announce with another loadBalancerClass";
+    let remedy = "rename one Service, or, if Cilium does not announce one of them, recreate that one with another \
+                  loadBalancerClass";
     let because = format!("{state}, so it is unknown which node announces it; {remedy}");
     Finding::warning("holder-ambiguous", nothing(address, &because))
 }

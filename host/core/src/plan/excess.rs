@@ -86,7 +86,7 @@ impl Excess {
     pub fn of_endpoints(kind: SubjectKind, value: usize, most: usize) -> Finding {
         let message = format!(
             "the {kind} has {value} endpoints, and the limit is {most} (--limit-service-endpoints): endpoints that \
-             are translated already stay so, and no others are added; divide the pods among several"
+             are translated already stay so, and no others are added; divide the pods among several Services"
         );
         Finding::error(TOO_MANY_ENDPOINTS, message)
     }

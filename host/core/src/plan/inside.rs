@@ -13,7 +13,7 @@ pub(super) fn unknown(rule: &Rule) -> Finding {
     let (family, address) = (Family::of(rule.address()), rule.address());
     let message = format!(
         "nothing is translated to {address}, because the cluster's {family} pod networks are unknown; set \
-         egress_podcidr or --inside-networks (EGRESSD_INSIDE_NETWORKS), or give Nodes podCIDRs"
+         --pod-networks (EGRESSD_POD_NETWORKS) or --inside-networks (EGRESSD_INSIDE_NETWORKS), or give Nodes podCIDRs"
     );
     Finding::error("networks-unknown", message).about_rule(rule.id())
 }
@@ -44,7 +44,7 @@ fn elsewhere(facts: &ClusterFacts, rules: &[Rule]) -> Option<Finding> {
 }
 
 const OUTSIDE_POD_NETWORKS: &str = "endpoint-outside-pod-networks";
-const REMEDY: &str = "add its network to --inside-networks (EGRESSD_INSIDE_NETWORKS), or set that to none if all \
+const REMEDY: &str = "add its network to --inside-networks (EGRESSD_INSIDE_NETWORKS), or set that to `none` if all \
                       other pods are in known networks";
 
 fn withheld(first: &str) -> Finding {

@@ -57,7 +57,7 @@ pub(super) fn apart(here: NodeContext<'_>, view: &SubjectView) -> Option<Finding
         Some(TrafficPolicy::Cluster) => {
             "set externalTrafficPolicy: Local, if the load balancer then moves the address to one of their nodes"
         }
-        Some(TrafficPolicy::Local) | None => "have the load balancer move the address to one of their nodes",
+        Some(TrafficPolicy::Local) | None => "have the load balancer announce the address from one of their nodes",
     };
     let node = &context.node;
     let addresses = list(held);
@@ -98,8 +98,8 @@ fn left_out(context: &Context, view: &SubjectView, addresses: &str, remote: &[&E
         _ => (format!("{} endpoints", remote.len()), "run", "are"),
     };
     format!(
-        "{endpoints} of the {kind} {run} on {places} and {are} not translated, since {node} holds {addresses}: keep \
-         the replicas on the node that holds the address, or run fewer"
+        "{endpoints} of the {kind} {run} on {places} and {are} not translated, since {node} holds {addresses}: run \
+         all replicas on the node that holds the address, or run fewer replicas"
     )
 }
 

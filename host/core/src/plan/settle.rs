@@ -117,7 +117,10 @@ fn guarded(
                 (end, Arc::clone(draft))
             }
             Err(refusal) => {
-                findings.push(Finding::error("answer-refused", format!("the policies' answer is refused: {refusal}")));
+                findings.push(Finding::error(
+                    "answer-refused",
+                    format!("the policies' answer is refused: {refusal}; correct the policy"),
+                ));
                 (EvaluationEnd::Failed, stand_in(context, view, standby, findings).into())
             }
         },
@@ -180,7 +183,8 @@ fn apart_from_this_node<'r>(here: NodeContext<'_>, rules: &'r [Rule], findings: 
 
 fn this_nodes(first: IpAddr, more: usize) -> Finding {
     let endpoint = first_of(first, more);
-    let remedy = "and is never translated; run the pod on the pod network, or correct the EndpointSlice";
+    let remedy =
+        "and is never translated; run the pod on the pod network, or correct the EndpointSlice or its controller";
     let message = format!("endpoint {endpoint} is an address of this node's own interfaces {remedy}");
     Finding::warning("endpoint-is-this-node", message)
 }

@@ -217,7 +217,8 @@ fn shared(address: IpAddr, with: &SubjectKey) -> Finding {
 fn taken(address: IpAddr, by: &SubjectKey) -> Finding {
     let message = format!(
         "nothing is translated to {address}: the older {} of another namespace also has it, and \
-         --shared-addresses=oldest reserves it for that namespace",
+         --shared-addresses=oldest reserves it for that namespace; have the load balancer assign \
+         each Service its own address",
         by.of_kind()
     );
     Finding::error("shared-address-taken", message)

@@ -24,7 +24,7 @@ impl Reason {
             (Self::Contested(other), _) => contested(kind, endpoint, other),
             (Self::Unknown, TableReading::Now) => {
                 let why = "is not a pod of this node, although the EndpointSlice says so";
-                unknown(endpoint, why, "correct the EndpointSlice")
+                unknown(endpoint, why, "correct the EndpointSlice or its controller")
             }
             (Self::Unknown, TableReading::Last) => {
                 let why = "was not a pod of this node when pods were read last";
@@ -43,7 +43,7 @@ fn foreign(kind: SubjectKind, endpoint: &str, other: &str, reading: TableReading
     };
     let message = format!(
         "{endpoint} {is} a pod of namespace {other}, not of this {kind}'s, and is not translated for it; correct the \
-         EndpointSlice"
+         EndpointSlice or its controller"
     );
     Finding::warning("foreign-pod", message)
 }

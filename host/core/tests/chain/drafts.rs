@@ -29,7 +29,7 @@ fn a_draft_that_a_member_in_force_cannot_be_shown_denies_the_subject() {
         assert_eq!(codes(&verdict.findings), [(Severity::Error, DRAFT_NOT_SHOWN)]);
         assert_eq!(
             verdict.findings[0].message,
-            "policy p1 cannot be shown several addresses of rule \"only\": it is a component of contract 0.1.0; rebuild it \
+            "policy p1 cannot receive several addresses of rule \"only\": it is a component of contract 0.1.0; rebuild it \
              with contract 0.2.0, or leave that out of the draft"
         );
         assert_eq!(verdict.findings[0].policy.as_ref().map(|policy| policy.as_str()), Some("p1"));

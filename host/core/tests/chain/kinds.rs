@@ -116,7 +116,7 @@ fn the_finding_says_what_to_do_for_each_contract() {
         let verdict = Chain::new([member]).evaluate(&here().0, &of_another_kind());
         verdict.findings[0].message.to_string()
     };
-    let begin = "policy p1 cannot be shown an EgressPolicy: ";
+    let begin = "policy p1 cannot evaluate an EgressPolicy: ";
     for (contract, end) in [
         (
             Contract::Services("0.1.0"),
@@ -128,7 +128,7 @@ fn the_finding_says_what_to_do_for_each_contract() {
             "it is a component of contract 0.2.0 that lists Service in its subject kinds; list EgressPolicy there, or take \
              the subject out of its scope",
         ),
-        (Contract::Native, "it is a part of egressd that handles Service"),
+        (Contract::Native, "it is built into egressd and handles Service only"),
     ] {
         assert_eq!(message(contract), format!("{begin}{end}"));
     }

@@ -202,7 +202,7 @@ fn with_too_many_endpoints_those_that_are_translated_stay_and_policies_see_no_ot
     assert_eq!(in_force(&round), "a/web: 2 to 1");
     let message = "service-limit-endpoints: the Service has 6 endpoints, and the limit is 5 \
                    (--limit-service-endpoints): endpoints that are translated already stay so, and no others are \
-                   added; divide the pods among several";
+                   added; divide the pods among several Services";
     assert_eq!(errors(&round, "a/web"), [message]);
     assert_eq!(round.statuses, fixture.restart().statuses);
     // A policy's answer counts all the same, an edit too.

@@ -35,8 +35,8 @@ pub enum ApiError {
     #[error("the API server at {server} does not answer: {cause}")]
     Away { server: Arc<str>, cause: String },
     #[error(
-        "the API server at {server} has a certificate that cannot be verified: {cause}; correct the certificate \
-         authority in the kubeconfig or the service account (ca.crt)"
+        "the API server at {server} has a certificate that cannot be verified: {cause}; renew the \
+         server's certificate, or correct the certificate authority in the kubeconfig or the service account (ca.crt)"
     )]
     Certificate {
         server: Arc<str>,
@@ -103,7 +103,8 @@ impl ApiError {
             Self::Away { server, cause } => Finding::warning(
                 "api-server-away",
                 format!(
-                    "the API server at {server} is unreachable since {since}; the current rules stay in force: {cause}"
+                    "the API server at {server} has been unreachable since {since}; the current rules stay in force: \
+                     {cause}"
                 ),
             ),
             Self::Certificate { .. } => Finding::error("api-server-certificate", self.to_string()),
@@ -230,7 +231,8 @@ mod tests {
         assert_eq!(
             trouble.finding(since).to_string(),
             format!(
-                "warning: the API server at https://192.0.2.1:6443 is unreachable since {since}; the current rules \
+                "warning: the API server at https://192.0.2.1:6443 has been unreachable since {since}; the current \
+                 rules \
                  stay in force: no answer within 30 s [api-server-away]"
             )
         );

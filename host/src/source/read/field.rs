@@ -161,8 +161,8 @@ impl<'a> Field<'a> {
 /// YAML takes `true` and `5` for something else than texts.
 fn text_expected(value: &Value) -> &'static str {
     match value {
-        Value::Bool(_) | Value::Number(_) => "a text; write it in quotes",
-        Value::Null | Value::String(_) | Value::Array(_) | Value::Object(_) => "a text",
+        Value::Bool(_) | Value::Number(_) => "a string; write it in quotes",
+        Value::Null | Value::String(_) | Value::Array(_) | Value::Object(_) => "a string",
     }
 }
 

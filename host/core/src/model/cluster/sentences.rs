@@ -33,8 +33,8 @@ pub(super) fn as_before(family: Family, doubt: &Doubt) -> Finding {
 
 /// The setting that ends the doubt.
 fn remedy(doubt: &Doubt) -> String {
-    let set =
-        "set --inside-networks (EGRESSD_INSIDE_NETWORKS) to the networks of all pods, or to none if all are known";
+    let set = "set --inside-networks (EGRESSD_INSIDE_NETWORKS) to the networks of all pods, or to `none` if egressd \
+               knows all of them already";
     match doubt {
         Doubt::Unsaid => set.to_owned(),
         Doubt::Unreadable(object) => format!("correct {object}, or {set}"),
@@ -57,7 +57,8 @@ fn private(family: Family) -> String {
 /// Files without a Node.
 pub(super) fn pods_assumed(network: &str) -> Finding {
     let message = format!(
-        "no IPv4 pod network is known (no Node has one in spec.podCIDRs), so {network} is assumed; set egress_podcidr"
+        "no IPv4 pod network is known (no Node has one in spec.podCIDRs), so {network} is assumed; set --pod-networks \
+         (EGRESSD_POD_NETWORKS)"
     );
     Finding::warning("pod-network-assumed", message)
 }
@@ -70,15 +71,15 @@ pub(super) fn services_assumed(network: &str, origin: Origin) -> Finding {
     };
     let message = format!(
         "no IPv4 service network is known (no ServiceCIDR has one), so {network} is assumed beside the ClusterIPs of \
-         all Services; set egress_servicecidr"
+         all Services; set --service-networks (EGRESSD_SERVICE_NETWORKS)"
     );
     Finding::new(severity, "service-network-assumed", message)
 }
 
 /// IPv6 has no default to assume.
 pub(super) fn ipv6_unknown() -> Finding {
-    let message = "no IPv6 pod network is known (no Node has one in spec.podCIDRs), so nothing IPv6 is translated; set \
-                   egress_podcidr or --inside-networks";
+    let message = "no IPv6 pod network is known (no Node has one in spec.podCIDRs), so no IPv6 traffic is translated; \
+                   set --pod-networks (EGRESSD_POD_NETWORKS) or --inside-networks (EGRESSD_INSIDE_NETWORKS)";
     Finding::new(Severity::Info, "ipv6-networks-unknown", message)
 }
 

@@ -26,7 +26,8 @@ impl NodeFaults {
         let findings = [
             self.wide_networks.finding(
                 "node-network-too-wide",
-                "a network this wide is not used as a pod network; correct spec.podCIDRs",
+                "a network this wide is not used as a pod network; delete the Node, and let it join again with a \
+                 narrower one",
             ),
             self.many_networks.finding("node-networks-too-many", &networks),
             self.shared_networks
