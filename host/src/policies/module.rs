@@ -61,7 +61,7 @@ mod tests {
         assert!(bomb.len() < 100_000);
         assert_eq!(
             unpack(&bomb).unwrap_err().to_string(),
-            "cannot decompress policy.wasm.gz: it becomes larger than 4194304 bytes, which is the most"
+            "cannot decompress policy.wasm.gz: it becomes larger than 4194304 bytes, the limit"
         );
     }
 
