@@ -73,12 +73,12 @@ pub fn reporting(
     planned: &SubjectResult,
 ) -> Option<Reporting> {
     let wanted = wanted(stage, view, found, planned);
-    let one = |family: Family| {
+    let endpoint_of = |family: Family| {
         let (wanted, value) = (wanted.get(family).cloned(), found.active.get(family).cloned());
         let author = author(stage, view, found.writer, value.as_deref());
         (wanted.is_some() || value.is_some()).then_some((family, ActiveEndpoint { wanted, found: value, author }))
     };
-    let active: ByFamily<ActiveEndpoint> = Family::ALL.into_iter().filter_map(one).collect();
+    let active: ByFamily<ActiveEndpoint> = Family::ALL.into_iter().filter_map(endpoint_of).collect();
     let reporter = reporter(stage, view, &active, planned);
     (planned.end != EvaluationEnd::Off || !active.is_empty()).then_some(Reporting { reporter, active })
 }
@@ -99,11 +99,11 @@ fn wanted(stage: ReporterInput<'_>, view: &SubjectView, found: &Published, plann
         let mut own = view.subject.addresses.iter().filter(|address| Family::of(**address) == family);
         own.any(|address| stage.ownership.holds(&view.subject, *address))
     };
-    let ours = |(_, value): &(Family, &String)| match author(stage, view, found.writer, Some(value.as_str())) {
+    let is_own = |(_, value): &(Family, &String)| match author(stage, view, found.writer, Some(value.as_str())) {
         Author::ThisNode | Author::KubeVipUnclear | Author::Unclear => true,
         Author::OtherNode | Author::KubeVip => false,
     };
-    let emptied = found.active.iter().filter(ours).map(|(family, _)| family).filter(|family| held(*family));
+    let emptied = found.active.iter().filter(is_own).map(|(family, _)| family).filter(|family| held(*family));
     emptied.map(|family| (family, String::new())).collect()
 }
 

@@ -116,7 +116,7 @@ pub fn is_almost_ours(name: &str, prefix: &AnnotationPrefix) -> bool {
 }
 
 fn strays<'a>(service: &'a Service, prefix: &'a AnnotationPrefix) -> impl Iterator<Item = Stray<'a>> {
-    let of = |place| {
+    let names_in = |place| {
         let names = match place {
             Place::Annotation => &service.annotations,
             Place::Label => &service.labels,
@@ -124,7 +124,7 @@ fn strays<'a>(service: &'a Service, prefix: &'a AnnotationPrefix) -> impl Iterat
         let could_be = names.iter().filter(|(name, _)| split(name, prefix).is_some()).take(MOST_NAMES);
         could_be.filter_map(move |(name, value)| stray(place, name, value, prefix))
     };
-    let all = of(Place::Annotation).chain(of(Place::Label));
+    let all = names_in(Place::Annotation).chain(names_in(Place::Label));
     // What stands there under its right name, too, is not missed, unless it narrows to something else.
     all.filter(|stray| {
         let right = stray.right.and_then(|right| service.annotations.get(&prefix.name(right)));

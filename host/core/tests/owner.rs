@@ -261,9 +261,7 @@ fn of_several_addresses_of_a_family_the_first_that_the_node_holds_is_used_and_re
     assert_eq!((result.translated_to, result.codes), (vec![SECOND.to_owned()], vec!["address-chosen".to_owned()]));
     assert_eq!(
         result.messages,
-        [
-            "of the Service's 2 IPv4 addresses 11.0.0.3 comes first here, and not 11.0.0.2, as long as this node holds it"
-        ]
+        ["this node uses 11.0.0.3, which it holds, instead of 11.0.0.2, the first of the Service's 2 IPv4 addresses"]
     );
     let result = fixture.holding(&usable(&[FIRST, SECOND]));
     assert_eq!(result.translated_to, [SECOND], "it stays as long as it is held");

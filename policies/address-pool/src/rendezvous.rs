@@ -64,8 +64,8 @@ mod tests {
     fn every_address_gets_its_share() {
         let pool = pool(4);
         for address in &pool {
-            let mine = |pod: &u32| choose(&[format!("shop/web-{pod}").as_bytes()], &pool) == Some(*address);
-            let share = (0..1000).filter(mine).count();
+            let is_assigned = |pod: &u32| choose(&[format!("shop/web-{pod}").as_bytes()], &pool) == Some(*address);
+            let share = (0..1000).filter(is_assigned).count();
             assert!((200..300).contains(&share), "{address} has {share} of 1000 pods");
         }
     }

@@ -143,7 +143,7 @@ fn endpoint(object: EndpointObject, node: &str) -> Result<Vec<Endpoint>, String>
     let pod = reference
         .and_then(|pod| Some(ObjectReference { namespace: pod.namespace.unwrap_or_default(), name: pod.name? }));
     let on = object.node_name.unwrap_or_else(|| node.to_owned());
-    let one = |address| Endpoint {
+    let endpoint = |address| Endpoint {
         here: on == node,
         node: Some(on.clone()),
         pod: pod.clone(),
@@ -152,7 +152,7 @@ fn endpoint(object: EndpointObject, node: &str) -> Result<Vec<Endpoint>, String>
         terminating: conditions.terminating,
         ..Endpoint::new(address)
     };
-    Ok(all("endpoints[].addresses[]", object.addresses)?.into_iter().map(one).collect())
+    Ok(all("endpoints[].addresses[]", object.addresses)?.into_iter().map(endpoint).collect())
 }
 
 fn family(text: &str) -> Result<Family, String> {

@@ -138,8 +138,9 @@ impl Chain {
 
     /// Which annotations and labels its members read, and by which labels it is chosen who is asked.
     pub fn interest(&self) -> Interest {
-        let of = |all: Interest, member: &Member| all.and(&member.interest).choosing_by(member.scope.services.labels());
-        self.0.iter().fold(Interest::default(), of)
+        let with_interest =
+            |all: Interest, member: &Member| all.and(&member.interest).choosing_by(member.scope.services.labels());
+        self.0.iter().fold(Interest::default(), with_interest)
     }
 }
 

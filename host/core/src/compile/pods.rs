@@ -148,8 +148,8 @@ impl<'a> Pods<'a> {
     /// The chain of one Service, or the merged chain of several.
     fn add_chain(&mut self, pod: IpAddr, place: PodLocation, claims: &[Claim<'_>]) {
         let Self { family, table, given, .. } = self;
-        let one = |claim| chains::service(table, *family, claim, place, given);
-        let parts: Vec<Name> = claims.iter().map(one).collect();
+        let service_chain = |claim| chains::service(table, *family, claim, place, given);
+        let parts: Vec<Name> = claims.iter().map(service_chain).collect();
         let (chain, comment) = match (parts.as_slice(), claims) {
             ([], _) => return,
             ([only], [claim, ..]) => (only.clone(), names::comment(claim.key, &claim.service.uid)),

@@ -38,8 +38,8 @@ fn merged(networks: &[ipnet::IpNet]) -> Vec<AddressRange> {
 
 /// A rule for each range, which leads back.
 pub(super) fn returns(ranges: Vec<AddressRange>) -> Vec<Rule> {
-    let one = |range| Rule::when(Match::Destination(range), Statement::Return);
-    ranges.into_iter().map(one).collect()
+    let rule = |range| Rule::when(Match::Destination(range), Statement::Return);
+    ranges.into_iter().map(rule).collect()
 }
 
 /// Every included network with every source port with every destination port.
@@ -67,17 +67,17 @@ fn expand(
     };
     let several = |level: &Vec<Match>| level.len() > 1;
     let rest = expand(chains, sub_chain, rest, statements);
-    let one = |matches: &[&[Match]], statements: &[Statement]| Rule::new(matches.concat(), statements);
+    let rule = |matches: &[&[Match]], statements: &[Statement]| Rule::new(matches.concat(), statements);
     if !several(first) || rest.len() <= 1 {
         let pairs = first.iter().flat_map(|head| rest.iter().map(move |tail| (head, tail)));
         return pairs
             .filter(|(head, tail)| compatible(head, &tail.matches))
-            .map(|(head, tail)| one(&[std::slice::from_ref(head), &tail.matches], &tail.statements))
+            .map(|(head, tail)| rule(&[std::slice::from_ref(head), &tail.matches], &tail.statements))
             .collect();
     }
     let name = sub_chain();
     chains.insert(name.clone(), Chain::with(rest));
-    first.iter().map(|head| one(&[std::slice::from_ref(head)], &[Statement::Jump(name.clone())])).collect()
+    first.iter().map(|head| rule(&[std::slice::from_ref(head)], &[Statement::Jump(name.clone())])).collect()
 }
 
 /// No packet has two protocols, and nft does not load a rule that asks for two.

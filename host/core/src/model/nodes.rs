@@ -140,8 +140,8 @@ fn lacks_networks(node: &Node) -> bool {
 /// The first address of each family of a Node: what a CNI's masquerade translates to. Further ones may be a load
 /// balancer's, which a node has for a while.
 pub(super) fn primary_addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
-    let of = |family| own_addresses(node).find(move |address| Family::of(*address) == family);
-    Family::ALL.into_iter().filter_map(of)
+    let first_of = |family| own_addresses(node).find(move |address| Family::of(*address) == family);
+    Family::ALL.into_iter().filter_map(first_of)
 }
 
 /// The networks of a Node's pods that count.

@@ -133,12 +133,12 @@ impl Pipeline {
     /// What would be in force with each policy in shadow mode, where that is something else.
     fn shadows(&self, here: NodeContext<'_>, entry: &Entry, enforced: &SubjectResult) -> Vec<ShadowStatus> {
         let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
-        let would = |shadow: &Shadow| {
+        let shadow_result = |shadow: &Shadow| {
             let planned = settle(here, &entry.view, &shadow.decision, &shadow.findings, self.last_draft(entry));
             let status = ShadowStatus::new(&shadow.policy, enforced, &planned)?;
             let before = entry.verdict.as_ref().and_then(|verdict| verdict.decision.draft());
             Some(status.with_alternatives(before, shadow.decision.draft()))
         };
-        shadows.filter_map(would).collect()
+        shadows.filter_map(shadow_result).collect()
     }
 }

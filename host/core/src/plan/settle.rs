@@ -174,8 +174,8 @@ fn stand_in(context: &Context, view: &SubjectView, standby: FallbackDraft<'_>, f
 /// The rules without sources that this node's interfaces have: a slice may list any address, and what has one of the
 /// node's is the node itself (P1).
 fn apart_from_this_node<'r>(here: NodeContext<'_>, rules: &'r [Rule], findings: &mut Vec<Finding>) -> Cow<'r, [Rule]> {
-    let ours = |source: &IpAddr| here.ownership.is_on_an_interface(*source);
-    let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources()).copied().filter(ours).collect();
+    let is_local = |source: &IpAddr| here.ownership.is_on_an_interface(*source);
+    let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources()).copied().filter(is_local).collect();
     let Some(first) = sources.first() else { return Cow::Borrowed(rules) };
     findings.push(this_nodes(*first, sources.len() - 1));
     rules.iter().map(|rule| rule.of_sources(|source| !sources.contains(&source))).collect()

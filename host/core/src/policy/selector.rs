@@ -77,12 +77,12 @@ fn split(part: &str) -> Option<(&str, LabelOperator)> {
             _ => None,
         };
     }
-    let one = |text: &str| BTreeSet::from([text.trim().to_owned()]);
+    let single = |text: &str| BTreeSet::from([text.trim().to_owned()]);
     if let Some((label, text)) = part.split_once("!=") {
-        return Some((label.trim(), LabelOperator::NotIn(one(text))));
+        return Some((label.trim(), LabelOperator::NotIn(single(text))));
     }
     match part.split_once("==").or_else(|| part.split_once('=')) {
-        Some((label, text)) => Some((label.trim(), LabelOperator::In(one(text)))),
+        Some((label, text)) => Some((label.trim(), LabelOperator::In(single(text)))),
         None => Some((part, LabelOperator::Exists)),
     }
 }

@@ -33,10 +33,10 @@ pub(super) fn in_turn(parts: &SliceParts<'_>, pods: Vec<Pod>) -> Vec<Pod> {
     let mut places: BTreeMap<Option<Arc<str>>, usize> = BTreeMap::new();
     let ranked = pods.into_iter().map(|pod| {
         let family = TableFamily::of(pod.address);
-        let of = |(map, key): &(Name, MapKey)| {
+        let element_at = |(map, key): &(Name, MapKey)| {
             element(parts.desired, family, map, key).or(element(parts.applied, family, map, key))
         };
-        let comment = pod.keys.first().and_then(of).and_then(|element| element.comment.clone());
+        let comment = pod.keys.first().and_then(element_at).and_then(|element| element.comment.clone());
         let place = places.entry(comment).or_default();
         *place += 1;
         ((*place, parts.heft(&pod), pod.address), pod)

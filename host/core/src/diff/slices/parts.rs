@@ -145,8 +145,9 @@ fn look_into_all(known: Option<&Table>, new: &Table, after: &mut Table, before: 
 /// The sets of a table with what was in them, too: some pods are in the old state still.
 fn wider(old: Option<&Table>, new: &Table) -> BTreeMap<Name, Set> {
     let old = |name: &Name| old.and_then(|old| old.sets.get(name));
-    let one = |(name, set): (&Name, &Set)| (name.clone(), old(name).map_or_else(|| set.clone(), |old| old.union(set)));
-    new.sets.iter().map(one).collect()
+    let widened =
+        |(name, set): (&Name, &Set)| (name.clone(), old(name).map_or_else(|| set.clone(), |old| old.union(set)));
+    new.sets.iter().map(widened).collect()
 }
 
 /// The same tables with the same maps, all empty.
