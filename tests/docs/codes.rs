@@ -1,4 +1,5 @@
-//! The list of codes has all codes that host and core emit, and `docs/findings.md` is generated from it.
+//! The list of codes has all codes that host, core, the built-in policy and the SDK emit, and `docs/findings.md` is
+//! generated from it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -17,7 +18,7 @@ fn the_list_of_codes_is_what_the_sources_emit() {
     assert_eq!(unclear, Vec::<String>::new(), "give the code as a text or a constant, or the file to CHOOSING");
     let listed = codes::all().filter(|entry| matches!(entry.level, Level::Finding(_))).map(|entry| entry.code);
     let emitted: BTreeSet<&str> = emitted.keys().map(String::as_str).collect();
-    assert_eq!(emitted, listed.collect(), "left: what host/src and host/core/src emit; right: host/core/src/codes");
+    assert_eq!(emitted, listed.collect(), "left: what the sources emit; right: host/core/src/codes");
 }
 
 #[test]
@@ -75,8 +76,8 @@ where there are any: `[not-a-port] policy annotations, rule web`.
 `egressd explain-code CODE` prints an entry of this page, `egressd explain-code` the list, both also with `-o json`. By symptom:
 [troubleshooting.md](troubleshooting.md).
 
-Codes and reasons are stable, and this list is closed: egressd itself emits no others. A policy has codes of its own, which are
-described with the policy; those of the built-in one are in [annotations.md](annotations.md).
+Codes and reasons are stable, and this list is closed: neither egressd nor its built-in policy emits others. A policy that is loaded
+from a ConfigMap has codes of its own, which are described with the policy.
 
 | severity | means |
 |---|---|
@@ -102,9 +103,21 @@ fn link(CodeEntry { code, .. }: &CodeEntry) -> String {
 
 fn section(entry: &CodeEntry) -> String {
     let CodeEntry { code, level, sentence, cause, remedy } = entry;
+    let [sentence, cause, remedy] = [sentence, cause, remedy].map(|text| linked(text));
     let what = match level {
         Level::Finding(_) => "Severity",
         Level::Event(_) => "Type",
     };
     format!("\n### `{code}`\n\n{sentence}\n\n- {what}: {level}\n- Cause: {cause}\n- Remedy: {remedy}\n")
+}
+
+/// Other pages as links; a terminal has their path.
+fn linked(text: &str) -> String {
+    let mut parts = text.split("docs/");
+    let mut linked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (page, rest) = part.split_once(".md").unwrap();
+        write!(linked, "[{page}.md]({page}.md){rest}").unwrap();
+    }
+    linked
 }

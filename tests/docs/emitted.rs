@@ -1,4 +1,5 @@
-//! The codes that the sources of host and core emit, and their severities, as far as the source shows them.
+//! The codes that the sources of host, core, the built-in policy and the SDK emit, and their severities, as far as the
+//! source shows them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,16 +17,49 @@ const CHOOSING: [&str; 6] = [
     "host/src/state/version.rs",
 ];
 
-/// The only code without a hyphen.
+/// Files of the built-in policy that make a finding with the code that another function names.
+const FORWARDING: [&str; 3] = [
+    "policies/annotations/src/annotations.rs",
+    "policies/annotations/src/boolean.rs",
+    "policies/annotations/src/list.rs",
+];
+
+/// The only code without a hyphen in the files that choose.
 const WITHOUT_HYPHEN: &str = "overlap";
 
-/// A call that makes a finding, and the severity that it has.
-const CONSTRUCTORS: [(&str, Option<Severity>); 5] = [
+/// A function that makes a finding, as it is written before its argument, and the severity that it has.
+type Constructor = (&'static str, Option<Severity>);
+
+/// Those of host and core. The longer ones come first.
+const OF_FINDINGS: [Constructor; 5] = [
     ("Finding::error(", Some(Severity::Error)),
     ("Finding::warning(", Some(Severity::Warning)),
     ("Finding::new(Severity::Info,", Some(Severity::Info)),
     ("Finding::new(Severity::Warning,", Some(Severity::Warning)),
     ("Finding::new(", None),
+];
+
+/// Those of the built-in policy and the SDK.
+const OF_DIAGNOSTICS: [Constructor; 10] = [
+    ("Diagnostic::error(", Some(Severity::Error)),
+    ("Diagnostic::warning(", Some(Severity::Warning)),
+    ("Diagnostic::info(", Some(Severity::Info)),
+    ("Diagnostic::new(severity,", None),
+    ("Diagnostic::new(worst.severity,", None),
+    ("Self::error(", Some(Severity::Error)),
+    ("annotation.error(", Some(Severity::Error)),
+    (".warning(", Some(Severity::Warning)),
+    ("Mistake::new(", Some(Severity::Error)),
+    ("counts_as(annotation,", Some(Severity::Warning)),
+];
+
+/// Where codes come from, and what makes findings there.
+const TREES: [(&str, &[Constructor]); 5] = [
+    ("host/src", &OF_FINDINGS),
+    ("host/core/src", &OF_FINDINGS),
+    ("policies/annotations/src", &OF_DIAGNOSTICS),
+    ("policy-sdk/src", &OF_DIAGNOSTICS),
+    ("policy-sdk/vocabulary/src", &OF_DIAGNOSTICS),
 ];
 
 /// The field of a code that appears only in the log.
@@ -39,6 +73,7 @@ struct Source {
     name: String,
     /// Without tests, and with one blank wherever there are several or a line ends.
     code: String,
+    constructors: &'static [Constructor],
 }
 
 /// All codes, and calls whose code is unknown.
@@ -47,10 +82,11 @@ pub(crate) fn emitted(root: &Path) -> (Emitted, Vec<String>) {
     let (mut emitted, mut unclear) = (Emitted::new(), Vec::new());
     for source in &sources {
         let is_choosing = CHOOSING.contains(&source.name.as_str());
-        for (argument, severity) in calls(&source.code) {
+        let is_forwarding = FORWARDING.contains(&source.name.as_str());
+        for (argument, severity) in calls(source.constructors, &source.code) {
             match code(argument, source, &sources) {
                 Some(code) => emitted.entry(code).or_default().extend([severity]),
-                None if is_choosing => {}
+                None if is_choosing || is_forwarding => {}
                 None => unclear.push(format!("{}: {argument}", source.name)),
             }
         }
@@ -62,16 +98,15 @@ pub(crate) fn emitted(root: &Path) -> (Emitted, Vec<String>) {
 }
 
 /// The first characters of the expression in the place of a code, with the severity of the call.
-fn calls(code: &str) -> Vec<(&str, Option<Severity>)> {
+fn calls<'a>(constructors: &[Constructor], code: &'a str) -> Vec<(&'a str, Option<Severity>)> {
     let mut calls = BTreeMap::new();
-    for (constructor, severity) in CONSTRUCTORS {
+    for (constructor, severity) in constructors.iter().copied() {
         for (at, _) in code.match_indices(constructor) {
             let rest = code[at + constructor.len()..].trim_start();
-            let argument = match (severity, rest.split_once(',')) {
-                (None, Some((_, rest))) => rest.trim_start(),
-                (Some(_), _) | (None, None) => rest,
+            let argument = match (constructor.ends_with("::new(") && severity.is_none(), rest.split_once(',')) {
+                (true, Some((_, rest))) => rest.trim_start(),
+                (false, _) | (true, None) => rest,
             };
-            // The longer constructors come first.
             calls.entry(at).or_insert((argument, severity));
         }
     }
@@ -119,7 +154,7 @@ fn is_code(text: &str) -> bool {
 fn a_call_has_the_code_and_the_severity_that_its_arguments_say() {
     let source = "Finding::error(\"a-b\", x) Finding::new(Severity::Info, CODE, y) Finding::new(severity, \"c-d\", z) \
                   Finding::warning(code, x) warn!(code = \"e-f\", x)";
-    let found: Vec<_> = calls(source);
+    let found: Vec<_> = calls(&OF_FINDINGS, source);
     let expected = [
         ("\"a-b\"", Some(Severity::Error)),
         ("CODE", Some(Severity::Info)),
@@ -131,17 +166,25 @@ fn a_call_has_the_code_and_the_severity_that_its_arguments_say() {
 }
 
 fn sources(root: &Path) -> Vec<Source> {
+    TREES.iter().flat_map(|(folder, constructors)| sources_of(root, folder, constructors)).collect()
+}
+
+fn sources_of(root: &Path, folder: &str, constructors: &'static [Constructor]) -> Vec<Source> {
     let mut files = Vec::new();
-    ["host/src", "host/core/src"].iter().for_each(|folder| crate::files(&root.join(folder), &mut files));
-    let is_test =
-        |file: &PathBuf| file.iter().any(|part| part.to_string_lossy().trim_end_matches(".rs").ends_with("_tests"));
-    files.retain(|file| !is_test(file) && !file.iter().any(|part| part == "codes" || part == "testkit"));
+    crate::files(&root.join(folder), &mut files);
+    // Below the root: what stands above it is any name.
+    let parts = |file: &PathBuf| -> Vec<String> {
+        let below = file.strip_prefix(root).unwrap();
+        below.iter().map(|part| part.to_string_lossy().trim_end_matches(".rs").to_owned()).collect()
+    };
+    let is_test = |part: &String| part.ends_with("_tests") || part == "testkit";
+    files.retain(|file| !parts(file).iter().any(|part| is_test(part) || part == "codes"));
     let source = |file: PathBuf| {
         let text = fs::read_to_string(&file).unwrap();
         let code = text.split_once("#[cfg(test)]\nmod tests {").map_or(&*text, |(code, _)| code);
         let lines = code.lines().map(str::trim).filter(|line| !line.starts_with("//"));
         let name = file.strip_prefix(root).unwrap().display().to_string();
-        Source { name, code: lines.collect::<Vec<_>>().join(" ") }
+        Source { name, code: lines.collect::<Vec<_>>().join(" "), constructors }
     };
     files.into_iter().map(source).collect()
 }

@@ -7,7 +7,7 @@ use egressd_core::chain::{
     Chain, ChainDecision, ChainResult, Contract, FailureKind, Member, MemberRole, Policy, PolicyFailure,
 };
 use egressd_core::check::{NoteKind, Overlap, PlanNote};
-use egressd_core::decision::{Decision, Draft, Outcome, Rule};
+use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome, Rule, RuleError};
 use egressd_core::finding::{Finding, at_most};
 use egressd_core::model::{
     ChangeKey, Context, PolicyObject, Snapshot, SubjectKey, SubjectKind, SubjectKinds, SubjectView,
@@ -19,10 +19,12 @@ use egressd_core::plan::{Excess, Limit};
 use egressd_core::policy::{OnFailure, PolicySpec};
 use egressd_core::status::SubjectStatus;
 use egressd_core::testkit::{Several, SnapshotBuilder, a, egress_policy, rule, service, settings};
+use egressd_policy_sdk::{NoSettings, Settings as _};
 
 /// All of them.
 pub(super) fn findings() -> Vec<Finding> {
-    [failures(), refusals(), waiting(), not_shown(), config_maps(), limits(), defects(), states()].concat()
+    [failures(), refusals(), waiting(), not_shown(), config_maps(), limits(), defects(), states(), of_the_sdk()]
+        .concat()
 }
 
 /// A policy that does the same about every Service.
@@ -203,4 +205,11 @@ fn states() -> Vec<Finding> {
     let held_back = SubjectStatus::held_back(SubjectKind::Service, None, why);
     let many = at_most((0..30).map(|number| Finding::error("unknown-protocol", number.to_string())));
     [held_back.findings, SubjectStatus::under_way(None).findings, many[many.len() - 1..].to_vec()].concat()
+}
+
+/// What every policy in Rust reports about its settings and its rules.
+fn of_the_sdk() -> Vec<Finding> {
+    let settings = NoSettings::parse("{\"port\": 443}").err();
+    let rule = Diagnostic::from(RuleError::SameId { id: "ipv4".to_owned() });
+    settings.into_iter().chain([rule]).map(Finding::from).collect()
 }

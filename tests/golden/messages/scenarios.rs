@@ -12,7 +12,7 @@ const ADDRESS: &str = "{ip: 192.0.2.10}";
 
 /// All of them.
 pub(super) fn all() -> Vec<Scenario> {
-    let own = [annotations(), addresses(), holders(), endpoints(), cluster(), policies()];
+    let own = [annotations(), long_lists(), addresses(), holders(), endpoints(), cluster(), policies()];
     mistakes::scenarios().chain(own.into_iter().flatten()).collect()
 }
 
@@ -56,6 +56,16 @@ fn annotations() -> Vec<Scenario> {
         beside("kube-vip.io/egress-detect-api-server: \"false\""),
         beside("kube-vip.io/flush-conntrack: \"true\""),
     ]
+}
+
+/// More items than are read or may be.
+fn long_lists() -> Vec<Scenario> {
+    let ports = |items: &[String]| {
+        let annotation = format!("kube-vip.io/egress-destination-ports: '{}'", items.join(","));
+        Scenario::with(web(&[EGRESS, &annotation]))
+    };
+    let different: Vec<String> = (1..=1_025).map(|port| format!("tcp:{port}")).collect();
+    vec![ports(&vec!["443".to_owned(); 20]), ports(&different)]
 }
 
 /// The Service's own addresses, and which node has them.

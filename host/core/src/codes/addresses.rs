@@ -24,10 +24,12 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: "address-in-cluster-network",
         level: ERROR,
-        sentence: "The address of the Service lies in a pod or service network, so nothing is translated to it.",
-        cause: "Answers to such an address are routed inside the cluster and do not come back to this node.",
-        remedy: "Give the Service an address outside of all pod and service networks, or correct the networks \
-                 (`egress_podcidr`, `egress_servicecidr`).",
+        sentence: "The address of the Service lies in `spec.podCIDRs` of this Node or in a ServiceCIDR, so nothing is \
+                   translated to it.",
+        cause: "Answers to such an address are routed inside the cluster and do not come back to this node. What \
+                settings name has no part in it.",
+        remedy: "Give the Service an address outside of these networks, or correct the Node's `podCIDRs` or the \
+                 ServiceCIDR.",
     },
     CodeEntry {
         code: "address-is-a-nodes",

@@ -61,7 +61,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         cause: "The selectors of both Services match the pod. It is a warning on the Service that has lower \
                 precedence, and information on the one that takes precedence.",
         remedy: "Let one Service alone select the pod, or make the rules of both exclude each other by networks or \
-                 ports. The order is that of P13 in properties.md.",
+                 ports. The order is that of P13 in docs/properties.md.",
     },
     CodeEntry {
         code: "pod-address-twice",

@@ -1,9 +1,10 @@
 //! The closed list of codes of findings and of reasons of Events: what each means, why it appears and what to do.
 //!
-//! Programs look at codes, so they are stable. `tests/docs` holds that what host and core emit is in the list, and that
-//! `docs/findings.md` is the list. The codes of policies are no part of it: each policy has its own.
+//! Programs look at codes, so they are stable. `tests/docs` holds that what host, core, the built-in policy and the SDK
+//! emit is in the list, and that `docs/findings.md` is the list. Other policies have codes of their own.
 
 mod addresses;
+mod built_in;
 mod endpoints;
 mod entry;
 mod events;
@@ -30,7 +31,7 @@ pub struct Group {
 }
 
 /// All codes, in the order of the page.
-pub const GROUPS: [Group; 9] = [
+pub const GROUPS: [Group; 10] = [
     Group {
         title: "Addresses of a Service",
         about: "Which addresses a Service has, and which of them may be a source address.",
@@ -56,6 +57,13 @@ pub const GROUPS: [Group; 9] = [
         title: "Requests and limits",
         about: "What is asked for, and how much of it this node may hold ([security.md](security.md#limits)).",
         entries: services::ENTRIES,
+    },
+    Group {
+        title: "The built-in policy",
+        about: "What the policy `annotations` reports about the annotations of a Service ([annotations.md](annotations.md)). Where \
+                a value is an error, what was accepted last stays in force until it is corrected. Other policies may \
+                use the same codes.",
+        entries: built_in::ENTRIES,
     },
     Group {
         title: "Policies",

@@ -31,7 +31,8 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         level: INFO,
         sentence: "No IPv6 pod network is known, so no IPv6 traffic is translated.",
         cause: "No Node has an IPv6 network in `spec.podCIDRs`, and no setting names one.",
-        remedy: "Set `egress_podcidr` or `--inside-networks` if the cluster has IPv6.",
+        remedy: "Set `--pod-networks` (`EGRESSD_POD_NETWORKS`) or `--inside-networks` (`EGRESSD_INSIDE_NETWORKS`) if \
+                 the cluster has IPv6.",
     },
     CodeEntry {
         code: "networks-assumed",
@@ -49,8 +50,8 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         sentence: "The pod networks of the cluster are unknown for this family, so nothing is translated to the \
                    address.",
         cause: "No Node has a network of this family in `spec.podCIDRs`, and no setting names one.",
-        remedy: "Set `egress_podcidr` or `--inside-networks` (`EGRESSD_INSIDE_NETWORKS`), or give the Nodes \
-                 `podCIDRs`.",
+        remedy: "Set `--pod-networks` (`EGRESSD_POD_NETWORKS`) or `--inside-networks` (`EGRESSD_INSIDE_NETWORKS`), or \
+                 give the Nodes `podCIDRs`.",
     },
     CodeEntry {
         code: "node-address-in-pod-network",
@@ -72,7 +73,8 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         level: WARNING,
         sentence: "A Node lists more than 16 addresses, and those after the 16th do not count.",
         cause: "The status of the Node was written by another program than the kubelet or a cloud controller.",
-        remedy: "Remove addresses that the Node does not need, or add the others to `--inside-networks`.",
+        remedy: "Remove addresses that the Node does not need, or add the others to `--inside-networks` \
+                 (`EGRESSD_INSIDE_NETWORKS`).",
     },
     CodeEntry {
         code: "node-network-too-wide",
@@ -94,22 +96,24 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         level: WARNING,
         sentence: "A Node has more than two networks in `spec.podCIDRs`, and those after the second do not count.",
         cause: "Kubernetes gives a Node one network of each family; another program wrote the object.",
-        remedy: "Correct `spec.podCIDRs`, or add the others to `--inside-networks`.",
+        remedy: "Correct `spec.podCIDRs`, or add the others to `--inside-networks` \
+                 (`EGRESSD_INSIDE_NETWORKS`).",
     },
     CodeEntry {
         code: "pod-network-assumed",
         level: WARNING,
         sentence: "No IPv4 pod network is known, so kube-vip's default is assumed.",
-        cause: "The manifests have no Node with `spec.podCIDRs`, and `egress_podcidr` is not set.",
-        remedy: "Set `egress_podcidr` to the pod network.",
+        cause: "The manifests have no Node with `spec.podCIDRs`, and `--pod-networks` (`EGRESSD_POD_NETWORKS`) is \
+                not set.",
+        remedy: "Set `--pod-networks` (`EGRESSD_POD_NETWORKS`) to the pod network.",
     },
     CodeEntry {
         code: "service-network-assumed",
         level: INFO_OR_WARNING,
         sentence: "No IPv4 service network is known, so kube-vip's default is assumed beside the ClusterIPs of all \
                    Services.",
-        cause: "There is no ServiceCIDR object, and `egress_servicecidr` is not set. It is information in a cluster, \
-                where all ClusterIPs are known.",
-        remedy: "Set `egress_servicecidr` to the service network.",
+        cause: "There is no ServiceCIDR object, and `--service-networks` (`EGRESSD_SERVICE_NETWORKS`) is not set. It is \
+                information in a cluster, where all ClusterIPs are known.",
+        remedy: "Set `--service-networks` (`EGRESSD_SERVICE_NETWORKS`) to the service network.",
     },
 ];

@@ -41,7 +41,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
                    this Service stay.",
         cause: "The state is in a file that a newer egressd wrote or that cannot be read, and the newest input is \
                 invalid or a policy failed.",
-        remedy: "Correct the Service's annotations, or run the newer egressd again (upgrade.md).",
+        remedy: "Correct the Service's annotations, or run the newer egressd again (docs/upgrade.md).",
     },
     CodeEntry {
         code: "last-good-in-force",
@@ -69,8 +69,8 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         code: "policy-elsewhere",
         level: WARNING,
         sentence: "A manifest has a policy of another namespace than that of egressd, and it is not used.",
-        cause: "Policies are taken from the namespace of `--namespace` (`POD_NAMESPACE`) only.",
-        remedy: "Put the ConfigMap into that namespace, or set `--namespace`.",
+        cause: "Policies are taken from the namespace of `--namespace` (`EGRESSD_NAMESPACE`) only.",
+        remedy: "Put the ConfigMap into that namespace, or set `--namespace` (`EGRESSD_NAMESPACE`).",
     },
     CodeEntry {
         code: "policy-failed",

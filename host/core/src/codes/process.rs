@@ -17,7 +17,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         sentence: "Cilium is on this node, and in one of its modes nothing is translated. It is in the log at the \
                    start only.",
         cause: "In eBPF host-routing mode the packets of pods bypass nftables.",
-        remedy: "Set `bpf.hostLegacyRouting=true` in Cilium (beside.md).",
+        remedy: "Set `bpf.hostLegacyRouting=true` in Cilium (docs/beside.md).",
     },
     CodeEntry {
         code: "compiler-less-confined",
@@ -66,7 +66,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         level: ERROR,
         sentence: "A newer egressd made the table; it stays as it is, and egressd waits, alive and not ready.",
         cause: "An update was undone, and the older release does not know the layout of the table.",
-        remedy: "Run the newer release again, or follow upgrade.md to go back.",
+        remedy: "Run the newer release again, or follow docs/upgrade.md to go back.",
     },
     CodeEntry {
         code: "newer-state",
@@ -74,7 +74,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         sentence: "A state file, or lines of one, are unknown to this egressd; they stay as they are.",
         cause: "A newer egressd wrote the file.",
         remedy: "None is needed if the newer release comes back. Otherwise correct the Services with invalid \
-                 annotations (upgrade.md).",
+                 annotations (docs/upgrade.md).",
     },
     CodeEntry {
         code: "no-lock",
@@ -105,7 +105,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         sentence: "Rules are in force, but the state directory is empty.",
         cause: "The directory was lost, or `--state-dir` (`EGRESSD_STATE_DIR`) is another one than before.",
         remedy: "Restore the directory or the setting. What the kernel has for Services with invalid annotations \
-                 stays until they are valid (upgrade.md).",
+                 stays until they are valid (docs/upgrade.md).",
     },
     CodeEntry {
         code: "state-unreadable",
@@ -113,7 +113,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         sentence: "A state file, or a part of one, cannot be read, so what it had is unknown.",
         cause: "The file is damaged, as after a loss of power or with a full disk, or `plan` or `diff` runs as \
                 another user than egressd.",
-        remedy: "Once all Services have valid input, stop egressd and remove the file (upgrade.md).",
+        remedy: "Once all Services have valid input, stop egressd and remove the file (docs/upgrade.md).",
     },
     CodeEntry {
         code: "status-not-served",

@@ -15,8 +15,8 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         level: WARNING,
         sentence: "kube-vip's own egress acts, or acted, on the same Service.",
         cause: "kube-vip wrote its annotation on the Service, or a table of its name is on this node.",
-        remedy: "Give egressd another annotation prefix and an `instance_name`, or turn kube-vip's egress off and \
-                 remove what it left (beside.md).",
+        remedy: "Give egressd another annotation prefix and `--instance-name` (`EGRESSD_INSTANCE_NAME`), or turn kube-vip's egress off and \
+                 remove what it left (docs/beside.md).",
     },
     CodeEntry {
         code: "misspelled-name",

@@ -22,8 +22,9 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         code: "api-server-forbids",
         level: WARNING_OR_ERROR,
         sentence: "egressd may not list or watch objects of a kind.",
-        cause: "RBAC does not allow it. It is a warning where egressd works without the kind, or goes on with what \
-                was read last.",
+        cause: "RBAC does not allow it. It is a warning for EgressNodes, and for objects of load balancers \
+                that were read before the permission was withdrawn. It is an error for all else, Pods among them: \
+                without them EndpointSlices are not checked.",
         remedy: "Add the permission to the role that the message names.",
     },
     CodeEntry {

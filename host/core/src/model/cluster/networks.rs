@@ -10,7 +10,7 @@ use crate::model::nodes::{NodeFacts, NodeNetworks};
 use crate::model::{Completeness, Snapshot};
 use crate::net::Family;
 
-/// Where pods live when nothing says so (kube-vip's default of `egress_podcidr`).
+/// Where pods live when nothing says so (kube-vip's default).
 const DEFAULT_POD_NETWORK: &str = "10.0.0.0/16";
 /// Where Services live when nothing says so (kube-vip's and Kubernetes' default).
 const DEFAULT_SERVICE_NETWORK: &str = "10.96.0.0/12";
@@ -87,7 +87,7 @@ impl NetworkSources<'_> {
 
     /// As Nodes say, and as all else does.
     fn pods(&self, family: Family) -> (NodeNetworks, Vec<Named>) {
-        let set = setting(family, "egress_podcidr", &self.settings.pod_networks);
+        let set = setting(family, "--pod-networks (EGRESSD_POD_NETWORKS)", &self.settings.pod_networks);
         if !set.is_empty() {
             return (NodeNetworks::new(), set);
         }
@@ -99,7 +99,7 @@ impl NetworkSources<'_> {
     }
 
     fn services(&self, family: Family) -> Vec<Named> {
-        let set = setting(family, "egress_servicecidr", &self.settings.service_networks);
+        let set = setting(family, "--service-networks (EGRESSD_SERVICE_NETWORKS)", &self.settings.service_networks);
         if !set.is_empty() {
             return set;
         }
@@ -113,7 +113,7 @@ impl NetworkSources<'_> {
     }
 
     fn further(&self, family: Family) -> Vec<Named> {
-        setting(family, "--inside-networks", self.settings.inside.named())
+        setting(family, "--inside-networks (EGRESSD_INSIDE_NETWORKS)", self.settings.inside.named())
     }
 
     /// No family is half known by a setting: who names networks of it says that these and the detected ones are all.

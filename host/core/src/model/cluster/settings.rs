@@ -7,9 +7,9 @@ use ipnet::IpNet;
 /// What the administrator says about the cluster; what is empty is detected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterSettings {
-    /// `egress_podcidr`: replaces the detected pod networks of each family it names.
+    /// `--pod-networks`: replaces the detected pod networks of each family it names.
     pub pod_networks: Vec<IpNet>,
-    /// `egress_servicecidr`: replaces the detected service networks of each family it names.
+    /// `--service-networks`: replaces the detected service networks of each family it names.
     pub service_networks: Vec<IpNet>,
     /// `--inside-networks`: what is inside beside all that is detected.
     pub inside: InsideNetworks,
