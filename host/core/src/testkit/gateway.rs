@@ -147,11 +147,9 @@ fn guard(family: Family) -> Vec<Rule> {
     let ours = Bits::under(OURS, OURS);
     let dropped = |matches: Vec<Match>| Rule::new(matches, [Statement::Counter, Statement::Drop]);
     let original = || Match::Direction(Direction::Original);
-    let (came, leaves, stays) = (
-        device(InterfaceDirection::In, MatchOperator::Is),
-        device(InterfaceDirection::Out, MatchOperator::Is),
-        device(InterfaceDirection::Out, MatchOperator::IsNot),
-    );
+    let came = device(InterfaceDirection::In, MatchOperator::Is);
+    let leaves = device(InterfaceDirection::Out, MatchOperator::Is);
+    let stays = device(InterfaceDirection::Out, MatchOperator::IsNot);
     let invalid = Match::State(states(&[State::Invalid]));
     let tunnelled = Bits::under(ALL, FROM_TUNNEL).negated();
     vec![

@@ -29,8 +29,8 @@ pub enum EarlierEndpoints<'a> {
     Nothing,
 }
 
-/// The view without the endpoints of this node that are not the Service's, as far as is known; and which ones wait.
-/// What is left names the pod that it is, whatever its slice says.
+/// The view without the endpoints of this node that are not known to be the Service's own, and which ones wait. The
+/// remaining ones name their pod, whatever the slice says.
 pub fn sifted(
     node: &str,
     pods: &KnownPods,
@@ -43,21 +43,13 @@ pub fn sifted(
         KnownPods::LastKnown(pods) => (pods, TableReading::Last),
     };
     let key = view.subject.key().clone();
-    let mut sieve = EndpointFilter {
-        node,
-        pods,
-        reading,
-        key: &key,
-        earlier,
-        waits: Default::default(),
-        reasons: Default::default(),
-    };
+    let mut filter = EndpointFilter::new(node, pods, reading, &key, earlier);
     let mut withheld = Vec::new();
     let sift = |endpoint: &Endpoint| {
         if endpoint.node.as_deref() != Some(node) {
             return Some(endpoint.clone());
         }
-        let pod = match sieve.standing(endpoint.address) {
+        let pod = match filter.standing(endpoint.address) {
             PodOwnership::Own(name) => Some(name),
             PodOwnership::Stays => None,
             PodOwnership::Withheld => {
@@ -73,8 +65,8 @@ pub fn sifted(
         view.subject.endpoints = endpoints.into();
     }
     view.withheld = withheld;
-    view.findings = at_most(std::mem::take(&mut view.findings).into_iter().chain(sieve.findings()));
-    (view, sieve.waits)
+    view.findings = at_most(std::mem::take(&mut view.findings).into_iter().chain(filter.findings()));
+    (view, filter.waits)
 }
 
 /// Whether the table of pods is that of now.
