@@ -112,7 +112,7 @@ pub(crate) fn without_the_component_metallbs_status_is_not_read_and_a_vip_host_i
     wait_for_endpoints(&cluster, 4)?;
     let mut egressds = run_on_all(&cluster, &program().environment("EGRESSD_OWNER", "vip-host"))?;
     for egressd in &mut egressds {
-        egressd.wait_until_log_has("kube-vip.io/vipHost names no node yet")?;
+        egressd.wait_until_log_has("kube-vip.io/vipHost is not set yet")?;
     }
     annotate(&cluster, "web", "vipHost", Some(nodes[0].name()))?;
     expect_moved(&cluster.lab, &mut egressds, [0, 1])?;

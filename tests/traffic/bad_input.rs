@@ -24,7 +24,12 @@ const BAD: [(&str, &str, &str, &str); 16] = [
     ("egress-destination-ports", "tcp:80:90", "tcp:80:90", "has more than one colon"),
     ("egress-destination-ports", "tcp:80,", "", "is an empty item"),
     ("egress-source-ports", "icmp:8", "icmp:8", "has the unknown protocol \"icmp\"; write tcp, udp or sctp"),
-    ("egress-allowed-networks", "172.18.0.1/16", "172.18.0.1/16", "write 172.18.0.0/16, or 172.18.0.1 for the one"),
+    (
+        "egress-allowed-networks",
+        "172.18.0.1/16",
+        "172.18.0.1/16",
+        "write 172.18.0.0/16, or 172.18.0.1 for a single address",
+    ),
     ("egress-allowed-networks", "0.0.0.0/33", "0.0.0.0/33", "has the prefix length 33; the longest is 32"),
     ("egress-allowed-networks", "::ffff:172.18.0.1", "::ffff:172.18.0.1", "write it as IPv4, like 172.18.0.1"),
     ("egress-denied-networks", "172.19.0.0/16, ,::/0", "", "is an empty item"),

@@ -89,7 +89,7 @@ pub(crate) fn a_vip_host_that_names_another_node_is_accepted() -> Result<()> {
     let pod = fixture.selected();
     fixture.lab.node().hold(MOVING_V4, "up0")?;
     let mut egressd = fixture.run()?;
-    egressd.wait_until_log_has("kube-vip.io/vipHost says that node node-2 holds it")?;
+    egressd.wait_until_log_has("kube-vip.io/vipHost names node node-2")?;
     egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Udp, pod.v4())?;
 
     fixture.manifests.write(&moving_service().vip_host(NODE_NAME))?;
@@ -112,7 +112,7 @@ pub(crate) fn by_vip_host_the_named_node_translates_without_an_interface_that_ha
     let fixture = with_moving(moving_service())?;
     let pod = fixture.selected();
     let mut egressd = program().environment("EGRESSD_OWNER", "vip-host").run(&fixture.lab, &fixture.manifests)?;
-    egressd.wait_until_log_has("kube-vip.io/vipHost names no node yet")?;
+    egressd.wait_until_log_has("kube-vip.io/vipHost is not set yet")?;
     fixture.manifests.write(&moving_service().vip_host(NODE_NAME))?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, MOVING_V4.into())?;
     fixture.manifests.write(&moving_service().vip_host(SECOND_NODE_NAME))?;

@@ -204,11 +204,11 @@ pub(crate) fn a_policy_beyond_the_limit_does_not_displace_one_in_force() -> Resu
     fixture.manifests.write(&private_guard(OUTSIDE)?)?;
     egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, untranslated.into())?;
     fixture.manifests.write(&policy("a").wasm(&HOSTILE).annotation("order", "-1"))?;
-    wait_until_trouble(&fixture, "a", "there may be 1, and there are; remove one, or raise --policies-most")?;
+    wait_until_trouble(&fixture, "a", "the limit of policies, 1, is reached; remove one, or raise --policies-most")?;
     egressd.stop()?;
     let seen = fixture.lab.seen_during(fixture.selected(), OUTSIDE_V4, Protocol::Tcp, || {
         let egressd = limited()?;
-        wait_until_trouble(&fixture, "a", "there may be 1, and there are")?;
+        wait_until_trouble(&fixture, "a", "the limit of policies, 1, is reached")?;
         ensure!(policy_status(&fixture, "guard")?["state"] == "enforced");
         egressd.stop()
     })?;

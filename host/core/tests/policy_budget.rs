@@ -68,14 +68,14 @@ fn a_refusal_names_the_config_map_the_limit_and_the_remedy() {
     assert_eq!(
         full(5 << 20, 1),
         Err(format!(
-            "{begin}all together may have 64 MiB of native code, and of that less is left than it takes; make it smaller, \
-             remove one, or raise --policies-mebibytes (EGRESSD_POLICIES_MEBIBYTES)"
+            "{begin}all policies together may have 64 MiB of native code, and this one exceeds what is left; make it \
+             smaller, remove one, or raise --policies-mebibytes (EGRESSD_POLICIES_MEBIBYTES)"
         ))
     );
     assert_eq!(
         full(1, 2),
         Err(format!(
-            "{begin}compiling all of them may take 30 s of processor time, and of that less is left than it takes; make it \
+            "{begin}compiling all policies may take 30 s of processor time, and this one exceeds what is left; make it \
              smaller, remove one, or raise --policies-cpu-seconds (EGRESSD_POLICIES_CPU_SECONDS)"
         ))
     );
@@ -84,7 +84,7 @@ fn a_refusal_names_the_config_map_the_limit_and_the_remedy() {
     assert_eq!(
         budget.fits("guard", Cost::LEAST).map_err(|excess| excess.to_string()),
         Err(format!(
-            "{begin}there may be 1, and there are; remove one, or raise --policies-most (EGRESSD_POLICIES_MOST)"
+            "{begin}the limit of policies, 1, is reached; remove one, or raise --policies-most (EGRESSD_POLICIES_MOST)"
         ))
     );
 }

@@ -57,9 +57,7 @@ pub struct Excess {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Kind {
-    #[error(
-        "the limit is {0} policies, and it is reached; remove one, or raise --policies-most (EGRESSD_POLICIES_MOST)"
-    )]
+    #[error("the limit of policies, {0}, is reached; remove one, or raise --policies-most (EGRESSD_POLICIES_MOST)")]
     Policies(usize),
     #[error(
         "all policies together may have {} MiB of native code, and this one exceeds what is left; make it smaller, \

@@ -97,7 +97,17 @@ struct EndpointFilter<'a> {
     reasons: BTreeMap<Reason, Vec<IpAddr>>,
 }
 
-impl EndpointFilter<'_> {
+impl<'a> EndpointFilter<'a> {
+    fn new(
+        node: &'a str,
+        pods: &'a Pods,
+        reading: TableReading,
+        key: &'a SubjectKey,
+        earlier: EarlierEndpoints<'a>,
+    ) -> Self {
+        Self { node, pods, reading, key, earlier, waits: Default::default(), reasons: Default::default() }
+    }
+
     fn standing(&mut self, address: IpAddr) -> PodOwnership {
         match self.pods.whose(address, &self.key.namespace) {
             PodOwner::Own(name) => PodOwnership::Own(name.clone()),
