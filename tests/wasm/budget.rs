@@ -114,7 +114,7 @@ fn policies_beyond_the_limit_are_not_compiled_until_one_is_removed() {
     assert_eq!(states(&loaded), [("a", Enforced), ("b", Enforced), ("c", Refused), ("d", Refused)].into());
     assert_eq!(
         trouble(&loaded, "c"),
-        "ConfigMap c does not fit beside the policies in force: there may be 2, and there are; remove one, or raise \
+        "ConfigMap c does not fit beside the policies in force: the limit of policies, 2, is reached; remove one, or raise \
          --policies-most (EGRESSD_POLICIES_MOST); none of it is in force"
     );
     assert_eq!(compiler.calls(), 2);
