@@ -100,29 +100,38 @@ impl Report {
                 writeln!(out, "would remove {}", names.join(", "))?
             }
         }
-        let left = self.left.iter().map(KeptTable::to_string);
+        let left = self.left.iter().map(|table| match self.action {
+            Action::Remove => table.to_string(),
+            Action::Show => format!("{} would stay{}", table.table, table.why),
+        });
         left.chain(self.notes.iter().cloned()).try_for_each(|line| writeln!(errors, "egressd: {line}"))
     }
 }
 
 impl fmt::Display for KeptTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { table, why } = self;
-        match why {
-            KeepReason::InUse(sign) => write!(f, "cannot remove {table}: {sign}; end that one first"),
-            KeepReason::Unclear { instance, cause } => write!(
+        write!(f, "cannot remove {}{}", self.table, self.why)
+    }
+}
+
+/// What follows on "cannot remove the table".
+impl fmt::Display for KeepReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse(sign) => write!(f, ": {sign}; end that one first"),
+            Self::Unclear { instance, cause } => write!(
                 f,
-                "cannot remove {table}: it is unknown whether an egressd {instance} runs ({cause}); when none does, \
-                 `egressd clean --instance-name={}` removes it",
+                ": it is unknown whether an egressd {instance} runs ({cause}); when none does, `egressd clean \
+                 --instance-name={}` removes it",
                 instance.setting()
             ),
-            KeepReason::Newer(layout) => write!(
+            Self::Newer(layout) => write!(
                 f,
-                "cannot remove {table} (newer-layout): a newer egressd made it in layout {layout}, and this one knows \
-                 layouts up to {}; `egressd clean` of the newer one removes it, or this one with --newer-layout",
+                " (newer-layout): a newer egressd made it in layout {layout}, and this one knows layouts up to {}; \
+                 `egressd clean` of the newer one removes it, or this one with --newer-layout",
                 Layout::OURS
             ),
-            KeepReason::Refused(cause) => write!(f, "cannot remove {table}: {cause}"),
+            Self::Refused(cause) => write!(f, ": {cause}"),
         }
     }
 }
@@ -169,7 +178,15 @@ mod tests {
         let ipv4 = TableId { family: Family::Ipv4.into(), name: Instance::Default.tables().of(Family::Ipv4).clone() };
         let nothing = Report { action: Action::Show, ..Report::default() };
         assert_eq!(printed(&nothing).0, "nothing to remove\n");
-        assert_eq!(printed(&Report { removed: vec![ipv4], ..nothing }).0, "would remove kube_vip_v4\n");
+        assert_eq!(printed(&Report { removed: vec![ipv4.clone()], ..nothing.clone() }).0, "would remove kube_vip_v4\n");
+        let left = vec![KeptTable { table: ipv4, why: KeepReason::InUse(UseSign::Owner(7)) }];
+        let (out, errors) = printed(&Report { left, ..nothing });
+        assert_eq!(out, "would remove nothing\n");
+        assert_eq!(
+            errors,
+            "egressd: table ip kube_vip_v4 would stay: a running egressd (or other process) owns it (netlink port 7); \
+             end that one first\n"
+        );
     }
 
     #[test]
