@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ const KEEPALIVE_PROBES: u32 = 3;
 pub enum Access {
     /// As every pod may: by the environment and the service account's token.
     Pod,
-    /// By a kubeconfig, or several as `KUBECONFIG` has them, separated by colons.
+    /// By a kubeconfig, or several, separated by colons.
     Kubeconfig(OsString),
 }
 
@@ -37,8 +38,8 @@ pub enum Access {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     #[error(
-        "cannot find a cluster: egressd does not run in a pod with a service account; set --kubeconfig FILE \
-         (KUBECONFIG), or --manifests DIR to run without a cluster"
+        "cannot find a cluster: egressd does not run in a pod with a service account; set --kubeconfig \
+         (EGRESSD_KUBECONFIG), or --manifests (EGRESSD_MANIFESTS) to run without a cluster"
     )]
     NoPod(#[source] InClusterError),
     #[error("cannot use the kubeconfig {path:?}")]
@@ -132,10 +133,58 @@ fn connector() -> HttpConnector {
 
 /// What the client does here is to read files; it is a future in name only.
 fn kubeconfig(paths: &OsString) -> Result<Config, KubeconfigError> {
-    let mut merged = Kubeconfig::default();
-    for path in env::split_paths(paths) {
-        merged = merged.merge(Kubeconfig::read_from(path)?)?;
-    }
     let options = KubeConfigOptions::default();
-    Config::from_custom_kubeconfig(merged, &options).now_or_never().unwrap_or(Err(KubeconfigError::FindPath))
+    let config = Config::from_custom_kubeconfig(merged(paths)?, &options).now_or_never();
+    config.unwrap_or(Err(KubeconfigError::FindPath))
+}
+
+/// All files as one. Of several, those that do not exist are skipped, as by kubectl.
+fn merged(paths: &OsString) -> Result<Kubeconfig, KubeconfigError> {
+    let paths: Vec<_> = env::split_paths(paths).filter(|path| !path.as_os_str().is_empty()).collect();
+    let mut merged = None;
+    let mut missing = KubeconfigError::FindPath;
+    for path in &paths {
+        match Kubeconfig::read_from(path) {
+            Err(error) if is_missing(&error) => missing = error,
+            read => merged = Some(merged.unwrap_or_else(Kubeconfig::default).merge(read?)?),
+        }
+    }
+    merged.ok_or(missing)
+}
+
+fn is_missing(error: &KubeconfigError) -> bool {
+    matches!(error, KubeconfigError::ReadConfig(source, _) if source.kind() == io::ErrorKind::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::fs;
+
+    use super::*;
+    use crate::errors::with_causes;
+
+    const KUBECONFIG: &str = "{apiVersion: v1, kind: Config, current-context: a, contexts: [{name: a, context: {cluster: a, \
+        user: a}}], clusters: [{name: a, cluster: {server: 'https://192.0.2.1'}}], users: [{name: a, user: {}}]}";
+
+    #[test]
+    fn of_several_kubeconfigs_those_that_do_not_exist_are_skipped() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name).to_string_lossy().into_owned();
+        fs::write(path("a"), KUBECONFIG).unwrap();
+        fs::write(path("bad"), "a: [").unwrap();
+        let open = |paths: &[String]| Connection::open(&Access::Kubeconfig(paths.join(":").into()));
+        for paths in
+            [&[path("a")][..], &[path("a"), path("none")], &[path("none"), path("a")], &[path("a"), String::new()]]
+        {
+            assert_eq!(&**open(paths).unwrap().server(), "https://192.0.2.1", "{paths:?}");
+        }
+        let bad = with_causes(&open(&[path("a"), path("bad")]).unwrap_err());
+        assert!(bad.contains("failed to parse kubeconfig YAML"), "{bad}");
+        for paths in [&[path("none")][..], &[path("none"), path("nor this")]] {
+            let error = with_causes(&open(paths).unwrap_err());
+            assert_eq!(error.matches("No such file or directory").count(), 1, "{error}");
+        }
+    }
 }
