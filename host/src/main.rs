@@ -7,11 +7,11 @@ use std::pin::pin;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::CommandFactory;
 use egressd::admin::admin_server::{AdminServer, Listeners};
 use egressd::admin::clean::{self, Action, CleanOutcome, Job, NewerLayout, Scope};
 use egressd::admin::document::{Document, Inside};
 use egressd::admin::explain;
+use egressd::admin::manual;
 use egressd::admin::oneshot::{self, Known, Report};
 use egressd::admin::output;
 use egressd::admin::print;
@@ -24,6 +24,7 @@ use egressd::config::{self, Config};
 use egressd::daemon::evaluator::Evaluator;
 use egressd::daemon::heap;
 use egressd::daemon::{Daemon, Observers, Start, Threads};
+use egressd::errors::with_causes;
 use egressd::instances::lock::{Lock, LockDir};
 use egressd::instances::orphans;
 use egressd::kernel::addresses::{self, Addresses, Observer};
@@ -79,21 +80,16 @@ fn main() -> ExitCode {
         Command::Status(args) => status(&args).map(|()| ExitCode::SUCCESS),
         Command::Clean(args) => clean(&args),
         Command::ExplainCode(args) => explain::print(&mut out::stdout(), &args).map(|()| ExitCode::SUCCESS),
-        Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut out::stdout());
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completion { shell } => manual::completion(&mut out::stdout(), shell).map(|()| ExitCode::SUCCESS),
         Command::Policy(command) => policy(&command),
-        Command::Man { dir } => clap_mangen::generate_to(Cli::command(), &dir)
-            .with_context(|| format!("cannot write man pages into {}", dir.display()))
-            .map(|()| ExitCode::SUCCESS),
+        Command::Man { dir } => manual::man(&dir).map(|()| ExitCode::SUCCESS),
         Command::Version => writeln!(out::stdout(), "egressd {}", env!("CARGO_PKG_VERSION"))
             .context("cannot print the version")
             .map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
         // No reader is left when stderr is closed.
-        let _ = writeln!(out::stderr(), "egressd: {error:#}");
+        let _ = writeln!(out::stderr(), "egressd: {}", with_causes(&*error));
         ExitCode::from(failed)
     })
 }
@@ -106,7 +102,10 @@ fn run(args: &Run) -> Result<()> {
 }
 
 fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG_FILTER));
+    let given = std::env::var("EGRESSD_LOG").ok().filter(|filter| !filter.is_empty());
+    let parsed = given.map(|filter| filter.parse::<EnvFilter>()).transpose();
+    let refused = parsed.as_ref().err().map(ToString::to_string);
+    let filter = parsed.ok().flatten().unwrap_or_else(|| EnvFilter::new(DEFAULT_LOG_FILTER));
     let coloured = out::stderr().is_terminal();
     let form = match format {
         LogFormat::Text if coloured => Form::Coloured,
@@ -118,6 +117,9 @@ fn log(format: LogFormat) {
     match format {
         LogFormat::Text => logging.with_ansi(coloured).init(),
         LogFormat::Json => logging.json().flatten_event(true).init(),
+    }
+    if let Some(error) = refused {
+        warn!("cannot use EGRESSD_LOG, and {DEFAULT_LOG_FILTER} is logged: {error}");
     }
 }
 

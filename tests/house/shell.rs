@@ -6,7 +6,7 @@ use crate::rooms::{WINGS, all_entered};
 use crate::rust::{code, files, name};
 
 /// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
-pub(crate) const SHELL: [(&str, &[&str]); 36] = [
+pub(crate) const SHELL: [(&str, &[&str]); 37] = [
     ("errors", &[]),
     ("log", &[]),
     ("metrics", &[]),
@@ -48,6 +48,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 36] = [
         &["state_channel", "clock", "egress_node", "errors", "files", "instances/orphans", "policies", "rights"],
     ),
     ("admin/explain", &["admin/print", "cli"]),
+    ("admin/manual", &["cli"]),
     ("admin/pool", &["clock"]),
     ("admin/http", &["admin/pool"]),
     ("admin/status_socket", &["admin/pool", "clock", "files"]),

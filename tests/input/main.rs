@@ -9,3 +9,4 @@ mod objects;
 mod places;
 mod realistic;
 mod sentences;
+mod settings;

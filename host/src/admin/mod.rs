@@ -5,6 +5,7 @@ pub mod clean;
 pub mod document;
 pub mod explain;
 pub mod http;
+pub mod manual;
 pub mod oneshot;
 pub mod output;
 pub mod pool;

@@ -9,8 +9,6 @@ use clap::{Args, ValueHint};
 #[command(next_help_heading = "Node")]
 pub struct Instance {
     /// Names the tables kube_vip_NAME_v4 and kube_vip_NAME_v6 instead of kube_vip_v4 and kube_vip_v6.
-    ///
-    /// kube-vip's name instance_name is read too.
     #[arg(long, value_name = "NAME", env = "EGRESSD_INSTANCE_NAME")]
     pub instance_name: Option<String>,
 }

@@ -7,6 +7,7 @@ mod examples;
 mod explain;
 mod instance;
 mod limits;
+mod namespace;
 mod networks;
 mod plan;
 mod policies;
@@ -24,7 +25,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub use clean::CleanArgs;
-pub use environment::OTHER_NAMES;
+pub use environment::{OTHER_NAMES, name_in_use};
 pub use explain::{ExplainArgs, ExplainOutput};
 pub use instance::{Instance, Locks, Socket};
 pub use limits::Limits;
@@ -117,8 +118,14 @@ pub enum Command {
 impl Cli {
     /// What was typed, and what the environment sets. With help, the version and wrong usage the process ends.
     pub fn typed() -> Self {
-        let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let command = environment::with_other_names(Self::command(), &is_set);
-        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+        let command = with_one_name(environment::with_variables(Self::command(), &|name| env::var_os(name)));
+        let matches = command.clone().try_get_matches();
+        let matches = matches.unwrap_or_else(|error| environment::with_source(error, &command, env::args_os()).exit());
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
+}
+
+/// The same command, whose version is that of the program, whichever command is asked for it.
+fn with_one_name(command: clap::Command) -> clap::Command {
+    command.display_name("egressd").mut_subcommands(with_one_name)
 }

@@ -7,13 +7,9 @@ use clap::{Args, ValueEnum};
 #[command(next_help_heading = "Networks")]
 pub struct Networks {
     /// Pod networks, comma-separated; replaces what Nodes say, for each family that is named.
-    ///
-    /// kube-vip's name egress_podcidr is read too.
     #[arg(long, value_name = "CIDR,...", env = "EGRESSD_POD_NETWORKS")]
     pub pod_networks: Option<String>,
     /// Service networks, comma-separated; replaces what ServiceCIDRs say, for each family that is named.
-    ///
-    /// kube-vip's name egress_servicecidr is read too.
     #[arg(long, value_name = "CIDR,...", env = "EGRESSD_SERVICE_NETWORKS")]
     pub service_networks: Option<String>,
     /// Networks that are never translated to, comma-separated, beside all that is known to be inside the cluster; or none.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
-use super::{Annotations, Networks, examples};
+use super::{Annotations, Networks, examples, namespace};
 
 /// What can be done with a policy before a cluster sees it.
 #[derive(Debug, Subcommand)]
@@ -110,7 +110,8 @@ pub struct ManifestArgs {
     #[arg(long, value_name = "NAME", env = "EGRESSD_NODE")]
     pub node: Option<String>,
     /// The namespace whose ConfigMaps may be policies.
-    #[arg(long, short, value_name = "NAME", env = "EGRESSD_NAMESPACE", default_value = "egressd")]
+    #[arg(long, short, value_name = "NAME", env = "EGRESSD_NAMESPACE", default_value = "egressd",
+          value_parser = namespace::namespace)]
     pub namespace: String,
     /// Its place among the policies: the built-in one has 0. 100, or what the ConfigMap of its name in DIR says.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
@@ -164,7 +165,8 @@ pub struct Pack {
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// The namespace that egressd is in.
-    #[arg(long, short, value_name = "NAME", env = "EGRESSD_NAMESPACE", default_value = "egressd")]
+    #[arg(long, short, value_name = "NAME", env = "EGRESSD_NAMESPACE", default_value = "egressd",
+          value_parser = namespace::namespace)]
     pub namespace: String,
     /// Its place among the policies: the built-in one has 0.
     #[arg(long, value_name = "NUMBER", default_value_t = 100, allow_negative_numbers = true)]
@@ -189,7 +191,7 @@ pub struct Pack {
 /// Whether a policy's answers are applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PackMode {
-    /// It does.
+    /// Its answers are applied.
     Enforce,
     /// What would change is reported, and nothing of it is applied.
     Shadow,

@@ -23,8 +23,7 @@ pub struct Run {
     ///
     /// What is in them is not looked at. The old goes and the new comes in one batch: a packet that is in the old
     /// chain at that moment may leave untranslated. Of more than 4,096 elements and rules the rest follows in slices,
-    /// and until then its pods are untranslated. Open connections stay as they are. kube-vip's name egress_clean is read
-    /// too.
+    /// and until then its pods are untranslated. Open connections stay as they are.
     #[arg(long, env = "EGRESSD_EGRESS_CLEAN", help_heading = "Node",
           value_parser = BoolishValueParser::new())]
     pub egress_clean: bool,

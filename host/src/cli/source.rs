@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{Announcements, DetectNetworks, Instance, Limits, Networks, Pods, Policies, Published};
+use super::{Announcements, DetectNetworks, Instance, Limits, Networks, Pods, Policies, Published, namespace};
 
 /// What decides over the rules: the same for `run`, `plan` and `diff`, so that all three mean the same.
 #[derive(Debug, Args)]
@@ -52,18 +52,16 @@ pub struct Source {
     pub published: Published,
     /// How to reach the API server; without it, as a pod does: by its service account.
     ///
-    /// KUBECONFIG is read too. Several files are separated by colons, as for kubectl. Has no effect with --manifests.
+    /// Several files are separated by colons; of several, those that do not exist are skipped, as by kubectl. Has no
+    /// effect with --manifests.
     #[arg(long, value_name = "FILE", env = "EGRESSD_KUBECONFIG", value_hint = ValueHint::FilePath)]
     pub kubeconfig: Option<OsString>,
     /// This node's name, as EndpointSlices call it. With --manifests, the host name when it is not given.
-    ///
-    /// NODE_NAME is read too.
     #[arg(long, value_name = "NAME", env = "EGRESSD_NODE", help_heading = "Node")]
     pub node: Option<String>,
     /// The namespace whose ConfigMaps may be policies: the one that egressd itself is in. Selects no Services.
-    ///
-    /// POD_NAMESPACE is read too.
-    #[arg(long, short, value_name = "NAME", env = "EGRESSD_NAMESPACE", default_value = "egressd")]
+    #[arg(long, short, value_name = "NAME", env = "EGRESSD_NAMESPACE", default_value = "egressd",
+          value_parser = namespace::namespace)]
     pub namespace: String,
     /// How this node knows that it holds a Service's address, and so translates to it.
     #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_OWNER", help_heading = "Addresses",

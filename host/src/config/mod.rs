@@ -19,6 +19,7 @@ use ipnet::IpNet;
 use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
 use crate::rights::Publish;
 use crate::source::Origin;
+use crate::source::cluster::Connection;
 
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,12 +72,20 @@ pub fn config(input: &Input) -> Result<Config> {
     })
 }
 
+/// A setting as messages name it, with the variable that sets it or could set it.
+fn setting(option: &str, variable: &'static str) -> String {
+    format!("{option} ({})", cli::name_in_use(variable))
+}
+
 /// What is inside, as far as settings say it.
 fn cluster(networks: &Networks, origin: &Origin) -> Result<ClusterSettings> {
     let Networks { pod_networks, service_networks, inside_networks } = networks;
     Ok(ClusterSettings {
-        pod_networks: self::networks("--pod-networks (EGRESSD_POD_NETWORKS)", pod_networks.as_deref())?,
-        service_networks: self::networks("--service-networks (EGRESSD_SERVICE_NETWORKS)", service_networks.as_deref())?,
+        pod_networks: self::networks(&setting("--pod-networks", "EGRESSD_POD_NETWORKS"), pod_networks.as_deref())?,
+        service_networks: self::networks(
+            &setting("--service-networks", "EGRESSD_SERVICE_NETWORKS"),
+            service_networks.as_deref(),
+        )?,
         inside: inside(inside_networks.as_deref())?,
         api_server: vec![],
         origin: match origin {
@@ -102,8 +111,13 @@ fn node(source: &Source, origin: &Origin) -> Result<String> {
     match (given, origin) {
         (Some(name), _) => Ok(name),
         (None, Origin::Manifests(_)) => Ok(host_name()),
-        (None, Origin::Cluster(..)) => {
-            bail!("cannot determine this node's name: set NODE_NAME (in a pod: from spec.nodeName) or --node NAME")
+        (None, Origin::Cluster(access, _)) => {
+            // Without a cluster the name is not what is missing.
+            Connection::open(access)?;
+            bail!(
+                "cannot determine this node's name: set --node (EGRESSD_NODE), in a pod to spec.nodeName; or read manifests \
+                 instead of a cluster with --manifests (EGRESSD_MANIFESTS)"
+            )
         }
     }
 }
@@ -119,8 +133,13 @@ pub fn tables(instance: &Instance) -> Result<TableNames> {
 /// Of which layout the tables are to be.
 fn layout(number: Option<u32>) -> Result<Layout> {
     let Some(number) = number else { return Ok(Layout::OURS) };
-    Layout::numbered(number)
-        .with_context(|| format!("--table-layout {number}: egressd has layouts {} and {}", Layout::FIRST, Layout::OURS))
+    Layout::numbered(number).with_context(|| {
+        format!(
+            "cannot use --table-layout (EGRESSD_TABLE_LAYOUT): egressd has layouts {} and {}, not {number}",
+            Layout::FIRST,
+            Layout::OURS
+        )
+    })
 }
 
 /// Which egressd of several this is.
@@ -148,7 +167,9 @@ const RUNTIME_DIR: &str = "/run/egressd";
 
 fn instance_name(instance: &Instance) -> Result<Option<InstanceName>> {
     let name = instance.instance_name.as_deref().filter(|name| !name.is_empty());
-    name.map(InstanceName::new).transpose().context("cannot name the tables")
+    name.map(InstanceName::new)
+        .transpose()
+        .with_context(|| format!("cannot use {}", setting("--instance-name", "EGRESSD_INSTANCE_NAME")))
 }
 
 /// How much is written into the cluster.
@@ -315,12 +336,21 @@ mod tests {
     #[test]
     fn in_a_cluster_the_node_has_to_be_named() {
         assert_eq!(typed(&["--manifests", "/m"]).unwrap().settings.node, host_name());
-        let error = typed(&["--kubeconfig", "/k", "--node", ""]).unwrap_err();
+        let none = typed(&["--kubeconfig", "/nowhere", "--node", ""]).unwrap_err().to_string();
+        assert_eq!(none, "cannot use the kubeconfig \"/nowhere\"", "where there is no cluster, that comes first");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("kubeconfig");
+        std::fs::write(&file, KUBECONFIG).unwrap();
+        let unnamed = typed(&["--kubeconfig", &file.to_string_lossy(), "--node", ""]).unwrap_err().to_string();
         assert_eq!(
-            error.to_string(),
-            "cannot determine this node's name: set NODE_NAME (in a pod: from spec.nodeName) or --node NAME"
+            unnamed,
+            "cannot determine this node's name: set --node (EGRESSD_NODE), in a pod to spec.nodeName; or read manifests \
+             instead of a cluster with --manifests (EGRESSD_MANIFESTS)"
         );
     }
+
+    const KUBECONFIG: &str = "{apiVersion: v1, kind: Config, current-context: a, contexts: [{name: a, context: {cluster: a, \
+        user: a}}], clusters: [{name: a, cluster: {server: 'https://192.0.2.1'}}], users: [{name: a, user: {}}]}";
 
     #[test]
     fn two_instances_have_two_sockets() {
@@ -374,7 +404,7 @@ mod tests {
         let error = tables(&Instance { instance_name: Some("a b".to_owned()) }).unwrap_err();
         assert_eq!(
             format!("{error:#}"),
-            "cannot name the tables: instance_name \"a b\" must be 1 to 200 letters, digits, '.', '_' or '-'"
+            "cannot use --instance-name (EGRESSD_INSTANCE_NAME): \"a b\" must be 1 to 200 letters, digits, '.', '_' or '-'"
         );
     }
 }

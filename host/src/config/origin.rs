@@ -9,13 +9,13 @@ use crate::source::cluster::Access;
 use crate::source::manifests::PlaceArgument;
 use crate::source::{ClaimWatch, Extent, NetworkWatch, Origin, PodWatch};
 
-/// An empty `KUBECONFIG` is none, as for kubectl.
+/// An empty `--kubeconfig` is none, as for kubectl.
 pub(super) fn origin(source: &Source) -> Result<Origin> {
     let published = source.published.publish_dir.clone().filter(|path| !path.as_os_str().is_empty());
     if source.manifests.is_empty() {
         if published.is_some() {
             bail!(
-                "cannot use --publish-dir (EGRESSD_PUBLISH_DIR) without --manifests: at an API server nodes publish themselves in \
+                "cannot use --publish-dir (EGRESSD_PUBLISH_DIR) without --manifests (EGRESSD_MANIFESTS): at an API server nodes publish themselves in \
                  EgressNodes; remove the setting, or name the manifests"
             );
         }
@@ -45,7 +45,7 @@ pub(super) fn can_be_published(origin: &Origin, node: &str) -> Result<()> {
     if origin.publish_dir().is_some() && !is_name {
         bail!(
             "cannot use --publish-dir (EGRESSD_PUBLISH_DIR) on node {node:?}: a file is called as its node, by 1 to {MAX_NODE_NAME} \
-             lower-case letters, digits, dashes and dots that begin and end with a letter or digit; set --node (NODE_NAME)"
+             lower-case letters, digits, dashes and dots that begin and end with a letter or digit; set --node (EGRESSD_NODE)"
         );
     }
     Ok(())

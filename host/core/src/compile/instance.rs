@@ -19,7 +19,7 @@ pub struct InstanceName(String);
 
 /// Why a text is no instance name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("instance_name {0:?} must be 1 to 200 letters, digits, '.', '_' or '-'")]
+#[error("{0:?} must be 1 to 200 letters, digits, '.', '_' or '-'")]
 pub struct InstanceNameError(String);
 
 impl InstanceName {
