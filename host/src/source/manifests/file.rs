@@ -111,6 +111,7 @@ impl File {
             Some(_) | None => object,
         });
         self.objects = present.collect();
+        let read = self.objects.len();
         let present: BTreeSet<Identity> = self.objects.iter().map(Object::identity).collect();
         let unread: BTreeSet<&Identity> = unreadable.iter().map(|(identity, _)| identity).collect();
         let stays = |identity: &Identity| unread.contains(identity) || !unknown.is_empty();
@@ -126,6 +127,8 @@ impl File {
         let never_known: BTreeSet<&Identity> =
             unreadable.iter().map(|(identity, _)| identity).filter(|identity| !held.contains(identity)).collect();
         self.objects.extend(never_known.into_iter().filter_map(|(kind, name)| Object::unread(*kind, name)));
+        // One that was never known stays like the others after a restart, so they have one order.
+        self.objects[read..].sort_by_cached_key(Object::identity);
         let partly = faults.into_iter().map(|(_, why)| Refusal::of_more(why));
         self.faults = unknown.into_iter().map(Refusal::of_more).chain(refused).chain(partly).collect();
         share(&before, &mut self.objects);
