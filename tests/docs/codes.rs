@@ -73,8 +73,8 @@ const HEAD: &str = "# Codes of findings, and reasons of Events
 Each finding has a code. `egressd status`, `egressd plan` and the notes of Events have it in brackets, as in `[held-elsewhere]`, the
 log in the field `code`, JSON in `code`. Behind the brackets stand the policy that reports the finding and the rule that it is about,
 where there are any: `[not-a-port] policy annotations, rule web`.
-`egressd explain-code CODE` prints an entry of this page, `egressd explain-code` the list, both also with `-o json`. By symptom:
-[troubleshooting.md](troubleshooting.md).
+`egressd explain-code CODE...` prints entries of this page, `egressd explain-code` the list, both also with `-o json` or `-o yaml`.
+By symptom: [troubleshooting.md](troubleshooting.md).
 
 Codes and reasons are stable, and this list is closed: neither egressd nor its built-in policy emits others. A policy that is loaded
 from a ConfigMap has codes of its own, which are described with the policy.

@@ -1,40 +1,70 @@
 //! Prints the list of codes, and what one of them means.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use anyhow::Context;
 use egressd_core::codes::{self, CodeEntry, GROUPS, Level};
+use egressd_core::text::quoted;
 use serde_json::{Value, json};
 
-use crate::admin::print::versioned;
+use crate::admin::print::{self, versioned};
 use crate::cli::{ExplainArgs, ExplainOutput};
 
 /// A code that is not in the list.
-#[derive(Debug, thiserror::Error)]
-#[error("{code:?} is not a code of egressd{}; `egressd explain-code` lists all codes, and codes of a policy are \
-         described with the policy", proposal(.similar))]
-struct Unknown {
+#[derive(Debug)]
+struct UnknownCode {
     code: String,
     similar: Vec<&'static str>,
 }
 
+/// Codes that are not in the list.
+#[derive(Debug, thiserror::Error)]
+#[error("{}; `egressd explain-code` lists all codes, and a policy that is loaded from a ConfigMap has its own, which are \
+         described with the policy", sentences(.0))]
+struct UnknownCodes(Vec<UnknownCode>);
+
 /// What the command line asks for.
 ///
 /// # Errors
-/// When the code is not in the list, or the answer cannot be written.
+/// When a code is not in the list, or the answer cannot be written.
 pub fn print(out: &mut dyn Write, args: &ExplainArgs) -> anyhow::Result<()> {
-    let entry = args.code.as_deref().map(find).transpose()?;
-    match (entry, args.output) {
-        (Some(entry), ExplainOutput::Text) => text(out, entry),
-        (Some(entry), ExplainOutput::Json) => writeln!(out, "{:#}", versioned("Code", json(entry))),
-        (None, ExplainOutput::Text) => table(out),
-        (None, ExplainOutput::Json) => writeln!(out, "{:#}", versioned("CodeList", json!({ "items": json_of_all() }))),
-    }
-    .context("cannot print the codes")
+    let known: Vec<&CodeEntry> = args.codes.iter().filter_map(|code| codes::find(code)).collect();
+    let unknown: Vec<UnknownCode> = args.codes.iter().filter_map(|code| unknown(code)).collect();
+    let printed = match (known.as_slice(), args.output) {
+        ([], _) if !args.codes.is_empty() => Ok(()),
+        ([], ExplainOutput::Text) => table(out),
+        (entries, ExplainOutput::Text) => texts(out, entries),
+        (entries, ExplainOutput::Json) => print::json(out, &document(entries, args.codes.len())),
+        (entries, ExplainOutput::Yaml) => print::yaml(out, &document(entries, args.codes.len())),
+    };
+    printed.context("cannot print the codes")?;
+    if unknown.is_empty() { Ok(()) } else { Err(UnknownCodes(unknown).into()) }
 }
 
-fn find(code: &str) -> Result<&'static CodeEntry, Unknown> {
-    codes::find(code).ok_or_else(|| Unknown { code: code.to_owned(), similar: codes::similar(code) })
+fn unknown(code: &str) -> Option<UnknownCode> {
+    codes::find(code).is_none().then(|| UnknownCode { code: code.to_owned(), similar: codes::similar(code) })
+}
+
+/// The entry of one code, or a list where another number of codes was asked for; all of them for none.
+fn document(entries: &[&CodeEntry], asked: usize) -> Value {
+    match (entries, asked) {
+        ([entry], 1) => versioned("Code", json(entry)),
+        (_, 0) => versioned("CodeList", json!({ "items": json_of_all() })),
+        (entries, _) => {
+            versioned("CodeList", json!({ "items": entries.iter().map(|entry| json(entry)).collect::<Value>() }))
+        }
+    }
+}
+
+fn texts(out: &mut dyn Write, entries: &[&CodeEntry]) -> io::Result<()> {
+    for (number, entry) in entries.iter().enumerate() {
+        if number > 0 {
+            writeln!(out)?;
+        }
+        text(out, entry)?;
+    }
+    Ok(())
 }
 
 fn text(out: &mut dyn Write, entry: &CodeEntry) -> io::Result<()> {
@@ -75,10 +105,17 @@ fn json_of_all() -> Value {
     codes::all().map(json).collect()
 }
 
-fn proposal(similar: &[&str]) -> String {
-    match similar {
-        [] => String::new(),
-        [..] => format!("; the nearest are {}", similar.join(", ")),
+fn sentences(unknown: &[UnknownCode]) -> String {
+    unknown.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl fmt::Display for UnknownCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not a code of egressd", quoted(&self.code))?;
+        match self.similar.as_slice() {
+            [] => Ok(()),
+            similar => write!(f, "; the nearest are {}", similar.join(", ")),
+        }
     }
 }
 
@@ -91,7 +128,7 @@ mod tests {
     #[test]
     fn a_code_is_explained_by_severity_sentence_cause_and_remedy() {
         let mut out = Vec::new();
-        text(&mut out, find("vip-host-case").unwrap()).unwrap();
+        text(&mut out, codes::find("vip-host-case").unwrap()).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "vip-host-case (finding, severity info)\n\n\
@@ -103,21 +140,50 @@ mod tests {
 
     #[test]
     fn programs_get_severities_of_findings_and_types_of_events() {
-        let finding = json(find("held-elsewhere").unwrap());
+        let finding = json(codes::find("held-elsewhere").unwrap());
         assert_eq!((&finding["of"], &finding["severities"]), (&json!("finding"), &json!(["info", "warning"])));
-        let event = json(find("Applied").unwrap());
+        let event = json(codes::find("Applied").unwrap());
         assert_eq!((&event["of"], &event["types"]), (&json!("event"), &json!(["Normal", "Warning"])));
         assert_eq!(json_of_all().as_array().map(Vec::len), Some(codes::all().count()));
     }
 
+    fn printed(codes: &[&str], output: ExplainOutput) -> (String, Option<String>) {
+        let codes = codes.iter().map(|code| (*code).to_owned()).collect();
+        let mut out = Vec::new();
+        let error = print(&mut out, &ExplainArgs { codes, output }).err();
+        (String::from_utf8(out).unwrap(), error.map(|error| error.to_string()))
+    }
+
     #[test]
     fn an_unknown_code_is_one_sentence_with_the_nearest_ones() {
-        let rest = "`egressd explain-code` lists all codes, and codes of a policy are described with the policy";
+        let rest = "`egressd explain-code` lists all codes, and a policy that is loaded from a ConfigMap has its own, \
+                    which are described with the policy";
         for (code, sentence) in [
             ("held-elsewere", "\"held-elsewere\" is not a code of egressd; the nearest are held-elsewhere; "),
             ("xyz", "\"xyz\" is not a code of egressd; "),
         ] {
-            assert_eq!(find(code).unwrap_err().to_string(), format!("{sentence}{rest}"));
+            assert_eq!(printed(&[code], ExplainOutput::Text), (String::new(), Some(format!("{sentence}{rest}"))));
+        }
+        let (_, error) = printed(&[&"x".repeat(100_000)], ExplainOutput::Json);
+        assert!(error.is_some_and(|error| error.len() < 400), "a long code is cut");
+    }
+
+    #[test]
+    fn of_several_codes_the_known_ones_are_explained_and_the_others_are_one_error() {
+        let (text, error) = printed(&["[held_elsewhere]", "nought", "not-a-port", "zilch"], ExplainOutput::Text);
+        assert!(text.starts_with("held-elsewhere (") && text.contains("\n\nnot-a-port ("), "{text}");
+        let begin = "\"nought\" is not a code of egressd; \"zilch\" is not a code of egressd; `egressd explain-code` ";
+        assert!(error.as_ref().is_some_and(|error| error.starts_with(begin)), "{error:?}");
+    }
+
+    #[test]
+    fn yaml_has_what_json_has() {
+        for (codes, kind) in [(&["overlap"][..], "Code"), (&["overlap", "no-address"], "CodeList"), (&[], "CodeList")] {
+            let (json, _) = printed(codes, ExplainOutput::Json);
+            let (yaml, _) = printed(codes, ExplainOutput::Yaml);
+            let json: Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(serde_saphyr::from_str::<Value>(&yaml).unwrap(), json);
+            assert_eq!(json["kind"], kind);
         }
     }
 

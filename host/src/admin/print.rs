@@ -82,11 +82,15 @@ pub fn versioned(kind: &str, mut document: Value) -> Value {
     document
 }
 
-fn json(out: &mut dyn Write, document: &Value) -> io::Result<()> {
+/// # Errors
+/// When it cannot be written.
+pub fn json(out: &mut dyn Write, document: &Value) -> io::Result<()> {
     writeln!(out, "{document:#}")
 }
 
-fn yaml(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
+/// # Errors
+/// When it cannot be written.
+pub fn yaml(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
     let text = serde_saphyr::to_string(document).map_err(io::Error::other)?;
     writeln!(out, "{}", text.trim_end_matches('\n'))
 }

@@ -72,6 +72,9 @@ Examples:
   # What a finding with this code means, and what to do
   egressd explain-code held-elsewhere
 
+  # Those of several findings, as they stand in the output
+  egressd explain-code '[not-a-network]' '[no-local-endpoint]'
+
   # All codes, for programs
   egressd explain-code -o json";
 

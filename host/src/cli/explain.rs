@@ -5,8 +5,9 @@ use clap::{Args, ValueEnum};
 /// Options of `explain-code`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The code of a finding, or the reason of an Event; without it, all are listed.
-    pub code: Option<String>,
+    /// The codes of findings, or the reasons of Events; without any, all are listed.
+    #[arg(value_name = "CODE")]
+    pub codes: Vec<String>,
     /// How to print it.
     #[arg(long, short, value_enum, help_heading = "Output", default_value_t = ExplainOutput::Text)]
     pub output: ExplainOutput,
@@ -19,4 +20,6 @@ pub enum ExplainOutput {
     Text,
     /// Everything, for programs.
     Json,
+    /// The same as YAML.
+    Yaml,
 }

@@ -93,10 +93,10 @@ pub enum Command {
     /// Write, test and pack policies. Offline: no cluster, no kernel, no privileges.
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// Explain the code of a finding, or the reason of an Event: its meaning, cause and remedy.
+    /// Explain codes of findings and reasons of Events: meaning, cause and remedy.
     ///
     /// Exits with 0, 1 for a code that is not in the list, 2 for wrong usage.
-    #[command(after_long_help = examples::EXPLAIN_CODE)]
+    #[command(alias = "explain", after_long_help = examples::EXPLAIN_CODE)]
     ExplainCode(ExplainArgs),
     /// Print a completion script for a shell.
     #[command(visible_alias = "completions", after_long_help = examples::COMPLETION)]

@@ -93,20 +93,36 @@ const MOST_SIMILAR: usize = 3;
 /// The shortest text that is looked for within codes.
 const SHORTEST_PART: usize = 3;
 
+/// The shortest part of a code that says what it is about: `not` and `bad` do not.
+const SHORTEST_TOPIC: usize = 4;
+
+/// The longest text that is compared with codes, in bytes.
+const LONGEST_COMPARED: usize = 64;
+
 /// Every entry, in the order of the page.
 pub fn all() -> impl Iterator<Item = &'static CodeEntry> {
     GROUPS.iter().flat_map(|group| group.entries)
 }
 
-/// The entry of a code, in whatever case it is written.
+/// The entry of a code, in whatever case it is written, with `_` or a blank for a hyphen, and with the brackets, quotes
+/// and blanks around it that output has.
 pub fn find(code: &str) -> Option<&'static CodeEntry> {
-    all().find(|entry| entry.code.eq_ignore_ascii_case(code))
+    let code = normalised(code);
+    all().find(|entry| entry.code.eq_ignore_ascii_case(&code))
+}
+
+fn normalised(text: &str) -> String {
+    let is_around = |c: char| c.is_whitespace() || "[](){}<>\"'`,;:.".contains(c);
+    text.trim_matches(is_around).replace(['_', ' '], "-").to_ascii_lowercase()
 }
 
 /// The codes that are nearest to a text which is none: those that differ in few letters, then those that have it as a
-/// part, then those that share a part; three at most.
+/// part, then those that share at least half of its parts; three at most.
 pub fn similar(text: &str) -> Vec<&'static str> {
-    let text = text.to_ascii_lowercase();
+    let text = normalised(text);
+    if text.len() > LONGEST_COMPARED {
+        return Vec::new();
+    }
     let distance = |code: &'static str| Some((distance(&text, &code.to_ascii_lowercase())?, code));
     let mut near: Vec<(usize, &str)> = all().filter_map(|entry| distance(entry.code)).collect();
     near.sort_unstable();
@@ -122,9 +138,12 @@ fn distance(text: &str, code: &str) -> Option<usize> {
     if text.len() >= SHORTEST_PART && code.contains(text) {
         return Some(MOST_EDITS + 1);
     }
-    let parts = || code.split('-').filter(|part| part.len() >= SHORTEST_PART);
-    let common = parts().filter(|part| text.split('-').any(|other| other == *part)).count();
-    (common > 0).then(|| MOST_EDITS + 2 + parts().count() - common)
+    let common = topics(text).filter(|part| topics(code).any(|other| other == *part)).count();
+    (common > 0 && 2 * common >= topics(text).count()).then(|| MOST_EDITS + 2 + topics(code).count().abs_diff(common))
+}
+
+fn topics(code: &str) -> impl Iterator<Item = &str> {
+    code.split('-').filter(|part| part.len() >= SHORTEST_TOPIC)
 }
 
 #[cfg(test)]
@@ -156,9 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_found_in_any_case_and_others_are_not() {
-        assert_eq!(find("held-elsewhere").map(|entry| entry.code), Some("held-elsewhere"));
+    fn a_code_is_found_as_people_copy_it_and_others_are_not() {
+        for text in ["held-elsewhere", "HELD-Elsewhere", "held_elsewhere", "held elsewhere", " [held-elsewhere],\n"] {
+            assert_eq!(find(text).map(|entry| entry.code), Some("held-elsewhere"), "{text:?}");
+        }
         assert_eq!(find("policyfailed").map(|entry| entry.code), Some("PolicyFailed"));
+        assert_eq!(find("not-a-port").map(|entry| entry.code), Some("not-a-port"));
         assert_eq!(find("held"), None);
     }
 
@@ -169,10 +191,14 @@ mod tests {
             ("api-server", &["api-server-away", "api-server-certificate", "api-server-forbids"]),
             ("orphaned", &["OrphanedTable", "orphaned-table"]),
             ("state-broken", &["newer-state", "state-lost", "state-unreadable"]),
+            ("not-a-lost", &["not-a-list", "not-a-port", "state-lost"]),
+            ("not-a-thing", &[]),
+            ("address-of-another-planet", &[]),
             ("xyz", &[]),
             ("", &[]),
         ] {
             assert_eq!(similar(text), nearest, "{text}");
         }
+        assert_eq!(similar(&"held-elsewhere-".repeat(10_000)), Vec::<&str>::new());
     }
 }

@@ -14,8 +14,8 @@ impl ClusterFacts {
             return Some(refused("address-unusable", address, &format!("it is {unusable}")));
         }
         if is_within(&self.named_networks, address) {
-            let because = "it lies in a pod or service network, so replies would not come back to this node; use an \
-                           address outside of these networks";
+            let because = "it lies in spec.podCIDRs of this Node or in a ServiceCIDR, so replies would not come back to \
+                           this node; use an address outside of these networks";
             return Some(refused("address-in-cluster-network", address, because));
         }
         let because = "it is this node's own address, which masquerade usually gives to packets of its pods already";
