@@ -101,10 +101,7 @@ fn exponentially_nested_instances_are_not_compiled() {
 fn many_instances_are_not_compiled_and_more_than_a_slot_has_are_not_taken() {
     let sentence = refused(&guests::wrapping(&guests::instances(100)));
     assert!(sentence.starts_with("it has "), "{sentence}");
-    assert!(
-        sentence.ends_with(" instances in it, and the limit is 60: leave out what it does not need"),
-        "{sentence}"
-    );
+    assert!(sentence.ends_with(" instances in it, and the limit is 60: leave out what it does not need"), "{sentence}");
     let sentence = refused(&guests::wrapping(&guests::instances(30)));
     assert!(sentence.starts_with("cannot "), "{sentence}");
     assert!(sentence.contains("instances"), "{sentence}");

@@ -1,11 +1,12 @@
 //! Arguments and environment → checked settings. The only parser of settings.
 
 mod limits;
+mod node;
 mod origin;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use egressd_core::compile::{self, InstanceName};
 use egressd_core::finding::Finding;
 use egressd_core::model::{self, AddressTrust, AnnotationPrefix, ClusterSettings, InsideNetworks};
@@ -19,7 +20,6 @@ use ipnet::IpNet;
 use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
 use crate::rights::Publish;
 use crate::source::Origin;
-use crate::source::cluster::Connection;
 
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub fn config(input: &Input) -> Result<Config> {
     let origin = origin::origin(source)?;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let settings = Settings {
-        node: node(source, &origin)?,
+        node: node::node(source, &origin)?,
         tables: tables(instance)?.in_layout(layout(source.table_layout)?),
         trust: match origin {
             // Who writes the directory writes the status too.
@@ -103,23 +103,6 @@ pub fn to_follow(input: &Input) -> Result<Config> {
     let config = config(input)?;
     origin::can_be_followed(&config.origin)?;
     Ok(config)
-}
-
-/// In a cluster, where it could be wrong without notice, it has to be set: a pod's host name is the pod's.
-fn node(source: &Source, origin: &Origin) -> Result<String> {
-    let given = source.node.clone().filter(|name| !name.is_empty());
-    match (given, origin) {
-        (Some(name), _) => Ok(name),
-        (None, Origin::Manifests(_)) => Ok(host_name()),
-        (None, Origin::Cluster(access, _)) => {
-            // Without a cluster the name is not what is missing.
-            Connection::open(access)?;
-            bail!(
-                "cannot determine this node's name: set --node (EGRESSD_NODE), in a pod to spec.nodeName; or read manifests \
-                 instead of a cluster with --manifests (EGRESSD_MANIFESTS)"
-            )
-        }
-    }
 }
 
 /// The names of our tables.
@@ -215,11 +198,6 @@ fn with_nftables(value: Option<&str>) -> Result<Option<Finding>> {
         ))),
         other => Err(anyhow!("cannot use egress_withnftables: {other:?} is not true or false")),
     }
-}
-
-/// The kubelet's default for a node's name, too.
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().to_lowercase()
 }
 
 /// `none`, in any case, or networks. Empty means not set.
@@ -332,25 +310,6 @@ mod tests {
         assert_eq!(few.namespace, Capacity { networks: 7, ..Limits::default().namespace });
         assert!(typed(&["--manifests", "/m", "--limit-service-rules=0"]).is_err());
     }
-
-    #[test]
-    fn in_a_cluster_the_node_has_to_be_named() {
-        assert_eq!(typed(&["--manifests", "/m"]).unwrap().settings.node, host_name());
-        let none = typed(&["--kubeconfig", "/nowhere", "--node", ""]).unwrap_err().to_string();
-        assert_eq!(none, "cannot use the kubeconfig \"/nowhere\"", "where there is no cluster, that comes first");
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("kubeconfig");
-        std::fs::write(&file, KUBECONFIG).unwrap();
-        let unnamed = typed(&["--kubeconfig", &file.to_string_lossy(), "--node", ""]).unwrap_err().to_string();
-        assert_eq!(
-            unnamed,
-            "cannot determine this node's name: set --node (EGRESSD_NODE), in a pod to spec.nodeName; or read manifests \
-             instead of a cluster with --manifests (EGRESSD_MANIFESTS)"
-        );
-    }
-
-    const KUBECONFIG: &str = "{apiVersion: v1, kind: Config, current-context: a, contexts: [{name: a, context: {cluster: a, \
-        user: a}}], clusters: [{name: a, cluster: {server: 'https://192.0.2.1'}}], users: [{name: a, user: {}}]}";
 
     #[test]
     fn two_instances_have_two_sockets() {
