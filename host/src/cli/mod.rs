@@ -96,7 +96,7 @@ pub enum Command {
     /// Explain codes of findings and reasons of Events: meaning, cause and remedy.
     ///
     /// Exits with 0, 1 for a code that is not in the list, 2 for wrong usage.
-    #[command(alias = "explain", after_long_help = examples::EXPLAIN_CODE)]
+    #[command(after_long_help = examples::EXPLAIN_CODE)]
     ExplainCode(ExplainArgs),
     /// Print a completion script for a shell.
     #[command(visible_alias = "completions", after_long_help = examples::COMPLETION)]
