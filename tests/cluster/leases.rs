@@ -110,7 +110,7 @@ pub(crate) fn a_lease_is_held_while_the_api_server_is_away_and_moves_are_followe
     egressds[1].wait_until_log_has(&format!("Cilium announces it from node {}", nodes[0].name()))?;
     expect_moved(&cluster.lab, &mut egressds, [0, 1])?;
     cluster.kill_api_server();
-    egressds.iter_mut().try_for_each(|egressd| egressd.wait_until_log_has("api-server-away"))?;
+    egressds.iter_mut().try_for_each(|egressd| egressd.wait_until_log_has("api-server-unreachable"))?;
     thread::sleep(UNTIL_EXPIRED);
     expect_moved(&cluster.lab, &mut egressds, [0, 1])?;
     drop(speaker);

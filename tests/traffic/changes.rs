@@ -99,7 +99,7 @@ pub(crate) fn the_last_accepted_configuration_survives_a_restart_with_the_state_
     let mut egressd = fixture.run()?;
     // The accepted configuration is then unknown, not absent.
     egressd.wait_until_log_has("state-lost")?;
-    egressd.wait_until_log_has("kernel-keeps")?;
+    egressd.wait_until_log_has("kernel-rules-kept")?;
     anyhow::ensure!(translated(&fixture)? == [1, 2], "{}", egressd.circumstances());
     egressd.stop()
 }

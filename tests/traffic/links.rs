@@ -67,7 +67,7 @@ pub(crate) fn a_directory_that_returns_is_followed_again_and_an_empty_one_in_its
     let pod = fixture.selected();
     egressd.turn_page();
     fixture.manifests.move_away()?;
-    egressd.wait_until_log_has("manifests-away")?;
+    egressd.wait_until_log_has("manifests-unreachable")?;
     fs::create_dir(fixture.manifests.path())?;
     egressd.wait_until_log_has("was replaced by an empty one")?;
     egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;

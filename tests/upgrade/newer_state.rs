@@ -55,7 +55,7 @@ pub(crate) fn state_files_of_a_newer_version_are_kept_and_reported_and_no_packet
         fixture.expect_all("with invalid Services of which it is unknown what was accepted")?;
         let status = fixture.status()?;
         ensure!(status.matches("\"code\": \"newer-state\"").count() == names.len(), "{status}");
-        ensure!(status.matches("\"code\": \"kernel-keeps\"").count() == KINDS.len(), "{status}");
+        ensure!(status.matches("\"code\": \"kernel-rules-kept\"").count() == KINDS.len(), "{status}");
         // It keeps working: valid configurations are in force, and changes of them, too.
         let pod = fixture.lab.pod(5);
         fixture.manifests.write(&manifest::service("other").addresses([ADDRESS]).egress())?;

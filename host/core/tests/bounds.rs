@@ -73,7 +73,7 @@ fn a_node_that_claims_anothers_pod_network_too_takes_no_pod_from_it_and_is_repor
         ("node-c", node(&["10.0.0.1"], &["10.0.0.0/28"])),
     ];
     assert_eq!(addresses(&web(&["10.0.0.1"], &nodes)), ["10.0.0.1"]);
-    let message = reported(&facts(&nodes), "node-network-twice");
+    let message = reported(&facts(&nodes), "node-network-overlap");
     let first = "the podCIDR 10.0.0.0/24 of Node node-a lies in 10.0.0.0/24 of Node node-b (and 2 more)";
     assert!(message.starts_with(first), "{message}");
     assert!(inside(&facts(&nodes), "10.0.0.77"), "the network stays inside");
@@ -98,7 +98,7 @@ fn an_address_that_two_nodes_claim_stays_inside_and_is_reported() {
     let facts =
         facts(&[("a", node(&["192.0.2.9"], &[])), ("b", node(&["192.0.2.9"], &[])), ("c", node(&["192.0.2.9"], &[]))]);
     assert!(inside(&facts, "192.0.2.9"));
-    assert!(reported(&facts, "node-address-twice").starts_with("Nodes a and b both list 192.0.2.9 (and 1 more)"));
+    assert!(reported(&facts, "node-address-duplicate").starts_with("Nodes a and b both list 192.0.2.9 (and 1 more)"));
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn an_address_that_no_packet_may_get_is_refused_whoever_gave_it() {
         assert_eq!(code(address).as_deref(), Some("address-unusable"), "{address}");
     }
     assert_eq!(code("10.0.0.7").as_deref(), Some("address-in-cluster-network"));
-    assert_eq!(code("192.0.2.1").as_deref(), Some("address-is-a-nodes"));
+    assert_eq!(code("192.0.2.1").as_deref(), Some("address-of-this-node"));
     // Some list a load balancer's address, which the node holds for a while, behind their own.
     assert_eq!(code("198.51.100.1"), None);
     // No ServiceCIDR is known, and what is assumed instead refuses nothing.

@@ -258,7 +258,9 @@ fn an_address_of_two_namespaces_pods_stays_as_it_was_for_two_seconds_and_then_is
     assert!(fixture.in_force().is_empty());
     for (namespace, other) in [("old", "new"), ("new", "old")] {
         let found = fixture.findings(namespace);
-        assert!(found.contains(&format!("of one of namespace {other}, ")) && found.ends_with("[pod-address-twice]"));
+        assert!(
+            found.contains(&format!("of one of namespace {other}, ")) && found.ends_with("[pod-address-duplicate]")
+        );
     }
     let mut ended = pod("old", "job", &[POD]);
     ended.phase = Phase::Ended;

@@ -192,7 +192,7 @@ mod tests {
     fn what_is_wrong_with_the_source_can_be_read_without_a_hand_over() {
         let (sender, receiver) = handover();
         let findings = sender.findings();
-        let finding = Finding::warning("api-server-away", "the API server does not answer");
+        let finding = Finding::warning("api-server-unreachable", "the API server does not answer");
         sender.report(vec![finding.clone()]);
         assert_eq!(findings.borrow()[..], [finding]);
         sender.report(vec![]);

@@ -262,7 +262,7 @@ fn a_place_that_is_not_there_at_the_start_is_an_error_and_later_costs_nothing_of
     fs::rename(at("new"), at("web.yaml")).unwrap();
     let update = places.scan(&BTreeSet::new());
     assert_eq!(Fixture::services(&update), ["default/dns", "default/new"]);
-    assert_eq!(update.findings.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["manifests-away"]);
+    assert_eq!(update.findings.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["manifests-unreachable"]);
 }
 
 #[test]

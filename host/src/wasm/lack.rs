@@ -56,7 +56,7 @@ impl Lack {
     }
 }
 
-const CODE: &str = "compiler-less-confined";
+const CODE: &str = "compiler-not-confined";
 
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use crate::decision::{Draft, Rule};
 use crate::finding::Finding;
 
 /// The code of the finding on a subject whose draft a policy cannot be shown.
-pub const DRAFT_NOT_SHOWN: &str = "draft-not-shown";
+pub const DRAFT_NOT_SHOWN: &str = "draft-not-supported";
 
 /// The first contract that has a form for all of a draft.
 const WHOLE_SINCE: &str = "0.2.0";

@@ -6,7 +6,7 @@ use crate::finding::Finding;
 use crate::model::{Subject, SubjectKind};
 
 /// The code of the finding on a subject that a policy in whose scope it is cannot be shown.
-pub const NOT_SHOWN: &str = "subject-not-shown";
+pub const NOT_SHOWN: &str = "subject-not-supported";
 
 /// The first contract that has a form for subjects of every kind.
 const SUBJECTS_SINCE: &str = "0.2.0";

@@ -23,7 +23,7 @@ use crate::text::Text;
 pub const FAILED: &str = "policy-failed";
 
 /// The code of the finding on a Service that waits, since the policy failed too often.
-pub const RESTS: &str = "policy-rests";
+pub const RESTS: &str = "policy-throttled";
 
 /// Something that decides about one Service: a component, or a closure in a test.
 pub trait Policy: Send + Sync {

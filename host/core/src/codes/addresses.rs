@@ -32,14 +32,6 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
                  ServiceCIDR.",
     },
     CodeEntry {
-        code: "address-is-a-nodes",
-        level: INFO,
-        sentence: "The address of the Service is this node's own address, so nothing is translated to it.",
-        cause: "The load balancer gives Services the addresses of nodes, as k3s does; the packets of pods have that \
-                source address by masquerade.",
-        remedy: "None is needed. For a source address of its own, give the Service an address that no node has.",
-    },
-    CodeEntry {
         code: "address-not-an-ip",
         level: WARNING,
         sentence: "An item of `loadbalancerIPs` is not an IP address and is left out.",
@@ -63,6 +55,14 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
                 `status.loadBalancer.ingress` gives addresses.",
         remedy: "Let the load balancer give the Service this address, or remove it from the annotation. \
                  `--trust-address-annotation` accepts it where all who may edit Services are trusted.",
+    },
+    CodeEntry {
+        code: "address-of-this-node",
+        level: INFO,
+        sentence: "The address of the Service is this node's own address, so nothing is translated to it.",
+        cause: "The load balancer gives Services the addresses of nodes, as k3s does; the packets of pods have that \
+                source address by masquerade.",
+        remedy: "None is needed. For a source address of its own, give the Service an address that no node has.",
     },
     CodeEntry {
         code: "address-unusable",

@@ -64,7 +64,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
                  ports. The order is that of P13 in docs/properties.md.",
     },
     CodeEntry {
-        code: "pod-address-twice",
+        code: "pod-address-duplicate",
         level: WARNING,
         sentence: "Pods of two namespaces have one address, and none of them is translated.",
         cause: "One of the pods has not ended yet, or the pod network gave an address twice.",

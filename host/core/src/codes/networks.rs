@@ -54,19 +54,19 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
                  give the Nodes `podCIDRs`.",
     },
     CodeEntry {
+        code: "node-address-duplicate",
+        level: WARNING,
+        sentence: "Two Nodes list the same address.",
+        cause: "One of the two objects is wrong or out of date.",
+        remedy: "Correct or delete that Node.",
+    },
+    CodeEntry {
         code: "node-address-in-pod-network",
         level: WARNING,
         sentence: "A Node lists an address that lies in the pod network of a Node, and it is not used as a node \
                    address.",
         cause: "The status of the Node or the `podCIDRs` are wrong. A node could otherwise declare pods to be nodes.",
         remedy: "Correct the addresses or the `spec.podCIDRs` of the Node that the message names.",
-    },
-    CodeEntry {
-        code: "node-address-twice",
-        level: WARNING,
-        sentence: "Two Nodes list the same address.",
-        cause: "One of the two objects is wrong or out of date.",
-        remedy: "Correct or delete that Node.",
     },
     CodeEntry {
         code: "node-addresses-too-many",
@@ -77,19 +77,19 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
                  (`EGRESSD_INSIDE_NETWORKS`).",
     },
     CodeEntry {
+        code: "node-network-overlap",
+        level: WARNING,
+        sentence: "The pod network of a Node lies in that of another Node.",
+        cause: "One of the two objects is wrong or out of date. Both count as pod networks.",
+        remedy: "Correct or delete that Node.",
+    },
+    CodeEntry {
         code: "node-network-too-wide",
         level: WARNING,
         sentence: "A Node has a network in `spec.podCIDRs` that is wider than /8 (IPv4) or /16 (IPv6), and it does \
                    not count.",
         cause: "So wide a network would declare much of the internet to be inside the cluster.",
         remedy: "Correct `spec.podCIDRs`.",
-    },
-    CodeEntry {
-        code: "node-network-twice",
-        level: WARNING,
-        sentence: "The pod network of a Node lies in that of another Node.",
-        cause: "One of the two objects is wrong or out of date. Both count as pod networks.",
-        remedy: "Correct or delete that Node.",
     },
     CodeEntry {
         code: "node-networks-too-many",

@@ -27,7 +27,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Use a name like `my-policy`.",
     },
     CodeEntry {
-        code: "draft-not-shown",
+        code: "draft-not-supported",
         level: ERROR,
         sentence: "A policy cannot be shown what an earlier policy answered, so the Service is denied.",
         cause: "The policy is a component of contract 0.1.0, which has no form for a field of that answer; the \
@@ -35,7 +35,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Rebuild the policy with contract 0.2.0, or leave the field out of the answer.",
     },
     CodeEntry {
-        code: "kernel-keeps",
+        code: "kernel-rules-kept",
         level: INFO,
         sentence: "The last accepted configuration is unknown to this egressd, so the rules that the kernel has for \
                    this Service stay.",
@@ -90,14 +90,14 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Correct what the message names. A good policy of the same name stays in force until then.",
     },
     CodeEntry {
-        code: "policy-rests",
+        code: "policy-throttled",
         level: WARNING,
         sentence: "A policy is evaluated once per second only, and this Service waits; its rules stay in force.",
         cause: "The failures of the policy used 30 % of the last minute.",
         remedy: "Correct the policy; each Service has its turn meanwhile.",
     },
     CodeEntry {
-        code: "subject-not-shown",
+        code: "subject-not-supported",
         level: ERROR,
         sentence: "A policy cannot be shown an object of this kind, so the object is denied.",
         cause: "The object is in the scope of the policy, and the kind is not among those that its component \

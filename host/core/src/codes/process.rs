@@ -20,7 +20,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Set `bpf.hostLegacyRouting=true` in Cilium (docs/beside.md).",
     },
     CodeEntry {
-        code: "compiler-less-confined",
+        code: "compiler-not-confined",
         level: INFO_OR_WARNING,
         sentence: "The process that compiles policies could not give up all of its rights; policies are compiled all \
                    the same.",

@@ -4,19 +4,18 @@ use super::entry::{CodeEntry, ERROR, WARNING, WARNING_OR_ERROR};
 
 pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
-        code: "api-server-away",
-        level: WARNING,
-        sentence: "The API server does not answer, and everything stays as it is.",
-        cause: "There is no connection, it was lost, or an answer took too long; the message has the cause and the \
-                time.",
-        remedy: "Make the server reachable from this node, or correct the kubeconfig. egressd tries again by itself.",
-    },
-    CodeEntry {
         code: "api-server-certificate",
         level: ERROR,
         sentence: "The certificate of the API server is not accepted, and everything stays as it is.",
         cause: "It is of another certificate authority, has expired, or is for another name.",
         remedy: "Give egressd the certificate authority of the server, in the kubeconfig or the service account.",
+    },
+    CodeEntry {
+        code: "api-server-error",
+        level: ERROR,
+        sentence: "The API server answers a list or watch with an error, and everything stays as it is.",
+        cause: "The message has the status and the answer of the server.",
+        remedy: "Correct the cause on the server. egressd tries again by itself.",
     },
     CodeEntry {
         code: "api-server-forbids",
@@ -28,18 +27,19 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Add the permission to the role that the message names.",
     },
     CodeEntry {
-        code: "api-server-refuses",
-        level: ERROR,
-        sentence: "The API server answers a list or watch with an error, and everything stays as it is.",
-        cause: "The message has the status and the answer of the server.",
-        remedy: "Correct the cause on the server. egressd tries again by itself.",
-    },
-    CodeEntry {
         code: "api-server-unauthorized",
         level: ERROR,
         sentence: "The API server does not accept the credentials of egressd (401), and everything stays as it is.",
         cause: "The token has expired, or its service account was deleted.",
         remedy: "Give egressd the token of a service account that exists, or another kubeconfig.",
+    },
+    CodeEntry {
+        code: "api-server-unreachable",
+        level: WARNING,
+        sentence: "The API server does not answer, and everything stays as it is.",
+        cause: "There is no connection, it was lost, or an answer took too long; the message has the cause and the \
+                time.",
+        remedy: "Make the server reachable from this node, or correct the kubeconfig. egressd tries again by itself.",
     },
     CodeEntry {
         code: "api-server-unreadable",
@@ -65,15 +65,6 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Correct what the message names. The last good state of the object stays in force until then.",
     },
     CodeEntry {
-        code: "manifests-away",
-        level: ERROR,
-        sentence: "The manifests cannot be read, and everything that they had stays as it is.",
-        cause: "The directory or file was removed, cannot be read, or another directory without files is in its \
-                place, as where a disk is not mounted.",
-        remedy: "Restore it. To remove everything, write a file with an empty list there (`{apiVersion: v1, kind: \
-                 List, items: []}`).",
-    },
-    CodeEntry {
         code: "manifests-missing",
         level: ERROR,
         sentence: "There is no manifest where an earlier egressd knew some; what they had stays in force.",
@@ -89,7 +80,16 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Put the files into fewer directories, or raise `fs.inotify.max_user_watches`.",
     },
     CodeEntry {
-        code: "object-doubled",
+        code: "manifests-unreachable",
+        level: ERROR,
+        sentence: "The manifests cannot be read, and everything that they had stays as it is.",
+        cause: "The directory or file was removed, cannot be read, or another directory without files is in its \
+                place, as where a disk is not mounted.",
+        remedy: "Restore it. To remove everything, write a file with an empty list there (`{apiVersion: v1, kind: \
+                 List, items: []}`).",
+    },
+    CodeEntry {
+        code: "object-duplicate",
         level: ERROR,
         sentence: "An object is in two manifests, or two Services have one `metadata.uid`; the first one is used.",
         cause: "A file was copied, or a uid was.",

@@ -149,7 +149,7 @@ fn stand_in(context: &Context, view: &SubjectView, standby: FallbackDraft<'_>, f
         FallbackDraft::Unknown => {
             findings.push(Finding::new(
                 Severity::Info,
-                "kernel-keeps",
+                "kernel-rules-kept",
                 format!(
                     "the last accepted configuration is unknown to this egressd, so the rules that the kernel has for \
                      this {} stay, for its current endpoints and addresses (docs/upgrade.md)",

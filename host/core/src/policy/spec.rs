@@ -208,7 +208,7 @@ fn unknown(annotations: &Labels) -> Vec<Finding> {
     let known: BTreeSet<&str> = KNOWN.into_iter().collect();
     let ours = annotations.keys().filter(|name| is_almost_known(name) && !name.starts_with(STATUS));
     let stray = ours.filter(|name| !known.contains(name));
-    let sentence = |name: &str| format!("unknown annotation {name}; {}", right(name));
+    let sentence = |name: &str| format!("unknown annotation {name}; {}, or remove it", right(name));
     stray.map(|name| Finding::error("unknown-policy-annotation", sentence(name))).collect()
 }
 
@@ -283,7 +283,11 @@ fn selector(text: &str) -> Result<Selector, String> {
 fn digest(text: &str) -> Result<String, String> {
     let text = text.strip_prefix("sha256:").unwrap_or(text);
     let is_digest = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    if is_digest { Ok(text.to_ascii_lowercase()) } else { Err(format!("{text:?} is not 64 hexadecimal digits")) }
+    if is_digest {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(format!("{text:?} is not 64 hexadecimal digits; write the SHA-256 of the component"))
+    }
 }
 
 fn module(object: &PolicyObject, built_in: &str) -> Result<Module, Finding> {

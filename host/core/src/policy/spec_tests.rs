@@ -78,7 +78,7 @@ fn a_misspelled_annotation_is_refused_with_the_right_name_and_what_others_call_t
         ("egressd.io/anything", "there are egressd.io/order, "),
     ] {
         let messages = refused(&object(&[(name, "true")]));
-        let expected = format!("unknown annotation {name}; {right}");
+        let expected = format!("unknown annotation {name}; {right}, or remove it");
         assert!(messages.len() == 1 && messages[0].starts_with(&expected), "{messages:?}");
     }
     for name in ["required", "example.org/mode", "argocd.argoproj.io/sync-wave", "helm.sh/hook"] {
@@ -127,7 +127,7 @@ fn everything_that_is_wrong_is_named_at_once() {
         "annotation egressd.io/order: \"first\" is not an integer",
         "annotation egressd.io/mode: \"enforced\" is not enforce, shadow or off",
         "annotation egressd.io/services: \"a b\" is not a label requirement",
-        "annotation egressd.io/sha256: \"abc\" is not 64 hexadecimal digits",
+        "annotation egressd.io/sha256: \"abc\" is not 64 hexadecimal digits; write the SHA-256 of the component",
         "binaryData has neither policy.wasm nor policy.wasm.gz",
     ];
     assert_eq!(messages.len(), parts.len(), "{messages:?}");

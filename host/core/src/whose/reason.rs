@@ -53,7 +53,7 @@ fn contested(kind: SubjectKind, endpoint: &str, other: &str) -> Finding {
         "{endpoint} is the address of a pod of this {kind}'s namespace and of one of namespace {other}, and is \
          translated for neither until one of the two pods has ended"
     );
-    Finding::warning("pod-address-twice", message)
+    Finding::warning("pod-address-duplicate", message)
 }
 
 fn unknown(endpoint: &str, why: &str, remedy: &str) -> Finding {

@@ -138,7 +138,7 @@ fn findings_name_the_kind(records: &Records) -> Result<(), TestCaseError> {
     for finding in others.filter_map(|(_, record)| record.status()).flat_map(|status| &status.findings) {
         let its_own = ["the Service", "this Service", "a Service", "Services", "Service's"];
         let names_a_service = its_own.iter().any(|text| finding.message.as_str().contains(text));
-        prop_assert!(!names_a_service || finding.code == "subject-not-shown", "{finding}");
+        prop_assert!(!names_a_service || finding.code == "subject-not-supported", "{finding}");
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ fn what_was_accepted_in_an_unknown_form_stays_as_the_kernel_has_it_for_todays_en
     for action in ["gibberish", "trap", "steal", "wait"] {
         let round = with_partial_state().web(Some(action), &["10.0.0.1"]);
         let found = &round.statuses[&SubjectKey::service("default", "web")].findings;
-        assert!(found.iter().any(|finding| finding.code == "kernel-keeps"), "{action}: {found:?}");
+        assert!(found.iter().any(|finding| finding.code == "kernel-rules-kept"), "{action}: {found:?}");
         assert_eq!(seen(round.clone(), &applied, "10.0.0.1"), STAYS(), "{action}");
         assert_eq!(seen(round, &applied, "10.0.0.2"), Seen::Untranslated, "{action}: it is no endpoint any more");
     }

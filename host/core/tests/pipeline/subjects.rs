@@ -67,7 +67,7 @@ fn a_subject_that_an_old_guard_cannot_be_shown_is_denied_and_reported_and_nothin
     assert_eq!(
         finding.to_string(),
         "error: policy guard cannot evaluate an EgressPolicy: it is a component of contract 0.1.0, which knows Services \
-         only; rebuild it with contract 0.2.0 and list EgressPolicy in its subject kinds [subject-not-shown] policy guard"
+         only; rebuild it with contract 0.2.0 and list EgressPolicy in its subject kinds [subject-not-supported] policy guard"
     );
     assert_eq!(finding.code, NOT_SHOWN);
 }

@@ -207,7 +207,7 @@ fn while_a_policy_rests_what_was_in_force_stays_and_is_reported() {
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Translating, "10.0.0.2 -> 11.0.0.2"));
     let reported: Vec<&str> =
         round.statuses[&SubjectKey::service("default", "web")].findings.iter().map(|f| f.code.as_str()).collect();
-    assert_eq!(reported, ["policy-rests"]);
+    assert_eq!(reported, ["policy-throttled"]);
     assert_eq!(fixture.pipeline.next_try(at(5)), Some(at(6)));
     assert_eq!(fixture.pipeline.ask_failed(at(5)).len(), 1);
     let never =

@@ -31,7 +31,8 @@ impl Orphan {
             "orphaned-table",
             format!(
                 "{table} is orphaned: no egressd {instance} runs on this node, and the table still translates {pods}; \
-                 `egressd clean --instance-name={setting}` removes it, `egressd clean --all` all such tables"
+                 start that egressd again, or remove the table with `egressd clean --instance-name={setting}` (all \
+                 orphaned tables: `egressd clean --all`)"
             ),
         )
     }
@@ -63,11 +64,11 @@ mod tests {
         assert_eq!(
             message(Instance::Named(InstanceName::new("-x").unwrap()), 1),
             "table ip6 kube_vip_-x_v6 is orphaned: no egressd with the instance name -x runs on this node, and the \
-             table still translates 1 pod; `egressd clean --instance-name=-x` removes it, `egressd clean --all` all \
-             such tables"
+             table still translates 1 pod; start that egressd again, or remove the table with `egressd clean \
+             --instance-name=-x` (all orphaned tables: `egressd clean --all`)"
         );
         let default = message(Instance::Default, 0);
         assert!(default.contains("no egressd without an instance name runs on this node"), "{default}");
-        assert!(default.contains("translates 0 pods; `egressd clean --instance-name=` removes it"), "{default}");
+        assert!(default.contains("with `egressd clean --instance-name=` (all"), "{default}");
     }
 }

@@ -58,7 +58,9 @@ pub enum ApiError {
     Withdrawn { kind: Kind },
     #[error("cannot {verb} {kind}: the API server at {server} answers {code}: {message}")]
     Refused { verb: Verb, kind: Kind, server: Arc<str>, code: u16, message: String },
-    #[error("cannot {verb} {kind}: the answer of the API server at {server} cannot be read: {cause}")]
+    #[error(
+        "cannot {verb} {kind}: the answer of the API server at {server} cannot be read ({cause}); check that an API server answers there"
+    )]
     Unreadable { verb: Verb, kind: Kind, server: Arc<str>, cause: String },
 }
 
@@ -101,7 +103,7 @@ impl ApiError {
     pub fn finding(&self, since: Moment) -> Finding {
         match self {
             Self::Away { server, cause } => Finding::warning(
-                "api-server-away",
+                "api-server-unreachable",
                 format!(
                     "the API server at {server} has been unreachable since {since}; the current rules stay in force: \
                      {cause}"
@@ -115,7 +117,7 @@ impl ApiError {
             }
             Self::Forbidden { .. } => Finding::error("api-server-forbids", self.to_string()),
             Self::Withdrawn { .. } => Finding::warning("api-server-forbids", self.to_string()),
-            Self::Refused { .. } => Finding::error("api-server-refuses", self.to_string()),
+            Self::Refused { .. } => Finding::error("api-server-error", self.to_string()),
             Self::Unreadable { .. } => Finding::error("api-server-unreadable", self.to_string()),
         }
     }
@@ -233,7 +235,7 @@ mod tests {
             format!(
                 "warning: the API server at https://192.0.2.1:6443 has been unreachable since {since}; the current \
                  rules \
-                 stay in force: no answer within 30 s [api-server-away]"
+                 stay in force: no answer within 30 s [api-server-unreachable]"
             )
         );
     }

@@ -85,6 +85,9 @@ fn another_directory_without_a_manifest_takes_nothing_away_whatever_else_is_in_i
     fs::create_dir(dir.path().join("lost+found")).unwrap();
     fs::write(dir.path().join(".gitkeep"), "").unwrap();
     let update = places.scan(&BTreeSet::new());
-    assert_eq!((update.snapshot.services.len(), update.findings.first().unwrap().code.as_str()), (1, "manifests-away"));
+    assert_eq!(
+        (update.snapshot.services.len(), update.findings.first().unwrap().code.as_str()),
+        (1, "manifests-unreachable")
+    );
     fs::remove_dir_all(&away).unwrap();
 }

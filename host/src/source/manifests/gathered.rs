@@ -155,7 +155,7 @@ impl Gathered {
                 "{file}: {name} has the metadata.uid of Service {other}, which takes precedence; remove the uid, or \
                  make it unique"
             );
-            self.findings.push(Finding::error("object-doubled", message));
+            self.findings.push(Finding::error("object-duplicate", message));
             return;
         }
         let here = self.number_of(file);
@@ -174,7 +174,7 @@ impl Gathered {
                 let (name, first) = (entry.key(), &self.files[*entry.get()]);
                 let message =
                     format!("{file}: {name} is in {first} already, which takes precedence; remove one of the two");
-                self.findings.push(Finding::error("object-doubled", message));
+                self.findings.push(Finding::error("object-duplicate", message));
                 unite(&mut self.snapshot, object);
             }
         }

@@ -180,5 +180,5 @@ fn sharing(mut new: Snapshot, mut known: Snapshot) -> Snapshot {
 
 fn away(error: &Error) -> Finding {
     let message = format!("{}; its objects stay in force until it can be read again", with_causes(error));
-    Finding::error("manifests-away", message)
+    Finding::error("manifests-unreachable", message)
 }

@@ -135,5 +135,5 @@ fn an_empty_directory_says_that_no_node_is_there_and_a_missing_one_is_an_error()
     fs::remove_dir(fixture.at("")).unwrap();
     let error = fixture.places().read().unwrap_err().to_string();
     assert!(error.starts_with("cannot read --publish-dir ") && error.contains("published"), "{error}");
-    assert_eq!(places.scan(&BTreeSet::new()).findings[0].code, "manifests-away");
+    assert_eq!(places.scan(&BTreeSet::new()).findings[0].code, "manifests-unreachable");
 }

@@ -20,7 +20,7 @@ impl ClusterFacts {
         }
         let because = "it is this node's own address, which masquerade usually gives to packets of its pods already";
         let is_a_nodes = self.primary_addresses.contains(&address);
-        let finding = || Finding::new(Severity::Info, "address-is-a-nodes", not_translated(address, because));
+        let finding = || Finding::new(Severity::Info, "address-of-this-node", not_translated(address, because));
         is_a_nodes.then(finding)
     }
 }

@@ -31,12 +31,12 @@ impl NodeFaults {
             ),
             self.many_networks.finding("node-networks-too-many", &networks),
             self.shared_networks
-                .finding("node-network-twice", "both are used as pod networks; one of them is wrong or outdated"),
+                .finding("node-network-overlap", "both are used as pod networks; one of them is wrong or outdated"),
             self.many_addresses
                 .finding("node-addresses-too-many", &format!("the first {MOST_NODE_ADDRESSES} count as a node's")),
             self.addresses_of_pods.finding("node-address-in-pod-network", "it is not used as a node address"),
             self.shared_addresses.finding(
-                "node-address-twice",
+                "node-address-duplicate",
                 "it is used as a node address; one of the two Nodes is wrong or outdated",
             ),
         ];
