@@ -32,7 +32,7 @@ const LOOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// its time.
 const SOCKET_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What the admin_server knows, and where it answers.
+/// What the admin server knows, and where it answers.
 #[derive(Debug)]
 pub struct AdminServer {
     pub node: String,
@@ -51,7 +51,7 @@ pub struct AdminServer {
     pub notices: Notices,
 }
 
-/// Where the admin_server answers.
+/// Where the admin server answers.
 #[derive(Debug)]
 pub struct Listeners {
     /// The unix socket for `status` and `probe`.

@@ -36,7 +36,7 @@ impl Directory {
         Self { path, node, state: NodeObjectState::default(), health: Health::Good }
     }
 
-    /// Follows what the state_channel says for as long as there is one.
+    /// Follows what the state channel says for as long as there is one.
     pub(super) async fn publish(mut self, mut reader: StateReader) {
         loop {
             let next = reader.newest().in_force.and_then(|round| self.look(&round, clock::now()));

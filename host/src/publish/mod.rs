@@ -71,7 +71,7 @@ pub fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-/// Publishes what the state_channel says, for the life of the process.
+/// Publishes what the state channel says, for the life of the process.
 ///
 /// # Errors
 /// When the system gives no thread.

@@ -1,4 +1,4 @@
-//! The law of the publish_state: over any history it writes what one writes that looks at everything each time, and remembers
+//! The law of the publish state: over any history it writes what one writes that looks at everything each time, and remembers
 //! no wants.
 
 use egressd_core::in_force::AppliedSubject;
@@ -13,7 +13,7 @@ use crate::clock::{self, Instant};
 use crate::publish::event_text::EventType;
 use crate::publish::object_writes::{KnownPolicy, ServiceWrites};
 
-/// A publish_state of which only what was written is used.
+/// A publish state of which only what was written is used.
 struct FromScratch(PublishState);
 
 impl FromScratch {

@@ -72,7 +72,7 @@ impl DaemonState {
     }
 }
 
-/// A state_channel with nothing on it, and a reader of it. What is wrong with the source and with egressd itself, and which
+/// A state channel with nothing on it, and a reader of it. What is wrong with the source and with egressd itself, and which
 /// tables are orphaned, is read where that is found: the loop may have nothing to do, or not have begun.
 pub fn state_channel(
     source: watch::Receiver<Arc<[Finding]>>,

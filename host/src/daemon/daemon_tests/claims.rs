@@ -1,4 +1,4 @@
-//! What the state_channel says against what the kernel does with packets.
+//! What the state channel says against what the kernel does with packets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

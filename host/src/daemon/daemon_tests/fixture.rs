@@ -84,7 +84,7 @@ pub(super) struct LoopFixture {
 /// What happens next.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The state_channel says something new.
+    /// The state channel says something new.
     Reported,
     /// The kernel is asked for something.
     Asked(Request),
@@ -256,7 +256,7 @@ impl LoopFixture {
         commits
     }
 
-    /// What the state_channel says next, before anything else is asked of the kernel.
+    /// What the state channel says next, before anything else is asked of the kernel.
     pub(super) async fn reported(&mut self) -> DaemonState {
         match self.event().await {
             Event::Reported => self.state_channel.newest(),

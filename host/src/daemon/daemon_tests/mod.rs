@@ -1,5 +1,5 @@
 //! The loop against a kernel that refuses, through its public ends alone: the hand-over, the node's addresses, the
-//! state_channel, the kernel and the end. What is behind them may be built in another way; this holds what it does.
+//! state channel, the kernel and the end. What is behind them may be built in another way; this holds what it does.
 //!
 //! Whenever the state_channel says something new, it is compared with the kernel (`claims.rs`); a change that the kernel
 //! could not carry out, and one to tables that were not read after a failure, fails the test by itself (`kernel.rs`).
