@@ -190,8 +190,7 @@ fn a_start_function_that_loops_runs_out_of_fuel() {
 #[test]
 fn settings_that_the_policy_refuses_are_refused_with_its_message() {
     let message = refused(wasm::built_in(), r#"{"suffix": "x"}"#);
-    let expected =
-        "cannot use the settings of policy mine: setting unknown setting \"suffix\"; the only one is \"prefix\"";
+    let expected = "cannot use the settings of policy mine: unknown setting \"suffix\"; the only one is \"prefix\"";
     assert_eq!(message, expected);
     let message = refused(hostile::component(), "refuse");
     assert_eq!(message, "cannot use the settings of policy mine: not these; nor those");
