@@ -278,7 +278,7 @@ fn a_family_without_an_allowed_network_is_not_translated_at_all() {
     let outcome = evaluate(service);
     assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
     assert_eq!(reported(&outcome), [(Severity::Warning, "no-allowed-network")]);
-    assert!(outcome.diagnostics[0].message.contains("nothing is translated to IPv6"));
+    assert!(outcome.diagnostics[0].message.contains("no IPv6 traffic is translated"));
 }
 
 #[test]

@@ -188,7 +188,7 @@ mod tests {
     fn a_text_that_is_no_code_has_the_nearest_ones() {
         for (text, nearest) in [
             ("held-elsewere", &["held-elsewhere"][..]),
-            ("api-server", &["api-server-unreachable", "api-server-certificate", "api-server-forbids"]),
+            ("api-server", &["api-server-certificate", "api-server-error", "api-server-forbids"]),
             ("orphaned", &["OrphanedTable", "orphaned-table"]),
             ("state-broken", &["newer-state", "state-lost", "state-unreadable"]),
             ("not-a-lost", &["not-a-list", "not-a-port", "state-lost"]),

@@ -208,7 +208,7 @@ fn unknown(annotations: &Labels) -> Vec<Finding> {
     let known: BTreeSet<&str> = KNOWN.into_iter().collect();
     let ours = annotations.keys().filter(|name| is_almost_known(name) && !name.starts_with(STATUS));
     let stray = ours.filter(|name| !known.contains(name));
-    let sentence = |name: &str| format!("unknown annotation {name}; {}, or remove it", right(name));
+    let sentence = |name: &str| format!("unknown annotation {name}; remove it, or {}", right(name));
     stray.map(|name| Finding::error("unknown-policy-annotation", sentence(name))).collect()
 }
 
@@ -222,7 +222,7 @@ fn labels(labels: &Labels) -> Vec<Finding> {
 fn right(name: &str) -> String {
     match nearest(name, KNOWN) {
         Some((_, known)) => format!("write {known}"),
-        None => format!("there are {}", KNOWN.join(", ")),
+        None => format!("write one of {}", KNOWN.join(", ")),
     }
 }
 

@@ -74,11 +74,11 @@ fn a_misspelled_annotation_is_refused_with_the_right_name_and_what_others_call_t
         ("egressd.io/namespace", "write egressd.io/namespaces"),
         ("Egressd.io/mode", "write egressd.io/mode"),
         ("egresd.io/required", "write egressd.io/required"),
-        ("egressd.org/on-failure", "there are egressd.io/order, "),
-        ("egressd.io/anything", "there are egressd.io/order, "),
+        ("egressd.org/on-failure", "write one of egressd.io/order, "),
+        ("egressd.io/anything", "write one of egressd.io/order, "),
     ] {
         let messages = refused(&object(&[(name, "true")]));
-        let expected = format!("unknown annotation {name}; {right}, or remove it");
+        let expected = format!("unknown annotation {name}; remove it, or {right}");
         assert!(messages.len() == 1 && messages[0].starts_with(&expected), "{messages:?}");
     }
     for name in ["required", "example.org/mode", "argocd.argoproj.io/sync-wave", "helm.sh/hook"] {
