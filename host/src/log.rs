@@ -127,6 +127,7 @@ mod tests {
     use tracing_subscriber::EnvFilter;
 
     use super::*;
+    use crate::out::FullDisk;
 
     const FORMS: [Form; 3] = [Form::Plain, Form::Coloured, Form::Json];
 
@@ -196,23 +197,10 @@ mod tests {
         assert_eq!(fit(Form::Json, r#"{"b":"\n","a":1}"#), "{\"b\":\"\\n\",\"a\":1}\n");
     }
 
-    /// On a disk without room.
-    struct Full;
-
-    impl Write for Full {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::StorageFull.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[test]
     fn a_line_that_cannot_be_written_stops_nothing() {
         for form in FORMS {
-            let lines = Lines::new(form, || Full);
+            let lines = Lines::new(form, || FullDisk);
             assert_eq!(lines.make_writer().write(b"event\n").unwrap(), 6);
         }
     }

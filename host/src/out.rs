@@ -63,6 +63,22 @@ impl<W: Write> Write for Out<W> {
     }
 }
 
+/// A stream to a disk without room, for tests.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct FullDisk;
+
+#[cfg(test)]
+impl Write for FullDisk {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,11 +50,13 @@ fn unknown(code: &str) -> Option<UnknownCode> {
 fn document(entries: &[&CodeEntry], asked: usize) -> Value {
     match (entries, asked) {
         ([entry], 1) => versioned("Code", json(entry)),
-        (_, 0) => versioned("CodeList", json!({ "items": json_of_all() })),
-        (entries, _) => {
-            versioned("CodeList", json!({ "items": entries.iter().map(|entry| json(entry)).collect::<Value>() }))
-        }
+        (_, 0) => list(codes::all()),
+        (entries, _) => list(entries.iter().copied()),
     }
+}
+
+fn list<'a>(entries: impl Iterator<Item = &'a CodeEntry>) -> Value {
+    versioned("CodeList", json!({ "items": entries.map(json).collect::<Value>() }))
 }
 
 fn texts(out: &mut dyn Write, entries: &[&CodeEntry]) -> io::Result<()> {
@@ -100,11 +102,6 @@ fn json(entry: &CodeEntry) -> Value {
     json!({"code": code, "of": place, levels: level.names(), "sentence": sentence, "cause": cause, "remedy": remedy})
 }
 
-/// All entries for programs.
-fn json_of_all() -> Value {
-    codes::all().map(json).collect()
-}
-
 fn sentences(unknown: &[UnknownCode]) -> String {
     unknown.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -144,7 +141,7 @@ mod tests {
         assert_eq!((&finding["of"], &finding["severities"]), (&json!("finding"), &json!(["info", "warning"])));
         let event = json(codes::find("Applied").unwrap());
         assert_eq!((&event["of"], &event["types"]), (&json!("event"), &json!(["Normal", "Warning"])));
-        assert_eq!(json_of_all().as_array().map(Vec::len), Some(codes::all().count()));
+        assert_eq!(list(codes::all())["items"].as_array().map(Vec::len), Some(codes::all().count()));
     }
 
     fn printed(codes: &[&str], output: ExplainOutput) -> (String, Option<String>) {

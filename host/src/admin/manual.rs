@@ -70,23 +70,11 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-
-    /// Takes nothing.
-    struct Full;
-
-    impl Write for Full {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::StorageFull.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::out::FullDisk;
 
     #[test]
     fn a_script_that_cannot_be_written_is_an_error() {
-        let error = completion(&mut Full, Shell::Bash).unwrap_err();
+        let error = completion(&mut FullDisk, Shell::Bash).unwrap_err();
         assert_eq!(format!("{error:#}"), "cannot print the completion script: no storage space");
     }
 

@@ -1,5 +1,7 @@
 //! The name of a namespace, as `--namespace` takes it.
 
+use egressd_core::model::is_dns_label;
+
 /// Why a text is no namespace's name. The text itself is in clap's sentence.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -14,9 +16,7 @@ const MAX_LENGTH: usize = 63;
 /// Reads a name that a namespace can have. Under any other no policy would be found, and without its policies egress is
 /// wider than asked for.
 pub(super) fn namespace(text: &str) -> Result<String, NotANamespace> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    let is_label = is_plain && !text.starts_with('-') && !text.ends_with('-');
-    if is_label && (1..=MAX_LENGTH).contains(&text.len()) { Ok(text.to_owned()) } else { Err(NotANamespace) }
+    if is_dns_label(text) && text.len() <= MAX_LENGTH { Ok(text.to_owned()) } else { Err(NotANamespace) }
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ pub use nodes::{
 };
 pub use pods::{KnownPods, Phase, Pod, PodNetwork, PodOwner, Pods};
 pub use policy::{PolicyMark, PolicyObject};
-pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
+pub use prefix::{AnnotationPrefix, AnnotationPrefixError, is_dns_label};
 pub(crate) use published::asks_kube_vip;
 pub(crate) use published::published_on;
 pub use published::{ActiveEndpoints, KubeVipEndpoint, Published, Writer, active_endpoint, published};

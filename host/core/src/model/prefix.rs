@@ -23,7 +23,7 @@ impl AnnotationPrefix {
     /// When it is anything else: no annotation could have such a name, so everything would be silently off.
     pub fn new(text: impl Into<String>) -> Result<Self, AnnotationPrefixError> {
         let text = text.into();
-        if text.len() > Self::MAX_LENGTH || !text.split('.').all(is_label) {
+        if text.len() > Self::MAX_LENGTH || !text.split('.').all(is_dns_label) {
             return Err(AnnotationPrefixError(text));
         }
         Ok(Self(text))
@@ -64,7 +64,9 @@ impl fmt::Display for AnnotationPrefix {
     }
 }
 
-fn is_label(label: &str) -> bool {
+/// Whether a text is a part of a DNS name as Kubernetes takes it: lowercase letters, digits and dashes, with a letter or
+/// digit at both ends. Its length is not looked at.
+pub fn is_dns_label(label: &str) -> bool {
     let plain = label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     plain && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::selector::Selector;
 use crate::finding::{Finding, Span};
-use crate::model::{Labels, PolicyObject, SubjectView};
+use crate::model::{Labels, PolicyObject, SubjectView, is_dns_label};
 use egressd_vocabulary::spelling::{MOST_EDITS, edits, nearest};
 
 /// The label by which a ConfigMap is a policy; its value is `true`.
@@ -193,12 +193,7 @@ impl Reader<'_> {
 
 /// The name becomes a file's name and a label of metrics. The API server takes no others anyway.
 fn bad_name(name: &str) -> Option<Finding> {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    let is_label = |label: &str| {
-        let inner = !label.starts_with('-') && !label.ends_with('-');
-        !label.is_empty() && inner && label.bytes().all(plain)
-    };
-    let good = name.len() <= 253 && name.split('.').all(is_label);
+    let good = name.len() <= 253 && name.split('.').all(is_dns_label);
     let message = format!("metadata.name {name:?} is not a valid lowercase DNS name; write one like my-policy");
     (!good).then(|| Finding::error("bad-policy-name", message))
 }
