@@ -36,7 +36,7 @@ use egressd::policies::{Library, Loader, Sandbox};
 use egressd::rights::Publish;
 use egressd::source::Source;
 use egressd::source::handover::handover;
-use egressd::state::{Sources, StateDir};
+use egressd::state::{DiskReport, Sources, StateDir, Topic};
 use egressd::state_channel::notices::Notices;
 use egressd::state_channel::{StateReader, state_channel};
 use egressd::{out, publish, wasm};
@@ -136,7 +136,7 @@ async fn follow(args: &Run) -> Result<()> {
     let listeners = listeners(args)?;
     let (metrics, notices) = (Metrics::default(), Notices::default());
     keep_private(&config.state_dir, &listeners.socket, &args.locks.lock_dir, &notices);
-    let state = StateDir::open(&config.state_dir);
+    let state = StateDir::open(&config.state_dir).reporting(disk_report(&notices));
     let threads = threads(&config.settings, config.policies, &metrics, &state).await?;
     let (sender, receiver) = handover();
     let orphans = look_for_orphans(instance.clone(), locks.clone())?;
@@ -200,6 +200,18 @@ fn keep_private(state: &Path, socket: &Path, locks: &Path, notices: &Notices) {
     notices.note("the state directory", StateDir::narrow(state));
     notices.note("the directory of the status socket", status_socket::narrow(socket));
     notices.note("the directory of locks", LockDir::new(locks).narrow());
+}
+
+/// What is wrong with the disk of the state directory, as long as it is.
+fn disk_report(notices: &Notices) -> DiskReport {
+    let notices = notices.clone();
+    DiskReport::new(move |topic, finding| {
+        let about = match topic {
+            Topic::Unsaved => "writing the state directory",
+            Topic::Silence => "the disk of the state directory",
+        };
+        notices.note(about, finding);
+    })
 }
 
 fn look_for_orphans(instance: Instance, locks: LockDir) -> Result<orphans::OrphanWatch> {

@@ -82,6 +82,7 @@ fn an_empty_variable_counts_as_not_set() {
         "EGRESSD_OWNER",
         "EGRESSD_PODS",
         "EGRESSD_POD_NETWORKS",
+        "EGRESSD_PRIORITY",
         "EGRESSD_PUBLISH_DIR",
         "EGRESSD_STATE_DIR",
         "EGRESSD_TABLE_LAYOUT",

@@ -3,11 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use egressd_core::{
+    compile::Instance,
     diff::{Batch, Change, Verb, diff},
     net::{AddressRange, Family, PortRange, Protocol},
     ruleset::{
-        Chain, DataKind, Element, Hook, Key, KeyKind, Layout, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set,
-        Statement, Table, TableNames, Target,
+        Chain, DataKind, Element, Hook, Key, KeyKind, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement,
+        Table, TableNames, Target,
     },
 };
 
@@ -16,7 +17,7 @@ pub(crate) fn name(text: &str) -> Name {
 }
 
 pub(crate) fn names() -> TableNames {
-    TableNames { ipv4: name("kube_vip_v4"), ipv6: name("kube_vip_v6"), layout: Layout::OURS }
+    Instance::Default.tables()
 }
 
 pub(crate) fn address(text: &str) -> IpAddr {

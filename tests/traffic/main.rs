@@ -200,6 +200,7 @@ lab::tests![
     owner::plan_reads_the_interfaces_once,
     owner::an_address_that_moves_between_two_nodes_is_translated_to_where_it_is,
     under_load::a_hundred_thousand_connections_have_a_source_that_was_valid_at_the_time,
+    under_load::another_priority_after_a_restart_under_load_changes_no_packet,
     under_load::restarts_and_kill_9_under_load_change_no_packet,
     under_load::an_address_that_moves_to_another_service_is_never_seen_with_the_old_one,
 ];

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use anyhow::{Result, ensure};
 use lab::addresses::OUTSIDE_V4;
 use lab::manifest::{self, Service};
-use lab::{Egressd, Flood, Pod, Seen};
+use lab::{Egressd, Flood, Pod, Program, Seen};
 
 use crate::changes::expect_exact;
-use crate::fixture::{Fixture, OTHER_V4, WEB_V4, web};
+use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program, web};
 use crate::history::History;
 
 /// The variants of `web`: plain, and restricted in ways that all include the outside host.
@@ -69,17 +69,33 @@ pub(crate) fn restarts_and_kill_9_under_load_change_no_packet() -> Result<()> {
     let flood = fixture.lab.flood(fixture.selected(), OUTSIDE_V4)?;
     for turn in 0..3 {
         egressd.stop()?;
-        egressd = restarted(&fixture, turn)?;
+        egressd = restarted(&program(), &fixture, turn)?;
         egressd.kill()?;
-        egressd = restarted(&fixture, turn)?;
+        egressd = restarted(&program(), &fixture, turn)?;
+    }
+    end(flood, &History::beginning_as(WEB_V4))?;
+    expect_exact(&fixture)
+}
+
+/// P3, P6: the chain moves to another hook, and back to the default.
+pub(crate) fn another_priority_after_a_restart_under_load_changes_no_packet() -> Result<()> {
+    let fixture = Fixture::with_web()?;
+    let mut egressd = fixture.run_until_translated()?;
+    let flood = fixture.lab.flood(fixture.selected(), OUTSIDE_V4)?;
+    for (turn, priority) in ["70", "-199", "99", "0", "-1", "90"].into_iter().enumerate() {
+        egressd.kill()?;
+        egressd = restarted(&program().environment("EGRESSD_PRIORITY", priority), &fixture, turn)?;
+        let chains = fixture.lab.node().ruleset()?;
+        let places = chains.lines().filter(|line| line.contains("type nat hook postrouting"));
+        ensure!(places.count() == 2, "one chain in each family at priority {priority}:\n{chains}");
     }
     end(flood, &History::beginning_as(WEB_V4))?;
     expect_exact(&fixture)
 }
 
 /// A start that has taken everything over: it makes a change.
-fn restarted(fixture: &Fixture, turn: usize) -> Result<Egressd<'_>> {
-    let mut egressd = fixture.run()?;
+fn restarted<'fixture>(program: &Program, fixture: &'fixture Fixture, turn: usize) -> Result<Egressd<'fixture>> {
+    let mut egressd = program.run(&fixture.lab, &fixture.manifests)?;
     egressd.wait_until_log_has("running")?;
     let (pod, address) = (fixture.lab.pod(2), [WEB_V4, OTHER_V4][turn % 2]);
     fixture.manifests.write(&manifest::service("other").addresses([address]).egress())?;

@@ -10,8 +10,10 @@ use egressd_core::diff::{Verb, diff, replace};
 use egressd_core::model::SubjectKey;
 use egressd_core::net::{AddressRange, Family, merge_ranges};
 use egressd_core::plan::Plan;
-use egressd_core::ruleset::{DataKind, KeyKind, Layout, NETWORKS, Name, Ruleset, Set, Table};
-use egressd_core::testkit::{FakeKernel, Packet, Seen, Universe, apply, promised, trace, trace_over};
+use egressd_core::ruleset::{DataKind, KeyKind, Layout, NETWORKS, Name, Priority, Ruleset, Set, Table};
+use egressd_core::testkit::{
+    FakeKernel, Packet, Seen, Universe, apply, promised, trace, trace_by_earlier_hooks, trace_over,
+};
 use proptest::prelude::*;
 
 fn ruleset(plan: &Plan) -> Ruleset {
@@ -23,11 +25,25 @@ fn first_layout(plan: &Plan) -> Ruleset {
     compile(plan, &table_names(None).in_layout(Layout::FIRST))
 }
 
+/// With the chain that translates at another place.
+fn ruleset_at(plan: &Plan, priority: Priority) -> Ruleset {
+    compile(plan, &table_names(None).at(priority))
+}
+
 fn seen(ruleset: &Ruleset, packet: &Packet) -> Option<IpAddr> {
-    match trace(ruleset, packet) {
+    source(trace(ruleset, packet))
+}
+
+fn source(seen: Seen) -> Option<IpAddr> {
+    match seen {
         Seen::Untranslated => None,
         Seen::As(address) => Some(address),
     }
+}
+
+/// Before and after the default, and the default itself.
+fn priorities() -> impl Strategy<Value = Priority> {
+    prop_oneof![Just(Priority::FIRST), Just(Priority::DEFAULT), Just(Priority::LAST)]
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
@@ -72,11 +88,17 @@ fn every_packet_on_its_way_sees_the_old_or_the_new(before: &Ruleset, after: &Rul
             old.tables.values().chain(kernel.ruleset.tables.values()).map(|table| table.maps.len() + 4).max();
         for packet in &packets {
             let right = [seen(before, packet), seen(after, packet)];
+            let now = source(trace_by_earlier_hooks(&old, &kernel.ruleset, packet));
+            prop_assert!(
+                right.contains(&now),
+                "{:?} sees {:?} by the hooks before\n{}\n{}",
+                packet,
+                now,
+                batch,
+                changes
+            );
             for look_up in 0..=look_ups.unwrap_or_default() {
-                let now = match trace_over(&old, &kernel.ruleset, packet, look_up) {
-                    Seen::Untranslated => None,
-                    Seen::As(address) => Some(address),
-                };
+                let now = source(trace_over(&old, &kernel.ruleset, packet, look_up));
                 prop_assert!(
                     right.contains(&now),
                     "{:?} sees {:?}, not one of {:?}, with a commit after {} look-ups of\n{}\n{}\n{}",
@@ -156,8 +178,11 @@ proptest! {
     }
 
     #[test]
-    fn changes_lead_from_any_state_to_any_other(old in plan(), new in plan()) {
-        let (old, new) = (ruleset(&old), ruleset(&new));
+    fn changes_lead_from_any_state_to_any_other(
+        (old, new) in (plan(), plan()),
+        (from, to) in (priorities(), priorities()),
+    ) {
+        let (old, new) = (ruleset_at(&old, from), ruleset_at(&new, to));
         let changes = diff(&old, &new);
         prop_assert_eq!(apply(&old, &changes).map_err(|e| format!("{e}\n{changes}")), Ok(new.clone()));
         prop_assert!(diff(&new, &new).is_empty());
@@ -195,6 +220,26 @@ proptest! {
     ) {
         let new = Plan { excluded: old.excluded.clone(), exact: old.exact.clone(), ..new };
         every_packet_on_its_way_sees_the_old_or_the_new(&ruleset(&old), &ruleset(&new))?;
+    }
+
+    /// P3 where `--priority` is another than before, whatever else is.
+    #[test]
+    fn while_the_chain_moves_to_another_priority_every_packet_sees_the_old_or_the_new(
+        (old, new, _) in plan_and_edit(),
+        (from, to) in (priorities(), priorities()),
+    ) {
+        every_packet_on_its_way_sees_the_old_or_the_new(&ruleset_at(&old, from), &ruleset_at(&new, to))?;
+    }
+
+    /// The same where single addresses are inside in one state alone, so that a set and its rules come or go.
+    #[test]
+    fn while_the_chain_moves_and_what_is_inside_changes_every_packet_sees_the_old_or_the_new(
+        old in plan(),
+        inside in Universe::on_paper().insides(),
+        (from, to) in (priorities(), priorities()),
+    ) {
+        let new = Plan { subjects: old.subjects.clone(), ..inside };
+        every_packet_sees_the_old_or_the_new(&ruleset_at(&old, from), &ruleset_at(&new, to))?;
     }
 
     /// P2 and P3 at once: what is inside changes together with a Service.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use egressd_core::compile::{compile, table_names};
 use egressd_core::diff::{Batch, Slice, SlicedChange, Verb, cut, diff};
 use egressd_core::plan::{Plan, SubjectPlan};
-use egressd_core::ruleset::{NETWORKS, Ruleset};
+use egressd_core::ruleset::{NETWORKS, Priority, Ruleset};
 use egressd_core::testkit::{FakeKernel, Packet, Seen, Universe, a, facts, rule, service, trace};
 use proptest::prelude::*;
 
@@ -26,7 +26,12 @@ fn seen(ruleset: &Ruleset, packet: &Packet) -> Option<IpAddr> {
 fn before_and_after() -> impl Strategy<Value = (Ruleset, Ruleset)> {
     let universe = Universe::on_paper();
     let old = proptest::option::of(universe.plans());
-    (old, universe.plans()).prop_map(|(old, new)| (old.as_ref().map(ruleset).unwrap_or_default(), ruleset(&new)))
+    // At another priority, too.
+    let priority = prop_oneof![Just(Priority::FIRST), Just(Priority::DEFAULT), Just(Priority::LAST)];
+    (old, universe.plans(), priority).prop_map(|(old, new, priority)| {
+        let new = compile(&new, &table_names(None).at(priority));
+        (old.as_ref().map(ruleset).unwrap_or_default(), new)
+    })
 }
 
 /// Every slice, and what the kernel holds after each of its batches.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use egressd_core::finding::Severity;
+use egressd_core::ruleset::Priority;
 
 use super::cases::{self, Tested};
 use super::check::{self, checked, engine};
@@ -121,6 +122,7 @@ fn config(args: &cli::ManifestArgs) -> Result<Config> {
             announcements: cli::Announcements::Ignore,
             state_dir: PathBuf::new(),
             table_layout: None,
+            priority: Priority::DEFAULT.number(),
         },
         networks: networks.clone(),
         annotations: annotations.clone(),

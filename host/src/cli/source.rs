@@ -108,6 +108,20 @@ pub struct Source {
     /// The layout of the tables: 2, or 1 before an update is undone to a release that has no other (docs/upgrade.md).
     #[arg(long, value_name = "NUMBER", env = "EGRESSD_TABLE_LAYOUT", help_heading = "Node")]
     pub table_layout: Option<u32>,
+    /// The priority of the chain that translates, from -199 to 99; chains with smaller ones run first.
+    ///
+    /// The first source NAT of a connection decides. A smaller number puts egressd before another program's chain that
+    /// the finding `nat-before-ours` names; connection tracking is at -200, and masquerade rules of kube-proxy and flannel
+    /// are at 100. A change affects no packet.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "EGRESSD_PRIORITY",
+        help_heading = "Node",
+        default_value_t = 90,
+        allow_negative_numbers = true
+    )]
+    pub priority: i32,
 }
 
 /// What becomes of an address that Services of several namespaces have.

@@ -14,7 +14,7 @@ use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
 use egressd_core::plan::SharedAddresses;
 use egressd_core::policy::Limits as PolicyLimits;
-use egressd_core::ruleset::{Layout, TableNames};
+use egressd_core::ruleset::{Layout, Priority, TableNames};
 use ipnet::IpNet;
 
 use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
@@ -47,7 +47,7 @@ pub fn config(input: &Input) -> Result<Config> {
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let settings = Settings {
         node: node::node(source, &origin)?,
-        tables: tables(instance)?.in_layout(layout(source.table_layout)?),
+        tables: tables(instance)?.in_layout(layout(source.table_layout)?).at(priority(source.priority)?),
         trust: match origin {
             // Who writes the directory writes the status too.
             Origin::Manifests(_) => AddressTrust::Annotation,
@@ -123,6 +123,11 @@ fn layout(number: Option<u32>) -> Result<Layout> {
             Layout::OURS
         )
     })
+}
+
+/// Where their chains translate, among those of other programs.
+fn priority(number: i32) -> Result<Priority> {
+    Priority::new(number).context("cannot use --priority (EGRESSD_PRIORITY)")
 }
 
 /// Which egressd of several this is.
@@ -309,6 +314,19 @@ mod tests {
         let few = typed(&["--manifests", "/m", "--limit-namespace-networks=7"]).unwrap().settings.limits;
         assert_eq!(few.namespace, Capacity { networks: 7, ..Limits::default().namespace });
         assert!(typed(&["--manifests", "/m", "--limit-service-rules=0"]).is_err());
+    }
+
+    #[test]
+    fn a_priority_is_between_connection_tracking_and_masquerading() {
+        let priority_of =
+            |argument: &str| typed(&["--manifests", "/m", argument]).map(|config| config.settings.tables.priority);
+        assert_eq!(typed(&["--manifests", "/m"]).unwrap().settings.tables.priority, Priority::DEFAULT);
+        assert_eq!(priority_of("--priority=-150").unwrap().number(), -150);
+        let refused = format!("{:#}", priority_of("--priority=100").unwrap_err());
+        assert!(
+            refused.starts_with("cannot use --priority (EGRESSD_PRIORITY): 100 is not from -199 to 99"),
+            "{refused}"
+        );
     }
 
     #[test]

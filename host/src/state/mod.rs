@@ -14,6 +14,7 @@ mod shared;
 mod sources;
 pub(crate) mod thread;
 mod unknown;
+mod unsaved;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,8 @@ use private::Private;
 pub use sources::{CLUSTER, RestoredSource, Sources};
 use thread::{Disk, Health};
 pub use thread::{StateThread, StateThreadGone};
+pub use unsaved::{DiskReport, Topic};
+use unsaved::{Part, Unsaved};
 
 use crate::files;
 
@@ -47,11 +50,21 @@ pub struct StateDir {
     drafts: Journal<Remembered>,
     policies: Folder,
     private: Private,
-    /// What could not be done last, so that each is reported once.
-    failing: BTreeSet<&'static str>,
+    unsaved: Unsaved,
+    trial: Trial,
+    report: DiskReport,
+    /// What was reported last.
+    reported: Option<Finding>,
 }
 
-/// It was reported, and is to be tried again.
+/// Whether it is to be tried to write to the directory, though there may be nothing to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trial {
+    Due,
+    Done,
+}
+
+/// It is to be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Failed;
 
@@ -62,6 +75,8 @@ const DRAFTS: &str = "drafts";
 const POLICIES: &str = "policies";
 /// The file about private destinations.
 const PRIVATE: &str = "private";
+/// The file that shows whether the directory can be written.
+const TRIAL: &str = "trial";
 
 impl StateDir {
     /// The directory as an earlier process left it. What cannot be read is passed over, and reported: the Service it
@@ -71,11 +86,27 @@ impl StateDir {
         let drafts = Journal::open(path.join(DRAFTS));
         let policies = Folder::open(path.join(POLICIES));
         let private = Private::open(path.join(PRIVATE));
-        let state = Self { path: path.to_owned(), accepted, drafts, policies, private, failing: BTreeSet::new() };
+        let state = Self {
+            path: path.to_owned(),
+            accepted,
+            drafts,
+            policies,
+            private,
+            unsaved: Unsaved::default(),
+            trial: Trial::Due,
+            report: DiskReport::default(),
+            reported: None,
+        };
         for finding in state.findings() {
             warn!(code = %finding.code, "{}", finding.message);
         }
         state
+    }
+
+    /// Reports what cannot be written there instead of in the log.
+    #[must_use]
+    pub fn reporting(self, report: DiskReport) -> Self {
+        Self { report, ..self }
     }
 
     /// What stays as it is because this egressd does not know it, or cannot read it.
@@ -112,7 +143,7 @@ impl StateDir {
         self.drafts.written().iter().map(draft).collect()
     }
 
-    /// Remembers what is other than before. A failure is reported once and tried again
+    /// Remembers what is other than before. A failure is reported as long as it lasts, and tried again
     /// with the next change; what is in force does not depend on it.
     pub fn remember(&mut self, accepted: Updates<Labels>, drafts: Updates<Draft>) {
         self.remember_accepted(accepted);
@@ -121,13 +152,13 @@ impl StateDir {
 
     fn remember_accepted(&mut self, news: Updates<Labels>) {
         let result = self.accepted.write(news);
-        let _ = self.report(result, "cannot save accepted annotations; they would be lost in a restart");
+        let _ = self.note(Part::Accepted, result);
     }
 
     fn remember_drafts(&mut self, news: Updates<Draft>) {
         let drafts = news.into_iter().map(|(uid, draft)| (uid, draft.map(|draft| Arc::new(Remembered(draft)))));
         let result = self.drafts.write(drafts.collect());
-        let _ = self.report(result, "cannot save drafts; they would be lost in a restart");
+        let _ = self.note(Part::Drafts, result);
     }
 
     /// The earlier decision about private destinations; none where no release that knows the question ran here.
@@ -151,7 +182,7 @@ impl StateDir {
     pub fn lose(&mut self) {
         let path = self.path.join(ACCEPTED);
         let result = files::make_directory(&self.path).and_then(|()| write_whole(&path, b""));
-        let _ = self.report(result, "cannot save that the accepted annotations are lost");
+        let _ = self.note(Part::Accepted, result);
         self.accepted = Journal::open(path);
     }
 
@@ -163,7 +194,7 @@ impl StateDir {
     fn write_private(&mut self, private: PrivateDestinations) -> Result<(), Failed> {
         let result = if self.private.written() == Some(private) { Ok(()) } else { files::make_directory(&self.path) };
         let result = result.and_then(|()| self.private.write(private));
-        self.report(result, "cannot save how private destinations are handled")
+        self.note(Part::Private, result)
     }
 
     /// The policies that an earlier process had in force.
@@ -185,25 +216,39 @@ impl StateDir {
         // The folder's parents would be made for all to read.
         let result = if self.policies.written() == good { Ok(()) } else { files::make_directory(&self.path) };
         let result = result.and_then(|()| self.policies.write(good));
-        self.report(result, "cannot save the policies in force; they would be lost in a restart")
+        self.note(Part::Policies, result)
     }
 
-    fn report(&mut self, result: io::Result<()>, what: &'static str) -> Result<(), Failed> {
-        let Err(error) = result else {
-            self.failing.remove(what);
-            return Ok(());
-        };
-        if self.failing.insert(what) {
-            let directory = self.path.display();
-            warn!(%directory, %error, "{what}");
+    fn note(&mut self, part: Part, result: io::Result<()>) -> Result<(), Failed> {
+        self.unsaved.note(part, &result);
+        result.map_err(|_| Failed)
+    }
+
+    /// A disk that is full or read-only is known before there is something to lose.
+    fn try_out(&mut self) {
+        if self.trial == Trial::Done && self.unsaved.is_empty() {
+            return;
         }
-        Err(Failed)
+        self.trial = Trial::Done;
+        let path = self.path.join(TRIAL);
+        let result = files::make_directory(&self.path).and_then(|()| write_whole(&path, b"\n"));
+        let result = result.and_then(|()| fs::remove_file(&path));
+        let _ = self.note(Part::Trial, result);
+    }
+
+    fn report(&mut self) {
+        let finding = self.unsaved.finding(&self.path);
+        if self.reported != finding {
+            self.reported.clone_from(&finding);
+            self.report.report(Topic::Unsaved, finding);
+        }
     }
 }
 
 impl Disk for StateDir {
     fn write_promised(&mut self, promised: Promised) -> Promised {
         let Promised { private, accepted, policies } = promised;
+        self.try_out();
         // First: what else is in the directory looks like an earlier release's without it.
         let private = private.filter(|private| self.write_private(*private).is_err());
         // What fails of this waits in the journal.
@@ -214,16 +259,17 @@ impl Disk for StateDir {
 
     fn write_drafts(&mut self, drafts: Updates<Draft>) {
         self.remember_drafts(drafts);
+        self.report();
     }
 
     fn health(&self) -> Health {
-        if self.failing.is_empty() { Health::Good } else { Health::Failing }
+        if self.unsaved.is_empty() { Health::Good } else { Health::Failing }
     }
 }
 
 /// Names in the state directory: of this release, and of others that keep more beside it.
 fn is_ours(name: &str) -> bool {
-    let files = [ACCEPTED, DRAFTS, PRIVATE];
+    let files = [ACCEPTED, DRAFTS, PRIVATE, TRIAL];
     [POLICIES, sources::FOLDER].contains(&name) || files.iter().any(|ours| name.starts_with(ours))
 }
 
@@ -248,109 +294,5 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use super::*;
-
-    /// Everything that there is to remember.
-    fn remember_all(state: &mut StateDir) {
-        let uid = Uid::new("a").unwrap();
-        state.remember([(uid.clone(), Some(Arc::default()))].into(), [(uid, Some(Arc::default()))].into());
-        let guard = PolicyObject { name: "guard".to_owned(), ..PolicyObject::default() };
-        state.remember_policies(&[("guard".to_owned(), Arc::new(guard))].into());
-        state.remember_private(PrivateDestinations::Withheld);
-    }
-
-    /// All files below a directory.
-    fn written(directory: &Path) -> BTreeSet<PathBuf> {
-        let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-        let (folders, files): (BTreeSet<_>, BTreeSet<_>) = entries.partition(|path| path.is_dir());
-        files.into_iter().chain(folders.iter().flat_map(|folder| written(folder))).collect()
-    }
-
-    /// The law of every file in the directory, those of a later day included: a new one that is not versioned fails here.
-    #[test]
-    fn every_file_of_a_newer_version_stays_to_the_byte_and_is_named_and_the_rest_goes_on() {
-        let dir = tempfile::tempdir().unwrap();
-        remember_all(&mut StateDir::open(dir.path()));
-        let files = [ACCEPTED, DRAFTS, "policies/guard.policy", PRIVATE].map(|name| dir.path().join(name));
-        let newer = b"{\"version\":2,\"of\":\"a later day\"}\n\x00\xff";
-        assert_eq!(written(dir.path()), files.iter().cloned().collect(), "the files that this test knows");
-        for file in &files {
-            fs::write(file, newer).unwrap();
-        }
-        let mut state = StateDir::open(dir.path());
-        assert_eq!(
-            state.findings().iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(),
-            ["newer-state"; 4]
-        );
-        assert_eq!((state.memory(), state.lost_policies()), (RestoredState::Partial, ["guard".to_owned()].into()));
-        remember_all(&mut state);
-        state.remember(Updates::new(), Updates::new());
-        remember_all(&mut state);
-        let next = StateDir::open(dir.path());
-        assert_eq!((next.accepted().len(), next.drafts().len(), next.policies().len()), (1, 1, 1), "over a restart");
-        assert_eq!((next.memory(), next.lost_policies()), (RestoredState::Partial, BTreeSet::new()));
-        assert!(files.iter().all(|file| fs::read(file).unwrap() == newer));
-    }
-
-    /// What was translated before goes on after an update alone, and where nothing is left it is not known which release it
-    /// was.
-    #[test]
-    fn an_earlier_release_is_known_by_what_it_left() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(!StateDir::open(dir.path()).is_of_an_earlier_release() && StateDir::open(dir.path()).is_bare());
-        StateDir::open(dir.path()).lose();
-        assert_eq!(StateDir::open(dir.path()).memory(), RestoredState::Partial, "over a restart");
-        assert!(StateDir::open(dir.path()).is_of_an_earlier_release() && !StateDir::open(dir.path()).is_bare());
-        fs::create_dir(dir.path().join(sources::FOLDER)).unwrap();
-        assert!(!StateDir::open(dir.path()).is_of_an_earlier_release());
-    }
-
-    #[test]
-    fn what_is_written_by_this_version_is_all_known_to_it() {
-        let dir = tempfile::tempdir().unwrap();
-        remember_all(&mut StateDir::open(dir.path()));
-        let state = StateDir::open(dir.path());
-        assert_eq!(
-            (state.findings(), state.memory(), state.lost_policies()),
-            (vec![], RestoredState::Whole, BTreeSet::new())
-        );
-    }
-
-    #[test]
-    fn a_directory_that_cannot_be_written_does_no_harm() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("file");
-        fs::write(&file, "").unwrap();
-        let mut state = StateDir::open(&file.join("below"));
-        state.remember([(Uid::new("a").unwrap(), Some(Arc::default()))].into(), Default::default());
-        assert!(state.accepted().is_empty(), "it is tried again with the next change");
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_reported_and_what_is_not_there_is_not() {
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(StateDir::open(dir.path()).findings(), []);
-        std::os::unix::fs::symlink("/dev/null", dir.path().join(ACCEPTED)).unwrap();
-        let findings = StateDir::open(dir.path()).findings();
-        assert!(matches!(&findings[..], [one] if one.code == "state-unreadable" && one.message.contains("accepted: ")));
-    }
-
-    /// Whatever the umask of the machine is.
-    #[test]
-    fn what_an_earlier_release_wrote_is_closed_to_others() {
-        use std::os::unix::fs::{MetadataExt, PermissionsExt};
-        let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join(POLICIES);
-        fs::create_dir(&folder).unwrap();
-        let files = [dir.path().join(ACCEPTED), dir.path().join(DRAFTS), folder.join("a.policy")];
-        files.iter().for_each(|file| fs::write(file, "").unwrap());
-        let all = || files.iter().map(PathBuf::as_path).chain([dir.path(), &folder]);
-        all().for_each(|path| fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap());
-        assert_eq!(StateDir::narrow(dir.path()), None);
-        let modes: Vec<u32> = all().map(|path| fs::metadata(path).unwrap().mode() & 0o777).collect();
-        assert_eq!(modes, [0o600, 0o600, 0o600, 0o700, 0o700]);
-    }
-}
+#[path = "state_tests.rs"]
+mod tests;

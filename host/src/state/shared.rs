@@ -1,6 +1,7 @@
 //! Between the loop and the thread that writes: what waits to be written, counted by hand-overs.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::pending::Pending;
 
@@ -53,12 +54,14 @@ impl Shared {
         self.changed.notify_one();
     }
 
-    /// Waits for something to write; none when nothing more comes. Also: up to which hand-over it is.
-    pub(super) fn take(&self) -> Option<(Pending, HandOverCount)> {
+    /// Waits for something to write; none when nothing more comes. Also: up to which hand-over it is. After so long there
+    /// is something to try again.
+    pub(super) fn take(&self, most: Duration) -> Option<(Pending, HandOverCount)> {
         let idle = |waiting: &mut WaitingWrites| waiting.pending.is_none() && waiting.door == Intake::Open;
-        let waiting = self.changed.wait_while(self.waiting(), idle);
-        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-        let pending = waiting.pending.take()?;
+        let waiting = self.changed.wait_timeout_while(self.waiting(), most, idle);
+        let (mut waiting, _) = waiting.unwrap_or_else(PoisonError::into_inner);
+        let again = (waiting.door == Intake::Open).then(Pending::default);
+        let pending = waiting.pending.take().or(again)?;
         Some((pending, waiting.newest))
     }
 

@@ -18,6 +18,7 @@ use tracing::warn;
 use super::StateDir;
 use super::pending::{Objects, Pending, Promised};
 use super::shared::{HandOverCount, Shared};
+use super::unsaved::{DiskReport, RETRY_INTERVAL, Topic, silent};
 
 /// How long a change waits for the disk. A disk at work answers within milliseconds, a busy one within tenths of a second; of
 /// one that takes longer it is unknown whether it ever answers, and nothing new would be translated meanwhile. What is
@@ -53,6 +54,7 @@ pub(crate) struct StateAtStart {
     pub(crate) directory: PathBuf,
     pub(crate) private: Option<PrivateDestinations>,
     pub(crate) policies: Objects,
+    pub(crate) report: DiskReport,
 }
 
 /// The handle. When it is dropped the thread ends, after it wrote what was handed over.
@@ -88,7 +90,7 @@ impl StateThread {
     /// When the system gives no thread.
     pub fn start(state: StateDir) -> io::Result<Self> {
         let (private, policies) = (state.private_destinations(), state.policies());
-        let known = StateAtStart { directory: state.path.clone(), private, policies };
+        let known = StateAtStart { directory: state.path.clone(), private, policies, report: state.report.clone() };
         Self::over(state, known)
     }
 
@@ -97,7 +99,9 @@ impl StateThread {
         let shared = Arc::new(Shared::new());
         let (written_sender, written) = watch::channel(WriteProgress::default());
         let theirs = Arc::clone(&shared);
-        thread::Builder::new().name("state".to_owned()).spawn(move || write_all(disk, &theirs, &written_sender))?;
+        let report = known.report.clone();
+        let write = move || write_all(disk, &theirs, &written_sender, &report);
+        thread::Builder::new().name("state".to_owned()).spawn(write)?;
         Ok(Self { shared, written, known, due: HandOverCount::default(), overdue: None })
     }
 
@@ -168,12 +172,7 @@ impl StateThread {
 
     fn give_up(&mut self, due: HandOverCount) {
         self.overdue = Some(due);
-        let directory = self.known.directory.display();
-        warn!(
-            %directory,
-            waited = ?DISK_TIMEOUT,
-            "the disk does not respond: changes come into force before they are saved, and would be lost in a restart"
-        );
+        self.known.report.report(Topic::Silence, Some(silent(&self.known.directory, DISK_TIMEOUT)));
     }
 
     /// Waits until all that was handed over is written, for a few seconds at most.
@@ -194,14 +193,21 @@ impl Drop for StateThread {
 }
 
 /// Writes until nothing more comes. What comes while the disk is at work is one write afterwards.
-fn write_all(mut disk: impl Disk, shared: &Shared, written_sender: &watch::Sender<WriteProgress>) {
+fn write_all(mut disk: impl Disk, shared: &Shared, written_sender: &watch::Sender<WriteProgress>, report: &DiskReport) {
     let mut failed = Promised::default();
-    while let Some((newer, handed)) = shared.take() {
+    loop {
+        let wait = match disk.health() {
+            Health::Good => Duration::MAX,
+            Health::Failing => RETRY_INTERVAL,
+        };
+        let Some((newer, handed)) = shared.take(wait) else { return };
         let mut pending = Pending { promised: failed, drafts: Updates::new() };
         pending.add(newer);
         // Where an edit narrows a Service, an earlier draft of it is wider: it must not stand in after a restart (P4).
         let has_edits = !pending.promised.accepted.is_empty();
         failed = disk.write_promised(pending.promised);
+        // Whatever came of it, the disk answers.
+        report.report(Topic::Silence, None);
         if !has_edits {
             written_sender.send_replace(WriteProgress { promised: handed, health: disk.health() });
         }

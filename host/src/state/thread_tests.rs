@@ -241,8 +241,9 @@ async fn what_could_not_be_written_is_tried_again_with_the_next_news_and_newer_c
 async fn a_directory_that_can_be_written_again_has_all_with_the_next_news() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("state");
-    let mut state = in_directory(&place);
+    let opened = StateDir::open(&place);
     fs::write(&place, "").unwrap();
+    let mut state = StateThread::start(opened).unwrap();
     state.remember(accepted("a", "1"), draft("a"));
     state.remember_policies(&guard());
     state.remember_private(PrivateDestinations::AsBefore);
@@ -253,6 +254,37 @@ async fn a_directory_that_can_be_written_again_has_all_with_the_next_news() {
     let next = StateDir::open(&place);
     assert_eq!((next.accepted().len(), next.drafts().len()), (2, 1));
     assert_eq!((next.policies(), next.private_destinations()), (guard(), Some(PrivateDestinations::AsBefore)));
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_reported_from_the_start_until_it_can() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("state");
+    let (sender, reported) = mpsc::channel();
+    let report = DiskReport::new(move |topic, finding| drop(sender.send((topic, finding))));
+    let opened = StateDir::open(&place).reporting(report);
+    fs::write(&place, "").unwrap();
+    let unsaved = || reported.iter().find(|(topic, _)| *topic == Topic::Unsaved).and_then(|(_, finding)| finding);
+    let mut state = StateThread::start(opened).unwrap();
+    let message = unsaved().unwrap().message.to_string();
+    assert!(message.contains("what is accepted from now on is lost"), "there was nothing to write: {message}");
+    state.remember(accepted("a", "1"), Updates::new());
+    let message = unsaved().unwrap().message.to_string();
+    assert!(message.contains("accepted annotations are not saved; ") && message.contains("or none (P4)"), "{message}");
+    fs::remove_file(&place).unwrap();
+    state.remember(accepted("b", "1"), Updates::new());
+    assert_eq!(unsaved(), None, "it was written with the next change");
+    state.finish().await;
+    assert_eq!(StateDir::open(&place).accepted().len(), 2);
+}
+
+#[test]
+fn a_disk_that_refused_is_tried_again_though_there_is_no_change() {
+    let shared = Shared::new();
+    assert!(shared.take(Duration::MAX).is_some(), "the first look");
+    assert!(shared.take(Duration::from_millis(1)).is_some_and(|(pending, _)| pending.is_empty()));
+    shared.close();
+    assert!(shared.take(Duration::from_millis(1)).is_none(), "nothing holds up the end");
 }
 
 #[tokio::test]

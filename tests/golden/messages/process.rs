@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::mpsc;
 
 use anyhow::{Context, Result};
 use egressd::admin::admin_server::{http_not_served, status_not_served};
@@ -14,7 +15,7 @@ use egressd::kernel::bystanders::cilium_present;
 use egressd::kernel::nft::{self, TableId};
 use egressd::source::manifests::Places;
 use egressd::source::watch::Unwatched;
-use egressd::state::{RestoredSource, Sources, StateDir};
+use egressd::state::{DiskReport, RestoredSource, Sources, StateDir, StateThread};
 use egressd::wasm::Lack;
 use egressd_core::compile::{Instance, InstanceName};
 use egressd_core::finding::Finding;
@@ -25,7 +26,7 @@ use egressd_core::ruleset::Layout;
 
 /// All of them.
 pub(super) fn findings() -> Result<Vec<Finding>> {
-    let all = [this_node()?, threads(), state()?, manifests()?];
+    let all = [this_node()?, threads(), state()?, unwritable()?, manifests()?];
     Ok(all.concat())
 }
 
@@ -88,6 +89,22 @@ fn state() -> Result<Vec<Finding>> {
         findings.extend(found.into_iter().map(|finding| placed(finding, directory.path(), "/var/lib/egressd")));
     }
     Ok(findings)
+}
+
+/// A state directory below a file, in which nothing can be written.
+fn unwritable() -> Result<Vec<Finding>> {
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("egressd");
+    fs::write(&file, "")?;
+    let (sender, found) = mpsc::channel();
+    let report = DiskReport::new(move |_, finding| {
+        // The test has what it waits for.
+        let _ = sender.send(finding);
+    });
+    let thread = StateThread::start(StateDir::open(&file).reporting(report))?;
+    let finding = found.iter().flatten().next();
+    drop(thread);
+    Ok(finding.into_iter().map(|finding| placed(finding, directory.path(), "/var/lib")).collect())
 }
 
 /// The message with another directory than that of the test.

@@ -116,6 +116,15 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Once all Services have valid input, stop egressd and remove the file (docs/upgrade.md).",
     },
     CodeEntry {
+        code: "state-unwritable",
+        level: WARNING,
+        sentence: "The state directory cannot be written, and the message names what a restart would do.",
+        cause: "The disk is full, read-only or does not respond, or the directory's owner or mode forbid it. It is tried \
+                again every 30 seconds and with each change.",
+        remedy: "Free space, or make the directory writable. What is in force stays in force while egressd runs; what was \
+                 not saved is lost in a restart (docs/operate.md).",
+    },
+    CodeEntry {
         code: "status-not-served",
         level: WARNING,
         sentence: "`egressd status` and `egressd probe` get no answer.",

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::names::suffix;
 use crate::net::Family;
-use crate::ruleset::{Layout, Name, TableFamily, TableNames};
+use crate::ruleset::{Layout, Name, Priority, TableFamily, TableNames};
 
 /// How the names of all our tables begin.
 const BASE: &str = "kube_vip";
@@ -116,7 +116,7 @@ pub fn table_names(instance: Option<&InstanceName>) -> TableNames {
 fn names(base: &str, instance: Option<&InstanceName>) -> TableNames {
     let base = instance.map_or_else(|| base.to_owned(), |instance| format!("{base}_{instance}"));
     let name = |family| Name::composed(format!("{base}_{}", suffix(family)));
-    TableNames { ipv4: name(Family::Ipv4), ipv6: name(Family::Ipv6), layout: Layout::OURS }
+    TableNames { ipv4: name(Family::Ipv4), ipv6: name(Family::Ipv6), layout: Layout::OURS, priority: Priority::DEFAULT }
 }
 
 #[cfg(test)]

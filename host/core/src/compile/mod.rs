@@ -28,10 +28,6 @@ use crate::ruleset::{
     TableNames, look_into_prefixes,
 };
 
-/// Ten below `srcnat` (100), where flannel and kube-proxy sit, and below Calico's 110: chains of equal priority
-/// run in the order of registration, last first, and the first to set a source wins.
-const PRIORITY: i32 = 90;
-
 /// The ruleset of a plan. A family whose networks are unknown has a table all the same, without elements: what
 /// was in force before must go (P5).
 pub fn compile(plan: &Plan, names: &TableNames) -> Ruleset {
@@ -76,7 +72,7 @@ fn add_maps(table: &mut Table, family: Family, objects: &names::Objects) {
 
 /// What every table has, however many Services there are.
 fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Objects) -> Table {
-    let names::Objects { excluded, inside, addresses, ports, chains, net_pods, postrouting, .. } = objects;
+    let names::Objects { excluded, inside, addresses, ports, chains, net_pods, .. } = objects;
     let mut table = Table::of(names.of(family).clone(), names.layout);
     let ranges = plan.excluded.get(&family).cloned().unwrap_or_default();
     table.sets.insert(excluded.clone(), Set::Ranges(family, ranges));
@@ -107,7 +103,8 @@ fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Ob
         Rule::always(Statement::SnatBy(Key::of(MapKind::ports(family)), ports.clone())),
         Rule::always(Statement::SnatBy(Key::of(MapKind::addresses(family)), addresses.clone())),
     ]);
-    table.chains.insert(postrouting.clone(), Chain { hook: Some(Hook::source_nat(PRIORITY)), rules });
+    let hook = Some(Hook::source_nat(names.priority.number()));
+    table.chains.insert(names.priority.chain(), Chain { hook, rules });
     table
 }
 

@@ -17,7 +17,6 @@ pub(super) struct Objects {
     pub(super) chains: Name,
     pub(super) net_pods: Name,
     pub(super) elsewhere: Name,
-    pub(super) postrouting: Name,
 }
 
 impl Default for Objects {
@@ -30,7 +29,6 @@ impl Default for Objects {
             chains: const { Name::literal("egress_chains") },
             net_pods: const { Name::literal("egress_net_pods") },
             elsewhere: const { Name::literal("egress_elsewhere") },
-            postrouting: const { Name::literal("egress_postrouting") },
         }
     }
 }
@@ -131,6 +129,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::ruleset::Priority;
 
     #[test]
     fn an_element_and_a_chain_lead_back_to_their_service() {
@@ -159,6 +158,6 @@ mod tests {
         assert_eq!(uid_of_comment("shop/web"), None);
         let chain = service_chain(Family::Ipv4, &Uid::new("a").unwrap(), Content(7));
         assert_eq!(uid_of_chain(&merged_chain(Family::Ipv4, &[chain])), None);
-        assert_eq!(uid_of_chain(&Objects::default().postrouting), None);
+        assert_eq!(uid_of_chain(&Priority::DEFAULT.chain()), None);
     }
 }

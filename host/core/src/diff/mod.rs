@@ -18,6 +18,8 @@
 //! 5. **narrow** sets. A set that has to be widened and narrowed has everything of both states meanwhile. Maps go that
 //!    are for a length of prefixes that is in use no more, with the rules that look into them.
 //!
+//! Before all of them goes a base chain that moves to another priority (`moves.rs`).
+//!
 //! A table that is not there yet is made in one batch. A commit walks all chains of the network namespace and holds its
 //! nft mutex, and the whole batch has to fit one send buffer: 30,000 elements at once would keep every other writer on
 //! the node waiting. So what is large is cut into [slices](cut) first, each of which is such a change of its own.
@@ -26,6 +28,7 @@ mod applied;
 mod counters;
 mod display;
 mod levels;
+mod moves;
 mod scope;
 mod sets;
 mod slices;
@@ -174,6 +177,8 @@ pub fn replace(existing: &[(TableFamily, Name)], desired: &Ruleset) -> Changes {
 /// The batches of the module's documentation, for all tables together.
 #[derive(Default)]
 struct Phases {
+    /// The copy of a base chain at its new place, and the end of the old one.
+    moves: [Vec<Change>; 2],
     widen: Vec<Change>,
     make: Vec<Change>,
     switch: Vec<Vec<Change>>,
@@ -189,7 +194,8 @@ impl Phases {
     /// To other parts of a node, a set that is widened is one that is made, and one that is narrowed is an old way that
     /// goes.
     fn into_changes(self) -> Changes {
-        let come = [self.widen, self.make].map(|changes| (Phase::Make, changes));
+        let [copy, delete] = self.moves;
+        let come = [copy, delete, self.widen, self.make].map(|changes| (Phase::Make, changes));
         let switch = self.switch.into_iter().map(|changes| (Phase::Switch, changes));
         let go = [self.break_, self.narrow].map(|changes| (Phase::Break, changes));
         let filled = come.into_iter().chain(switch).chain(go).filter(|(_, changes)| !changes.is_empty());

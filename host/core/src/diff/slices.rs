@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use order::{in_turn, leftovers, pods};
 use parts::{Pod, SliceParts, rules_of};
 
+use super::moves::Move;
 use super::{Changes, diff, replace};
 use crate::ruleset::prefixes::place;
 use crate::ruleset::{Map, NETWORKS, Name, Ruleset, Table, TableFamily};
@@ -182,7 +183,7 @@ impl Slice {
     }
 }
 
-/// Whether one leads to the other by elements, sets, maps by prefix, base chains and whole chains. A repair, or what
+/// Whether one leads to the other by elements, sets, maps by prefix, base chains, one of which may move, and whole chains. A repair, or what
 /// another version left, may differ in more.
 fn are_alike(old: &Table, new: &Table) -> bool {
     let fixed = |table: &Table| {
@@ -192,8 +193,10 @@ fn are_alike(old: &Table, new: &Table) -> bool {
     let is_of_its_kind = |(name, map): (&Name, &Map)| old.maps.get(name).is_none_or(|known| known.kind == map.kind);
     let has_prefixes = |table: &Table| table.chains.contains_key(&NETWORKS);
     let is_base = |table: &Table, name: &Name| table.chains.get(name).is_some_and(|chain| chain.hook.is_some());
-    let base_chains =
-        || old.chains.keys().chain(new.chains.keys()).filter(|name| is_base(old, name) || is_base(new, name));
+    let moving = Move::between(old, new);
+    let stays = |name: &Name| moving.is_none_or(|moving| !moving.is_of(name));
+    let is_either = |name: &&Name| (is_base(old, name) || is_base(new, name)) && stays(name);
+    let base_chains = || old.chains.keys().chain(new.chains.keys()).filter(is_either);
     let mut others = new.chains.iter().filter(|(name, chain)| chain.hook.is_none() && **name != NETWORKS);
     (&old.name, old.layout) == (&new.name, new.layout)
         && fixed(old) == fixed(new)

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::counters;
 use super::levels::{AddedElement, KeySlot, levels};
+use super::moves::Move;
 use super::sets::{self, Steps};
 use super::{Change, Phases, Verb};
 use crate::ruleset::prefixes::rules as rules_by_prefix;
@@ -37,6 +38,8 @@ pub(super) fn create(phases: &mut Phases, family: TableFamily, new: &Table) {
 /// What differs between two states of one table.
 pub(super) fn change(phases: &mut Phases, family: TableFamily, old: &Table, new: &Table) {
     let mut writer = Writer { phases, family, table: &new.name };
+    let moved = Move::between(old, new).map(|moving| writer.moved(&moving, old));
+    let old = moved.as_ref().unwrap_or(old);
     writer.sets(old, new);
     writer.maps_and_chains(old, new);
     writer.elements(old, new);
@@ -52,6 +55,16 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn change(&self, verb: Verb) -> Change {
         Change { family: self.family, table: self.table.clone(), verb }
+    }
+
+    /// The table after the move.
+    fn moved(&mut self, moving: &Move<'_>, old: &Table) -> Table {
+        let batches = [moving.copy(), moving.delete()];
+        let batches = batches.map(|verbs| verbs.into_iter().map(|verb| self.change(verb)).collect::<Vec<_>>());
+        for (batch, changes) in self.phases.moves.iter_mut().zip(batches) {
+            batch.extend(changes);
+        }
+        moving.apply(old)
     }
 
     fn sets(&mut self, old: &Table, new: &Table) {

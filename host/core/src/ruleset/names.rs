@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Layout, TableFamily};
+use super::{Layout, Priority, TableFamily};
 use crate::net::Family;
 
 /// The name of a table, chain, set or map: 1 to 255 letters, digits, `_`, `-`, `.`, beginning with a letter or `_`.
@@ -71,7 +71,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// What our tables are called, one for each family, and which layout they are to have.
+/// What our tables are called, one for each family, which layout they are to have, and where they translate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableNames {
     /// Of the table for IPv4.
@@ -80,6 +80,8 @@ pub struct TableNames {
     pub ipv6: Name,
     /// How the objects of both work together.
     pub layout: Layout,
+    /// Of the chain in them that translates.
+    pub priority: Priority,
 }
 
 impl TableNames {
@@ -87,6 +89,12 @@ impl TableNames {
     #[must_use]
     pub fn in_layout(self, layout: Layout) -> Self {
         Self { layout, ..self }
+    }
+
+    /// The same tables with the chain that translates at another place.
+    #[must_use]
+    pub fn at(self, priority: Priority) -> Self {
+        Self { priority, ..self }
     }
 
     /// Whether one of ours of this family is called so.

@@ -26,7 +26,7 @@ pub use refusing::{Failure, Refusing};
 pub use several::Several;
 pub use trace::{
     ChainEnd, Connection, Effect, Frame, Hit, Hop, Journey, Packet, Path, PathEnd, Route, Seen, Visit, follow, trace,
-    trace_over,
+    trace_by_earlier_hooks, trace_over,
 };
 pub use whole::whole;
 

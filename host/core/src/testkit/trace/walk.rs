@@ -68,6 +68,14 @@ impl<'a> ChainWalk<'a> {
         self.chain(name, 0)
     }
 
+    /// The next base chain. Its rules are those of the moment in which the packet comes to it.
+    pub(super) fn next_base_chain(&mut self, name: &Name) -> ChainEnd {
+        if self.left == 0 {
+            self.table = self.later;
+        }
+        self.base_chain(name)
+    }
+
     fn chain(&mut self, name: &Name, depth: usize) -> ChainEnd {
         // NFT_JUMP_STACK_SIZE
         assert!(depth < 16, "the kernel allows 16 nested jumps");
