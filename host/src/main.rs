@@ -29,7 +29,7 @@ use egressd::instances::lock::{Lock, LockDir};
 use egressd::instances::orphans;
 use egressd::kernel::addresses::{self, Addresses, Observer};
 use egressd::kernel::bystanders;
-use egressd::kernel::nft::{KernelThread, Netlink};
+use egressd::kernel::nft::{self, KernelThread, Netlink};
 use egressd::log::{Form, Lines};
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Loader, Sandbox};
@@ -43,7 +43,7 @@ use egressd::{out, publish, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::compile::Instance;
 use egressd_core::finding::Severity;
-use egressd_core::node::Adapter as _;
+use egressd_core::node::{Adapter as _, Certainty};
 use egressd_core::pipeline::Settings;
 use egressd_core::policy::Limits;
 use tokio::signal::unix::{SignalKind, signal};
@@ -327,6 +327,9 @@ fn difference(input: &Input) -> Result<ExitCode> {
         bail!("cannot compare: `run` would not carry the plan out: {}", fatal.message);
     }
     let readback = Netlink::open()?.read(&tables)?;
+    if readback.certainty == Certainty::Uncertain {
+        return Err(nft::Error::Unsettled.into());
+    }
     let interfaces = Observer.read(&())?;
     let changes = oneshot::difference(&readback, &interfaces.state, &report.round);
     output::difference(&mut out::stdout(), &readback, &changes).context("cannot print the difference")?;

@@ -38,7 +38,7 @@ pub(crate) const ALL: &[lab::Test] = trials![
 ];
 
 fn read(kernel: &mut Netlink, ruleset: &Ruleset) -> Ruleset {
-    let Readback { state, foreign } = found(kernel, ruleset);
+    let Readback { state, foreign, certainty: _ } = found(kernel, ruleset);
     assert_eq!(foreign, []);
     state
 }

@@ -10,6 +10,7 @@ mod beside_calico;
 mod beside_flannel;
 mod beside_kube_vip;
 mod beside_metallb;
+mod busy;
 mod calls;
 mod changes;
 mod edits;
@@ -199,6 +200,7 @@ lab::tests![
     owner::an_ipv6_address_counts_when_no_other_machine_has_it,
     owner::plan_reads_the_interfaces_once,
     owner::an_address_that_moves_between_two_nodes_is_translated_to_where_it_is,
+    busy::beside_a_hundred_commits_a_second_every_start_succeeds,
     under_load::a_hundred_thousand_connections_have_a_source_that_was_valid_at_the_time,
     under_load::another_priority_after_a_restart_under_load_changes_no_packet,
     under_load::restarts_and_kill_9_under_load_change_no_packet,

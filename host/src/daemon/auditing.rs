@@ -36,6 +36,8 @@ const SLICE_SIZE: usize = 64;
 pub(super) enum IdleTask {
     /// Look whether what is kept follows from what is new.
     Audit,
+    /// Look whether the kernel's tables are as they are believed to be.
+    Check,
     /// Give free memory back.
     Tidy,
 }
@@ -69,13 +71,15 @@ impl Daemon {
     /// What is to be done while there is nothing to do, and when.
     pub(super) fn idle_due(&self) -> Option<(Instant, IdleTask)> {
         let audit = self.audit_due().map(|at| (at, IdleTask::Audit));
+        let check = self.check_due().map(|at| (at, IdleTask::Check));
         let tidy = self.tidying_due().map(|at| (at, IdleTask::Tidy));
-        audit.into_iter().chain(tidy).min_by_key(|(at, _)| *at)
+        audit.into_iter().chain(check).chain(tidy).min_by_key(|(at, _)| *at)
     }
 
     pub(super) async fn idle(&mut self, what: IdleTask) -> Result<()> {
         match what {
             IdleTask::Audit => self.audit().await?,
+            IdleTask::Check => self.check().await?,
             IdleTask::Tidy => self.tidy(),
         }
         Ok(())
@@ -84,11 +88,20 @@ impl Daemon {
     /// When the next slice is to be looked at; never while something is to be done, since then what is kept belongs to several
     /// states.
     fn audit_due(&self) -> Option<Instant> {
+        self.is_at_rest().then_some(self.auditing.next)
+    }
+
+    /// When the kernel's tables are to be looked at; never while something else is believed of them than is to be.
+    fn check_due(&self) -> Option<Instant> {
+        self.is_at_rest().then(|| self.checking.due()).flatten()
+    }
+
+    fn is_at_rest(&self) -> bool {
         let is_in_force =
             self.first_round == FirstRound::InForce && !self.in_force.is_behind() && self.applied.scope().is_empty();
         let is_sure = self.applied_state == AppliedState::Current && self.to_replace.is_empty() && self.retry.is_none();
         let has_nothing_to_do = self.turns.is_empty() && self.remainder.is_none();
-        (is_in_force && is_sure && has_nothing_to_do).then_some(self.auditing.next)
+        is_in_force && is_sure && has_nothing_to_do
     }
 
     async fn audit(&mut self) -> Result<()> {

@@ -56,6 +56,9 @@ impl Daemon {
                 keep(after, copied, &kept);
             }
         });
+        if self.recreates_in_doubt(|| comparison.changes(&self.applied)) {
+            return self.failed(&newest, &nft::Error::Unsettled);
+        }
         let SlicedChange::Slices(slices) = comparison.cut(&self.applied, SLICE) else {
             return self.carry_out_whole(newest, comparison).await;
         };

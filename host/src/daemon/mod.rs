@@ -3,6 +3,7 @@
 mod asking;
 mod auditing;
 mod carry;
+mod checking;
 pub mod evaluator;
 pub mod heap;
 mod inherit;
@@ -20,16 +21,18 @@ use anyhow::{Context, Result};
 pub use auditing::disagreed;
 use auditing::{Auditing, IdleTask};
 use carry::Remainder;
+use checking::Checking;
 use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
 use egressd_core::diff::Applied;
 use egressd_core::in_force::AppliedRound;
+use egressd_core::node::Certainty;
 use egressd_core::pipeline::{Pipeline, QuestionQueue, Settings, Step};
 use egressd_core::ruleset::{Name, TableFamily, TableNames};
 pub use inherit::lost_memory;
 use reading::Reading;
 use relayout::TableCopy;
-pub use takeover::newer_layout;
+pub use takeover::{newer_layout, uncertain};
 use tokio::time::sleep_until;
 use tracing::{info, warn};
 
@@ -37,7 +40,7 @@ use crate::clock::{self, Instant};
 use crate::daemon::evaluator::Evaluator;
 use crate::errors::with_causes;
 use crate::kernel::addresses::{Addresses, NodeInterfaces};
-use crate::kernel::nft::{self, KernelThread};
+use crate::kernel::nft::KernelThread;
 use crate::metrics::Metrics;
 use crate::policies::{Loaded, Loader, wanted};
 use crate::source::handover::{SnapshotReceiver, Update};
@@ -79,6 +82,7 @@ pub struct Daemon {
     /// When to ask again about what could not be answered.
     again: Option<Instant>,
     auditing: Auditing,
+    checking: Checking,
 }
 
 /// The threads that work for the loop while it waits.
@@ -152,18 +156,18 @@ impl Daemon {
         let mut pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
         observers.state_channel.left(state.findings());
         let to_replace = takeover::begin(&kernel, &tables, start, &observers.state_channel).await.context(TAKEOVER)?;
-        let (applied, applied_state) = takeover::held(&kernel, &tables, &to_replace).await.context(TAKEOVER)?;
-        inherit::inherit(&mut pipeline, &mut state, applied.ruleset(), &observers.state_channel);
-        let layout = relayout::begin(&kernel, &tables, &applied, &observers.state_channel).await.context(TAKEOVER)?;
-        let (to_replace, applied, applied_state) = if layout.to_replace.is_empty() {
-            (to_replace, applied, applied_state)
-        } else {
-            (layout.to_replace, Applied::default(), AppliedState::Unknown)
-        };
+        let held = takeover::held(&kernel, &tables, &to_replace, &observers.state_channel).await.context(TAKEOVER)?;
+        inherit::inherit(&mut pipeline, &mut state, &held.ruleset, &observers.state_channel);
+        let layout =
+            relayout::begin(&kernel, &tables, &held.ruleset, &observers.state_channel).await.context(TAKEOVER)?;
+        let replaces = !layout.to_replace.is_empty();
+        let to_replace = if replaces { layout.to_replace } else { to_replace };
+        let applied = if replaces { Applied::default() } else { Applied::of(held.ruleset) };
+        let applied_state = if to_replace.is_empty() { AppliedState::Current } else { AppliedState::Unknown };
         // What is written from here on follows from what was read before.
         let state = StateThread::start(state).context("cannot start the thread that writes the state directory")?;
         let since = clock::now();
-        Ok(Self {
+        let daemon = Self {
             pipeline,
             evaluator,
             kernel,
@@ -184,7 +188,10 @@ impl Daemon {
             since,
             again: None,
             auditing: Auditing::begin(since),
-        })
+            checking: Checking::begin(held.certainty, since),
+        };
+        daemon.show_certainty(Certainty::Settled);
+        Ok(daemon)
     }
 
     /// Follows the source and the node's addresses until asked to stop. The rules stay in force, and what is to be remembered
@@ -356,28 +363,6 @@ impl Daemon {
             Some(loaded) => self.replace_policies(loaded),
             None => Ok(()),
         }
-    }
-
-    /// Learns what is in force where that is in doubt, and removes what no egressd put there. What is to be replaced is of
-    /// no interest.
-    async fn read_back(&mut self) -> Result<(), nft::Error> {
-        if self.applied_state == AppliedState::Current || self.is_replacing().await? {
-            return Ok(());
-        }
-        let held = takeover::read_back(&self.kernel, &self.tables).await?;
-        (self.applied, self.applied_state) = (Applied::of(held), AppliedState::Current);
-        Ok(())
-    }
-
-    /// Whether tables are to be replaced still; after a failure those that are there now, since an earlier try may have made
-    /// some.
-    async fn is_replacing(&mut self) -> Result<bool, nft::Error> {
-        if !self.to_replace.is_empty() && self.retry.is_some() {
-            let tables = self.tables.clone();
-            let existing = self.kernel.ask(move |kernel| kernel.existing(&tables)).await?;
-            self.to_replace = existing.into_iter().map(|table| (table.family, table.name)).collect();
-        }
-        Ok(!self.to_replace.is_empty())
     }
 }
 

@@ -6,7 +6,7 @@
 //! before that, the next one finds them and goes on.
 
 use egressd_core::compile::Instance;
-use egressd_core::diff::{Applied, Changes, SLICE, SlicedChange, diff};
+use egressd_core::diff::{Changes, SLICE, SlicedChange, diff};
 use egressd_core::ruleset::{Name, Ruleset, TableFamily, TableNames};
 use tracing::{info, warn};
 
@@ -37,11 +37,10 @@ pub(super) struct LayoutPlan {
 pub(super) async fn begin(
     kernel: &KernelThread,
     tables: &TableNames,
-    held: &Applied,
+    held: &Ruleset,
     state_channel: &StateChannel,
 ) -> Result<LayoutPlan, nft::Error> {
     let names = Instance::of_tables(tables).bridge();
-    let held = held.ruleset();
     let is_wanted = held.tables.values().all(|table| table.layout == tables.layout);
     let left = match left(kernel, &names, state_channel).await {
         // No copy is needed, and that one is another program's.
@@ -73,7 +72,7 @@ pub(super) async fn begin(
 /// The copy that an earlier process left.
 async fn left(kernel: &KernelThread, names: &TableNames, state_channel: &StateChannel) -> Result<Ruleset, nft::Error> {
     takeover::adopt(kernel, names, state_channel).await?;
-    takeover::read_back(kernel, names).await
+    takeover::read_back(kernel, names).await.map(|held| held.ruleset)
 }
 
 /// The same tables under other names.
@@ -112,7 +111,7 @@ impl TableCopy {
     pub(super) async fn remove(self, kernel: &KernelThread) -> Option<Self> {
         let removed = async {
             let left = takeover::read_back(kernel, &self.names).await?;
-            carry_out(kernel, diff(&left, &Ruleset::default())).await
+            carry_out(kernel, diff(&left.ruleset, &Ruleset::default())).await
         };
         match removed.await {
             Ok(()) => {

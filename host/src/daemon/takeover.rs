@@ -5,16 +5,16 @@
 use std::future::Future;
 use std::time::Duration;
 
-use egressd_core::diff::Applied;
 use egressd_core::finding::Finding;
+use egressd_core::node::Certainty;
 use egressd_core::ruleset::{Name, Ruleset, TableFamily, TableNames};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::{AppliedState, Start};
+use super::Start;
 use crate::clock;
 use crate::errors::with_causes;
-use crate::kernel::nft::{self, KernelThread, removal};
+use crate::kernel::nft::{self, KernelThread, Readback, removal};
 use crate::state_channel::StateChannel;
 
 /// How long to wait for an earlier egressd to release the tables: the kernel frees them with its last socket.
@@ -23,6 +23,8 @@ const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(5);
 const TAKEOVER_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How often to look whether a table of a newer layout is gone: people have to act.
 const NEWER_LAYOUT_POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// How long to wait after a reading that was not certain, where nothing can be done without one.
+const UNCERTAIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Makes the tables ours, or finds those that are to be replaced.
 ///
@@ -98,7 +100,15 @@ pub fn newer_layout(error: &nft::Error) -> Finding {
     Finding::error("newer-layout", with_causes(error))
 }
 
-/// What the tables hold that became ours. What is to be replaced is of no interest, and not read.
+/// What tables hold.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) ruleset: Ruleset,
+    pub(super) certainty: Certainty,
+}
+
+/// What the tables hold that became ours. What is to be replaced is of no interest, and not read. Of what has another layout
+/// a copy is made, which has to be whole: it is read until it is certain.
 ///
 /// # Errors
 /// As [`read_back`].
@@ -106,26 +116,61 @@ pub(super) async fn held(
     kernel: &KernelThread,
     tables: &TableNames,
     to_replace: &[(TableFamily, Name)],
-) -> Result<(Applied, AppliedState), nft::Error> {
+    state_channel: &StateChannel,
+) -> Result<Held, nft::Error> {
     if !to_replace.is_empty() {
-        return Ok((Applied::default(), AppliedState::Unknown));
+        return Ok(Held { ruleset: Ruleset::default(), certainty: Certainty::Settled });
     }
-    let held = read_back(kernel, tables).await?;
-    Ok((Applied::of(held), AppliedState::Current))
+    loop {
+        let held = read_back(kernel, tables).await?;
+        let has_other_layout = held.ruleset.tables.values().any(|table| table.layout != tables.layout);
+        if !has_other_layout || held.certainty != Certainty::Uncertain {
+            return Ok(held);
+        }
+        let found = uncertain();
+        warn!(code = %found.code, "{}; retrying", found.message);
+        state_channel.tables(vec![found.clone()]);
+        state_channel.held_back(found.message.to_string(), None);
+        sleep(UNCERTAIN_INTERVAL).await;
+    }
 }
 
 /// What the tables hold, without what another program put there, which is removed.
 ///
 /// # Errors
 /// When the kernel cannot be read, or refuses to remove something.
-pub(super) async fn read_back(kernel: &KernelThread, tables: &TableNames) -> Result<Ruleset, nft::Error> {
+pub(super) async fn read_back(kernel: &KernelThread, tables: &TableNames) -> Result<Held, nft::Error> {
+    let readback = read(kernel, tables).await?;
+    remove_foreign(kernel, &readback).await?;
+    Ok(Held { ruleset: readback.state, certainty: readback.certainty })
+}
+
+pub(super) async fn read(kernel: &KernelThread, tables: &TableNames) -> Result<Readback, nft::Error> {
     let names = tables.clone();
-    let readback = kernel.ask(move |kernel| kernel.read(&names)).await?;
+    kernel.ask(move |kernel| kernel.read(&names)).await
+}
+
+/// Removes what another program put into the tables. Where they were not read with certainty, a rule may look like another
+/// program's because something that it names was not seen.
+///
+/// # Errors
+/// When the kernel refuses to remove something.
+pub(super) async fn remove_foreign(kernel: &KernelThread, readback: &Readback) -> Result<(), nft::Error> {
+    if readback.certainty == Certainty::Uncertain {
+        return Ok(());
+    }
     for foreign in &readback.foreign {
         warn!(object = foreign.what, "an unexpected object is in a table of egressd; it is removed");
     }
-    if let Some(removal) = removal(&readback) {
-        kernel.ask(move |kernel| kernel.commit(&removal)).await?;
+    match removal(readback) {
+        Some(removal) => kernel.ask(move |kernel| kernel.commit(&removal)).await,
+        None => Ok(()),
     }
-    Ok(readback.state)
+}
+
+/// What is reported while other programs commit so often that the tables cannot be read as they were at one moment.
+pub fn uncertain() -> Finding {
+    let message = "other programs change nftables so often that the tables of egressd could not be read in one state; \
+                   the rules in force stay, and they are read again until they can be compared with the configuration";
+    Finding::warning("readback-uncertain", message)
 }

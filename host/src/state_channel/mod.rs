@@ -35,6 +35,8 @@ pub struct DaemonState {
     pub newer: Option<Finding>,
     /// What is wrong with what an earlier process remembered.
     pub left: Arc<[Finding]>,
+    /// What other programs do to egressd's tables.
+    pub tables: Arc<[Finding]>,
 }
 
 /// The loop's end.
@@ -68,6 +70,7 @@ impl DaemonState {
             orphans: [].into(),
             newer: None,
             left: [].into(),
+            tables: [].into(),
         }
     }
 }
@@ -116,6 +119,15 @@ impl StateChannel {
         self.newest.send_modify(|newest| newest.left = findings.into());
     }
 
+    /// What other programs do to egressd's tables.
+    pub fn tables(&self, findings: Vec<Finding>) {
+        self.newest.send_if_modified(|newest| {
+            let differs = *newest.tables != *findings;
+            newest.tables = findings.into();
+            differs
+        });
+    }
+
     /// A table of a newer egressd keeps this one from working, or no longer does.
     pub fn newer(&self, finding: Option<Finding>) {
         self.newest.send_modify(|newest| newest.newer = finding);
@@ -144,7 +156,7 @@ impl DaemonState {
     pub fn standing(&self) -> impl Iterator<Item = Finding> {
         let found = self.source.iter().chain(&*self.loading).chain(&*self.notices);
         let orphans = self.orphans.iter().map(Orphan::finding);
-        found.chain(&self.newer).chain(&*self.left).cloned().chain(orphans)
+        found.chain(&self.newer).chain(&*self.left).chain(&*self.tables).cloned().chain(orphans)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 
 use anyhow::{Context, Result};
 use egressd::admin::admin_server::{http_not_served, status_not_served};
-use egressd::daemon::{disagreed, lost_memory, newer_layout};
+use egressd::daemon::{disagreed, lost_memory, newer_layout, uncertain};
 use egressd::files::Open;
 use egressd::instances::lock;
 use egressd::instances::orphans::Orphan;
@@ -48,6 +48,7 @@ fn this_node() -> Result<Vec<Finding>> {
         newer_layout(&nft::Error::NewerLayout { table, layout }),
         cilium_present(),
         lost_memory(),
+        uncertain(),
         disagreed(&disagreement),
         lock.finding(),
     ]);

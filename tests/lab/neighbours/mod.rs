@@ -8,6 +8,7 @@
 mod announce;
 mod calico;
 mod cilium;
+mod committer;
 mod custom;
 mod flannel;
 mod kube_vip;
@@ -20,6 +21,7 @@ mod vxlan;
 
 pub use calico::{Calico, POOL_V4, POOL_V6};
 pub use cilium::CiliumLease;
+pub use committer::Committer;
 pub use flannel::{Firewall, Flannel};
 pub use kube_vip::KubeVip;
 pub use kube_vip_egress::KubeVipEgress;

@@ -100,6 +100,16 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Run the `egressd clean` command in the message.",
     },
     CodeEntry {
+        code: "readback-uncertain",
+        level: WARNING,
+        sentence: "The tables of egressd could not be read in one state; what was read is in use, and they are read \
+                   again.",
+        cause: "Other programs commit changes of nftables continuously, and this kernel lets them change the tables \
+                of egressd (before Linux 6.9), so a part that was read may have changed before the next part was.",
+        remedy: "None is needed for the traffic: the rules in force stay, and no table and no base chain is made \
+                 anew. If the finding stays, find the program that commits all the time (`nft monitor`).",
+    },
+    CodeEntry {
         code: "state-lost",
         level: WARNING,
         sentence: "Rules are in force, but the state directory is empty.",

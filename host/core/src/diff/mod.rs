@@ -130,6 +130,22 @@ impl Changes {
     }
 
     /// In order.
+    /// Whether a table, or a base chain of `before`, goes: packets meet none until the next one is there, since hooks come and
+    /// go outside of a batch's generation.
+    pub fn recreates(&self, before: &Ruleset) -> bool {
+        let is_base = |change: &Change, chain: &Name| {
+            let table = before.tables.get(&change.family);
+            table.and_then(|table| table.chains.get(chain)).is_some_and(|chain| chain.hook.is_some())
+        };
+        self.batches().flat_map(|batch| &batch.changes).any(|change| {
+            if let Verb::DeleteChain(chain) = &change.verb {
+                is_base(change, chain)
+            } else {
+                change.verb == Verb::DeleteTable
+            }
+        })
+    }
+
     pub fn batches(&self) -> impl ExactSizeIterator<Item = &Batch> {
         self.effects.iter().map(|effect| &effect.change)
     }

@@ -19,7 +19,7 @@ pub trait Adapter {
     /// When it has another owner, or is not one of egressd's (P10).
     fn adopt(&mut self, ours: &Self::OwnObjects) -> Result<(), Self::Error>;
 
-    /// What there is of ours, all of one moment.
+    /// What there is of ours, and whether that is the state of one moment.
     ///
     /// # Errors
     /// When it cannot be read, or is not one of egressd's (P10).
@@ -39,6 +39,19 @@ pub struct Readback<P: Part> {
     pub state: P::State,
     /// All else where only egressd's own should be: another program put it there.
     pub foreign: Vec<Foreign<P::Change>>,
+    pub certainty: Certainty,
+}
+
+/// Whether what was read is the state of one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Certainty {
+    /// It is, and no other program can change it.
+    Exclusive,
+    /// It is.
+    #[default]
+    Settled,
+    /// Parts of it may be of different moments, since other programs kept changing the kernel meanwhile.
+    Uncertain,
 }
 
 /// Something among ours that egressd never makes.

@@ -11,7 +11,7 @@ mod part;
 
 use std::fmt::{self, Display, Formatter};
 
-pub use adapter::{Adapter, Foreign, Readback};
+pub use adapter::{Adapter, Certainty, Foreign, Readback};
 pub use addresses::Addresses;
 pub use nft::Nft;
 pub use part::Part;

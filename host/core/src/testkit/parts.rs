@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use super::{FakeKernel, Refused};
 use crate::diff::Batch;
-use crate::node::{Adapter, Addresses, Nft, Readback};
+use crate::node::{Adapter, Addresses, Certainty, Nft, Readback};
 use crate::owner::LocalAddresses;
 use crate::ruleset::TableNames;
 
@@ -21,7 +21,7 @@ impl Adapter for FakeKernel {
     fn read(&mut self, names: &TableNames) -> Result<Readback<Nft>, Refused> {
         let mut state = self.ruleset.clone();
         state.tables.retain(|family, table| names.has(*family, &table.name));
-        Ok(Readback { state, foreign: Vec::new() })
+        Ok(Readback { state, foreign: Vec::new(), certainty: Certainty::Settled })
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), Refused> {
@@ -45,7 +45,7 @@ impl Adapter for FakeInterfaces {
     }
 
     fn read(&mut self, (): &()) -> Result<Readback<Addresses>, Infallible> {
-        Ok(Readback { state: self.0.clone(), foreign: Vec::new() })
+        Ok(Readback { state: self.0.clone(), foreign: Vec::new(), certainty: Certainty::Settled })
     }
 
     fn commit(&mut self, change: &Infallible) -> Result<(), Infallible> {

@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Formatter};
 use std::ops::RangeInclusive;
 
 use egressd_core::effect::{Effect, Phase};
-use egressd_core::node::{Adapter, Foreign, Part, Readback};
+use egressd_core::node::{Adapter, Certainty, Foreign, Part, Readback};
 use egressd_core::testkit::Refused;
 
 /// Numbers.
@@ -107,6 +107,7 @@ impl Adapter for FakeMarks {
         Ok(Readback {
             state: state.into_iter().map(|(mark, _)| mark).collect(),
             foreign: theirs.into_iter().map(foreign).collect(),
+            certainty: Certainty::Settled,
         })
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 
 use egressd_core::diff::Batch;
 use egressd_core::model::Uid;
-use egressd_core::node::{Adapter, Nft};
+use egressd_core::node::{Adapter, Certainty, Nft};
 use egressd_core::ruleset::{Layout, Ruleset, TableNames};
 use egressd_core::testkit::FakeKernel;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -76,6 +76,10 @@ pub(super) struct KernelState {
     pub(super) violations: Vec<String>,
     /// Whether a failure came after what was read last.
     doubtful: bool,
+    /// How certain what is read is.
+    pub(super) certainty: Certainty,
+    /// What is read instead of what is there, where a reading is torn.
+    pub(super) torn: Option<Ruleset>,
     /// Whether the tables are to be replaced, so that they need not be read.
     replaced: bool,
 }
@@ -177,10 +181,10 @@ impl KernelState {
     }
 
     fn read(&self, names: &TableNames) -> Readback {
-        let mut state = self.fake.ruleset.clone();
+        let mut state = self.torn.as_ref().unwrap_or(&self.fake.ruleset).clone();
         state.tables.retain(|family, table| names.has(*family, &table.name));
         let foreign = self.foreign.iter().filter(|_| !state.tables.is_empty()).cloned().collect();
-        Readback { state, foreign }
+        Readback { state, foreign, certainty: self.certainty }
     }
 
     fn existing(&self, names: &TableNames) -> Vec<TableId> {

@@ -17,3 +17,4 @@ mod retry;
 mod slices;
 mod start;
 mod stop;
+mod uncertain;

@@ -115,7 +115,7 @@ async fn what_other_programs_put_into_a_table_goes_before_anything_else_is_writt
     fixture.settle_exactly().await;
 }
 
-fn foreign_chain(fixture: &LoopFixture) -> Foreign {
+pub(super) fn foreign_chain(fixture: &LoopFixture) -> Foreign {
     let ruleset = fixture.kernel_control.ruleset();
     let (family, table) = ruleset.tables.first_key_value().unwrap();
     let verb = Verb::DeleteChain(Name::new("of-another-program").unwrap());

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use egressd_core::node::{self, Adapter, Readback};
+use egressd_core::node::{self, Adapter, Certainty, Readback};
 
 use super::{Error, read};
 
@@ -20,7 +20,7 @@ impl Adapter for Observer {
     }
 
     fn read(&mut self, (): &()) -> Result<Readback<node::Addresses>, Error> {
-        Ok(Readback { state: read()?.held, foreign: Vec::new() })
+        Ok(Readback { state: read()?.held, foreign: Vec::new(), certainty: Certainty::Settled })
     }
 
     fn commit(&mut self, change: &Infallible) -> Result<(), Error> {

@@ -22,7 +22,7 @@ pub(in crate::kernel) use message::{Attributes, Message, Messages, array, strict
 pub use refusal::Refusal;
 pub(in crate::kernel) use refusal::Refused;
 pub(in crate::kernel) use socket::{Received, Socket, wait};
-#[cfg(feature = "testkit")]
+#[cfg(any(test, feature = "testkit"))]
 pub(in crate::kernel) use transport::Transport;
 pub(in crate::kernel) use transport::{Setup, Switch};
 pub(in crate::kernel) use writer::{ATTRIBUTE_HEADER, Flags, Header, TooLong, Writer};

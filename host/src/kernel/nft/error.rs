@@ -67,11 +67,8 @@ pub enum Error {
     #[error("cannot encode a change: it is longer than a netlink attribute may be (64 KiB)")]
     TooLong,
     /// Another process kept changing the ruleset while it was read.
-    #[error("cannot read the ruleset: it kept changing while it was read ({attempts} attempts)")]
-    Unsettled {
-        /// How often it was tried.
-        attempts: u32,
-    },
+    #[error("cannot read the ruleset: other programs kept changing it while it was read")]
+    Unsettled,
     #[error("cannot read the kernel's answer to {0}")]
     Garbled(&'static str),
     #[error("cannot reach the kernel thread: it has ended")]

@@ -1,8 +1,6 @@
 //! All tables of a network namespace, seen from outside: which there are and whose, how many pods one translates, and
 //! its deletion. For tables that no living egressd looks after.
 
-use std::{collections::BTreeSet, net::IpAddr};
-
 use egressd_core::{
     diff::{Batch, Change, Verb},
     net::Family,
@@ -13,7 +11,7 @@ use super::{
     Netlink,
     describe::TableId,
     error::Error,
-    readback::{self, sets, tables},
+    readback::{self, Patience, sets, tables},
     socket::{DumpError, Socket},
     survey::ListedTable,
 };
@@ -41,8 +39,8 @@ pub trait Tables: Send {
 
 impl Tables for Netlink {
     fn list(&mut self) -> Result<Vec<ListedTable>, Error> {
-        readback::settled(&mut self.socket, |socket| {
-            let families = Family::ALL.into_iter().map(|family| tables::list(socket, family.into()));
+        readback::whole(&mut self.socket, |socket, patience| {
+            let families = Family::ALL.into_iter().map(|family| tables::list(socket, family.into(), patience));
             let found = families.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
             let port = socket.port();
             let listed = |(id, found): (TableId, tables::FoundTable)| ListedTable {
@@ -56,7 +54,7 @@ impl Tables for Netlink {
     }
 
     fn pods(&mut self, table: &TableId) -> Result<usize, Error> {
-        readback::settled(&mut self.socket, |socket| pods(socket, table))
+        readback::whole(&mut self.socket, |socket, patience| pods(socket, table, patience))
     }
 
     fn delete(&mut self, table: &TableId) -> Result<(), Error> {
@@ -66,10 +64,6 @@ impl Tables for Netlink {
 }
 
 /// A pod may be in several maps, and in the map of ports many times.
-fn pods(socket: &mut Socket, table: &TableId) -> Result<usize, DumpError> {
-    let mut pods: BTreeSet<IpAddr> = BTreeSet::new();
-    sets::each_source(socket, table, |source| {
-        pods.insert(source);
-    })?;
-    Ok(pods.len())
+fn pods(socket: &mut Socket, table: &TableId, patience: &Patience) -> Result<usize, DumpError> {
+    Ok(sets::sources(socket, table, patience)?.len())
 }

@@ -17,9 +17,9 @@ use super::{
     readback::{
         self,
         counters::{self, Connections},
-        tables,
+        tables::{self, FoundTable},
     },
-    socket::{Refused, Socket},
+    socket::{DumpError, Refused, Socket},
     transaction::Sealed,
 };
 
@@ -72,7 +72,7 @@ impl Netlink {
     /// # Errors
     /// As [`Adapter::read`](egressd_core::node::Adapter::read).
     pub fn read_tables(&mut self, tables: &[TableId]) -> Result<Readback, Error> {
-        readback::settled(&mut self.socket, |socket| readback::read(socket, tables.iter().cloned()))
+        readback::read(&mut self.socket, tables)
     }
 
     /// One transaction. The kernel's refusal comes back with its message.
@@ -95,13 +95,16 @@ impl Netlink {
     /// Another process owns the table of a change. Who, is worth a look.
     fn owned(&mut self, change: &Change) -> Error {
         let table = TableId::of(change);
-        let owner = tables::find(&mut self.socket, &table).ok().flatten().and_then(|found| found.owner);
+        let owner = self.find(&table).ok().flatten().and_then(|found| found.owner);
         Error::Owned { table, owner }
     }
 
+    fn find(&mut self, table: &TableId) -> Result<Option<FoundTable>, Error> {
+        tables::find(&mut self.socket, table).map_err(DumpError::into_final)
+    }
+
     fn adopt_table(&mut self, table: TableId) -> Result<(), Error> {
-        let found = readback::settled(&mut self.socket, |socket| tables::find(socket, &table))?;
-        let Some(found) = found else { return Ok(()) };
+        let Some(found) = self.find(&table)? else { return Ok(()) };
         let layout = found.check_marker(&table)?;
         match found.owner {
             Some(owner) if owner != self.socket.port() => Err(Error::Owned { table, owner: Some(owner) }),
@@ -144,8 +147,7 @@ impl Kernel for Netlink {
     fn existing(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {
         let mut existing = Vec::new();
         for table in TableId::all(names) {
-            let found = readback::settled(&mut self.socket, |socket| tables::find(socket, &table))?;
-            let Some(found) = found else { continue };
+            let Some(found) = self.find(&table)? else { continue };
             found.check_layout(&table)?;
             match found.owner {
                 Some(owner) if owner != self.socket.port() => {
@@ -164,7 +166,8 @@ impl Kernel for Netlink {
 
     fn survey(&mut self, names: &TableNames, living: &BTreeSet<Uid>) -> Result<Survey, Error> {
         self.gone.retain(|uid, _| living.contains(uid));
-        let mut survey = readback::settled(&mut self.socket, |socket| counters::survey(socket, names))?;
+        let mut survey =
+            readback::whole(&mut self.socket, |socket, patience| counters::survey(socket, names, patience))?;
         add(&mut survey.connections, &self.gone);
         Ok(survey)
     }

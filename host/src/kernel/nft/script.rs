@@ -12,7 +12,7 @@ use super::{
     attributes::{Messages, array},
     describe::TableId,
     encode::{Ownership, encode},
-    readback::{self, counters},
+    readback::{self, Patience, counters},
     socket::{DumpError, Socket, Transport},
 };
 
@@ -25,7 +25,9 @@ const SEQUENCE: std::ops::Range<usize> = 8..12;
 /// # Errors
 /// As [`egressd_core::node::Adapter::read`]; also where a kernel would be asked again.
 pub fn read_back(answers: &[u8], names: &TableNames) -> Result<Readback, Error> {
-    readback::read(&mut Socket::over(Script::new(answers), 0), TableId::all(names)).map_err(final_error)
+    let tables: Vec<TableId> = TableId::all(names).collect();
+    let mut socket = Socket::over(Script::new(answers), 0);
+    readback::read_dumps(&mut socket, &tables, &mut Patience::none()).map_err(DumpError::into_final)
 }
 
 /// What egressd counts there.
@@ -33,7 +35,8 @@ pub fn read_back(answers: &[u8], names: &TableNames) -> Result<Readback, Error> 
 /// # Errors
 /// As [`super::Kernel::survey`]; also where a kernel would be asked again.
 pub fn survey(answers: &[u8], names: &TableNames) -> Result<Survey, Error> {
-    counters::survey(&mut Socket::over(Script::new(answers), 0), names).map_err(final_error)
+    let mut socket = Socket::over(Script::new(answers), 0);
+    counters::survey(&mut socket, names, &Patience::none()).map_err(DumpError::into_final)
 }
 
 /// The bytes by which a batch is handed to a kernel.
@@ -42,13 +45,6 @@ pub fn survey(answers: &[u8], names: &TableNames) -> Result<Survey, Error> {
 /// When something in it is too long for a message.
 pub fn encoded(batch: &Batch) -> Result<Vec<u8>, Error> {
     encode(batch, Ownership::Exclusive).map(|transaction| transaction.bytes)
-}
-
-fn final_error(error: DumpError) -> Error {
-    match error {
-        DumpError::Interrupted => Error::Unsettled { attempts: 1 },
-        DumpError::Failed(error) => error,
-    }
 }
 
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use super::{
     wire::{Flags, Header, Writer},
 };
 pub(super) use crate::kernel::netlink::Refused;
-#[cfg(feature = "testkit")]
+#[cfg(any(test, feature = "testkit"))]
 pub(super) use crate::kernel::netlink::Transport;
 use crate::kernel::netlink::{self, Answer, Received, Setup, Switch, strictly};
 
@@ -42,7 +42,7 @@ impl Socket {
     }
 
     /// Over a line that is there.
-    #[cfg(feature = "testkit")]
+    #[cfg(any(test, feature = "testkit"))]
     pub(super) fn over(line: impl Transport + 'static, port: u32) -> Self {
         Self(netlink::Socket::over(line, port))
     }
@@ -157,15 +157,17 @@ fn refusal(message: Message<'_>) -> Option<Refused> {
 pub(super) enum DumpError {
     /// The ruleset changed: ask again.
     Interrupted,
+    /// What was asked about is not there, or not any more.
+    Gone,
     /// Anything else.
     Failed(Error),
 }
 
 impl DumpError {
     /// Where there is nothing to ask again.
-    fn into_final(self) -> Error {
+    pub(super) fn into_final(self) -> Error {
         match self {
-            Self::Interrupted => Error::Unsettled { attempts: 1 },
+            Self::Interrupted | Self::Gone => Error::Unsettled,
             Self::Failed(error) => error,
         }
     }
@@ -195,10 +197,10 @@ impl From<netlink::Error> for DumpError {
 
 const GARBLED: DumpError = DumpError::Failed(Error::Garbled("a question about the ruleset"));
 
-/// What was to be dumped is gone, or the dump was interrupted: both mean that the ruleset changed.
 fn unanswered(refused: Refused) -> DumpError {
     match refused.refusal.errno {
-        libc::EINTR | libc::ENOENT => DumpError::Interrupted,
+        libc::EINTR => DumpError::Interrupted,
+        libc::ENOENT => DumpError::Gone,
         libc::EPERM => DumpError::Failed(Error::NotPermitted),
         _ => DumpError::Failed(Error::Refused { action: "read the ruleset".to_owned(), source: refused.refusal }),
     }

@@ -106,7 +106,7 @@ mod tests {
         }
 
         fn read(&mut self, _: &TableNames) -> Result<Readback, Error> {
-            Err(Error::Unsettled { attempts: 3 })
+            Err(Error::Unsettled)
         }
 
         fn commit(&mut self, _: &Batch) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use egressd_core::{
 };
 use rustables::sys;
 
-use super::{Dumped, Reading, expression, rule};
+use super::{Dumped, Patience, Reading, expression, rule};
 use crate::kernel::nft::{
     attributes::{Attributes, text},
     elements::userdata,
@@ -17,22 +17,9 @@ use crate::kernel::nft::{
 };
 
 /// Reads the chains of a table with their rules.
-pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), DumpError> {
-    let mut rules = read_rules(socket, reading)?;
-    let mut strangers = Vec::new();
-    let mut chains = BTreeMap::new();
-    reading.dump(
-        socket,
-        Dumped::Chains,
-        |_| {},
-        |message| {
-            let text = message.attributes().text(sys::NFTA_CHAIN_NAME).unwrap_or_default();
-            match (Name::new(text), hook(reading.family(), message.attributes())) {
-                (Ok(name), Some(hook)) => drop(chains.insert(name, hook)),
-                (name, _) => strangers.push((text.to_owned(), name.ok())),
-            }
-        },
-    )?;
+pub(super) fn read(socket: &mut Socket, reading: &mut Reading, patience: &mut Patience) -> Result<(), DumpError> {
+    let mut rules = patience.any(|rules| read_rules(socket, reading, rules))?;
+    let Found { chains, strangers } = patience.any(|found| read_chains(socket, reading, found))?;
     for (name, hook) in chains {
         let rules = decode_rules(reading, &name, rules.remove(name.as_str()).unwrap_or_default());
         reading.table.chains.insert(name, Chain { hook, rules });
@@ -44,11 +31,33 @@ pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), Dum
     Ok(())
 }
 
+/// The chains of a table.
+#[derive(Default)]
+struct Found {
+    chains: BTreeMap<Name, Option<Hook>>,
+    /// Those that are not ours, also by name where we could have given it.
+    strangers: Vec<(String, Option<Name>)>,
+}
+
+fn read_chains(socket: &mut Socket, reading: &Reading, found: &mut Found) -> Result<(), DumpError> {
+    reading.dump(
+        socket,
+        Dumped::Chains,
+        |_| {},
+        |message| {
+            let text = message.attributes().text(sys::NFTA_CHAIN_NAME).unwrap_or_default();
+            match (Name::new(text), hook(reading.family(), message.attributes())) {
+                (Ok(name), Some(hook)) => drop(found.chains.insert(name, hook)),
+                (name, _) => found.strangers.push((text.to_owned(), name.ok())),
+            }
+        },
+    )
+}
+
 /// The rules by chain, in order; none for a rule that is not ours.
 type Rules = BTreeMap<String, Vec<Option<Rule>>>;
 
-fn read_rules(socket: &mut Socket, reading: &Reading) -> Result<Rules, DumpError> {
-    let mut rules = Rules::new();
+fn read_rules(socket: &mut Socket, reading: &Reading, rules: &mut Rules) -> Result<(), DumpError> {
     reading.dump(
         socket,
         Dumped::Rules,
@@ -62,8 +71,7 @@ fn read_rules(socket: &mut Socket, reading: &Reading) -> Result<Rules, DumpError
             let decoded = decoded.map(|rule| Rule { tag: comment.and_then(Tag::of_comment), ..rule });
             rules.entry(chain.to_owned()).or_default().push(decoded);
         },
-    )?;
-    Ok(rules)
+    )
 }
 
 /// What names a set or counter that is not ours is not ours either, and holds it in its place.

@@ -13,7 +13,7 @@ use egressd_core::{
 };
 use rustables::sys;
 
-use super::{Dumped, Reading, sets, tables};
+use super::{Dumped, Patience, Reading, sets, tables};
 use crate::kernel::nft::{
     attributes::{Attributes, array},
     describe::TableId,
@@ -33,22 +33,28 @@ const MAX_SINGLE_QUERIES: usize = 4096;
 /// The answers to one question for elements have to fit the receive buffer that a process without privileges has.
 const ELEMENTS_PER_QUERY: usize = 64;
 
-/// Everything, from the kernel alone.
+/// Everything, from the kernel alone: each map and each table's rules of one moment, which need not be the same for all.
 ///
 /// # Errors
-/// When the kernel does not answer, or was changed meanwhile.
-pub(in crate::kernel::nft) fn survey(socket: &mut Socket, names: &TableNames) -> Result<Survey, DumpError> {
+/// When the kernel does not answer, or a dump was interrupted each time.
+pub(in crate::kernel::nft) fn survey(
+    socket: &mut Socket,
+    names: &TableNames,
+    patience: &Patience,
+) -> Result<Survey, DumpError> {
     let mut survey = Survey::default();
     for id in TableId::all(names) {
         let Some(found) = tables::find(socket, &id)?.filter(|found| found.check_marker(&id).is_ok()) else { continue };
         let owner = found.owner_for(socket.port());
         let reading = Reading::begin(id.clone());
-        for (name, kind) in sets::list(socket, &reading)? {
+        for (name, kind) in patience.whole(|found| sets::list(socket, &reading, found))? {
             let (Ok(name), sets::Kind::Map(kind)) = (Name::new(name), kind) else { continue };
-            let count = dump_map(socket, &reading, &name, kind, &mut survey.connections)?;
-            survey.elements.insert((id.family, name), count);
+            let counted = patience.whole(|counted| dump_map(socket, &reading, &name, kind, counted))?;
+            survey.elements.insert((id.family, name), counted.elements);
+            add_all(&mut survey.connections, counted.connections);
         }
-        dump_rules(socket, &reading, None, &mut survey.connections)?;
+        let of_chains: Connections = patience.whole(|counted| dump_rules(socket, &reading, None, counted))?;
+        add_all(&mut survey.connections, of_chains);
         survey.tables.push(SurveyedTable { id, owner, persists: found.persists });
     }
     Ok(survey)
@@ -64,7 +70,7 @@ pub(in crate::kernel::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Conne
         let _ = match &change.verb {
             Verb::DeleteElements(_, kind, _) if !translates(*kind) => Ok(()),
             Verb::DeleteElements(map, kind, keys) if keys.len() > MAX_SINGLE_QUERIES => {
-                dump_map(socket, &reading, map, *kind, &mut connections).map(drop)
+                add_map(socket, &reading, map, *kind, &mut connections)
             }
             Verb::DeleteElements(map, _, keys) => keys
                 .chunks(ELEMENTS_PER_QUERY)
@@ -96,25 +102,45 @@ pub(in crate::kernel::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Conne
     connections
 }
 
-/// How many elements a map has. What they counted is added, if they translate.
-fn dump_map(
+/// What a map has.
+#[derive(Default)]
+struct MapCounts {
+    elements: u64,
+    /// What the elements counted, if they translate.
+    connections: Connections,
+}
+
+/// Adds what a dump of a map gives, though that may have gaps.
+fn add_map(
     socket: &mut Socket,
     reading: &Reading,
     map: &Name,
     kind: MapKind,
     connections: &mut Connections,
-) -> Result<u64, DumpError> {
+) -> Result<(), DumpError> {
+    let mut counted = MapCounts::default();
+    let dumped = dump_map(socket, reading, map, kind, &mut counted);
+    add_all(connections, counted.connections);
+    dumped
+}
+
+fn dump_map(
+    socket: &mut Socket,
+    reading: &Reading,
+    map: &Name,
+    kind: MapKind,
+    counted: &mut MapCounts,
+) -> Result<(), DumpError> {
     let mut seen = BTreeSet::new();
-    let mut count = 0;
     sets::dump_elements(socket, reading, map, |element| {
-        count += 1;
+        counted.elements += 1;
         seen.insert(sets::key(element).unwrap_or_default().to_vec());
         if translates(kind) {
-            add_element(connections, element);
+            add_element(&mut counted.connections, element);
         }
     })?;
     // A map that grows lists some elements twice and others not at all.
-    if seen.len() == count { Ok(count as u64) } else { Err(DumpError::Interrupted) }
+    if seen.len() as u64 == counted.elements { Ok(()) } else { Err(DumpError::Interrupted) }
 }
 
 /// Whether the elements of such a map count translated connections.
@@ -178,6 +204,10 @@ fn add_element(connections: &mut Connections, element: Attributes<'_>) {
     if let Some(uid) = comment.and_then(uid_of_comment) {
         add(connections, uid, counter(element.nest(sys::NFTA_SET_ELEM_EXPR)).unwrap_or_default());
     }
+}
+
+fn add_all(connections: &mut Connections, more: Connections) {
+    more.into_iter().for_each(|(uid, count)| add(connections, uid, count));
 }
 
 fn add(connections: &mut Connections, uid: Uid, count: u64) {

@@ -1,12 +1,14 @@
 //! The kernel's tables as a ruleset: exact, or a [`Foreign`] entry for what our vocabulary cannot say.
 //!
-//! A dump is many answers, and another process may commit between two of them. The kernel flags that in most dumps, but not
-//! in dumps of elements; so the ruleset's generation is asked for before and after.
+//! A dump is many answers, and another process may commit between two of them. What only we may write to cannot change
+//! meanwhile. For the rest the ruleset's generation is asked for before and after, which is one number for all tables of the
+//! network namespace; where other programs keep changing that, two equal readings in a row are as good.
 
 mod chains;
 pub(super) mod counters;
 mod expression;
 mod objects;
+mod patience;
 mod rule;
 pub(super) mod sets;
 pub(super) mod tables;
@@ -15,9 +17,12 @@ use std::{thread::sleep, time::Duration};
 
 use egressd_core::{
     diff::{Batch, Change, Verb},
+    node::Certainty,
     ruleset::{Table, TableFamily},
 };
 
+use patience::Dumps;
+pub(super) use patience::Patience;
 use rustables::sys;
 use tables::Activity;
 
@@ -27,48 +32,63 @@ use super::{
     describe::TableId,
     error::Error,
     socket::{DumpError, Socket},
+    survey::Owner,
     wire::{Flags, Header, Writer},
 };
 
-/// How often a reading is tried. kube-proxy commits about once a second, and a reading takes some milliseconds.
-const MAX_ATTEMPTS: u32 = 10;
-
-/// What to wait after a reading that a commit spoilt; commits come in bursts.
+/// What to wait between two readings; commits come in bursts.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
-
-/// Reads until no process commits meanwhile.
-///
-/// # Errors
-/// When the reading fails, or never settles.
-pub(super) fn settled<T>(
-    socket: &mut Socket,
-    mut read: impl FnMut(&mut Socket) -> Result<T, DumpError>,
-) -> Result<T, Error> {
-    for attempt in 0..MAX_ATTEMPTS {
-        sleep(RETRY_INTERVAL * attempt.min(1));
-        match bracketed(socket, &mut read) {
-            Ok(value) => return Ok(value),
-            Err(DumpError::Interrupted) => {}
-            Err(DumpError::Failed(error)) => return Err(error),
-        }
-    }
-    Err(Error::Unsettled { attempts: MAX_ATTEMPTS })
-}
 
 /// These tables, where they are there.
 ///
 /// # Errors
 /// When a table is not one of egressd's, or the kernel does not answer.
-pub(super) fn read(socket: &mut Socket, tables: impl Iterator<Item = TableId>) -> Result<Readback, DumpError> {
+pub(super) fn read(socket: &mut Socket, tables: &[TableId]) -> Result<Readback, Error> {
+    let mut patience = Patience::begin();
+    let mut last: Option<Readback> = None;
+    loop {
+        let readback = read_once(socket, tables, &mut patience).map_err(DumpError::into_final)?;
+        match readback.certainty {
+            Certainty::Exclusive | Certainty::Settled => return Ok(readback),
+            Certainty::Uncertain if last.as_ref() == Some(&readback) => {
+                return Ok(Readback { certainty: Certainty::Settled, ..readback });
+            }
+            Certainty::Uncertain if last.is_some() && patience.is_over() => return Ok(readback),
+            Certainty::Uncertain => last = Some(readback),
+        }
+        sleep(RETRY_INTERVAL);
+    }
+}
+
+fn read_once(socket: &mut Socket, tables: &[TableId], patience: &mut Patience) -> Result<Readback, DumpError> {
+    let before = socket.generation()?;
+    let mut readback = read_dumps(socket, tables, patience)?;
+    if readback.certainty == Certainty::Settled && socket.generation()? != before {
+        readback.certainty = Certainty::Uncertain;
+    }
+    Ok(readback)
+}
+
+/// The same, as one dump after the other says.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_dumps(
+    socket: &mut Socket,
+    tables: &[TableId],
+    patience: &mut Patience,
+) -> Result<Readback, DumpError> {
     let mut readback = Readback::default();
+    let mut all_ours = true;
     for id in tables {
-        let Some(found) = tables::find(socket, &id)? else { continue };
-        let layout = found.check_marker(&id)?;
-        let mut reading = Reading::begin(id);
+        let Some(found) = tables::find(socket, id)? else { continue };
+        all_ours &= found.owner_for(socket.port()) == Owner::Us;
+        let layout = found.check_marker(id)?;
+        let mut reading = Reading::begin(id.clone());
         reading.table.layout = layout;
-        chains::read(socket, &mut reading)?;
-        sets::read(socket, &mut reading)?;
-        objects::read(socket, &mut reading)?;
+        chains::read(socket, &mut reading, patience)?;
+        sets::read(socket, &mut reading, patience)?;
+        objects::read(socket, &mut reading, patience)?;
         chains::sift(&mut reading);
         if found.activity == Activity::Dormant {
             reading.foreign("the flag dormant", [Verb::WakeTable]);
@@ -76,13 +96,30 @@ pub(super) fn read(socket: &mut Socket, tables: impl Iterator<Item = TableId>) -
         readback.state.tables.insert(reading.id.family, reading.table);
         readback.foreign.append(&mut reading.foreign);
     }
+    readback.certainty = match patience.take() {
+        Dumps::Torn => Certainty::Uncertain,
+        Dumps::Whole if all_ours && !readback.state.tables.is_empty() => Certainty::Exclusive,
+        Dumps::Whole => Certainty::Settled,
+    };
     Ok(readback)
 }
 
-fn bracketed<T>(socket: &mut Socket, read: impl FnOnce(&mut Socket) -> Result<T, DumpError>) -> Result<T, DumpError> {
-    let before = socket.generation()?;
-    let value = read(socket)?;
-    if socket.generation()? == before { Ok(value) } else { Err(DumpError::Interrupted) }
+/// Reads something with dumps that no commit interrupted, from the beginning where something was gone meanwhile.
+///
+/// # Errors
+/// When the reading fails, or other programs change what is read all the time.
+pub(super) fn whole<T>(
+    socket: &mut Socket,
+    mut read: impl FnMut(&mut Socket, &Patience) -> Result<T, DumpError>,
+) -> Result<T, Error> {
+    let patience = Patience::begin();
+    loop {
+        match read(socket, &patience) {
+            Ok(value) => return Ok(value),
+            Err(DumpError::Gone) if !patience.is_over() => sleep(RETRY_INTERVAL),
+            Err(error) => return Err(error.into_final()),
+        }
+    }
 }
 
 /// A table that is being read.
@@ -166,3 +203,7 @@ impl Dumped {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "busy_tests.rs"]
+mod tests;

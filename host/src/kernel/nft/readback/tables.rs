@@ -3,15 +3,17 @@
 use egressd_core::ruleset::{Layout, Name, TableFamily};
 use rustables::sys;
 
+use super::Patience;
+
 use crate::kernel::nft::{
-    attributes::Attributes,
+    attributes::{Attributes, Message},
     describe::TableId,
     elements::userdata,
     encode::PERSIST,
     error::Error,
     socket::{DumpError, Socket},
     survey::{Maker, Owner},
-    wire::{Flags, Header},
+    wire::{Flags, Header, Writer},
 };
 
 #[derive(Debug)]
@@ -75,18 +77,25 @@ impl FoundTable {
     }
 }
 
-/// Looks for a table.
+/// Looks for a table. The answer is one message, which no commit interrupts.
 ///
 /// # Errors
 /// When the kernel does not answer.
 pub(in crate::kernel::nft) fn find(socket: &mut Socket, table: &TableId) -> Result<Option<FoundTable>, DumpError> {
     let mut found = None;
-    dump(socket, table.family, |attributes| {
+    let header = Header::nftables(sys::NFT_MSG_GETTABLE, Flags::REQUEST, Some(table.family));
+    let question = |w: &mut Writer| w.text(sys::NFTA_TABLE_NAME, table.name.as_str());
+    let asked = socket.ask(header, question, |message| {
+        let attributes = message.attributes();
         if attributes.text(sys::NFTA_TABLE_NAME) == Some(table.name.as_str()) {
             found = Some(decode(attributes));
         }
-    })?;
-    Ok(found)
+    });
+    match asked {
+        Ok(()) => Ok(found),
+        Err(DumpError::Gone) => Ok(None),
+        Err(error @ (DumpError::Interrupted | DumpError::Failed(_))) => Err(error),
+    }
 }
 
 /// All tables of a family whose names could be ours, whoever made them. Nothing is read of what is in them.
@@ -96,18 +105,17 @@ pub(in crate::kernel::nft) fn find(socket: &mut Socket, table: &TableId) -> Resu
 pub(in crate::kernel::nft) fn list(
     socket: &mut Socket,
     family: TableFamily,
+    patience: &Patience,
 ) -> Result<Vec<(TableId, FoundTable)>, DumpError> {
-    let mut tables = Vec::new();
-    dump(socket, family, |attributes| {
-        let name = attributes.text(sys::NFTA_TABLE_NAME).and_then(|name| Name::new(name).ok());
-        tables.extend(name.map(|name| (TableId { family, name }, decode(attributes))));
-    })?;
-    Ok(tables)
-}
-
-fn dump(socket: &mut Socket, family: TableFamily, mut each: impl FnMut(Attributes<'_>)) -> Result<(), DumpError> {
     let header = Header::nftables(sys::NFT_MSG_GETTABLE, Flags::DUMP, Some(family));
-    socket.dump(header, |_| {}, |message| each(message.attributes()))
+    patience.whole(|tables: &mut Vec<(TableId, FoundTable)>| {
+        let each = |message: &Message<'_>| {
+            let attributes = message.attributes();
+            let name = attributes.text(sys::NFTA_TABLE_NAME).and_then(|name| Name::new(name).ok());
+            tables.extend(name.map(|name| (TableId { family, name }, decode(attributes))));
+        };
+        socket.dump(header, |_| {}, each)
+    })
 }
 
 fn decode(attributes: Attributes<'_>) -> FoundTable {

@@ -17,7 +17,7 @@ pub(super) use kind::Kind;
 use kind::kind;
 use rustables::sys;
 
-use super::{Dumped, Reading, rule::address};
+use super::{Dumped, Patience, Reading, rule::address};
 use crate::kernel::nft::{
     attributes::{Attributes, number},
     describe::TableId,
@@ -27,15 +27,27 @@ use crate::kernel::nft::{
 };
 
 /// Reads the sets and maps of a table with their elements.
-pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), DumpError> {
-    for (text, kind) in list(socket, reading)? {
+pub(super) fn read(socket: &mut Socket, reading: &mut Reading, patience: &mut Patience) -> Result<(), DumpError> {
+    for (text, kind) in patience.any(|found| list(socket, reading, found))? {
         match (Name::new(&*text).ok(), kind) {
             (_, Kind::Anonymous) => {}
-            (Some(name), Kind::Set(SetKind::Ranges(family))) => read_ranges(socket, reading, name, family)?,
-            (Some(name), Kind::Set(SetKind::Addresses(family))) => read_addresses(socket, reading, name, family)?,
-            (Some(name), Kind::Set(SetKind::Keys(kind))) => read_keys(socket, reading, name, kind)?,
+            (Some(name), Kind::Set(SetKind::Ranges(family))) => {
+                let borders = patience.any(|borders| read_borders(socket, reading, &name, family, borders))?;
+                reading.table.sets.insert(name, Set::Ranges(family, ranges(family, borders)));
+            }
+            (Some(name), Kind::Set(SetKind::Addresses(family))) => {
+                let addresses = patience.any(|addresses| read_addresses(socket, reading, &name, family, addresses))?;
+                reading.table.sets.insert(name, Set::Addresses(family, addresses));
+            }
+            (Some(name), Kind::Set(SetKind::Keys(kind))) => {
+                let keys = patience.any(|keys| read_keys(socket, reading, &name, kind, keys))?;
+                reading.table.sets.insert(name, Set::Keys(kind, keys));
+            }
             (Some(name), Kind::Set(SetKind::Timed(kind))) => drop(reading.table.sets.insert(name, Set::Timed(kind))),
-            (Some(name), Kind::Map(kind)) => read_map(socket, reading, name, kind)?,
+            (Some(name), Kind::Map(kind)) => {
+                let content = patience.any(|content| read_map(socket, reading, &name, kind, content))?;
+                content.put(reading, name, kind);
+            }
             (name, Kind::Set(_) | Kind::Map(_) | Kind::Other) => {
                 reading.foreign(format_args!("set {text}"), name.map(Verb::DeleteSet));
             }
@@ -44,8 +56,7 @@ pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), Dum
     Ok(())
 }
 
-pub(super) fn list(socket: &mut Socket, reading: &Reading) -> Result<Vec<(String, Kind)>, DumpError> {
-    let mut sets = Vec::new();
+pub(super) fn list(socket: &mut Socket, reading: &Reading, sets: &mut Vec<(String, Kind)>) -> Result<(), DumpError> {
     reading.dump(
         socket,
         Dumped::Sets,
@@ -55,8 +66,7 @@ pub(super) fn list(socket: &mut Socket, reading: &Reading) -> Result<Vec<(String
             let name = attributes.text(sys::NFTA_SET_NAME).unwrap_or_default().to_owned();
             sets.push((name, kind(reading.family(), attributes)));
         },
-    )?;
-    Ok(sets)
+    )
 }
 
 pub(super) fn dump_elements(
@@ -73,66 +83,74 @@ pub(super) fn dump_elements(
     })
 }
 
-/// Gives the source address of every element in the maps of a table to `each`.
-pub(in crate::kernel::nft) fn each_source(
+/// The source addresses of all elements in the maps of a table.
+pub(in crate::kernel::nft) fn sources(
     socket: &mut Socket,
     table: &TableId,
-    mut each: impl FnMut(IpAddr),
-) -> Result<(), DumpError> {
+    patience: &Patience,
+) -> Result<BTreeSet<IpAddr>, DumpError> {
     let reading = Reading::begin(table.clone());
-    for (name, kind) in list(socket, &reading)? {
+    let mut sources = BTreeSet::new();
+    for (name, kind) in patience.whole(|found| list(socket, &reading, found))? {
         let (Ok(name), Kind::Map(kind)) = (Name::new(name), kind) else { continue };
-        dump_elements(socket, &reading, &name, |element| {
-            let key = key(element).and_then(|key| map_key(kind, key));
-            key.into_iter().for_each(|key| each(key.address()));
+        let mut of_map: BTreeSet<IpAddr> = patience.whole(|of_map: &mut BTreeSet<IpAddr>| {
+            dump_elements(socket, &reading, &name, |element| {
+                of_map.extend(key(element).and_then(|key| map_key(kind, key)).map(|key| key.address()));
+            })
         })?;
+        sources.append(&mut of_map);
     }
-    Ok(())
+    Ok(sources)
 }
 
 pub(super) fn key(element: Attributes<'_>) -> Option<&[u8]> {
     element.nest(sys::NFTA_SET_ELEM_KEY).get(sys::NFTA_DATA_VALUE)
 }
 
-fn read_ranges(socket: &mut Socket, reading: &mut Reading, name: Name, family: Family) -> Result<(), DumpError> {
-    let mut borders = Vec::new();
-    dump_elements(socket, reading, &name, |element| {
+fn read_borders(
+    socket: &mut Socket,
+    reading: &Reading,
+    name: &Name,
+    family: Family,
+    borders: &mut Vec<(IpAddr, bool)>,
+) -> Result<(), DumpError> {
+    dump_elements(socket, reading, name, |element| {
         let flags = element.number(sys::NFTA_SET_ELEM_FLAGS).unwrap_or_default();
         let begins = flags & sys::NFT_SET_ELEM_INTERVAL_END == 0;
         borders.extend(key(element).and_then(|key| address(family, key)).map(|key| (key, begins)));
-    })?;
-    reading.table.sets.insert(name, Set::Ranges(family, ranges(family, borders)));
-    Ok(())
+    })
 }
 
 /// A hash table, as [`read_map`]'s.
-fn read_addresses(socket: &mut Socket, reading: &mut Reading, name: Name, family: Family) -> Result<(), DumpError> {
-    let mut addresses = BTreeSet::new();
+fn read_addresses(
+    socket: &mut Socket,
+    reading: &Reading,
+    name: &Name,
+    family: Family,
+    addresses: &mut BTreeSet<IpAddr>,
+) -> Result<(), DumpError> {
     let mut repeated = false;
-    dump_elements(socket, reading, &name, |element| {
+    dump_elements(socket, reading, name, |element| {
         let member = key(element).and_then(|key| address(family, key));
         repeated |= member.is_some_and(|member| !addresses.insert(member));
     })?;
-    if repeated {
-        return Err(DumpError::Interrupted);
-    }
-    reading.table.sets.insert(name, Set::Addresses(family, addresses));
-    Ok(())
+    if repeated { Err(DumpError::Interrupted) } else { Ok(()) }
 }
 
 /// A hash table, as [`read_map`]'s.
-fn read_keys(socket: &mut Socket, reading: &mut Reading, name: Name, kind: SetKeyKind) -> Result<(), DumpError> {
-    let mut keys = BTreeSet::new();
+fn read_keys(
+    socket: &mut Socket,
+    reading: &Reading,
+    name: &Name,
+    kind: SetKeyKind,
+    keys: &mut BTreeSet<SetKey>,
+) -> Result<(), DumpError> {
     let mut repeated = false;
-    dump_elements(socket, reading, &name, |element| {
+    dump_elements(socket, reading, name, |element| {
         let member = key(element).and_then(|bytes| set_key(kind, bytes));
         repeated |= member.is_some_and(|member| !keys.insert(member));
     })?;
-    if repeated {
-        return Err(DumpError::Interrupted);
-    }
-    reading.table.sets.insert(name, Set::Keys(kind, keys));
-    Ok(())
+    if repeated { Err(DumpError::Interrupted) } else { Ok(()) }
 }
 
 fn set_key(kind: SetKeyKind, bytes: &[u8]) -> Option<SetKey> {
@@ -165,31 +183,45 @@ fn ranges(family: Family, mut borders: Vec<(IpAddr, bool)>) -> Vec<AddressRange>
     ranges
 }
 
+/// What a map holds.
+#[derive(Default)]
+struct MapContent {
+    elements: BTreeMap<MapKey, Element>,
+    /// Elements that are not ours, by their bytes; also by key where we could have made it.
+    strangers: BTreeMap<Vec<u8>, Option<MapKey>>,
+}
+
+impl MapContent {
+    fn put(self, reading: &mut Reading, name: Name, kind: MapKind) {
+        for key in self.strangers.into_values() {
+            let what = key.map_or_else(|| "an element".to_owned(), |key| format!("element {}", key.address()));
+            let removal = key.map(|key| Verb::DeleteElements(name.clone(), kind, vec![key]));
+            reading.foreign(format_args!("{what} of map {name}"), removal);
+        }
+        reading.table.maps.insert(name, Map { kind, elements: self.elements });
+    }
+}
+
 /// A map is a hash table, which grows in the background after its elements are in, and then has them in another
 /// order. The kernel resumes a dump by counting, so a dump across that leaves elements out and lists others twice:
 /// never the one without the other, since no walk of the table misses any. The generation stays the same.
-fn read_map(socket: &mut Socket, reading: &mut Reading, name: Name, kind: MapKind) -> Result<(), DumpError> {
-    let mut elements = BTreeMap::new();
-    let mut strangers = BTreeMap::new();
+fn read_map(
+    socket: &mut Socket,
+    reading: &Reading,
+    name: &Name,
+    kind: MapKind,
+    content: &mut MapContent,
+) -> Result<(), DumpError> {
     let mut repeated = false;
-    dump_elements(socket, reading, &name, |element| {
+    dump_elements(socket, reading, name, |element| {
         let bytes = key(element).unwrap_or_default();
         let key = map_key(kind, bytes);
         repeated |= match (key, decode_element(kind, element)) {
-            (Some(key), Some(element)) => elements.insert(key, element).is_some(),
-            (key, _) => strangers.insert(bytes.to_vec(), key).is_some(),
+            (Some(key), Some(element)) => content.elements.insert(key, element).is_some(),
+            (key, _) => content.strangers.insert(bytes.to_vec(), key).is_some(),
         };
     })?;
-    if repeated {
-        return Err(DumpError::Interrupted);
-    }
-    for key in strangers.into_values() {
-        let what = key.map_or_else(|| "an element".to_owned(), |key| format!("element {}", key.address()));
-        let removal = key.map(|key| Verb::DeleteElements(name.clone(), kind, vec![key]));
-        reading.foreign(format_args!("{what} of map {name}"), removal);
-    }
-    reading.table.maps.insert(name, Map { kind, elements });
-    Ok(())
+    if repeated { Err(DumpError::Interrupted) } else { Ok(()) }
 }
 
 fn map_key(kind: MapKind, bytes: &[u8]) -> Option<MapKey> {
