@@ -15,6 +15,7 @@ pub mod instances;
 pub mod kernel;
 pub mod log;
 pub mod metrics;
+pub mod neighbours;
 pub mod out;
 pub mod policies;
 pub mod publish;

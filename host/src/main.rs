@@ -32,11 +32,12 @@ use egressd::kernel::bystanders;
 use egressd::kernel::nft::{self, KernelThread, Netlink};
 use egressd::log::{Form, Lines};
 use egressd::metrics::Metrics;
+use egressd::neighbours;
 use egressd::policies::{Library, Loader, Sandbox};
 use egressd::rights::Publish;
 use egressd::source::Source;
 use egressd::source::handover::handover;
-use egressd::state::{DiskReport, Sources, StateDir, Topic};
+use egressd::state::{DiskReport, Sources, StateDir};
 use egressd::state_channel::notices::Notices;
 use egressd::state_channel::{StateReader, state_channel};
 use egressd::{out, publish, wasm};
@@ -139,7 +140,7 @@ async fn follow(args: &Run) -> Result<()> {
     let state = StateDir::open(&config.state_dir).reporting(disk_report(&notices));
     let threads = threads(&config.settings, config.policies, &metrics, &state).await?;
     let (sender, receiver) = handover();
-    let orphans = look_for_orphans(instance.clone(), locks.clone())?;
+    let orphans = look_around(&config, &instance, &locks, &notices)?;
     let (state_channel, reader) = state_channel(sender.findings(), notices.reader(), orphans.found());
     let admin_server = AdminServer {
         node: node.clone(),
@@ -205,18 +206,15 @@ fn keep_private(state: &Path, socket: &Path, locks: &Path, notices: &Notices) {
 /// What is wrong with the disk of the state directory, as long as it is.
 fn disk_report(notices: &Notices) -> DiskReport {
     let notices = notices.clone();
-    DiskReport::new(move |topic, finding| {
-        let about = match topic {
-            Topic::Unsaved => "writing the state directory",
-            Topic::Silence => "the disk of the state directory",
-        };
-        notices.note(about, finding);
-    })
+    DiskReport::new(move |topic, finding| notices.note(topic.name(), finding))
 }
 
-fn look_for_orphans(instance: Instance, locks: LockDir) -> Result<orphans::OrphanWatch> {
-    let watch = orphans::OrphanWatch::start(instance, locks, Netlink::open);
-    watch.context("cannot start the thread that looks for orphaned tables")
+/// Starts what looks for tables of other egressds, and for what other programs put before our chain.
+fn look_around(config: &Config, own: &Instance, locks: &LockDir, notices: &Notices) -> Result<orphans::OrphanWatch> {
+    neighbours::follow(config.settings.tables.priority, notices.clone(), Netlink::open)
+        .context("cannot start the thread that looks for other programs' chains")?;
+    orphans::OrphanWatch::start(own.clone(), locks.clone(), Netlink::open)
+        .context("cannot start the thread that looks for orphaned tables")
 }
 
 /// The threads that load policies, ask them, and change the kernel.

@@ -6,7 +6,7 @@ use crate::rooms::{WINGS, all_entered};
 use crate::rust::{code, files, name};
 
 /// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
-pub(crate) const SHELL: [(&str, &[&str]); 37] = [
+pub(crate) const SHELL: [(&str, &[&str]); 38] = [
     ("errors", &[]),
     ("log", &[]),
     ("metrics", &[]),
@@ -29,6 +29,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 37] = [
     ("instances/lock", &["clock", "errors", "files"]),
     ("instances/orphans", &["clock", "errors", "instances/lock", "kernel/nft"]),
     ("state_channel", &["clock", "errors", "instances/orphans", "policies"]),
+    ("neighbours", &["state_channel", "clock", "errors", "kernel/nft"]),
     (
         "daemon",
         &[

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says with a panic what went wrong")]
 
 mod connected;
+mod neighbours;
 mod nft;
 mod outside;
 mod ranges;
@@ -22,7 +23,8 @@ use anyhow::Result;
 use lab::{Namespace, Test, Unsupported};
 
 fn main() -> ExitCode {
-    let all: Vec<Test> = [trials::ALL, ranges::ALL, outside::ALL, connected::ALL, vocabulary::ALL].concat();
+    let all: Vec<Test> =
+        [trials::ALL, ranges::ALL, outside::ALL, connected::ALL, vocabulary::ALL, neighbours::ALL].concat();
     lab::main(&all)
 }
 

@@ -115,6 +115,8 @@ lab::tests![
     neighbours::egressd_wins_against_a_masquerade_that_was_there_before,
     neighbours::egressd_wins_against_a_masquerade_that_is_added_later,
     neighbours::other_tables_stay_as_they_are,
+    neighbours::a_chain_that_translates_before_ours_is_reported_until_ours_is_first,
+    neighbours::a_chain_at_our_priority_is_reported_until_it_is_gone,
     neighbours::cilium_on_the_node_is_reported_at_the_start,
     neighbours::kube_vips_tables_are_reported_where_both_act_on_a_service,
     memory::a_policy_waits_until_the_container_has_memory_to_compile_it,

@@ -45,6 +45,54 @@ fn expect_that_egressd_wins(fixture: &Fixture, egressd: Egressd<'_>) -> Result<(
     egressd.stop()
 }
 
+/// A masquerade of another program at this priority, in both families.
+fn masquerade_at(priority: i32) -> String {
+    format!(
+        "table inet lab_early {{
+           chain leave {{ type nat hook postrouting priority {priority}; oifname != \"lo\" masquerade; }}
+         }}"
+    )
+}
+
+fn at(priority: &str) -> Program {
+    program().environment("EGRESSD_PRIORITY", priority)
+}
+
+/// P3, P13: what another program translates first is reported as long as it does, and a smaller priority wins.
+pub(crate) fn a_chain_that_translates_before_ours_is_reported_until_ours_is_first() -> Result<()> {
+    let fixture = Fixture::with_web()?;
+    let (node, pod) = (fixture.lab.node(), fixture.selected());
+    let mut egressd = fixture.run_until_translated()?;
+    node.nft(&masquerade_at(80))?;
+    egressd.wait_until_log_has("chain leave in table inet lab_early translates sources at priority 80, before")?;
+    egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Tcp, NODE_V4)?;
+    let (_, status) = program().status(&fixture.lab, &fixture.manifests, &[])?;
+    ensure!(status.contains("set --priority (EGRESSD_PRIORITY) to 79 or less"), "{status}");
+    egressd.stop()?;
+
+    let mut egressd = at("70").run(&fixture.lab, &fixture.manifests)?;
+    egressd.wait_until_seen(pod, OUTSIDE_V4, WEB_V4.into())?;
+    for protocol in Protocol::ALL {
+        egressd.expect_seen(pod, OUTSIDE_V4, protocol, WEB_V4)?;
+    }
+    let (_, status) = program().status(&fixture.lab, &fixture.manifests, &[])?;
+    ensure!(!status.contains("nat-before-ours") && !status.contains("lab_early"), "{status}");
+    egressd.stop()
+}
+
+/// Which of two chains at one priority runs first cannot be read.
+pub(crate) fn a_chain_at_our_priority_is_reported_until_it_is_gone() -> Result<()> {
+    let fixture = Fixture::with_web()?;
+    let node = fixture.lab.node();
+    node.nft(&masquerade_at(90))?;
+    let mut egressd = fixture.run()?;
+    egressd.wait_until_log_has("before egressd's chain at 90 if it was registered later")?;
+    node.nft("delete table inet lab_early\n")?;
+    egressd.wait_until_log_has("resolved: other programs' chains and flowtables")?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    egressd.stop()
+}
+
 /// In some of its modes packets bypass nftables, and nothing else would show it.
 pub(crate) fn cilium_on_the_node_is_reported_at_the_start() -> Result<()> {
     let fixture = Fixture::with_web()?;

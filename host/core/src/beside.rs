@@ -2,12 +2,18 @@
 //! which they started on the node and on the priority of their base chains.
 //!
 //! Only what can be seen without further rights counts: what kube-vip wrote on the Service, and tables of its names.
+//!
+//! Of any program: chains for NAT that run before egressd's, and flowtables (`neighbours.rs`).
+
+mod neighbours;
 
 use std::collections::BTreeSet;
 
 use crate::finding::Finding;
 use crate::model::{AnnotationPrefix, KubeVipEndpoint, Subject, active_endpoint, asks_kube_vip};
 use crate::ruleset::Name;
+
+pub use neighbours::{Flowtable, MOST, NatChain, Neighbours};
 
 /// Tables on this node that have kube-vip's names, and that egressd did not make.
 pub type ForeignTables = BTreeSet<Name>;

@@ -33,6 +33,16 @@ pub enum Topic {
     Silence,
 }
 
+impl Topic {
+    /// What the log calls it when it is resolved.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unsaved => "writing the state directory",
+            Self::Silence => "the disk of the state directory",
+        }
+    }
+}
+
 /// Where it is reported what is wrong with the disk now, if anything is.
 #[derive(Clone)]
 pub struct DiskReport(Arc<dyn Fn(Topic, Option<Finding>) + Send + Sync>);

@@ -17,7 +17,7 @@ use crate::errors::with_causes;
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Findings by what they are about.
-type FindingsByTopic = BTreeMap<&'static str, Finding>;
+type FindingsByTopic = BTreeMap<&'static str, Vec<Finding>>;
 
 /// What is found, as it changes.
 #[derive(Clone, Debug)]
@@ -30,17 +30,17 @@ pub struct Notices(Arc<watch::Sender<FindingsByTopic>>);
 impl Notices {
     /// What is wrong with something now, if anything is. What changed is logged.
     pub fn note(&self, about: &'static str, finding: Option<Finding>) {
+        self.note_all(about, finding.into_iter().collect());
+    }
+
+    /// All that is wrong with something now. What changed is logged.
+    pub fn note_all(&self, about: &'static str, findings: Vec<Finding>) {
         self.0.send_if_modified(|found| {
-            if found.get(about) == finding.as_ref() {
-                return false;
-            }
-            match &finding {
-                Some(finding) => warn!(code = %finding.code, "{}", finding.message),
-                None => info!("resolved: {about}"),
-            }
-            found.remove(about);
-            found.extend(finding.map(|finding| (about, finding)));
-            true
+            let before = found.remove(about).unwrap_or_default();
+            let is_modified = before != findings;
+            log_changes(about, &before, &findings);
+            found.extend((!findings.is_empty()).then_some((about, findings)));
+            is_modified
         });
     }
 
@@ -50,10 +50,20 @@ impl Notices {
     }
 }
 
+/// One line for each finding that was not there before, and one where none is left.
+fn log_changes(about: &str, before: &[Finding], now: &[Finding]) {
+    for finding in now.iter().filter(|finding| !before.contains(finding)) {
+        warn!(code = %finding.code, "{}", finding.message);
+    }
+    if now.is_empty() && !before.is_empty() {
+        info!("resolved: {about}");
+    }
+}
+
 impl Reader {
     /// What is wrong now.
     pub fn now(&self) -> Arc<[Finding]> {
-        self.0.borrow().values().cloned().collect()
+        self.0.borrow().values().flatten().cloned().collect()
     }
 }
 
@@ -85,5 +95,17 @@ mod tests {
         }
         notices.note("the door", None);
         assert!(reader.now().is_empty());
+    }
+
+    #[test]
+    fn several_findings_about_one_thing_stand_beside_those_about_others() {
+        let notices = Notices::default();
+        let reader = notices.reader();
+        let finding = |code: &'static str| Finding::warning(code, "it is so");
+        notices.note("the socket", Some(finding("socket")));
+        notices.note_all("chains", vec![finding("first"), finding("second")]);
+        assert_eq!(*reader.now(), ["first", "second", "socket"].map(finding));
+        notices.note_all("chains", vec![finding("second")]);
+        assert_eq!(*reader.now(), ["second", "socket"].map(finding));
     }
 }

@@ -17,16 +17,17 @@ use egressd::source::manifests::Places;
 use egressd::source::watch::Unwatched;
 use egressd::state::{DiskReport, RestoredSource, Sources, StateDir, StateThread};
 use egressd::wasm::Lack;
+use egressd_core::beside::{Flowtable, NatChain, Neighbours};
 use egressd_core::compile::{Instance, InstanceName};
 use egressd_core::finding::Finding;
 use egressd_core::model::SubjectKey;
 use egressd_core::net::Family;
 use egressd_core::pipeline::{AuditSubject, AuditedPart, Disagreement};
-use egressd_core::ruleset::Layout;
+use egressd_core::ruleset::{Layout, Priority, TableFamily};
 
 /// All of them.
 pub(super) fn findings() -> Result<Vec<Finding>> {
-    let all = [this_node()?, threads(), state()?, unwritable()?, manifests()?];
+    let all = [this_node()?, neighbours(), threads(), state()?, unwritable()?, manifests()?];
     Ok(all.concat())
 }
 
@@ -53,6 +54,35 @@ fn this_node() -> Result<Vec<Finding>> {
         lock.finding(),
     ]);
     Ok(findings)
+}
+
+/// Chains and a flowtable of other programs, where ours has the default priority: few of them, and many; and one that
+/// nothing can be before.
+fn neighbours() -> Vec<Finding> {
+    let chain = |priority: i32, name: &str| NatChain {
+        priority,
+        family: TableFamily::Inet,
+        table: "firewall".to_owned(),
+        name: name.to_owned(),
+    };
+    let flowtable = |name: &str| Flowtable {
+        family: TableFamily::Inet,
+        table: "firewall".to_owned(),
+        name: name.to_owned(),
+        devices: ["eth0", "eth1"].map(str::to_owned).into(),
+    };
+    let few = Neighbours {
+        chains: [chain(80, "masquerade"), chain(90, "late")].into(),
+        flowtables: [flowtable("fast")].into(),
+    };
+    let first = Neighbours { chains: [chain(-199, "masquerade")].into(), ..Neighbours::default() };
+    let names = (0..10).map(|number| format!("c{number}"));
+    let many = Neighbours {
+        chains: names.clone().map(|name| chain(80, &name)).collect(),
+        flowtables: names.map(|name| flowtable(&name)).collect(),
+    };
+    let many = many.findings(Priority::DEFAULT).into_iter().filter(|finding| finding.message.contains(" more "));
+    [few, first].iter().flat_map(|neighbours| neighbours.findings(Priority::DEFAULT)).chain(many).collect()
 }
 
 fn threads() -> Vec<Finding> {

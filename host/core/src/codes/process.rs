@@ -46,6 +46,14 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Report it with the input. What was in force stays.",
     },
     CodeEntry {
+        code: "flowtable-bypass",
+        level: WARNING,
+        sentence: "Another program's flowtable forwards packets of established connections past all chains.",
+        cause: "A rule sends connections to a flowtable. They keep their source, and nothing that drops packets sees \
+                them any more (P12 of docs/properties.md).",
+        remedy: "Remove the flowtable, or let no rule send connections of selected pods to it (docs/beside.md).",
+    },
+    CodeEntry {
         code: "http-not-served",
         level: WARNING,
         sentence: "Metrics are not served.",
@@ -60,6 +68,15 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
                    `plan` only.",
         cause: "This is a defect of egressd: a check of its own plan failed.",
         remedy: "Report it with the input. What was in force stays.",
+    },
+    CodeEntry {
+        code: "nat-before-ours",
+        level: WARNING,
+        sentence: "Another program's chain translates sources before egressd's chain, or at the same priority.",
+        cause: "The first source NAT of a connection decides. The message names the chain, its priority, and the promises \
+                of docs/properties.md that do not hold for the connections that it translates.",
+        remedy: "Set `--priority` (`EGRESSD_PRIORITY`) to a smaller number than the chain's, or move or remove the chain \
+                 (docs/beside.md).",
     },
     CodeEntry {
         code: "newer-layout",

@@ -17,6 +17,7 @@ mod encode;
 mod error;
 mod expression;
 mod listing;
+mod neighbours;
 mod netlink;
 mod objects;
 mod readback;
@@ -43,6 +44,7 @@ use egressd_core::{
 pub use describe::TableId;
 pub use error::{Error, Refusal};
 pub use listing::Tables;
+pub use neighbours::{FoundNeighbours, Neighbourhood};
 pub use netlink::Netlink;
 pub use survey::{ListedTable, Maker, Owner, Survey, SurveyedTable};
 pub use thread::KernelThread;

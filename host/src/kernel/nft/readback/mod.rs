@@ -21,8 +21,7 @@ use egressd_core::{
     ruleset::{Table, TableFamily},
 };
 
-use patience::Dumps;
-pub(super) use patience::Patience;
+pub(super) use patience::{Dumps, Patience};
 use rustables::sys;
 use tables::Activity;
 

@@ -28,7 +28,7 @@ pub(in crate::kernel::nft) struct Patience {
 
 /// Whether all dumps were whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dumps {
+pub(in crate::kernel::nft) enum Dumps {
     Whole,
     Torn,
 }
@@ -49,7 +49,7 @@ impl Patience {
     }
 
     /// Whether all dumps since it was asked last were whole.
-    pub(super) fn take(&mut self) -> Dumps {
+    pub(in crate::kernel::nft) fn take(&mut self) -> Dumps {
         std::mem::replace(&mut self.dumps, Dumps::Whole)
     }
 
@@ -57,7 +57,7 @@ impl Patience {
     ///
     /// # Errors
     /// When the kernel does not answer.
-    pub(super) fn any<T: Default>(
+    pub(in crate::kernel::nft) fn any<T: Default>(
         &mut self,
         mut dump: impl FnMut(&mut T) -> Result<(), DumpError>,
     ) -> Result<T, DumpError> {

@@ -1,5 +1,7 @@
 //! Which tables there are, and whose.
 
+use std::collections::BTreeMap;
+
 use egressd_core::ruleset::{Layout, Name, TableFamily};
 use rustables::sys;
 
@@ -113,6 +115,26 @@ pub(in crate::kernel::nft) fn list(
             let attributes = message.attributes();
             let name = attributes.text(sys::NFTA_TABLE_NAME).and_then(|name| Name::new(name).ok());
             tables.extend(name.map(|name| (TableId { family, name }, decode(attributes))));
+        };
+        socket.dump(header, |_| {}, each)
+    })
+}
+
+/// Who made each table of a family, whatever it is called. Of a dump that is interrupted each time it is a part.
+///
+/// # Errors
+/// When the kernel does not answer.
+pub(in crate::kernel::nft) fn makers(
+    socket: &mut Socket,
+    family: TableFamily,
+    patience: &mut Patience,
+) -> Result<BTreeMap<String, Maker>, DumpError> {
+    let header = Header::nftables(sys::NFT_MSG_GETTABLE, Flags::DUMP, Some(family));
+    patience.any(|makers: &mut BTreeMap<String, Maker>| {
+        let each = |message: &Message<'_>| {
+            let attributes = message.attributes();
+            let name = attributes.text(sys::NFTA_TABLE_NAME).unwrap_or_default();
+            makers.insert(name.to_owned(), decode(attributes).maker());
         };
         socket.dump(header, |_| {}, each)
     })
