@@ -146,7 +146,7 @@ impl AppliedRound {
     /// Whether some of these pods are translated by another plan than this one, or may be.
     fn waits(&self, key: &SubjectKey, new: Option<&Arc<SubjectPlan>>, waiting: &BTreeSet<IpAddr>) -> bool {
         let (old, begun) = (self.plan(key), self.behind.get(key));
-        let has_some = |plan: &Arc<SubjectPlan>| plan.sources().any(|source| waiting.contains(&source));
+        let has_some = |plan: &Arc<SubjectPlan>| plan.pods().any(|pod| waiting.contains(&pod));
         let is_another = old != new || begun.is_some();
         is_another && (old.into_iter().chain(new).any(has_some) || begun.is_some_and(|begun| begun.may_be(has_some)))
     }

@@ -53,7 +53,7 @@ pub use turns::QuestionQueue;
 use crate::beside::ForeignTables;
 use crate::chain::PolicyFailure;
 use crate::compile::Kept;
-use crate::decision::Draft;
+use crate::decision::{Draft, OnUnavailable};
 use crate::finding::Finding;
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, Labels, Node,
@@ -84,6 +84,8 @@ pub struct Settings {
     pub shared: SharedAddresses,
     /// How much of the kernel Services may use.
     pub limits: Limits,
+    /// What becomes of pods that are not translated, where their subject does not say (P12).
+    pub on_unavailable: OnUnavailable,
 }
 
 /// The state between two rounds.

@@ -89,7 +89,7 @@ fn wanted(stage: ReporterInput<'_>, view: &SubjectView, found: &Published, plann
     if view.subject.service().is_none() {
         return ActiveEndpoints::new();
     }
-    if let Some(service) = &planned.service {
+    if let Some(service) = planned.translated() {
         return lowest(service).into_iter().map(|(family, address)| (family, address.to_string())).collect();
     }
     if planned.end == EvaluationEnd::Off {
@@ -136,7 +136,7 @@ fn reporter(
     active: &ByFamily<ActiveEndpoint>,
     planned: &SubjectResult,
 ) -> Reporter {
-    if planned.service.is_some() {
+    if planned.translated().is_some() {
         return Reporter::Active;
     }
     let elsewhere = active.values().any(|active| active.author == Author::OtherNode);

@@ -78,7 +78,7 @@ impl ShadowStatus {
     /// Compares what is in force with what would be; none when that is the same.
     pub fn new(policy: &str, enforced: &SubjectResult, would: &SubjectResult) -> Option<Self> {
         let same = |a: &SubjectPlan, b: &SubjectPlan| {
-            a.rules == b.rules && a.on_change == b.on_change && a.on_unavailable == b.on_unavailable
+            a.rules == b.rules && a.on_change == b.on_change && a.guarded == b.guarded
         };
         let unchanged = match (&enforced.service, &would.service) {
             (Some(enforced), Some(would)) => same(enforced, would),
@@ -207,7 +207,7 @@ pub fn status(planned: &SubjectResult) -> SubjectStatus {
 }
 
 fn state(planned: &SubjectResult) -> State {
-    match (planned.end, &planned.service) {
+    match (planned.end, planned.translated()) {
         (EvaluationEnd::Off, _) => State::Off,
         (EvaluationEnd::Ruled, Some(_)) => State::Translating,
         (EvaluationEnd::Ruled, None) => State::Idle,

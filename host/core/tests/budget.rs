@@ -129,14 +129,13 @@ fn crowd(services: usize, pods: u8) -> Plan {
     let one = |i: usize| {
         let rules = vec![rule(pods(), a(&format!("11.0.{}.{}", i >> 8, i & 255)))];
         let uid = Uid::new(format!("s{i}")).unwrap();
-        let (on_change, on_unavailable) = Default::default();
         let planned = SubjectPlan {
             uid,
             created: 0,
             rules: rules.into(),
             foreign: Default::default(),
-            on_change,
-            on_unavailable,
+            guarded: Default::default(),
+            on_change: Default::default(),
         };
         (SubjectKey::service("default", format!("s{i:03}")), planned)
     };

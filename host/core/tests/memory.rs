@@ -117,7 +117,7 @@ fn all_reporting(views: &[SubjectView]) -> Vec<Reporting> {
             rules: vec![rule([view.subject.endpoints[0].address], view.subject.addresses[0])].into(),
             foreign: BTreeSet::new(),
             on_change: Default::default(),
-            on_unavailable: Default::default(),
+            guarded: Default::default(),
         };
         let found: Published = published(view.subject.service().expect("a Service"), &prefix);
         reporting(

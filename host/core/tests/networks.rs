@@ -21,7 +21,7 @@ fn service(name: &str, rule: Rule) -> (SubjectKey, SubjectPlan) {
         rules: vec![rule].into(),
         foreign: Default::default(),
         on_change: Default::default(),
-        on_unavailable: Default::default(),
+        guarded: Default::default(),
     };
     (SubjectKey::service("shop", name), planned)
 }

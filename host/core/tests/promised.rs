@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use egressd_core::decision::{OnChange, OnUnavailable};
+use egressd_core::decision::OnChange;
 use egressd_core::in_force::{AppliedRound, PendingRound, PossiblePlans, UnixTime};
 use egressd_core::model::{SubjectKey, Uid};
 use egressd_core::plan::{Rules, SubjectPlan};
@@ -27,9 +27,9 @@ fn plan(pods: &[&str], address: &str) -> Arc<SubjectPlan> {
 }
 
 fn service(rules: Rules) -> Arc<SubjectPlan> {
-    let (on_change, on_unavailable) = (OnChange::default(), OnUnavailable::default());
     let uid = Uid::new("uid").unwrap();
-    Arc::new(SubjectPlan { uid, created: 0, rules, foreign: BTreeSet::new(), on_change, on_unavailable })
+    let (foreign, guarded) = (BTreeSet::new(), BTreeSet::new());
+    Arc::new(SubjectPlan { uid, created: 0, rules, foreign, guarded, on_change: OnChange::default() })
 }
 
 /// A round with this plan for the only Service.

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 use egressd_core::chain::ChainDecision;
-use egressd_core::decision::Draft;
+use egressd_core::decision::{Draft, OnUnavailable};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, SubjectKey, SubjectView, TrafficPolicy, view};
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
@@ -60,7 +60,9 @@ impl Web {
         );
         let (context, facts) = (context(), facts());
         let sharing = Sharing::default();
-        let here = NodeContext { context: &context, facts: &facts, ownership: &ownership, sharing: &sharing };
+        let on_unavailable = OnUnavailable::Pass;
+        let (context, facts, ownership, sharing) = (&context, &facts, &ownership, &sharing);
+        let here = NodeContext { context, facts, ownership, sharing, on_unavailable };
         let decision = ChainDecision::Draft(Draft::of(rules).into());
         settle(here, &self.view(), &decision, &self.diagnostics, FallbackDraft::Nothing)
     }

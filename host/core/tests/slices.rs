@@ -135,7 +135,7 @@ fn large_and_small(pods: u8, address: &str) -> Plan {
             rules: vec![rule(sources, a(address))].into(),
             foreign: BTreeSet::new(),
             on_change: Default::default(),
-            on_unavailable: Default::default(),
+            guarded: Default::default(),
         };
         (service.key, planned)
     };

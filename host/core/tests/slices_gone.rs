@@ -18,7 +18,7 @@ fn plan(services: Vec<(&str, Vec<Rule>)>) -> Plan {
         rules: rules.into(),
         foreign: Default::default(),
         on_change: Default::default(),
-        on_unavailable: Default::default(),
+        guarded: Default::default(),
     };
     let keyed = services.into_iter().map(|(name, rules)| (SubjectKey::service("shop", name), planned(rules, name)));
     Plan { subjects: keyed.collect(), excluded: facts().excluded, ..Plan::default() }

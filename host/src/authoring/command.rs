@@ -117,6 +117,7 @@ fn config(args: &cli::ManifestArgs) -> Result<Config> {
             namespace: namespace.clone(),
             owner: cli::Owner::Any,
             shared_addresses: cli::SharedAddresses::Allow,
+            on_unavailable: cli::OnUnavailable::Pass,
             pods: cli::Pods::Ignore,
             detect_networks: cli::DetectNetworks::Nodes,
             announcements: cli::Announcements::Ignore,

@@ -71,6 +71,11 @@ pub struct Source {
     #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_SHARED_ADDRESSES", help_heading = "Addresses",
           default_value_t = SharedAddresses::Allow)]
     pub shared_addresses: SharedAddresses,
+    /// What becomes of the packets of a Service's pods that are not translated, where neither a policy nor the annotation
+    /// egressd.io/on-unavailable says (docs/fail-closed.md).
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_ON_UNAVAILABLE", help_heading = "Addresses",
+          default_value_t = OnUnavailable::Pass)]
+    pub on_unavailable: OnUnavailable,
     /// Whether to watch the pods of this node, so that no EndpointSlice takes a pod of another namespace.
     ///
     /// Needs the rights of deploy/components/pods, which sets it. Without them it is as with ignore, and reported. Has no
@@ -131,6 +136,15 @@ pub enum SharedAddresses {
     Allow,
     /// Only Services of the namespace whose Service is the oldest are translated to it.
     Oldest,
+}
+
+/// What becomes of a Service's pods that are not translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnUnavailable {
+    /// Their packets leave with another source, as without egress.
+    Pass,
+    /// What they send out of the cluster is dropped.
+    Drop,
 }
 
 /// How a node knows that it holds an address.

@@ -12,6 +12,7 @@ use egressd_core::finding::Finding;
 use egressd_core::model::{self, AddressTrust, AnnotationPrefix, ClusterSettings, InsideNetworks};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
+use egressd_core::decision::OnUnavailable;
 use egressd_core::plan::SharedAddresses;
 use egressd_core::policy::Limits as PolicyLimits;
 use egressd_core::ruleset::{Layout, Priority, TableNames};
@@ -42,7 +43,8 @@ pub struct Config {
 /// The first setting that is wrong: which one, what it says, what would be right.
 pub fn config(input: &Input) -> Result<Config> {
     let Input { source, networks, annotations, policies, limits, instance } = input;
-    let Source { namespace, owner, shared_addresses, trust_address_annotation, state_dir, .. } = source;
+    let Source { namespace, owner, shared_addresses, on_unavailable, .. } = source;
+    let Source { trust_address_annotation, state_dir, .. } = source;
     let origin = origin::origin(source)?;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let settings = Settings {
@@ -59,6 +61,7 @@ pub fn config(input: &Input) -> Result<Config> {
         cluster: cluster(networks, &origin)?,
         shared: shared(*shared_addresses),
         limits: limits::of_services(limits),
+        on_unavailable: self::on_unavailable(*on_unavailable),
     };
     origin::can_be_published(&origin, &settings.node)?;
     let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();
@@ -182,6 +185,13 @@ fn shared(typed: cli::SharedAddresses) -> SharedAddresses {
     match typed {
         cli::SharedAddresses::Allow => SharedAddresses::Allow,
         cli::SharedAddresses::Oldest => SharedAddresses::Oldest,
+    }
+}
+
+fn on_unavailable(typed: cli::OnUnavailable) -> OnUnavailable {
+    match typed {
+        cli::OnUnavailable::Pass => OnUnavailable::Pass,
+        cli::OnUnavailable::Drop => OnUnavailable::Drop,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egressd_core::compile::Instance;
-use egressd_core::decision::{OnChange, OnUnavailable, Rule};
+use egressd_core::decision::{OnChange, Rule};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::in_force::{AppliedRound, UnixTime};
 use egressd_core::model::{AnnotationPrefix, PolicyMark, Uid};
@@ -68,7 +68,7 @@ fn planned(number: u8) -> SubjectPlan {
         rules: vec![rule].into(),
         foreign: Default::default(),
         on_change: OnChange::default(),
-        on_unavailable: OnUnavailable::default(),
+        guarded: Default::default(),
     }
 }
 

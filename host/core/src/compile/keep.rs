@@ -11,7 +11,7 @@ use crate::model::Uid;
 use crate::net::Family;
 use crate::plan::SubjectAddresses;
 use crate::ruleset::{
-    Chain, DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Statement, Table, Target, copy_reachable,
+    Chain, DataKind, Element, GUARD, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Statement, Table, Target, copy_reachable,
     look_into_prefixes,
 };
 
@@ -51,12 +51,33 @@ struct InForce<'a> {
 
 impl<'a> Keeping<'a> {
     fn add_to(&self, table: &mut Table) {
-        let known: BTreeSet<IpAddr> =
-            table.maps.values().flat_map(|map| map.elements.keys()).map(|key| key.address()).collect();
+        let translating = table.maps.values().filter(|map| !map.kind.is_of_the_guard());
+        let known: BTreeSet<IpAddr> = translating.flat_map(|map| map.elements.keys()).map(|key| key.address()).collect();
         for (pod, elements) in self.by_pod() {
+            let (guards, others): (Vec<InForce<'a>>, Vec<InForce<'a>>) =
+                elements.into_iter().partition(|one| one.kind.is_of_the_guard());
             if !known.contains(&pod) {
-                self.pod(table, pod, &elements);
+                self.pod(table, pod, &others);
+                self.guard(table, pod, &guards);
             }
+        }
+    }
+
+    /// A pod that is guarded stays so, and may leave with what it is translated to.
+    fn guard(&self, table: &mut Table, pod: IpAddr, guards: &[InForce<'a>]) {
+        let of_kind = |key: KeyKind| guards.iter().filter(move |one| one.kind.key == key);
+        for one in of_kind(KeyKind::Guarded) {
+            let uid = one.element.comment.as_deref().and_then(uid_of_comment);
+            if uid.and_then(|uid| self.kept.get(&uid)).is_some_and(|own| own.pods.contains(&pod)) {
+                fill(table, one.map, one.kind, one.key, one.element.clone());
+                if let Some(chain) = self.applied.chains.get(&GUARD) {
+                    table.chains.entry(GUARD).or_insert_with(|| chain.clone());
+                }
+            }
+        }
+        let guarded = |map: &Map| map.kind.key == KeyKind::Guarded && map.elements.contains_key(&MapKey::Address(pod));
+        if table.maps.values().any(guarded) {
+            of_kind(KeyKind::AllowedSource).for_each(|one| fill(table, one.map, one.kind, one.key, one.element.clone()));
         }
     }
 
@@ -112,7 +133,13 @@ impl<'a> Keeping<'a> {
                     let element = Element { target: Target::Nothing, ..one.element.clone() };
                     fill(table, &names::by_prefix(kind), kind, one.key, element);
                 }
-                KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port | KeyKind::Prefix(_) | KeyKind::PrefixPort(_) => {
+                KeyKind::Address
+                | KeyKind::Elsewhere
+                | KeyKind::Port
+                | KeyKind::Prefix(_)
+                | KeyKind::PrefixPort(_)
+                | KeyKind::Guarded
+                | KeyKind::AllowedSource => {
                     fill(table, one.map, kind, one.key, one.element.clone());
                 }
             }

@@ -7,6 +7,7 @@
 //! its Services, and one that jumps to them in turn for every ordered list of Services.
 
 mod chains;
+mod guard;
 mod instance;
 mod keep;
 mod names;
@@ -20,9 +21,11 @@ pub use instance::{Instance, InstanceName, InstanceNameError, table_names};
 pub use keep::{Kept, keep};
 pub use names::{uid_of_chain, uid_of_comment};
 
+use self::guard::GuardElements;
 use self::pods::Pods;
+use crate::model::ClusterFacts;
 use crate::net::{Family, private_destinations};
-use crate::plan::{Plan, ranked};
+use crate::plan::{Plan, PodLocation, guarded, ranked};
 use crate::ruleset::{
     Chain, Hook, Key, Layout, Map, MapKind, Match, NETWORKS, Name, PRIVATE, Rule, Ruleset, Set, Statement, Table,
     TableNames, look_into_prefixes,
@@ -47,11 +50,15 @@ pub fn compile_pods(plan: &Plan, names: &TableNames) -> Ruleset {
 }
 
 fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Table) -> Ruleset {
-    let claims = ranked(plan);
+    let (claims, guarded) = (ranked(plan), guarded(plan));
     let tables = Family::ALL.map(|family| {
         let mut table = table(family);
         let pods = claims.iter().filter(|(pod, _)| Family::of(**pod) == family);
         Pods::new(family, objects, &plan.elsewhere, &mut table).add_all(pods);
+        for (pod, guarded) in guarded.iter().filter(|(pod, _)| Family::of(**pod) == family) {
+            let place = if plan.elsewhere.contains(pod) { PodLocation::Elsewhere } else { PodLocation::Known };
+            guard::add_pod(&mut table, objects, GuardElements { family, pod: *pod, place, guarded });
+        }
         look_into_prefixes(&mut table);
         (family.into(), table)
     });
@@ -74,7 +81,10 @@ fn add_maps(table: &mut Table, family: Family, objects: &names::Objects) {
 fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Objects) -> Table {
     let names::Objects { excluded, inside, addresses, ports, chains, net_pods, .. } = objects;
     let mut table = Table::of(names.of(family).clone(), names.layout);
-    let ranges = plan.excluded.get(&family).cloned().unwrap_or_default();
+    let is_guarded = plan.guarded.contains(&family);
+    // While nothing is known of what is inside nothing is translated, and a guarded pod still reaches what may be.
+    let unknown = || if is_guarded { ClusterFacts::inside_while_unknown(family) } else { Vec::new() };
+    let ranges = plan.excluded.get(&family).cloned().unwrap_or_else(unknown);
     table.sets.insert(excluded.clone(), Set::Ranges(family, ranges));
     let exact: BTreeSet<IpAddr> = plan.exact.iter().copied().filter(|address| Family::of(*address) == family).collect();
     add_maps(&mut table, family, objects);
@@ -105,6 +115,9 @@ fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Ob
     ]);
     let hook = Some(Hook::source_nat(names.priority.number()));
     table.chains.insert(names.priority.chain(), Chain { hook, rules });
+    if is_guarded {
+        guard::add_chain(&mut table, family, objects);
+    }
     table
 }
 

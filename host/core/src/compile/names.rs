@@ -17,6 +17,8 @@ pub(super) struct Objects {
     pub(super) chains: Name,
     pub(super) net_pods: Name,
     pub(super) elsewhere: Name,
+    pub(super) guarded: Name,
+    pub(super) allowed_sources: Name,
 }
 
 impl Default for Objects {
@@ -29,6 +31,8 @@ impl Default for Objects {
             chains: const { Name::literal("egress_chains") },
             net_pods: const { Name::literal("egress_net_pods") },
             elsewhere: const { Name::literal("egress_elsewhere") },
+            guarded: const { Name::literal("egress_guarded") },
+            allowed_sources: const { Name::literal("egress_allowed_sources") },
         }
     }
 }
@@ -41,7 +45,9 @@ pub(super) fn by_prefix(kind: MapKind) -> Name {
         DataKind::Address | DataKind::Verdict | DataKind::Mark => "allow",
     };
     Name::composed(match kind.key {
-        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port => format!("egress_{what}"),
+        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port | KeyKind::Guarded | KeyKind::AllowedSource => {
+            format!("egress_{what}")
+        }
         KeyKind::Prefix(bits) => format!("egress_{what}_{bits}"),
         KeyKind::PrefixPort(bits) => format!("egress_{what}_port_{bits}"),
     })

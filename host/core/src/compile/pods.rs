@@ -119,7 +119,9 @@ impl<'a> Pods<'a> {
         let (key_kind, key) = key(pod, network, bits, port);
         let kind = MapKind { family: self.family, key: key_kind, data };
         let name = match key_kind {
-            KeyKind::Address | KeyKind::Elsewhere => self.objects.addresses.clone(),
+            KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded | KeyKind::AllowedSource => {
+                self.objects.addresses.clone()
+            }
             KeyKind::Port => self.objects.ports.clone(),
             KeyKind::Prefix(_) | KeyKind::PrefixPort(_) => names::by_prefix(kind),
         };

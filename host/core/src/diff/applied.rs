@@ -10,9 +10,8 @@ use std::net::IpAddr;
 
 use super::scope::{Common, Scope};
 use super::{Changes, Slice, SlicedChange, cut, diff};
-use crate::ruleset::prefixes::place;
 use crate::ruleset::{
-    Chain, Element, Map, MapKey, NETWORKS, Name, Ruleset, Table, TableFamily, copy_reachable, look_into_prefixes,
+    Chain, Element, GUARD, Map, MapKey, NETWORKS, Name, Ruleset, Table, TableFamily, copy_reachable, look_into_prefixes,
 };
 
 /// The ruleset that the kernel holds, with an index of its elements by pod.
@@ -106,6 +105,7 @@ impl Applied {
                 for (family, table) in &self.ruleset.tables {
                     if let (Some(before), Some(after)) = (before.tables.get_mut(family), after.tables.get_mut(family)) {
                         self.share_chains(*family, table, before, after);
+                        share_maps(table, before, after);
                         share_prefixes(table, before, after);
                     }
                 }
@@ -249,15 +249,24 @@ fn is_led_to_by_elements(name: &Name, chain: &Chain) -> bool {
     chain.hook.is_none() && *name != NETWORKS
 }
 
-/// A map by prefix that has elements of other pods too stays, and so does the rule that looks into it.
-fn share_prefixes(table: &Table, before: &mut Table, after: &mut Table) {
-    let Some(chain) = table.chains.get(&NETWORKS) else { return };
-    for (name, map) in table.maps.iter().filter(|(_, map)| place(map.kind).is_some()) {
+/// A map that has elements of other pods too stays, and so does what looks into it.
+fn share_maps(table: &Table, before: &Table, after: &mut Table) {
+    for (name, map) in table.maps.iter().filter(|(_, map)| map.kind.is_made_on_demand()) {
         let own = before.maps.get(name).map_or(0, |map| map.elements.len());
         if map.elements.len() > own {
             after.maps.entry(name.clone()).or_insert_with(|| Map::new(map.kind));
         }
     }
+    if let Some(guard) = before.chains.get(&GUARD)
+        && after.maps.values().any(|map| map.kind.is_of_the_guard())
+    {
+        after.chains.entry(GUARD).or_insert_with(|| guard.clone());
+    }
+}
+
+/// All maps by prefix are looked into.
+fn share_prefixes(table: &Table, before: &mut Table, after: &mut Table) {
+    let Some(chain) = table.chains.get(&NETWORKS) else { return };
     before.chains.insert(NETWORKS.clone(), chain.clone());
     after.chains.insert(NETWORKS.clone(), chain.clone());
     look_into_prefixes(after);

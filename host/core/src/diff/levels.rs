@@ -55,6 +55,8 @@ fn stage(kind: MapKind) -> LookupStage {
         (KeyKind::Prefix(_) | KeyKind::PrefixPort(_), _) => LookupStage::Prefix,
         (KeyKind::Port, _) => LookupStage::Port,
         (KeyKind::Elsewhere, _) => LookupStage::Elsewhere,
+        // The guard's do not decide where a packet goes, and have batches of their own.
+        (KeyKind::Guarded | KeyKind::AllowedSource, _) => LookupStage::Gate,
         (KeyKind::Address, DataKind::Verdict) => LookupStage::Chain,
         (KeyKind::Address, DataKind::Nothing) => LookupStage::Gate,
         (KeyKind::Address, DataKind::Address | DataKind::Mark) => LookupStage::Address,
@@ -98,7 +100,7 @@ fn nested(levels: &mut [usize], coming: &[AddedElement<'_>], first: usize) -> us
     for (number, one) in coming.iter().enumerate() {
         let network = match one.key {
             MapKey::Prefix(_, network) | MapKey::PrefixPort(_, network, ..) => network,
-            MapKey::Address(_) | MapKey::Port(..) => continue,
+            MapKey::Address(_) | MapKey::Port(..) | MapKey::AllowedSource(..) => continue,
         };
         let Some((from_longest, with_port)) = place(one.kind) else { continue };
         all.entry((network, u8::MAX - from_longest)).or_default().push((with_port, number));

@@ -5,18 +5,22 @@
 //! its *rules* are of one generation, while every *set look-up* reads the generation anew. Hence the order of
 //! batches (each left out when it is empty):
 //!
-//! 1. **widen** sets: never in one batch with the rules that read them. Rules only ever return for what is in a set, so
+//! 1. **arm** the guard: pods that are guarded from now on, and sources that they may have from now on, in one batch,
+//!    before anything else changes;
+//! 2. **widen** sets: never in one batch with the rules that read them. Rules only ever return for what is in a set, so
 //!    a packet of the new state that is in one has to be in it before anything else changes, and one of the old state
 //!    until nothing is left to change;
-//! 2. **make** new objects: a packet of the old generation that already looks up a new element would find the
+//! 3. **make** new objects: a packet of the old generation that already looks up a new element would find the
 //!    chain it leads to empty, if both came in one batch. Rules of a chain that is there are changed only to
 //!    repair it, since [`crate::compile`] gives other rules another chain;
-//! 3. **switch** elements: one look-up decides, so a replaced element is atomic. Of one pod what is asked first comes
+//! 4. **switch** elements: one look-up decides, so a replaced element is atomic. Of one pod what is asked first comes
 //!    first, in as many batches as elements lie behind each other (`levels.rs`); mostly it is one;
-//! 4. **break** what is left of a pod of which something came: it has both for a moment, since none would be a leak;
+//! 5. **break** what is left of a pod of which something came: it has both for a moment, since none would be a leak;
 //!    and delete the chains that nothing leads to any more;
-//! 5. **narrow** sets. A set that has to be widened and narrowed has everything of both states meanwhile. Maps go that
-//!    are for a length of prefixes that is in use no more, with the rules that look into them.
+//! 6. **narrow** sets. A set that has to be widened and narrowed has everything of both states meanwhile. Maps go that
+//!    are for a length of prefixes that is in use no more, with the rules that look into them;
+//! 7. **disarm** the guard: pods that are guarded no more, and sources that they no longer have. In one batch: the guard
+//!    asks whether a pod is guarded before and after it asks for the source.
 //!
 //! Before all of them goes a base chain that moves to another priority (`moves.rs`).
 //!
@@ -195,11 +199,15 @@ pub fn replace(existing: &[(TableFamily, Name)], desired: &Ruleset) -> Changes {
 struct Phases {
     /// The copy of a base chain at its new place, and the end of the old one.
     moves: [Vec<Change>; 2],
+    arm: Vec<Change>,
+    /// Sets that are not there yet: with the first batch that makes something, since its rules may look into them.
+    new_sets: Vec<Change>,
     widen: Vec<Change>,
     make: Vec<Change>,
     switch: Vec<Vec<Change>>,
     break_: Vec<Change>,
     narrow: Vec<Change>,
+    disarm: Vec<Change>,
 }
 
 impl Phases {
@@ -209,12 +217,17 @@ impl Phases {
 
     /// To other parts of a node, a set that is widened is one that is made, and one that is narrowed is an old way that
     /// goes.
-    fn into_changes(self) -> Changes {
+    fn into_changes(mut self) -> Changes {
+        let first = if self.arm.is_empty() { &mut self.make } else { &mut self.arm };
+        first.splice(0..0, self.new_sets);
         let [copy, delete] = self.moves;
+        let arm = [(Phase::Arm, self.arm)];
         let come = [copy, delete, self.widen, self.make].map(|changes| (Phase::Make, changes));
         let switch = self.switch.into_iter().map(|changes| (Phase::Switch, changes));
         let go = [self.break_, self.narrow].map(|changes| (Phase::Break, changes));
-        let filled = come.into_iter().chain(switch).chain(go).filter(|(_, changes)| !changes.is_empty());
+        let disarm = [(Phase::Disarm, self.disarm)];
+        let all = arm.into_iter().chain(come).chain(switch).chain(go).chain(disarm);
+        let filled = all.filter(|(_, changes)| !changes.is_empty());
         Changes { effects: filled.map(|(phase, changes)| Effect { phase, change: Batch { changes } }).collect() }
     }
 }

@@ -19,8 +19,7 @@ use parts::{Pod, SliceParts, rules_of};
 
 use super::moves::Move;
 use super::{Changes, diff, replace};
-use crate::ruleset::prefixes::place;
-use crate::ruleset::{Map, NETWORKS, Name, Ruleset, Table, TableFamily};
+use crate::ruleset::{GUARD, Map, NETWORKS, Name, Ruleset, Table, TableFamily};
 
 /// How much a slice changes at most, in elements and rules: some tens of milliseconds of the kernel's time, and far
 /// below the send buffer that an unprivileged socket may have (212 KiB, at about 100 bytes an element, is 2,000; a
@@ -187,7 +186,7 @@ impl Slice {
 /// another version left, may differ in more.
 fn are_alike(old: &Table, new: &Table) -> bool {
     let fixed = |table: &Table| {
-        let maps = table.maps.iter().filter(|(_, map)| place(map.kind).is_none());
+        let maps = table.maps.iter().filter(|(_, map)| !map.kind.is_made_on_demand());
         maps.map(|(name, map)| (name.clone(), map.kind)).collect::<Vec<_>>()
     };
     let is_of_its_kind = |(name, map): (&Name, &Map)| old.maps.get(name).is_none_or(|known| known.kind == map.kind);
@@ -204,6 +203,6 @@ fn are_alike(old: &Table, new: &Table) -> bool {
         && has_prefixes(old) == has_prefixes(new)
         && old.sets.keys().eq(new.sets.keys())
         && old.counters == new.counters
-        && base_chains().all(|name| is_base(old, name) && is_base(new, name))
+        && base_chains().filter(|name| **name != GUARD).all(|name| is_base(old, name) && is_base(new, name))
         && others.all(|(name, chain)| old.chains.get(name).is_none_or(|known| known == chain))
 }

@@ -9,7 +9,7 @@ use super::moves::Move;
 use super::sets::{self, Steps};
 use super::{Change, Phases, Verb};
 use crate::ruleset::prefixes::rules as rules_by_prefix;
-use crate::ruleset::{Chain, Element, Map, MapKey, MapKind, NETWORKS, Name, Rule, Table, TableFamily};
+use crate::ruleset::{Chain, Element, GUARD, Map, MapKey, MapKind, NETWORKS, Name, Rule, Table, TableFamily};
 
 /// All of a table that is not there yet: no packet has met it, so one batch does.
 pub(super) fn create(phases: &mut Phases, family: TableFamily, new: &Table) {
@@ -72,7 +72,7 @@ impl Writer<'_> {
             let Some(before) = old.sets.get(name) else {
                 let make = [Some(Verb::AddSet(name.clone(), set.kind())), sets::fill(name, set)];
                 let make = make.into_iter().flatten().map(|verb| self.change(verb)).collect::<Vec<_>>();
-                self.phases.make.extend(make);
+                self.phases.new_sets.extend(make);
                 continue;
             };
             let Steps { widen, narrow } = Steps::between(name, before, set);
@@ -87,18 +87,23 @@ impl Writer<'_> {
     fn maps_and_chains(&mut self, old: &Table, new: &Table) {
         counters::come(Some(old), new).into_iter().for_each(|verb| self.push(Phase::Make, verb));
         for (name, map) in new.maps.iter().filter(|(name, _)| !old.maps.contains_key(name)) {
-            self.phases.make.push(self.change(Verb::AddMap(name.clone(), map.kind)));
+            let phase = if map.kind.is_of_the_guard() { Phase::Arm } else { Phase::Make };
+            self.push(phase, Verb::AddMap(name.clone(), map.kind));
         }
         for (name, chain) in new.chains.iter().filter(|(name, _)| !old.chains.contains_key(name)) {
-            self.phases.make.push(self.change(Verb::AddChain(name.clone(), chain.hook.clone())));
+            self.push(phase_of_new(name), Verb::AddChain(name.clone(), chain.hook.clone()));
         }
         self.hooks(old, new);
         self.prefixes(old, new);
         for (name, chain) in new.chains.iter().filter(|(name, _)| **name != NETWORKS) {
             // Without a set, rules no longer return for what is in it.
             let narrower = old.sets.keys().any(|set| !new.sets.contains_key(set));
-            let phase = if chain.hook.is_some() && narrower { Phase::Narrow } else { Phase::Make };
             let known = old.chains.get(name).filter(|known| known.hook == chain.hook);
+            let phase = match known {
+                None => phase_of_new(name),
+                Some(_) if chain.hook.is_some() && narrower => Phase::Narrow,
+                Some(_) => Phase::Make,
+            };
             let before = known.map_or(&[][..], |chain: &Chain| &chain.rules);
             self.rules(phase, name, before, &chain.rules);
         }
@@ -140,6 +145,8 @@ impl Writer<'_> {
     fn push(&mut self, phase: Phase, verb: Verb) {
         let change = self.change(verb);
         match phase {
+            Phase::Arm => self.phases.arm.push(change),
+            Phase::Disarm => self.phases.disarm.push(change),
             Phase::Make => self.phases.make.push(change),
             Phase::Switch(level) => {
                 if self.phases.switch.len() <= level {
@@ -155,6 +162,7 @@ impl Writer<'_> {
     }
 
     fn elements(&mut self, old: &Table, new: &Table) {
+        self.guarded(old, new);
         let coming = coming(old, new);
         let mut switched: BTreeMap<(usize, &Name), MapExchange> = BTreeMap::new();
         for elements in coming.values() {
@@ -163,7 +171,7 @@ impl Writer<'_> {
             }
         }
         let mut later: BTreeMap<(usize, &Name), MapExchange> = BTreeMap::new();
-        for (map, kind, key) in going(old, new) {
+        for (map, kind, key) in going(old, new).filter(|(_, kind, _)| !kind.is_of_the_guard()) {
             let exchanges = if coming.contains_key(&key.address()) { &mut later } else { &mut switched };
             exchanges.entry((0, map)).or_insert_with(|| MapExchange::of(kind)).delete.push(key);
         }
@@ -173,6 +181,20 @@ impl Writer<'_> {
         for ((_, map), exchange) in later {
             self.exchange(Phase::Break, map, exchange);
         }
+    }
+
+    /// What is in the maps of the guard: what comes is armed, what goes is disarmed.
+    fn guarded(&mut self, old: &Table, new: &Table) {
+        let mut come: BTreeMap<&Name, MapExchange> = BTreeMap::new();
+        for one in changed(old, new).filter(|one| one.kind.is_of_the_guard()) {
+            come.entry(one.map).or_insert_with(|| MapExchange::of(one.kind)).add(&one);
+        }
+        let mut go: BTreeMap<&Name, MapExchange> = BTreeMap::new();
+        for (map, kind, key) in going(old, new).filter(|(_, kind, _)| kind.is_of_the_guard()) {
+            go.entry(map).or_insert_with(|| MapExchange::of(kind)).delete.push(key);
+        }
+        come.into_iter().for_each(|(map, exchange)| self.exchange(Phase::Arm, map, exchange));
+        go.into_iter().for_each(|(map, exchange)| self.exchange(Phase::Disarm, map, exchange));
     }
 
     fn exchange(&mut self, phase: Phase, map: &Name, exchange: MapExchange) {
@@ -189,21 +211,26 @@ impl Writer<'_> {
     /// What is no longer there. Maps before chains: an element may lead to a chain.
     fn leftovers(&mut self, old: &Table, new: &Table) {
         let mut gone = Vec::new();
+        let chains: Vec<&Name> = missing(&old.chains, &new.chains).filter(|name| **name != GUARD).collect();
         // Chains may lead to each other in any order, so all are emptied before the first is deleted.
-        gone.extend(
-            missing(&old.chains, &new.chains)
-                .filter(|name| old.chains.get(name).is_some_and(|chain| !chain.rules.is_empty()))
-                .map(|name| self.change(Verb::FlushRules(name.clone()))),
-        );
-        gone.extend(missing(&old.chains, &new.chains).map(|name| self.change(Verb::DeleteChain(name.clone()))));
+        let has_rules = |name: &&&Name| old.chains.get(**name).is_some_and(|chain| !chain.rules.is_empty());
+        gone.extend(chains.iter().filter(has_rules).map(|name| self.change(Verb::FlushRules((*name).clone()))));
+        gone.extend(chains.iter().map(|name| self.change(Verb::DeleteChain((*name).clone()))));
         // After the last elements that lead there.
         let phase = if self.phases.break_.is_empty() { self.phases.switch.last_mut() } else { None };
         phase.unwrap_or(&mut self.phases.break_).extend(gone);
-        for name in missing(&old.maps, &new.maps) {
-            self.push(Phase::Narrow, Verb::DeleteMap(name.clone()));
+        if loses_the_guard(old, new) {
+            self.push(Phase::Disarm, Verb::FlushRules(GUARD));
+            self.push(Phase::Disarm, Verb::DeleteChain(GUARD));
         }
+        for name in missing(&old.maps, &new.maps) {
+            let is_guards = old.maps.get(name).is_some_and(|map| map.kind.is_of_the_guard());
+            self.push(if is_guards { Phase::Disarm } else { Phase::Narrow }, Verb::DeleteMap(name.clone()));
+        }
+        // A chain that goes looks into sets as long as it is there.
+        let phase = if loses_the_guard(old, new) { Phase::Disarm } else { Phase::Narrow };
         for name in missing(&old.sets, &new.sets) {
-            self.push(Phase::Narrow, Verb::DeleteSet(name.clone()));
+            self.push(phase, Verb::DeleteSet(name.clone()));
         }
         counters::go(old, new).into_iter().for_each(|verb| self.push(Phase::Narrow, verb));
     }
@@ -211,11 +238,24 @@ impl Writer<'_> {
 
 #[derive(Clone, Copy)]
 enum Phase {
+    /// What holds traffic back comes.
+    Arm,
     Make,
     /// Batch by batch.
     Switch(usize),
     Break,
     Narrow,
+    /// What holds traffic back goes.
+    Disarm,
+}
+
+fn loses_the_guard(old: &Table, new: &Table) -> bool {
+    old.chains.contains_key(&GUARD) && !new.chains.contains_key(&GUARD)
+}
+
+/// When a chain that is not there yet is made.
+fn phase_of_new(chain: &Name) -> Phase {
+    if *chain == GUARD { Phase::Arm } else { Phase::Make }
 }
 
 fn missing<'a, T>(old: &'a BTreeMap<Name, T>, new: &'a BTreeMap<Name, T>) -> impl Iterator<Item = &'a Name> {
@@ -252,21 +292,28 @@ impl MapExchange {
     }
 }
 
-/// All that is new, by pod.
+/// All that is new, by pod, but for the guard's.
 fn coming<'a>(old: &'a Table, new: &'a Table) -> BTreeMap<IpAddr, Vec<AddedElement<'a>>> {
     let mut coming: BTreeMap<IpAddr, Vec<AddedElement<'a>>> = BTreeMap::new();
-    for (map, Map { kind, elements }) in &new.maps {
+    for one in changed(old, new).filter(|one| !one.kind.is_of_the_guard()) {
+        coming.entry(one.key.address()).or_default().push(one);
+    }
+    coming
+}
+
+/// All that is new.
+fn changed<'a>(old: &'a Table, new: &'a Table) -> impl Iterator<Item = AddedElement<'a>> {
+    new.maps.iter().flat_map(|(map, Map { kind, elements })| {
         let before = old.maps.get(map);
-        for (key, element) in elements {
+        elements.iter().filter_map(move |(key, element)| {
             let place = match before.and_then(|before| before.elements.get(key)) {
-                Some(same) if same == element => continue,
+                Some(same) if same == element => return None,
                 Some(_) => KeySlot::Taken,
                 None => KeySlot::Free,
             };
-            coming.entry(key.address()).or_default().push(AddedElement { map, kind: *kind, key: *key, element, place });
-        }
-    }
-    coming
+            Some(AddedElement { map, kind: *kind, key: *key, element, place })
+        })
+    })
 }
 
 /// All that is no longer there.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AnnotationPrefix, EndpointScope, LAST_APPLIED, Labels, Service};
+use super::{AnnotationPrefix, AskedUnavailable, EndpointScope, LAST_APPLIED, Labels, Service};
 
 /// What no policy is shown, by how it begins: a copy of the whole object, and what egressd writes itself, which would
 /// make every answer a cause of the next question.
@@ -55,7 +55,8 @@ impl Interest {
     /// In what the host itself reads: annotations of its prefix, and kube-vip's, which may act on the same Service; and
     /// names that are almost one of those, since they are reported.
     pub fn of_host(prefix: &AnnotationPrefix) -> Self {
-        let read = Self::new([&prefix.name(""), &AnnotationPrefix::default().name("")], []);
+        let own = AskedUnavailable::NAME.to_owned();
+        let read = Self::new([&prefix.name(""), &AnnotationPrefix::default().name(""), &own], []);
         Self { spelled: Some(prefix.clone()), endpoints: EndpointScope::Here, ..read }
     }
 

@@ -11,6 +11,7 @@ mod labels;
 mod namespace;
 mod networks;
 mod nodes;
+mod on_unavailable;
 mod pods;
 mod policy;
 mod prefix;
@@ -44,6 +45,7 @@ pub use nodes::{
     FactsChange, KeptNodes, MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES, NodeFacts,
     PublishedFacts, PublishedIndex,
 };
+pub use on_unavailable::AskedUnavailable;
 pub use pods::{KnownPods, Phase, Pod, PodNetwork, PodOwner, Pods};
 pub use policy::{PolicyMark, PolicyObject};
 pub use prefix::{AnnotationPrefix, AnnotationPrefixError, is_dns_label};

@@ -30,6 +30,8 @@ pub struct SubjectView {
     /// The endpoints on this node that slices list and that are not the subject's, as far as is known
     /// ([`crate::whose`]): sorted.
     pub withheld: Vec<IpAddr>,
+    /// Of these the ones whose pod is not known: they may be the subject's.
+    pub unidentified: Vec<IpAddr>,
     /// Findings about the input.
     pub findings: Vec<Finding>,
 }
@@ -56,7 +58,7 @@ pub fn view(
         SubjectKind::EgressPolicy => of_egress_policy(facts, snapshot.egress_policies.get(key)?),
     };
     let namespace = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_else(Namespace::unknown);
-    Some(SubjectView { subject, namespace, withheld: Vec::new(), findings })
+    Some(SubjectView { subject, namespace, withheld: Vec::new(), unidentified: Vec::new(), findings })
 }
 
 /// One that is no LoadBalancer has no addresses of its own, so its endpoints cannot matter and are not gathered.

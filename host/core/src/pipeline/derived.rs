@@ -120,14 +120,15 @@ pub(super) fn touch(touched: &mut BTreeSet<IpAddr>, old: Option<&SubjectPlan>, n
                 touched.extend(before.symmetric_difference(&after));
             }
             touched.extend(old.foreign.symmetric_difference(&new.foreign));
+            touched.extend(old.guarded.symmetric_difference(&new.guarded));
         }
-        (old, new) => touched.extend([old, new].into_iter().flatten().flat_map(SubjectPlan::sources)),
+        (old, new) => touched.extend([old, new].into_iter().flatten().flat_map(SubjectPlan::pods)),
     }
 }
 
 /// Whether two plans say the same about the pods that are in both.
 fn are_alike(old: &SubjectPlan, new: &SubjectPlan) -> bool {
-    let SubjectPlan { uid, created, rules, foreign: _, on_change: _, on_unavailable: _ } = old;
+    let SubjectPlan { uid, created, rules, foreign: _, guarded: _, on_change: _ } = old;
     let same = |(one, other): (&Rule, &Rule)| {
         one.address() == other.address()
             && one.include() == other.include()

@@ -14,8 +14,8 @@ use crate::decision::Draft;
 use crate::guard::guard;
 use crate::model::{Snapshot, SubjectKey, SubjectView, view};
 use crate::plan::{
-    BudgetRequest, EvaluationEnd, Excess, FallbackDraft, Grant, GrantResult, Limits, NodeContext, Size, SubjectResult,
-    TOO_MANY_ENDPOINTS, grants, narrows, settle,
+    BudgetRequest, EvaluationEnd, Excess, FallbackDraft, GUARDED_PODS_OF_A_NODE, Grant, GrantResult, Limits, NodeContext,
+    Rules, Size, SubjectPlan, SubjectResult, TOO_MANY_ENDPOINTS, grants, narrows, settle,
 };
 
 /// What is in force of a Service whose newest change is not.
@@ -240,9 +240,16 @@ impl Alternatives {
             Grant::Newest => None,
             Grant::Accepted => accepted.map(|accepted| (accepted, None)),
             Grant::Before => Some((before, accepted)),
-            Grant::Nothing => Some((SubjectResult { service: None, ..before }, accepted)),
+            Grant::Nothing => Some((SubjectResult { service: guard_alone(&before), ..before }, accepted)),
         }
     }
+}
+
+/// The guard of a Service that translates nothing, as far as it needs no room of its own.
+fn guard_alone(before: &SubjectResult) -> Option<Arc<SubjectPlan>> {
+    let plan = before.service.as_deref().filter(|plan| !plan.guarded.is_empty())?;
+    let few = plan.guarded.len() <= GUARDED_PODS_OF_A_NODE;
+    few.then(|| SubjectPlan { rules: Rules::default(), ..plan.clone() }.into())
 }
 
 /// With too many endpoints the Service's input is wrong, whatever the policies say about the rest.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::by_address::ByAddress;
 use crate::decision::Rule;
 use crate::model::SubjectKey;
+use crate::net::Family;
 use crate::plan::SubjectPlan;
 
 /// The plans by Service.
@@ -19,13 +20,15 @@ pub(super) struct PodIndex {
     subjects: ByAddress,
     /// Those in no known pod network, of which nothing is translated towards private destinations.
     elsewhere: BTreeSet<IpAddr>,
+    /// How many subjects guard each.
+    guarded: BTreeMap<IpAddr, usize>,
 }
 
 impl PodIndex {
     /// Takes in another plan of a Service.
     pub(super) fn replace(&mut self, key: &SubjectKey, old: Option<&SubjectPlan>, new: Option<&SubjectPlan>) {
         let [before, after] =
-            [old, new].map(|plan| plan.into_iter().flat_map(SubjectPlan::sources).collect::<BTreeSet<IpAddr>>());
+            [old, new].map(|plan| plan.into_iter().flat_map(SubjectPlan::pods).collect::<BTreeSet<IpAddr>>());
         for gone in before.difference(&after) {
             self.subjects.remove(*gone, key);
             if self.of(*gone).is_empty() {
@@ -35,6 +38,26 @@ impl PodIndex {
         for pod in after.difference(&before) {
             self.subjects.add(*pod, key);
         }
+        self.guard(old, new);
+    }
+
+    fn guard(&mut self, old: Option<&SubjectPlan>, new: Option<&SubjectPlan>) {
+        for pod in new.iter().flat_map(|plan| &plan.guarded) {
+            *self.guarded.entry(*pod).or_default() += 1;
+        }
+        for pod in old.iter().flat_map(|plan| &plan.guarded) {
+            let Some(count) = self.guarded.get_mut(pod) else { continue };
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.guarded.remove(pod);
+            }
+        }
+    }
+
+    /// The families of which a pod is guarded.
+    pub(super) fn guarded_families(&self) -> BTreeSet<Family> {
+        let ends = [self.guarded.first_key_value(), self.guarded.last_key_value()];
+        ends.into_iter().flatten().map(|(pod, _)| Family::of(*pod)).collect()
     }
 
     /// Takes in where a pod is; whether that is news.
@@ -91,13 +114,13 @@ fn cut(service: &SubjectPlan, pods: &BTreeSet<IpAddr>) -> SubjectPlan {
         // Networks and ports are copied for what is left alone: there may be thousands.
         has_some.then(|| rule.of_sources(|pod| pods.contains(&pod)))
     };
-    let SubjectPlan { uid, created, rules, foreign, on_change, on_unavailable } = service;
+    let SubjectPlan { uid, created, rules, foreign, guarded, on_change } = service;
     SubjectPlan {
         uid: uid.clone(),
         created: *created,
         rules: rules.iter().filter_map(about).collect(),
         foreign: foreign.intersection(pods).copied().collect(),
+        guarded: guarded.intersection(pods).copied().collect(),
         on_change: *on_change,
-        on_unavailable: *on_unavailable,
     }
 }

@@ -69,8 +69,9 @@ impl Pipeline {
         let mut derived =
             std::mem::replace(&mut self.derived, Derived::new(self.settings.shared, self.settings.limits));
         let extent = self.subjects.take_changed();
-        let common = self.common(&mut derived);
+        let (common, guarded) = (self.common(&mut derived), derived.pods.guarded_families());
         let way = self.advance(&mut derived, extent);
+        let common = if derived.pods.guarded_families() == guarded { common } else { Common::Changed };
         let newest =
             PendingRound { records: derived.records.clone(), changed: way.changed, overview: self.overview(&derived) };
         let scope = Scope::Pods(way.touched, common);
@@ -89,7 +90,7 @@ impl Pipeline {
             Scope::Everything => compile(&self.plan(), &self.settings.tables),
             Scope::Pods(pods, Common::Changed) => {
                 let Plan { subjects, elsewhere, .. } = self.plan_around(pods);
-                compile(&Plan { subjects, elsewhere, ..bare_plan(&self.derived.facts) }, &self.settings.tables)
+                compile(&Plan { subjects, elsewhere, ..self.bare_plan() }, &self.settings.tables)
             }
             Scope::Pods(pods, Common::Same) => compile_pods(&self.plan_around(pods), &self.settings.tables),
         }
@@ -99,7 +100,11 @@ impl Pipeline {
     pub fn plan(&self) -> Plan {
         let subjects = self.derived.plans.iter().map(|(key, plan)| (key.clone(), (**plan).clone())).collect();
         let elsewhere = self.derived.pods.elsewhere().clone();
-        Plan { subjects, elsewhere, ..bare_plan(&self.derived.facts) }
+        Plan { subjects, elsewhere, ..self.bare_plan() }
+    }
+
+    fn bare_plan(&self) -> Plan {
+        Plan { guarded: self.derived.pods.guarded_families(), ..bare_plan(&self.derived.facts) }
     }
 
     /// What it says about these pods, without what all pods have in common.
@@ -264,7 +269,7 @@ impl Pipeline {
                     None => drop(derived.plans.remove(key)),
                 }
             }
-            for pod in derived.plans.get(key).into_iter().flat_map(|plan| plan.sources()) {
+            for pod in derived.plans.get(key).into_iter().flat_map(|plan| plan.pods()) {
                 if derived.pods.place(pod, self.is_elsewhere(pod)) {
                     way.touched.insert(pod);
                 }

@@ -13,6 +13,7 @@ use crate::check::{PlanNote, check};
 use crate::compile::{Kept, compile};
 use crate::finding::Severity;
 use crate::model::{ClusterFacts, SubjectKey};
+use crate::net::Family;
 use crate::plan::{NodeContext, Plan, Sharing, SubjectPlan, SubjectResult, Usage};
 use crate::record::{Record, SettledSubject};
 
@@ -103,9 +104,11 @@ impl Pipeline {
         let service =
             |(key, planned): (&SubjectKey, &SubjectResult)| Some((key.clone(), (**planned.service.as_ref()?).clone()));
         let plan = Plan { subjects: planned.iter().filter_map(service).collect(), ..bare_plan(&self.facts) };
-        let pods = plan.subjects.values().flat_map(SubjectPlan::sources);
+        let pods = plan.subjects.values().flat_map(SubjectPlan::pods);
         let elsewhere = pods.filter(|pod| self.is_elsewhere(*pod) == OutsidePodNetworks::Yes).collect();
-        Plan { elsewhere, ..plan }
+        let guarded = plan.subjects.values().flat_map(|subject| &subject.guarded);
+        let guarded = guarded.map(|pod| Family::of(*pod)).collect();
+        Plan { elsewhere, guarded, ..plan }
     }
 
     fn all_failing(&self) -> BTreeMap<String, (SubjectKey, PolicyFailure)> {

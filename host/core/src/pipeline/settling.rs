@@ -77,7 +77,8 @@ impl Pipeline {
     }
 
     pub(super) fn here<'a>(&'a self, sharing: &'a Sharing) -> NodeContext<'a> {
-        NodeContext { context: &self.context, facts: &self.facts, ownership: &self.ownership, sharing }
+        let Self { context, facts, ownership, .. } = self;
+        NodeContext { context, facts, ownership, sharing, on_unavailable: self.settings.on_unavailable }
     }
 
     fn settle(&self, here: NodeContext<'_>, entry: &Entry) -> Option<SubjectResult> {

@@ -52,6 +52,13 @@ impl Default for Limits {
     }
 }
 
+/// As many pods of one subject are guarded whatever limits say: a guard that is refused would be a leak, and a node has
+/// room for some hundred pods.
+pub(crate) const GUARDED_PODS_OF_A_NODE: usize = 512;
+
+/// One that it is guarded, and one for a source.
+const ELEMENTS_OF_A_GUARDED_POD: usize = 2;
+
 /// How much a part of a plan is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
@@ -70,7 +77,9 @@ impl Size {
     /// Of one Service's part; nothing where it has none.
     pub fn of(service: Option<&SubjectPlan>) -> Self {
         let Some(service) = service else { return Self::default() };
-        let mut size = Self { rules: service.rules.len(), ..Self::default() };
+        let beyond = service.guarded.len().saturating_sub(GUARDED_PODS_OF_A_NODE);
+        let elements = beyond * ELEMENTS_OF_A_GUARDED_POD;
+        let mut size = Self { rules: service.rules.len(), elements, ..Self::default() };
         for family in Family::ALL {
             let rules: Vec<&Rule> = service.rules.iter().filter(|rule| Family::of(rule.address()) == family).collect();
             for (rules, pods) in by_rules(&rules) {
@@ -179,8 +188,8 @@ mod tests {
             created: 0,
             rules: rules.to_vec().into(),
             foreign: Default::default(),
+            guarded: Default::default(),
             on_change: Default::default(),
-            on_unavailable: Default::default(),
         };
         let Size { rules: _, elements, networks, chains } = Size::of(Some(&service));
         (elements, networks, chains)

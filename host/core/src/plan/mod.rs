@@ -6,6 +6,7 @@ mod budget;
 mod display;
 mod excess;
 mod grant;
+mod guarded;
 mod inside;
 mod namespace;
 mod narrower;
@@ -18,15 +19,18 @@ mod rules;
 mod settle;
 mod sharing;
 mod today;
+mod unavailable;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub(crate) use budget::GUARDED_PODS_OF_A_NODE;
 pub use budget::{Capacity, Limits, ServiceLimits, Size};
 pub use excess::{Excess, Limit, TOO_MANY_ENDPOINTS};
 pub use grant::{BudgetRequest, Grant, GrantResult, grants};
+pub use guarded::{GuardedPod, guarded};
 pub(crate) use narrower::narrows;
 pub use own::SubjectAddresses;
 pub use rank::{Claim, Rank, ranked};
@@ -38,7 +42,7 @@ pub use sharing::{SharedAddresses, Shares, Sharing};
 pub(crate) use today::today;
 pub use usage::Usage;
 
-use crate::decision::{OnChange, OnUnavailable};
+use crate::decision::OnChange;
 use crate::finding::Finding;
 use crate::model::{SubjectKey, Uid};
 use crate::net::{AddressRange, Family};
@@ -53,7 +57,9 @@ pub struct Plan {
     /// Pods outside of all known pod networks: nothing of them is translated towards private destinations, where others
     /// of their network may be.
     pub elsewhere: BTreeSet<IpAddr>,
-    /// The subjects with rules.
+    /// The families of which at least one pod is guarded.
+    pub guarded: BTreeSet<Family>,
+    /// The subjects with rules or guarded pods.
     pub subjects: BTreeMap<SubjectKey, SubjectPlan>,
 }
 
@@ -69,27 +75,40 @@ pub struct SubjectPlan {
     /// The sources whose endpoints name no pod of the Service's own namespace: what others say about such a pod goes
     /// first (P13).
     pub foreign: BTreeSet<IpAddr>,
+    /// The pods whose packets leave the cluster with an address that they are translated to, or not at all: its
+    /// endpoints here, where the subject asks for it (P12).
+    pub guarded: BTreeSet<IpAddr>,
     /// For connections that contradict a change.
     pub on_change: OnChange,
-    /// For pods that cannot be translated.
-    pub on_unavailable: OnUnavailable,
 }
 
 impl SubjectPlan {
-    /// The pods that it is about: those of several rules more than once.
+    /// The pods that it translates: those of several rules more than once.
     pub fn sources(&self) -> impl Iterator<Item = IpAddr> {
         self.rules.iter().flat_map(|rule| rule.sources().iter().copied())
+    }
+
+    /// The pods that it is about, translated or guarded: some more than once.
+    pub fn pods(&self) -> impl Iterator<Item = IpAddr> {
+        self.sources().chain(self.guarded.iter().copied())
     }
 }
 
 /// A Service's plan, and what is reported to its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectResult {
-    /// None when there is nothing to translate.
+    /// None when there is nothing to translate and no pod to guard.
     pub service: Option<Arc<SubjectPlan>>,
     pub end: EvaluationEnd,
     /// Everything found on the way, in order.
     pub findings: Vec<Finding>,
+}
+
+impl SubjectResult {
+    /// Its plan, where that translates something.
+    pub fn translated(&self) -> Option<&SubjectPlan> {
+        self.service.as_deref().filter(|plan| !plan.rules.is_empty())
+    }
 }
 
 /// How a Service's evaluation ended.

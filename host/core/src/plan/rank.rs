@@ -95,15 +95,20 @@ struct Precedence {
 
 /// Whether an endpoint names a pod of its own namespace, as every one does that Kubernetes made from a selector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum PodReference {
+pub(super) enum PodReference {
     Own,
     Foreign,
 }
 
+impl PodReference {
+    pub(super) fn of(pod: IpAddr, subject: &SubjectPlan) -> Self {
+        if subject.foreign.contains(&pod) { Self::Foreign } else { Self::Own }
+    }
+}
+
 impl Precedence {
     fn of(pod: IpAddr, claim: &Claim<'_>) -> Self {
-        let named = if claim.service.foreign.contains(&pod) { PodReference::Foreign } else { PodReference::Own };
-        Self { named, oldest: claim.service.created }
+        Self { named: PodReference::of(pod, claim.service), oldest: claim.service.created }
     }
 
     fn or(self, other: Self) -> Self {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::not_implemented::not_implemented;
 use super::today::today;
-use super::{EvaluationEnd, Rules, Sharing, SubjectPlan, SubjectResult, alternatives, inside, remote};
+use super::{EvaluationEnd, Rules, Sharing, SubjectPlan, SubjectResult, alternatives, inside, remote, unavailable};
 use crate::chain::{ChainDecision, ChainResult, FAILED};
-use crate::decision::{Draft, Rule};
+use crate::decision::{Draft, OnUnavailable, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
 use crate::guard;
 use crate::model::{ClusterFacts, Context, Endpoint, SubjectView};
@@ -27,6 +27,8 @@ pub struct NodeContext<'a> {
     pub ownership: &'a AddressOwnership,
     /// Which addresses Services of several namespaces have.
     pub sharing: &'a Sharing,
+    /// What becomes of pods that are not translated, where a subject does not say.
+    pub on_unavailable: OnUnavailable,
 }
 
 impl NodeContext<'_> {
@@ -73,29 +75,38 @@ pub fn settle(
     {
         findings.extend(remote::apart(here, view));
     }
+    let guarded = unavailable::guarded(here, view, unavailable::on_unavailable(here, view, end, &draft));
     if end != EvaluationEnd::Off {
         findings.splice(0..0, view.findings.iter().cloned());
         findings.extend(inside::findings(here.facts, &rules));
         findings.extend(not_implemented(&draft));
         findings.extend(here.ownership.notes(&view.subject));
+        findings.extend(unavailable::unreadable(view));
+        findings.extend(unavailable::blocked(&guarded, &sources(&rules, &guarded)));
     }
-    let service = (!rules.is_empty()).then(|| SubjectPlan {
+    let service = (!rules.is_empty() || !guarded.is_empty()).then(|| SubjectPlan {
         uid: view.subject.uid().clone(),
         created: view.subject.created(),
         rules: Rules::left(&draft, rules),
         foreign: foreign(here.context, view),
+        guarded,
         on_change: draft.on_change.unwrap_or_default(),
-        on_unavailable: draft.on_unavailable.unwrap_or_default(),
     });
     SubjectResult { service: service.map(Arc::new), end, findings }
 }
 
-/// The endpoints here that name no pod of the Service's own namespace. Those elsewhere, of which there may be many
-/// more, are no sources.
+/// Of these pods those that the rules translate.
+fn sources(rules: &[Rule], of: &BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
+    rules.iter().flat_map(|rule| rule.sources()).copied().filter(|source| of.contains(source)).collect()
+}
+
+/// The endpoints here that name no pod of the Service's own namespace, as far as is known. Those elsewhere, of which
+/// there may be many more, are no sources.
 fn foreign(context: &Context, view: &SubjectView) -> BTreeSet<IpAddr> {
     let namespace = &*view.subject.key().namespace;
     let own = |endpoint: &&Endpoint| endpoint.pod.as_ref().is_some_and(|pod| *pod.namespace == *namespace);
-    view.local_endpoints(context).filter(|endpoint| !own(endpoint)).map(|endpoint| endpoint.address).collect()
+    let others = view.local_endpoints(context).filter(|endpoint| !own(endpoint)).map(|endpoint| endpoint.address);
+    others.chain(view.unidentified.iter().copied()).collect()
 }
 
 /// How it ended, and the draft that counts: the decision's own, or what stands in for it.

@@ -45,6 +45,10 @@ pub enum KeyKind {
     Prefix(u8),
     /// `ipv4_addr . ipv4_addr . inet_proto . inet_service`: the same with the port.
     PrefixPort(u8),
+    /// `ipv4_addr`: a pod whose packets leave the cluster with an allowed source or not at all.
+    Guarded,
+    /// `ipv4_addr . ipv4_addr`: such a pod, and a source that it may leave with.
+    AllowedSource,
 }
 
 /// What the keys of a map lead to.
@@ -89,15 +93,48 @@ impl MapKind {
                 Some(format!("by {bits} bits of the destination"))
             }
             (KeyKind::Elsewhere, _) => Some("pods outside of all known networks".to_owned()),
+            (KeyKind::Guarded, _) => Some("guarded pods".to_owned()),
+            (KeyKind::AllowedSource, _) => Some("guarded pods and their sources".to_owned()),
             (KeyKind::Address | KeyKind::Port, DataKind::Nothing) => Some("pods".to_owned()),
             (KeyKind::Address | KeyKind::Port, DataKind::Address | DataKind::Verdict | DataKind::Mark) => None,
+        }
+    }
+
+    /// Whether its elements count: what leads to an address the connections that it translates, what leads to a chain
+    /// those that are looked at there, and a guarded pod its packets that are dropped.
+    pub fn counts(self) -> bool {
+        match (self.key, self.data) {
+            (KeyKind::Guarded, _) | (_, DataKind::Address | DataKind::Verdict) => true,
+            (_, DataKind::Nothing | DataKind::Mark) => false,
+        }
+    }
+
+    /// Whether it holds traffic back, and not where it goes.
+    pub fn is_of_the_guard(self) -> bool {
+        match self.key {
+            KeyKind::Guarded | KeyKind::AllowedSource => true,
+            KeyKind::Address
+            | KeyKind::Elsewhere
+            | KeyKind::Port
+            | KeyKind::Prefix(_)
+            | KeyKind::PrefixPort(_) => false,
+        }
+    }
+
+    /// Whether it is in a table only while it has elements, or something looks into it.
+    pub fn is_made_on_demand(self) -> bool {
+        match self.key {
+            KeyKind::Prefix(_) | KeyKind::PrefixPort(_) | KeyKind::Guarded | KeyKind::AllowedSource => true,
+            KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port => false,
         }
     }
 
     /// All that a map of this family with this comment can be.
     pub fn all(family: Family, comment: Option<&str>) -> impl Iterator<Item = Self> {
         let keys = (1..=family.bits()).flat_map(|bits| [KeyKind::Prefix(bits), KeyKind::PrefixPort(bits)]);
-        let keys = [KeyKind::Address, KeyKind::Elsewhere, KeyKind::Port].into_iter().chain(keys);
+        let fixed =
+            [KeyKind::Address, KeyKind::Elsewhere, KeyKind::Port, KeyKind::Guarded, KeyKind::AllowedSource];
+        let keys = fixed.into_iter().chain(keys);
         let data = [DataKind::Nothing, DataKind::Address, DataKind::Verdict, DataKind::Mark];
         let kinds = keys.flat_map(move |key| data.map(|data| Self { family, key, data }));
         kinds.filter(move |kind| kind.comment().as_deref() == comment)
@@ -106,6 +143,16 @@ impl MapKind {
     /// `ipv4_addr`, of pods that are in no known pod network.
     pub const fn elsewhere(family: Family) -> Self {
         Self { family, key: KeyKind::Elsewhere, data: DataKind::Nothing }
+    }
+
+    /// `ipv4_addr`, of guarded pods.
+    pub const fn guarded(family: Family) -> Self {
+        Self { family, key: KeyKind::Guarded, data: DataKind::Nothing }
+    }
+
+    /// `ipv4_addr . ipv4_addr`, of guarded pods and the sources that they may leave with.
+    pub const fn allowed_sources(family: Family) -> Self {
+        Self { family, key: KeyKind::AllowedSource, data: DataKind::Nothing }
     }
 
     /// `ipv4_addr`, of pods.
@@ -118,7 +165,7 @@ impl MapKind {
 /// beside each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MapKey {
-    /// For [`KeyKind::Address`] and [`KeyKind::Elsewhere`].
+    /// For [`KeyKind::Address`], [`KeyKind::Elsewhere`] and [`KeyKind::Guarded`].
     Address(IpAddr),
     /// For [`KeyKind::Port`].
     Port(IpAddr, Protocol, u16),
@@ -126,13 +173,19 @@ pub enum MapKey {
     Prefix(IpAddr, IpAddr),
     /// For [`KeyKind::PrefixPort`].
     PrefixPort(IpAddr, IpAddr, Protocol, u16),
+    /// For [`KeyKind::AllowedSource`]: the pod and the source.
+    AllowedSource(IpAddr, IpAddr),
 }
 
 impl MapKey {
     /// The pod that it belongs to.
     pub fn address(self) -> IpAddr {
         match self {
-            Self::Address(pod) | Self::Port(pod, ..) | Self::Prefix(pod, _) | Self::PrefixPort(pod, ..) => pod,
+            Self::Address(pod)
+            | Self::Port(pod, ..)
+            | Self::Prefix(pod, _)
+            | Self::PrefixPort(pod, ..)
+            | Self::AllowedSource(pod, _) => pod,
         }
     }
 
@@ -140,21 +193,30 @@ impl MapKey {
     pub fn first_of(pod: IpAddr, kind: KeyKind) -> Self {
         let lowest = Family::of(pod).lowest();
         match kind {
-            KeyKind::Address | KeyKind::Elsewhere => Self::Address(pod),
+            KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded => Self::Address(pod),
             KeyKind::Port => Self::Port(pod, Protocol::Tcp, 0),
             KeyKind::Prefix(_) => Self::Prefix(pod, lowest),
             KeyKind::PrefixPort(_) => Self::PrefixPort(pod, lowest, Protocol::Tcp, 0),
+            KeyKind::AllowedSource => Self::AllowedSource(pod, lowest),
         }
     }
 
     /// Whether a map of this kind has keys like it.
     pub fn is_of(self, kind: KeyKind) -> bool {
         match (self, kind) {
-            (Self::Address(_), KeyKind::Address | KeyKind::Elsewhere)
+            (Self::Address(_), KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded)
+            | (Self::AllowedSource(..), KeyKind::AllowedSource)
             | (Self::Port(..), KeyKind::Port)
             | (Self::Prefix(..), KeyKind::Prefix(_))
             | (Self::PrefixPort(..), KeyKind::PrefixPort(_)) => true,
-            (Self::Address(_) | Self::Port(..) | Self::Prefix(..) | Self::PrefixPort(..), _) => false,
+            (
+                Self::Address(_)
+                | Self::Port(..)
+                | Self::Prefix(..)
+                | Self::PrefixPort(..)
+                | Self::AllowedSource(..),
+                _,
+            ) => false,
         }
     }
 }

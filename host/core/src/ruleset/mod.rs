@@ -28,7 +28,7 @@ pub use interface::{Interface, InterfaceError};
 pub use map::{DataKind, Element, KeyKind, Map, MapKey, MapKind, Target};
 pub use marker::{Layout, MARKER};
 pub use names::{Name, NameError, TableNames};
-pub use prefixes::{NETWORKS, PRIVATE, look_into_prefixes};
+pub use prefixes::{GUARD, NETWORKS, PRIVATE, look_into_prefixes};
 pub use priority::{Priority, PriorityError};
 pub use rule::{Chain, Rule, Tag, copy_reachable};
 pub use set::{Set, SetKey, SetKeyKind, SetKind, TimedKey};

@@ -5,6 +5,10 @@ use super::{Chain, DataKind, Key, KeyKind, Map, MapKind, Match, Name, Rule, Stat
 
 pub const NETWORKS: Name = Name::literal("egress_networks");
 
+/// The chain that drops what guarded pods send with other sources than theirs. It holds traffic back, so a change makes
+/// it first and removes it last.
+pub const GUARD: Name = Name::literal("egress_guard");
+
 /// The set of private destinations that it looks into.
 pub const PRIVATE: Name = Name::literal("egress_private");
 
@@ -51,7 +55,7 @@ pub(crate) fn place(kind: MapKind) -> Option<(u8, WithPort)> {
     match kind.key {
         KeyKind::Prefix(bits) => Some((u8::MAX - bits, WithPort::No)),
         KeyKind::PrefixPort(bits) => Some((u8::MAX - bits, WithPort::Yes)),
-        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port => None,
+        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port | KeyKind::Guarded | KeyKind::AllowedSource => None,
     }
 }
 

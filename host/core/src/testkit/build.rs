@@ -10,7 +10,7 @@ use egressd_vocabulary::RuleParts;
 
 use crate::chain::{ChainDecision, ChainResult};
 use crate::compile::table_names;
-use crate::decision::{Draft, Rule};
+use crate::decision::{Draft, OnUnavailable, Rule};
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, EgressNode, EgressPolicy, Endpoint,
     ManagedBy, Mark, Node, ObjectReference, Selection, Service, ServiceType, Slice, Snapshot, SubjectKey, SubjectKind,
@@ -77,6 +77,7 @@ pub fn settings(owner: Owner) -> Settings {
         cluster: cluster(),
         shared: SharedAddresses::Allow,
         limits: Limits::default(),
+        on_unavailable: OnUnavailable::Pass,
     }
 }
 

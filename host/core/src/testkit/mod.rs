@@ -25,8 +25,8 @@ pub use random::{AddressPlan, Universe, promised};
 pub use refusing::{Failure, Refusing};
 pub use several::Several;
 pub use trace::{
-    ChainEnd, Connection, Effect, Frame, Hit, Hop, Journey, Packet, Path, PathEnd, Route, Seen, Visit, follow, trace,
-    trace_by_earlier_hooks, trace_over,
+    ChainEnd, Connection, Effect, Frame, Hit, Hop, Journey, Leaving, Packet, Path, PathEnd, Route, Seen, Visit, follow,
+    leaves, trace, trace_by_earlier_hooks, trace_over,
 };
 pub use whole::whole;
 

@@ -1,6 +1,7 @@
 //! Random plans over a universe so small that Services meet, every packet of that universe, and what the promises
 //! say of each, straight from the plan.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -80,7 +81,7 @@ impl Universe {
         let services = btree_map(select(NAMES.to_vec()), self.services(), 0..4);
         (services, self.insides()).prop_map(|(services, inside)| {
             let keyed = services.into_iter().map(|(name, service)| named(name, service));
-            Plan { subjects: keyed.collect(), ..inside }
+            with_guarded_families(Plan { subjects: keyed.collect(), ..inside })
         })
     }
 
@@ -112,7 +113,7 @@ impl Universe {
             let mut edited = plan.clone();
             edited.subjects.remove(&key(name));
             edited.subjects.extend(edit.map(|service| named(name, service)));
-            (edited, key(name))
+            (with_guarded_families(edited), key(name))
         })
     }
 
@@ -120,12 +121,13 @@ impl Universe {
     /// elements of several Services meet as often as chains do.
     fn services(&self) -> impl Strategy<Value = SubjectPlan> + use<> {
         let pods = self.worlds.iter().flat_map(|world| world.pods.clone()).collect::<Vec<_>>();
-        let foreign = subsequence(pods, 0..=4);
+        let foreign = subsequence(pods.clone(), 0..=4);
+        let guarded = prop_oneof![2 => Just(vec![]), 1 => subsequence(pods, 0..=5)];
         let simple = self.rules().prop_map(|rule| {
             RuleParts { include: vec![], exclude: vec![], source_ports: vec![], ..rule.into() }.rule()
         });
         let rules = prop_oneof![vec(self.rules(), 1..4), vec(simple, 1..3)];
-        (0..3i64, foreign, rules).prop_map(|(created, foreign, rules)| SubjectPlan {
+        (0..3i64, foreign, guarded, rules).prop_map(|(created, foreign, guarded, rules)| SubjectPlan {
             uid: uid("unnamed"),
             created,
             rules: rules
@@ -134,8 +136,8 @@ impl Universe {
                 .map(|(i, rule)| RuleParts { id: format!("rule-{i}"), ..rule.into() }.rule())
                 .collect(),
             foreign: foreign.into_iter().collect(),
+            guarded: guarded.into_iter().collect(),
             on_change: Default::default(),
-            on_unavailable: Default::default(),
         })
     }
 
@@ -193,6 +195,11 @@ fn ports(ports: &[u16], most: usize) -> impl Strategy<Value = Vec<PortRange>> + 
         2 => Just(vec![]),
         1 => btree_set(one, 0..=most).prop_map(|set| set.into_iter().collect()),
     ]
+}
+
+fn with_guarded_families(plan: Plan) -> Plan {
+    let guarded = plan.subjects.values().flat_map(|subject| &subject.guarded);
+    Plan { guarded: guarded.map(|pod| Family::of(*pod)).collect::<BTreeSet<Family>>(), ..plan }
 }
 
 fn key(name: &str) -> SubjectKey {

@@ -44,7 +44,7 @@ pub fn sifted(
     };
     let key = view.subject.key().clone();
     let mut filter = EndpointFilter::new(node, pods, reading, &key, earlier);
-    let mut withheld = Vec::new();
+    let (mut withheld, mut unidentified) = (Vec::new(), Vec::new());
     let sift = |endpoint: &Endpoint| {
         if endpoint.node.as_deref() != Some(node) {
             return Some(endpoint.clone());
@@ -52,8 +52,11 @@ pub fn sifted(
         let pod = match filter.standing(endpoint.address) {
             PodOwnership::Own(name) => Some(name),
             PodOwnership::Stays => None,
-            PodOwnership::Withheld => {
+            PodOwnership::Withheld(known) => {
                 withheld.push(endpoint.address);
+                if known == PodKnowledge::Unknown {
+                    unidentified.push(endpoint.address);
+                }
                 return None;
             }
         };
@@ -64,7 +67,7 @@ pub fn sifted(
     if *endpoints != *view.subject.endpoints {
         view.subject.endpoints = endpoints.into();
     }
-    view.withheld = withheld;
+    (view.withheld, view.unidentified) = (withheld, unidentified);
     view.findings = at_most(std::mem::take(&mut view.findings).into_iter().chain(filter.findings()));
     (view, filter.waits)
 }
@@ -84,7 +87,14 @@ enum PodOwnership {
     /// Its pod is not known, and it stays meanwhile.
     Stays,
     /// It is not the subject's, or not yet.
-    Withheld,
+    Withheld(PodKnowledge),
+}
+
+/// Whether it is known whose the pod with an address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PodKnowledge {
+    Known,
+    Unknown,
 }
 
 struct EndpointFilter<'a> {
@@ -111,16 +121,21 @@ impl<'a> EndpointFilter<'a> {
     fn standing(&mut self, address: IpAddr) -> PodOwnership {
         match self.pods.whose(address, &self.key.namespace) {
             PodOwner::Own(name) => PodOwnership::Own(name.clone()),
-            PodOwner::Foreign(other) => self.withhold(address, Reason::Foreign(other.to_owned())),
-            PodOwner::Nodes => self.withhold(address, Reason::Nodes),
+            PodOwner::Foreign(other) => {
+                self.withhold(address, Reason::Foreign(other.to_owned()));
+                PodOwnership::Withheld(PodKnowledge::Known)
+            }
+            PodOwner::Nodes => {
+                self.withhold(address, Reason::Nodes);
+                PodOwnership::Withheld(PodKnowledge::Known)
+            }
             PodOwner::Contested(other) => self.wait(address, Reason::Contested(other.to_owned())),
             PodOwner::Unknown => self.wait(address, Reason::Unknown),
         }
     }
 
-    fn withhold(&mut self, address: IpAddr, why: Reason) -> PodOwnership {
+    fn withhold(&mut self, address: IpAddr, why: Reason) {
         self.reasons.entry(why).or_default().push(address);
-        PodOwnership::Withheld
     }
 
     fn wait(&mut self, address: IpAddr, why: Reason) -> PodOwnership {
@@ -132,8 +147,12 @@ impl<'a> EndpointFilter<'a> {
         self.waits.insert(address, wait);
         match wait {
             Wait::Stays(_) => PodOwnership::Stays,
-            Wait::Held(until) if until.is_over() => self.withhold(address, why),
-            Wait::Held(_) => PodOwnership::Withheld,
+            Wait::Held(until) => {
+                if until.is_over() {
+                    self.withhold(address, why);
+                }
+                PodOwnership::Withheld(PodKnowledge::Unknown)
+            }
         }
     }
 

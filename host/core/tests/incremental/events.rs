@@ -39,6 +39,7 @@ pub(crate) struct Spec {
     pub(crate) class: Option<&'static str>,
     pub(crate) vip_host: Option<&'static str>,
     pub(crate) asks_kube_vip: Option<&'static str>,
+    pub(crate) on_unavailable: Option<&'static str>,
     pub(crate) cluster_address: Option<IpAddr>,
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    ClusterNetworks, Completeness, EgressPolicy, Endpoint, Labels, ManagedBy, Node, ObjectReference, Phase, Pod,
+    AskedUnavailable, ClusterNetworks, Completeness, EgressPolicy, Endpoint, Labels, ManagedBy, Node, ObjectReference, Phase, Pod,
     PodNetwork, Pods, Readiness, Service, Slice, SubjectKey, Uid,
 };
 use egressd_core::testkit::{n, service};
@@ -33,6 +33,7 @@ pub(crate) fn as_service(who: usize, spec: &Spec) -> Service {
     service.annotations.extend(of("do", spec.wish));
     service.annotations.extend(of("kube-vip.io/vipHost", spec.vip_host));
     service.annotations.extend(of("kube-vip.io/egress", spec.asks_kube_vip));
+    service.annotations.extend(of(AskedUnavailable::NAME, spec.on_unavailable));
     service
 }
 

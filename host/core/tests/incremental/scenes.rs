@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
+use egressd_core::decision::OnUnavailable;
 use egressd_core::model::{ClusterSettings, ManagedBy, Origin, PrivateDestinations, Readiness, ServiceType};
 use egressd_core::owner::{AddressState, Owner};
 use egressd_core::pipeline::Settings;
@@ -24,11 +25,12 @@ pub(crate) fn scenes() -> impl Strategy<Value = Scenario> {
     let detected = |origin| Some(ClusterSettings { origin, ..ClusterSettings::default() });
     let clusters = select(vec![None, detected(Origin::Cluster), detected(Origin::Manifests)]);
     let private = select(vec![PrivateDestinations::Withheld, PrivateDestinations::AsBefore]);
-    (owners, shared, limits(), clusters, private, beginnings()).prop_map(
-        |(owner, shared, limits, cluster, private, beginning)| {
+    let unavailable = select(vec![OnUnavailable::Pass, OnUnavailable::Pass, OnUnavailable::Drop]);
+    (owners, shared, limits(), clusters, private, unavailable, beginnings()).prop_map(
+        |(owner, shared, limits, cluster, private, on_unavailable, beginning)| {
             let known = settings(owner);
             let cluster = cluster.unwrap_or_else(|| known.cluster.clone());
-            Scenario { settings: Settings { shared, limits, cluster, ..known }, private, beginning }
+            Scenario { settings: Settings { shared, limits, cluster, on_unavailable, ..known }, private, beginning }
         },
     )
 }
@@ -81,12 +83,13 @@ pub(crate) fn specs() -> impl Strategy<Value = Spec> {
     let class = select(vec![None, None, None, Some("io.cilium/l2-announcer"), Some("metallb.io/metallb")]);
     let vip_host = select(vec![None, None, Some("node-a"), Some("Node-A"), Some("node-b")]);
     let asks_kube_vip = select(vec![None, None, Some("true")]);
+    let on_unavailable = select(vec![None, None, Some("drop"), Some("pass"), Some("dorp")]);
     let cluster_address = of(select(all(&["10.96.0.7", "192.0.2.77"])));
     let some = prop_oneof![2 => addresses(&ADDRESSES[..3], 1..=2), 1 => addresses(&ADDRESSES, 0..=3)];
     let life = prop_oneof![4 => Just(0u8), 1 => Just(1u8)];
     let wish = option::weighted(0.9, select(WISHES.to_vec()));
-    (wish, (some, 0..3i64, life), (kind, class), vip_host, asks_kube_vip, cluster_address).prop_map(
-        |(wish, (addresses, created, life), (kind, class), vip_host, asks_kube_vip, cluster_address)| Spec {
+    (wish, (some, 0..3i64, life), (kind, class), vip_host, (asks_kube_vip, on_unavailable), cluster_address).prop_map(
+        |(wish, (addresses, created, life), (kind, class), vip_host, (asks_kube_vip, on_unavailable), cluster_address)| Spec {
             wish,
             addresses,
             created,
@@ -95,6 +98,7 @@ pub(crate) fn specs() -> impl Strategy<Value = Spec> {
             class,
             vip_host,
             asks_kube_vip,
+            on_unavailable,
             cluster_address,
         },
     )

@@ -132,7 +132,7 @@ fn service(dice: &mut Dice, fixtures: &[Fixture; 2], name: &str) -> SubjectPlan 
         rules: rules.into(),
         foreign: dice.some(&pods, 2).into_iter().collect(),
         on_change: Default::default(),
-        on_unavailable: Default::default(),
+        guarded: Default::default(),
     }
 }
 

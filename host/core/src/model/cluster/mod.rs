@@ -33,6 +33,12 @@ use crate::net::{AddressRange, Family, is_within, merge_ranges, private_destinat
 const NEVER: [&str; 6] =
     ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "fe80::/10", "ff00::/8"];
 
+/// Those of a family.
+fn never(family: Family) -> impl Iterator<Item = IpNet> {
+    let all = NEVER.iter().filter_map(|text| text.parse().ok());
+    all.filter(move |network| Family::of_network(*network) == family)
+}
+
 /// This node, as far as what is inside depends on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
@@ -144,6 +150,12 @@ impl ClusterFacts {
         facts
     }
 
+    /// What may be inside in a family of which nothing is known, sorted and merged.
+    pub fn inside_while_unknown(family: Family) -> Vec<AddressRange> {
+        let never = never(family).map(AddressRange::from);
+        merge_ranges(never.chain(private_destinations(family).iter().copied()))
+    }
+
     /// What the snapshot alone shows, of all nodes alike.
     pub fn detected(snapshot: &Snapshot) -> Self {
         Self::gather(snapshot, &ClusterSettings::default(), &Surroundings::default())
@@ -156,8 +168,7 @@ impl ClusterFacts {
         self.pod_networks.extend(pods.iter().map(|(network, _)| *network));
         let of_pods = of_nodes.keys().copied().chain(pods.iter().map(|(network, _)| *network));
         let of_pods = merge_ranges(of_pods.map(AddressRange::from));
-        let never = NEVER.iter().filter_map(|text| text.parse().ok());
-        let never = never.filter(|network| Family::of_network(*network) == family).map(|n| (n, Reason::Never));
+        let never = never(family).map(|network| (network, Reason::Never));
         let mut all: Vec<Named> = pods.into_iter().chain(services).chain(never).collect();
         if let Certainty::Withheld(_) = certainty {
             all.extend(private_destinations(family).iter().filter_map(|r| Some((r.network()?, Reason::Private))));

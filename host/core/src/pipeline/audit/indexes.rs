@@ -33,7 +33,7 @@ impl Pipeline {
 
     fn is_indexed_as_planned(&self, pod: IpAddr) -> bool {
         let (pods, plans) = (&self.derived.pods, &self.derived.plans);
-        let speaks = |key: &SubjectKey| plans.get(key).is_some_and(|plan| plan.sources().any(|source| source == pod));
+        let speaks = |key: &SubjectKey| plans.get(key).is_some_and(|plan| plan.pods().any(|one| one == pod));
         let is_elsewhere = !pods.of(pod).is_empty() && self.is_elsewhere(pod) == OutsidePodNetworks::Yes;
         pods.of(pod).iter().all(speaks) && pods.elsewhere().contains(&pod) == is_elsewhere
     }

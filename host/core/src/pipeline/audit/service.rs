@@ -102,7 +102,7 @@ impl Pipeline {
     }
 
     fn is_found_by_pods(&self, key: &SubjectKey, plan: Option<&SubjectPlan>) -> bool {
-        let mut pods = plan.into_iter().flat_map(SubjectPlan::sources);
+        let mut pods = plan.into_iter().flat_map(SubjectPlan::pods);
         pods.all(|pod| self.derived.pods.of(pod).binary_search(key).is_ok())
     }
 

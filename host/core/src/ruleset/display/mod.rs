@@ -34,9 +34,9 @@ pub(crate) fn map_keyword(kind: MapKind) -> &'static str {
 pub(crate) fn map_type(kind: MapKind) -> String {
     let address = address_type(kind.family);
     let key = match kind.key {
-        KeyKind::Address | KeyKind::Elsewhere => address.to_owned(),
+        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded => address.to_owned(),
         KeyKind::Port => format!("{address} . inet_proto . inet_service"),
-        KeyKind::Prefix(_) => format!("{address} . {address}"),
+        KeyKind::Prefix(_) | KeyKind::AllowedSource => format!("{address} . {address}"),
         KeyKind::PrefixPort(_) => format!("{address} . {address} . inet_proto . inet_service"),
     };
     match kind.data {
@@ -52,13 +52,9 @@ pub(crate) fn map_comment(kind: MapKind) -> Option<String> {
     kind.comment().map(|comment| format!("comment \"{comment}\""))
 }
 
-/// The `counter` line of a map: what leads to an address counts the connections that it translates, and what leads to a
-/// chain those that are looked at there. What leads to a mark is asked for every packet.
+/// The `counter` line of a map, if it has one.
 pub(crate) fn map_counter(kind: MapKind) -> Option<&'static str> {
-    match kind.data {
-        DataKind::Nothing | DataKind::Mark => None,
-        DataKind::Address | DataKind::Verdict => Some("counter"),
-    }
+    kind.counts().then_some("counter")
 }
 
 /// The line of a set that says what is in it.
@@ -191,6 +187,7 @@ impl Display for MapKey {
             Self::Port(pod, protocol, port) => write!(f, "{pod} . {protocol} . {port}"),
             Self::Prefix(pod, network) => write!(f, "{network} . {pod}"),
             Self::PrefixPort(pod, network, protocol, port) => write!(f, "{network} . {pod} . {protocol} . {port}"),
+            Self::AllowedSource(pod, source) => write!(f, "{pod} . {source}"),
         }
     }
 }

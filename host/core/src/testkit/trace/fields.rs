@@ -52,6 +52,9 @@ impl Journey {
                 let pod = self.address(*pod)?;
                 port().map(|(protocol, port)| MapKey::Port(pod, protocol, port))
             }
+            [pod @ Field::OriginalSource(_), source] => {
+                Some(MapKey::AllowedSource(self.address(*pod)?, self.address(*source)?))
+            }
             [network, pod] => Some(MapKey::Prefix(self.address(*pod)?, self.address(*network)?)),
             [network, pod, Field::Protocol, Field::DestinationPort] => {
                 let (network, pod) = (self.address(*network)?, self.address(*pod)?);

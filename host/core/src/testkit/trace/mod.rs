@@ -9,7 +9,9 @@ mod walk;
 pub use packet::{Connection, Frame, Hop, Journey, Packet, Route, Seen};
 pub use path::{Effect, Hit, Path, PathEnd, Visit, follow};
 
-use crate::ruleset::{Name, Ruleset, Table, TableFamily};
+use std::net::IpAddr;
+
+use crate::ruleset::{ChainKind, Direction, Name, Point, Ruleset, State, Table, TableFamily};
 pub use walk::ChainEnd;
 use walk::ChainWalk;
 
@@ -28,7 +30,7 @@ pub fn trace_over(before: &Ruleset, after: &Ruleset, packet: &Packet, look_ups: 
     };
     let mut journey = Journey::new(*packet, Hop::Unreachable);
     let mut walk = ChainWalk::between(table, later, &mut journey, look_ups);
-    let mut base = source_nat(table).into_iter();
+    let mut base = chains(table, ChainKind::Nat).into_iter();
     let first = base.next().map(|name| walk.base_chain(name));
     seen(first.into_iter().chain(base.map(|name| walk.next_base_chain(name))))
 }
@@ -42,18 +44,7 @@ pub fn trace_by_earlier_hooks(before: &Ruleset, after: &Ruleset, packet: &Packet
     };
     let mut journey = Journey::new(*packet, Hop::Unreachable);
     let mut walk = ChainWalk::between(later, later, &mut journey, 0);
-    seen(source_nat(table).into_iter().map(|name| walk.base_chain(name)))
-}
-
-/// The base chains that translate, in the order of their priorities.
-fn source_nat(table: &Table) -> Vec<&Name> {
-    let mut base: Vec<(i32, &Name)> = table
-        .chains
-        .iter()
-        .filter_map(|(name, chain)| Some((chain.hook.as_ref().filter(|hook| hook.is_source_nat())?.priority, name)))
-        .collect();
-    base.sort_unstable();
-    base.into_iter().map(|(_, name)| name).collect()
+    seen(chains(table, ChainKind::Nat).into_iter().map(|name| walk.base_chain(name)))
 }
 
 /// The first chain that translates decides, and no later one is asked.
@@ -63,4 +54,36 @@ fn seen(mut ends: impl Iterator<Item = ChainEnd>) -> Seen {
         ChainEnd::Accepted | ChainEnd::Dropped | ChainEnd::Back => None,
     });
     source.map_or(Seen::Untranslated, Seen::As)
+}
+
+/// A packet that leaves the node, in the last chains of its way.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaving {
+    pub packet: Packet,
+    /// What the connection tracking says of it.
+    pub state: State,
+    pub direction: Direction,
+    /// The source that it has behind every source NAT.
+    pub source: IpAddr,
+}
+
+/// Whether the filter chains of postrouting let it leave, where a batch is committed after so many look-ups.
+pub fn leaves(before: &Ruleset, after: &Ruleset, leaving: &Leaving, look_ups: usize) -> bool {
+    let Leaving { packet, state, direction, source } = *leaving;
+    let family = TableFamily::of(packet.source);
+    let (Some(table), Some(later)) = (before.tables.get(&family), after.tables.get(&family)) else { return true };
+    let mut journey = Journey::new(packet, Hop::Unreachable);
+    (journey.connection.state, journey.connection.direction) = (state, direction);
+    (journey.packet.source, journey.connection.reply.1) = (source, source);
+    let mut walk = ChainWalk::between(table, later, &mut journey, look_ups);
+    chains(table, ChainKind::Filter).into_iter().all(|name| walk.base_chain(name) != ChainEnd::Dropped)
+}
+
+/// The base chains of a kind at postrouting, by priority.
+fn chains(table: &Table, kind: ChainKind) -> Vec<&Name> {
+    let hooked = table.chains.iter().filter_map(|(name, chain)| Some((chain.hook.as_ref()?, name)));
+    let here = hooked.filter(|(hook, _)| hook.kind == kind && hook.point == Point::Postrouting);
+    let mut here: Vec<(i32, &Name)> = here.map(|(hook, name)| (hook.priority, name)).collect();
+    here.sort_unstable();
+    here.into_iter().map(|(_, name)| name).collect()
 }

@@ -38,8 +38,7 @@ impl ChangeOrigin<'_> {
     }
 }
 
-/// Creates a map. Its elements get a counter each, because the map has one (Linux 5.7); what leads to nothing counts
-/// nothing.
+/// Creates a map. Where it has a counter its elements get one each (Linux 5.7).
 pub(super) fn add_map(transaction: &mut Transaction, place: ChangeOrigin<'_>, map: &Name, kind: MapKind) {
     transaction.message(place.header(sys::NFT_MSG_NEWSET, Flags::CREATE), |w| {
         let (key_type, key_length) = (datatype::key(kind), key_length(kind));
@@ -48,11 +47,10 @@ pub(super) fn add_map(transaction: &mut Transaction, place: ChangeOrigin<'_>, ma
         write_set(w, place, map, SetHeader { flags: map_flags(kind), key_type, key_length, userdata });
         match kind.data {
             DataKind::Nothing => {}
-            DataKind::Address | DataKind::Verdict => {
-                write_data(w, kind);
-                write_counter(w);
-            }
-            DataKind::Mark => write_data(w, kind),
+            DataKind::Address | DataKind::Verdict | DataKind::Mark => write_data(w, kind),
+        }
+        if kind.counts() {
+            write_counter(w);
         }
         Origin::whole(place.index)
     });
@@ -163,9 +161,9 @@ pub(super) fn delete_elements(transaction: &mut Transaction, place: ChangeOrigin
 pub(super) fn key_length(kind: MapKind) -> u32 {
     let address = address_length(kind.family);
     match kind.key {
-        KeyKind::Address | KeyKind::Elsewhere => address,
+        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded => address,
         KeyKind::Port => address + 4 + 4,
-        KeyKind::Prefix(_) => address + address,
+        KeyKind::Prefix(_) | KeyKind::AllowedSource => address + address,
         KeyKind::PrefixPort(_) => address + address + 4 + 4,
     }
 }
@@ -176,6 +174,7 @@ pub(super) fn key_bytes(key: MapKey) -> Vec<u8> {
         MapKey::Address(pod) => address_bytes(pod),
         MapKey::Port(pod, protocol, port) => [address_bytes(pod), port_bytes(protocol, port)].concat(),
         MapKey::Prefix(pod, network) => [address_bytes(network), address_bytes(pod)].concat(),
+        MapKey::AllowedSource(pod, source) => [address_bytes(pod), address_bytes(source)].concat(),
         MapKey::PrefixPort(pod, network, protocol, port) => {
             [address_bytes(network), address_bytes(pod), port_bytes(protocol, port)].concat()
         }

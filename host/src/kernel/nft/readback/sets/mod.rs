@@ -227,17 +227,21 @@ fn read_map(
 fn map_key(kind: MapKind, bytes: &[u8]) -> Option<MapKey> {
     let (first, rest) = leading_address(kind.family, bytes)?;
     match (kind.key, rest) {
-        (KeyKind::Address | KeyKind::Elsewhere, []) => Some(MapKey::Address(first)),
+        (KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded, []) => Some(MapKey::Address(first)),
         (KeyKind::Port, rest) => port(rest).map(|(protocol, port)| MapKey::Port(first, protocol, port)),
         (KeyKind::Prefix(_), rest) => match leading_address(kind.family, rest)? {
             (pod, []) => Some(MapKey::Prefix(pod, first)),
+            (_, [..]) => None,
+        },
+        (KeyKind::AllowedSource, rest) => match leading_address(kind.family, rest)? {
+            (source, []) => Some(MapKey::AllowedSource(first, source)),
             (_, [..]) => None,
         },
         (KeyKind::PrefixPort(_), rest) => {
             let (pod, rest) = leading_address(kind.family, rest)?;
             port(rest).map(|(protocol, port)| MapKey::PrefixPort(pod, first, protocol, port))
         }
-        (KeyKind::Address | KeyKind::Elsewhere, [..]) => None,
+        (KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded, [..]) => None,
     }
 }
 

@@ -1,0 +1,75 @@
+//! What becomes of a subject's pods while they are not translated (P12): the answers of its policies, its annotation and
+//! the setting together.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::EvaluationEnd;
+use super::settle::NodeContext;
+use crate::decision::{Draft, OnUnavailable};
+use crate::finding::{Finding, first_of};
+use crate::model::{AskedUnavailable, SubjectView};
+use crate::text::quoted;
+
+/// The code of the finding about pods whose packets are dropped.
+const PODS_BLOCKED: &str = "pods-blocked";
+
+/// Where one answer is enough, the policies' goes before the annotation, and that before the setting. While the subject
+/// has no answer of today any of them that asks for `drop` counts: what the policies would say is unknown.
+pub(super) fn on_unavailable(
+    here: NodeContext<'_>,
+    view: &SubjectView,
+    end: EvaluationEnd,
+    draft: &Draft,
+) -> OnUnavailable {
+    let annotated = AskedUnavailable::of(view.subject.annotations());
+    let annotation = annotated.as_ref().and_then(AskedUnavailable::effect);
+    match end {
+        EvaluationEnd::Off => OnUnavailable::Pass,
+        EvaluationEnd::Ruled if draft.rules().is_empty() => {
+            draft.on_unavailable.or(annotation).unwrap_or(OnUnavailable::Pass)
+        }
+        EvaluationEnd::Ruled => draft.on_unavailable.or(annotation).unwrap_or(here.on_unavailable),
+        EvaluationEnd::Invalid | EvaluationEnd::Denied | EvaluationEnd::Failed => {
+            let asked = [draft.on_unavailable, annotation];
+            let drops = asked.contains(&Some(OnUnavailable::Drop));
+            let answer = if drops { Some(OnUnavailable::Drop) } else { asked.into_iter().flatten().next() };
+            answer.unwrap_or(here.on_unavailable)
+        }
+    }
+}
+
+/// The pods to guard: all endpoints here that may be the subject's, and none that is the node itself.
+pub(super) fn guarded(here: NodeContext<'_>, view: &SubjectView, asked: OnUnavailable) -> BTreeSet<IpAddr> {
+    match asked {
+        OnUnavailable::Pass => BTreeSet::new(),
+        OnUnavailable::Drop => {
+            let own = view.local_endpoints(here.context).map(|endpoint| endpoint.address);
+            let all = own.chain(view.unidentified.iter().copied());
+            all.filter(|pod| !here.ownership.is_on_an_interface(*pod)).collect()
+        }
+    }
+}
+
+/// About the guarded pods that nothing translates: why is another finding.
+pub(super) fn blocked(guarded: &BTreeSet<IpAddr>, translated: &BTreeSet<IpAddr>) -> Option<Finding> {
+    let blocked: Vec<IpAddr> = guarded.difference(translated).copied().collect();
+    let endpoint = first_of(*blocked.first()?, blocked.len() - 1);
+    let message = format!(
+        "on-unavailable: drop blocks endpoint {endpoint}: it is not translated now, and its packets that leave the \
+         cluster are dropped; the other findings state why, and on-unavailable: pass lets them leave untranslated"
+    );
+    Some(Finding::warning(PODS_BLOCKED, message))
+}
+
+/// About an annotation with another value than those that there are.
+pub(super) fn unreadable(view: &SubjectView) -> Option<Finding> {
+    let asked = AskedUnavailable::of(view.subject.annotations())?;
+    let value = asked.unreadable()?;
+    let message = format!(
+        "{}: {} is neither drop nor pass, so it counts as drop until it is corrected",
+        AskedUnavailable::NAME,
+        quoted(value)
+    );
+    Some(Finding::error("bad-on-unavailable", message))
+}

@@ -1,0 +1,159 @@
+//! The laws of the guard (P12): what leaves the cluster from a guarded pod has a source that the pod is translated to,
+//! whatever other programs do with its source, at rest and between any two batches.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use egressd_core::compile::{compile, table_names};
+use egressd_core::diff::diff;
+use egressd_core::model::SubjectKey;
+use egressd_core::net::{Family, is_private};
+use egressd_core::plan::{Plan, guarded};
+use egressd_core::ruleset::{Direction, Layout, Ruleset, State, TableNames};
+use egressd_core::testkit::{FakeKernel, Leaving, Packet, Universe, a, leaves, promised};
+use proptest::prelude::*;
+
+/// What a CNI's masquerade makes of what egressd does not translate.
+fn node(family: Family) -> IpAddr {
+    match family {
+        Family::Ipv4 => a("192.168.0.200"),
+        Family::Ipv6 => a("fd00:7::200"),
+    }
+}
+
+/// The first packet of a connection with a source.
+fn new(packet: Packet, source: IpAddr) -> Leaving {
+    Leaving { packet, state: State::New, direction: Direction::Original, source }
+}
+
+/// A packet with every source that it may have behind NAT: its own, the node's, and each that egressd could give it.
+fn everything_that_leaves() -> Vec<Leaving> {
+    let mut all = Vec::new();
+    for world in &Universe::on_paper().worlds {
+        let pairs = world.pods.iter().flat_map(|pod| world.destinations.iter().map(|to| Packet::new(*pod, *to)));
+        for packet in pairs {
+            let foreign = [packet.source, node(Family::of(packet.source))];
+            all.extend(world.addresses.iter().copied().chain(foreign).map(|source| new(packet, source)));
+            all.extend([State::Invalid, State::Untracked].map(|state| Leaving { state, ..new(packet, packet.source) }));
+        }
+    }
+    all
+}
+
+/// Whether the packet is not translated because its destination may be inside. Between two batches it may be dropped:
+/// that the pod is in no known network is stated in a later batch than that it is guarded.
+fn is_private_for(plan: &Plan, packet: &Packet) -> bool {
+    plan.elsewhere.contains(&packet.source) && is_private(packet.destination)
+}
+
+/// Whether the guard lets it leave, as the promise says.
+fn may_leave(plan: &Plan, leaving: &Leaving) -> bool {
+    let Leaving { packet, state, source, .. } = leaving;
+    let guards = guarded(plan);
+    let Some(guard) = guards.get(&packet.source) else { return true };
+    let has_connection = !matches!(state, State::Invalid | State::Untracked);
+    let excluded = plan.excluded.values().flatten().any(|range| range.contains(packet.destination));
+    let inside = excluded || plan.exact.contains(&packet.destination);
+    inside || has_connection && (is_private_for(plan, packet) || guard.sources.contains(source))
+}
+
+fn names(layout: Layout) -> TableNames {
+    table_names(None).in_layout(layout)
+}
+
+/// The pods that are guarded in both.
+fn pods_of_both(before: &Plan, after: &Plan) -> BTreeSet<IpAddr> {
+    let [before, after] = [before, after].map(|plan| guarded(plan).into_keys().collect::<BTreeSet<IpAddr>>());
+    before.intersection(&after).copied().collect()
+}
+
+fn pods_of_neither(before: &Plan, after: &Plan) -> impl Fn(IpAddr) -> bool + use<> {
+    let all: BTreeSet<IpAddr> = [before, after].into_iter().flat_map(|plan| guarded(plan).into_keys()).collect();
+    move |pod| !all.contains(&pod)
+}
+
+/// Between any two batches, and while one is committed.
+fn no_window_opens(before: &Plan, after: &Plan, old: &Ruleset, new: &Ruleset) -> Result<(), TestCaseError> {
+    let changes = diff(old, new);
+    let (both, is_free) = (pods_of_both(before, after), pods_of_neither(before, after));
+    let mut kernel = FakeKernel { ruleset: old.clone(), generation: 0 };
+    for batch in changes.batches() {
+        let earlier = kernel.ruleset.clone();
+        kernel.commit(batch).map_err(|refused| TestCaseError::fail(refused.to_string()))?;
+        for leaving in everything_that_leaves() {
+            let either = [before, after].map(|plan| may_leave(plan, &leaving));
+            for look_up in 0..=8 {
+                let left = leaves(&earlier, &kernel.ruleset, &leaving, look_up);
+                if both.contains(&leaving.packet.source) {
+                    prop_assert!(either.contains(&true) || !left, "{:?}\n{}\n{}", leaving, batch, changes);
+                }
+                prop_assert!(left || !is_free(leaving.packet.source), "{:?}\n{}\n{}", leaving, batch, changes);
+                let may_be_inside = [before, after].iter().any(|plan| is_private_for(plan, &leaving.packet));
+                let is_allowed = !may_be_inside && !either.contains(&false);
+                prop_assert!(left || !is_allowed, "{:?} {}\n{}\n{}", leaving, look_up, batch, changes);
+            }
+        }
+    }
+    prop_assert_eq!(&kernel.ruleset, new);
+    Ok(())
+}
+
+fn plan_and_edit() -> impl Strategy<Value = (Plan, Plan, SubjectKey)> {
+    let universe = Universe::on_paper();
+    universe.plans().prop_flat_map(move |plan| {
+        universe.edits(plan.clone()).prop_map(move |(edited, key)| (plan.clone(), edited, key))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 40 } else { 1_000 }))]
+
+    #[test]
+    fn a_guarded_pod_leaves_with_a_source_of_its_subjects_or_not_at_all(plan in Universe::on_paper().plans()) {
+        for layout in [Layout::OURS, Layout::FIRST] {
+            let ruleset = compile(&plan, &names(layout));
+            for leaving in everything_that_leaves() {
+                // The first layout knows no pods outside of all known networks.
+                if layout == Layout::FIRST && plan.elsewhere.contains(&leaving.packet.source) {
+                    continue;
+                }
+                let left = leaves(&ruleset, &ruleset, &leaving, 0);
+                prop_assert_eq!(left, may_leave(&plan, &leaving), "{:?}\n{}\n{}", leaving, plan, ruleset);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_translated_passes_the_guard(plan in Universe::on_paper().plans()) {
+        let ruleset = compile(&plan, &names(Layout::OURS));
+        for packet in Universe::on_paper().packets() {
+            if let Some(source) = promised(&plan, &packet) {
+                prop_assert!(leaves(&ruleset, &ruleset, &new(packet, source), 0), "{packet:?}\n{plan}\n{ruleset}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_passes_the_guard_whoever_it_goes_to(plan in Universe::on_paper().plans()) {
+        let ruleset = compile(&plan, &names(Layout::OURS));
+        for leaving in everything_that_leaves() {
+            let answer = Leaving { state: State::Established, direction: Direction::Reply, ..leaving };
+            prop_assert!(leaves(&ruleset, &ruleset, &answer, 0), "{answer:?}\n{ruleset}");
+        }
+    }
+
+    #[test]
+    fn no_change_opens_a_window_in_the_guard((before, after, _) in plan_and_edit()) {
+        let [old, new] = [&before, &after].map(|plan| compile(plan, &names(Layout::OURS)));
+        no_window_opens(&before, &after, &old, &new)?;
+    }
+
+    #[test]
+    fn between_any_two_plans_no_window_opens(
+        before in Universe::on_paper().plans(),
+        after in Universe::on_paper().plans(),
+    ) {
+        let [old, new] = [&before, &after].map(|plan| compile(plan, &names(Layout::OURS)));
+        no_window_opens(&before, &after, &old, &new)?;
+    }
+}
