@@ -31,6 +31,8 @@ pub struct Metrics {
     endpoints: Gauge,
     elements: Family<Labels, Gauge>,
     connections: Family<Labels, Counter>,
+    dropped: Family<Labels, Counter>,
+    blocked: Family<Labels, Gauge>,
     findings: Family<Labels, Gauge>,
     orphans: Gauge,
     orphan_pods: Family<Labels, Gauge>,
@@ -53,6 +55,8 @@ impl Default for Metrics {
             endpoints: Gauge::default(),
             elements: Family::default(),
             connections: Family::default(),
+            dropped: Family::default(),
+            blocked: Family::default(),
             findings: Family::default(),
             orphans: Gauge::default(),
             orphan_pods: Family::default(),
@@ -71,6 +75,7 @@ impl Default for Metrics {
 /// All metrics with their names and what they mean: the only place that registers any.
 fn registry(metrics: &Metrics) -> Registry {
     let Metrics { services, endpoints, elements, connections, findings, .. } = metrics.clone();
+    let Metrics { dropped, blocked, .. } = metrics.clone();
     let Metrics { commits, commits_failed, commit_duration, round_duration, .. } = metrics.clone();
     let Metrics { audit_cycles, audit_disagreements, .. } = metrics.clone();
     let Metrics { evaluations, evaluation_failures, orphans, orphan_pods, .. } = metrics.clone();
@@ -81,6 +86,8 @@ fn registry(metrics: &Metrics) -> Registry {
     r.register("endpoints", "Endpoint addresses that are translated", endpoints);
     r.register("elements", "Elements of our nftables maps, by table and map", elements);
     r.register("connections", "Connections that were translated, by Service", connections);
+    r.register("dropped_packets", "Packets of guarded pods that were dropped, by Service", dropped);
+    r.register("blocked_endpoints", "Guarded endpoints that are not translated, by Service and reason", blocked);
     r.register("findings", "Current findings, by severity and code", findings);
     r.register("orphaned_tables", "Tables that no egressd looks after; `egressd clean --all` removes them", orphans);
     r.register("orphaned_table_pods", "Pods that an orphaned table still translates", orphan_pods);
@@ -143,11 +150,12 @@ impl Metrics {
 
     /// Begins anew with all that is only true at the moment.
     pub fn scrape(&self) -> Scrape<'_> {
-        let Self { services, endpoints, elements, connections, findings, orphans, orphan_pods, .. } = self;
-        for by_name in [services, elements, findings, orphan_pods] {
+        let Self { services, endpoints, elements, findings, orphans, orphan_pods, blocked, .. } = self;
+        for by_name in [services, elements, findings, orphan_pods, blocked] {
             by_name.clear();
         }
-        connections.clear();
+        self.connections.clear();
+        self.dropped.clear();
         endpoints.set(0);
         orphans.set(0);
         Scrape(self)
@@ -173,12 +181,19 @@ impl Scrape<'_> {
 
     /// A subject has translated so many connections. The label of its name is its kind, so that none is taken for another.
     pub fn connections(&self, subject: &SubjectKey, count: u64) {
-        let name = match subject.kind {
-            SubjectKind::Service => "service",
-            SubjectKind::EgressPolicy => "egress_policy",
-        };
-        let labels = vec![("namespace", subject.namespace.to_string()), (name, subject.name.to_string())];
-        self.0.connections.get_or_create(&labels).inc_by(count);
+        self.0.connections.get_or_create(&subject_labels(subject)).inc_by(count);
+    }
+
+    /// So many packets of a subject's pods were dropped.
+    pub fn dropped(&self, subject: &SubjectKey, count: u64) {
+        self.0.dropped.get_or_create(&subject_labels(subject)).inc_by(count);
+    }
+
+    /// So many pods of a subject are guarded and not translated, for a reason: the code of a finding.
+    pub fn blocked(&self, subject: &SubjectKey, reason: &str, pods: usize) {
+        let mut labels = subject_labels(subject);
+        labels.push(("reason", reason.to_owned()));
+        self.0.blocked.get_or_create(&labels).set(gauge(pods));
     }
 
     /// A map of ours has so many elements.
@@ -201,6 +216,14 @@ impl Scrape<'_> {
         let _ = encode(&mut text, &registry(self.0));
         format.of_open_metrics(text)
     }
+}
+
+fn subject_labels(subject: &SubjectKey) -> Labels {
+    let name = match subject.kind {
+        SubjectKind::Service => "service",
+        SubjectKind::EgressPolicy => "egress_policy",
+    };
+    vec![("namespace", subject.namespace.to_string()), (name, subject.name.to_string())]
 }
 
 fn gauge(count: impl TryInto<i64>) -> i64 {

@@ -44,7 +44,13 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> SubjectView {
         ]
         .into(),
     };
-    SubjectView { subject, namespace: Arc::default(), withheld: Vec::new(), unidentified: Vec::new(), findings: Vec::new() }
+    SubjectView {
+        subject,
+        namespace: Arc::default(),
+        withheld: Vec::new(),
+        unidentified: Vec::new(),
+        findings: Vec::new(),
+    }
 }
 
 /// The same with changes to the Service.

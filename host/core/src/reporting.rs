@@ -13,7 +13,7 @@ use crate::plan::{EvaluationEnd, SubjectPlan, SubjectResult, held_apart};
 /// What this node has to report about a Service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reporter {
-    /// This node performs SNAT, so it reports.
+    /// This node performs SNAT, or drops packets of pods that it does not translate, so it reports.
     Active,
     /// No node translates as far as can be seen from here, and this one reports why.
     Fallback,
@@ -136,7 +136,8 @@ fn reporter(
     active: &ByFamily<ActiveEndpoint>,
     planned: &SubjectResult,
 ) -> Reporter {
-    if planned.translated().is_some() {
+    let blocks = |plan: &Arc<SubjectPlan>| !plan.blocked().is_empty();
+    if planned.translated().is_some() || planned.service.as_ref().is_some_and(blocks) {
         return Reporter::Active;
     }
     let elsewhere = active.values().any(|active| active.author == Author::OtherNode);

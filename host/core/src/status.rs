@@ -9,7 +9,7 @@ use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity};
 use crate::model::{SubjectKey, SubjectKind};
 use crate::owner::HELD_ELSEWHERE;
-use crate::plan::{EvaluationEnd, SubjectPlan, SubjectResult};
+use crate::plan::{EvaluationEnd, PODS_BLOCKED, SubjectPlan, SubjectResult};
 
 /// The code of the finding on a Service whose change the kernel has not taken over.
 pub const NOT_IN_FORCE: &str = "not-in-force";
@@ -165,6 +165,14 @@ impl SubjectStatus {
                        others still have the old ones";
         status.findings.push(Finding::new(Severity::Info, UNDER_WAY, message));
         status
+    }
+
+    /// Why guarded pods are not translated, as the code of what was found: the worst, and of equals the first.
+    pub fn reason_to_block(&self) -> &str {
+        let others = || self.findings.iter().filter(|finding| finding.code != PODS_BLOCKED);
+        let worst = others().map(|finding| finding.severity).max();
+        let found = others().find(|finding| Some(finding.severity) == worst);
+        found.map_or(PODS_BLOCKED, |finding| finding.code.as_str())
     }
 
     /// Whether it reports a change that the kernel has not taken over.

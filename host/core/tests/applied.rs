@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use egressd_core::compile::{compile, compile_pods, table_names};
 use egressd_core::diff::{Applied, Common, Scope, Slice, SlicedChange};
-use egressd_core::plan::Plan;
+use egressd_core::plan::{Plan, SubjectPlan};
 use egressd_core::ruleset::Ruleset;
 use egressd_core::testkit::{FakeKernel, Universe};
 use proptest::prelude::*;
@@ -15,9 +15,8 @@ use proptest::prelude::*;
 fn touched(old: &Plan, new: &Plan) -> BTreeSet<IpAddr> {
     let keys: BTreeSet<_> = old.subjects.keys().chain(new.subjects.keys()).collect();
     let differ = keys.into_iter().filter(|key| old.subjects.get(*key) != new.subjects.get(*key));
-    let sources = differ.flat_map(|key| [old.subjects.get(key), new.subjects.get(key)]).flatten();
-    let sources = sources.flat_map(|service| &service.rules).flat_map(|rule| rule.sources().iter().copied());
-    sources.chain(old.elsewhere.symmetric_difference(&new.elsewhere).copied()).collect()
+    let plans = differ.flat_map(|key| [old.subjects.get(key), new.subjects.get(key)]).flatten();
+    plans.flat_map(SubjectPlan::pods).chain(old.elsewhere.symmetric_difference(&new.elsewhere).copied()).collect()
 }
 
 /// The plan, cut to these pods.
@@ -30,8 +29,9 @@ fn cut_to(plan: &Plan, pods: &BTreeSet<IpAddr>, common: Common) -> Plan {
         }
         rules.retain(|rule| !rule.sources().is_empty());
         service.rules = rules.into();
+        service.guarded.retain(|pod| pods.contains(pod));
     }
-    plan.subjects.retain(|_, service| !service.rules.is_empty());
+    plan.subjects.retain(|_, service| service.pods().next().is_some());
     match common {
         Common::Changed => plan,
         Common::Same => Plan { excluded: Default::default(), exact: Default::default(), ..plan },
@@ -49,7 +49,11 @@ fn after(plan: &Plan, scope: &Scope) -> Ruleset {
 }
 
 fn common(old: &Plan, new: &Plan) -> Common {
-    if (&old.excluded, &old.exact) == (&new.excluded, &new.exact) { Common::Same } else { Common::Changed }
+    if (&old.excluded, &old.exact, &old.guarded) == (&new.excluded, &new.exact, &new.guarded) {
+        Common::Same
+    } else {
+        Common::Changed
+    }
 }
 
 /// What becomes of a step: how many slices the kernel takes before it refuses, and how large they are.

@@ -1,10 +1,11 @@
 //! What metrics show of the newest state and of the kernel.
 
 use egressd_core::model::SubjectKey;
+use egressd_core::record::Record;
 use egressd_core::status::SubjectStatus;
 
 use crate::instances::orphans::Orphan;
-use crate::kernel::nft::Survey;
+use crate::kernel::nft::{Counted, Survey};
 use crate::metrics::{Format, Metrics, Scrape};
 use crate::state_channel::DaemonState;
 
@@ -23,17 +24,30 @@ pub(crate) fn text(metrics: &Metrics, newest: &DaemonState, survey: Option<&Surv
         for (key, shown) in &round.subjects {
             let record = &shown.record;
             let Some(status) = record.status() else { continue };
-            service(&scrape, key, status, survey.and_then(|survey| survey.connections.get(&record.uid)).copied());
+            service(&scrape, status);
+            if let Some(survey) = survey {
+                counted(&scrape, key, record, &survey.counted);
+            }
+            let blocked = record.plan().map_or(0, |plan| plan.blocked().len());
+            if blocked > 0 {
+                scrape.blocked(key, status.reason_to_block(), blocked);
+            }
         }
     }
     scrape.text(format)
 }
 
-fn service(scrape: &Scrape<'_>, key: &SubjectKey, status: &SubjectStatus, connections: Option<u64>) {
+fn service(scrape: &Scrape<'_>, status: &SubjectStatus) {
     scrape.service(status.state, status.endpoints.len());
     status.findings.iter().for_each(|finding| scrape.finding(finding));
-    if let Some(count) = connections {
-        scrape.connections(key, count);
+}
+
+fn counted(scrape: &Scrape<'_>, key: &SubjectKey, record: &Record, counted: &Counted) {
+    if let Some(count) = counted.connections.get(&record.uid) {
+        scrape.connections(key, *count);
+    }
+    if let Some(count) = counted.dropped.get(&record.uid) {
+        scrape.dropped(key, *count);
     }
 }
 

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use egressd_core::compile::{self, InstanceName};
+use egressd_core::decision::OnUnavailable;
 use egressd_core::finding::Finding;
 use egressd_core::model::{self, AddressTrust, AnnotationPrefix, ClusterSettings, InsideNetworks};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
-use egressd_core::decision::OnUnavailable;
 use egressd_core::plan::SharedAddresses;
 use egressd_core::policy::Limits as PolicyLimits;
 use egressd_core::ruleset::{Layout, Priority, TableNames};

@@ -9,8 +9,8 @@ use super::names::{self, Objects};
 use crate::net::Family;
 use crate::plan::{GuardedPod, PodLocation};
 use crate::ruleset::{
-    Chain, Direction, Element, Field, GUARD, Hook, Key, Layout, Map, MapKey, MapKind, Match, Name, PRIVATE, Point, Rule, State,
-    Statement, States, Table, Target,
+    Chain, Direction, Element, Field, GUARD, Hook, Key, Layout, Map, MapKey, MapKind, Match, Name, PRIVATE, Point,
+    Rule, State, Statement, States, Table, Target,
 };
 
 /// Behind the source NAT of every program: kube-proxy's and flannel's at 100, Calico's at 110, and whatever an
@@ -62,10 +62,9 @@ pub(super) struct GuardElements<'a> {
 
 /// Adds the chain, and the maps that it looks into.
 pub(super) fn add_chain(table: &mut Table, family: Family, objects: &Objects) {
-    for (name, kind) in [
-        (&objects.guarded, MapKind::guarded(family)),
-        (&objects.allowed_sources, MapKind::allowed_sources(family)),
-    ] {
+    for (name, kind) in
+        [(&objects.guarded, MapKind::guarded(family)), (&objects.allowed_sources, MapKind::allowed_sources(family))]
+    {
         table.maps.entry(name.clone()).or_insert_with(|| Map::new(kind));
     }
     let chain = chain(family, table, objects);

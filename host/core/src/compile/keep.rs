@@ -11,8 +11,8 @@ use crate::model::Uid;
 use crate::net::Family;
 use crate::plan::SubjectAddresses;
 use crate::ruleset::{
-    Chain, DataKind, Element, GUARD, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Statement, Table, Target, copy_reachable,
-    look_into_prefixes,
+    Chain, DataKind, Element, GUARD, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Statement, Table, Target,
+    copy_reachable, look_into_prefixes,
 };
 
 /// The Services whose part of the kernel's tables stays.
@@ -51,8 +51,11 @@ struct InForce<'a> {
 
 impl<'a> Keeping<'a> {
     fn add_to(&self, table: &mut Table) {
-        let translating = table.maps.values().filter(|map| !map.kind.is_of_the_guard());
-        let known: BTreeSet<IpAddr> = translating.flat_map(|map| map.elements.keys()).map(|key| key.address()).collect();
+        // A guarded pod that nothing translates has elements, too.
+        let says_no_more = |map: &Map| map.kind.is_of_the_guard() || map.kind.key == KeyKind::Elsewhere;
+        let translating = table.maps.values().filter(|map| !says_no_more(map));
+        let known: BTreeSet<IpAddr> =
+            translating.flat_map(|map| map.elements.keys()).map(|key| key.address()).collect();
         for (pod, elements) in self.by_pod() {
             let (guards, others): (Vec<InForce<'a>>, Vec<InForce<'a>>) =
                 elements.into_iter().partition(|one| one.kind.is_of_the_guard());
@@ -77,7 +80,9 @@ impl<'a> Keeping<'a> {
         }
         let guarded = |map: &Map| map.kind.key == KeyKind::Guarded && map.elements.contains_key(&MapKey::Address(pod));
         if table.maps.values().any(guarded) {
-            of_kind(KeyKind::AllowedSource).for_each(|one| fill(table, one.map, one.kind, one.key, one.element.clone()));
+            let stays = |one: &&InForce<'a>| self.kept.values().any(|own| is_own_source(own, one.key));
+            let staying = of_kind(KeyKind::AllowedSource).filter(stays);
+            staying.for_each(|one| fill(table, one.map, one.kind, one.key, one.element.clone()));
         }
     }
 
@@ -192,6 +197,13 @@ fn is_own(own: &SubjectAddresses, pod: IpAddr, target: &Target) -> bool {
     match target {
         Target::Address(address) => own.pods.contains(&pod) && own.addresses.contains(address),
         Target::Jump(_) | Target::Nothing | Target::Mark(_) => false,
+    }
+}
+
+fn is_own_source(own: &SubjectAddresses, key: MapKey) -> bool {
+    match key {
+        MapKey::AllowedSource(pod, source) => own.pods.contains(&pod) && own.addresses.contains(&source),
+        MapKey::Address(_) | MapKey::Port(..) | MapKey::Prefix(..) | MapKey::PrefixPort(..) => false,
     }
 }
 

@@ -251,9 +251,11 @@ fn is_led_to_by_elements(name: &Name, chain: &Chain) -> bool {
 
 /// A map that has elements of other pods too stays, and so does what looks into it.
 fn share_maps(table: &Table, before: &Table, after: &mut Table) {
+    let is_guard_same = table.chains.contains_key(&GUARD) && !before.chains.contains_key(&GUARD);
     for (name, map) in table.maps.iter().filter(|(_, map)| map.kind.is_made_on_demand()) {
         let own = before.maps.get(name).map_or(0, |map| map.elements.len());
-        if map.elements.len() > own {
+        let is_looked_into = map.kind.is_of_the_guard() && is_guard_same;
+        if is_looked_into || map.elements.len() > own {
             after.maps.entry(name.clone()).or_insert_with(|| Map::new(map.kind));
         }
     }

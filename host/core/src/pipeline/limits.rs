@@ -14,8 +14,8 @@ use crate::decision::Draft;
 use crate::guard::guard;
 use crate::model::{Snapshot, SubjectKey, SubjectView, view};
 use crate::plan::{
-    BudgetRequest, EvaluationEnd, Excess, FallbackDraft, GUARDED_PODS_OF_A_NODE, Grant, GrantResult, Limits, NodeContext,
-    Rules, Size, SubjectPlan, SubjectResult, TOO_MANY_ENDPOINTS, grants, narrows, settle,
+    BudgetRequest, EvaluationEnd, Excess, FallbackDraft, GUARDED_PODS_OF_A_NODE, Grant, GrantResult, Limits,
+    NodeContext, Rules, Size, SubjectPlan, SubjectResult, TOO_MANY_ENDPOINTS, grants, narrows, settle,
 };
 
 /// What is in force of a Service whose newest change is not.

@@ -40,6 +40,7 @@ pub use rules::Rules;
 pub use settle::{FallbackDraft, NodeContext, settle};
 pub use sharing::{SharedAddresses, Shares, Sharing};
 pub(crate) use today::today;
+pub use unavailable::PODS_BLOCKED;
 pub use usage::Usage;
 
 use crate::decision::OnChange;
@@ -86,6 +87,12 @@ impl SubjectPlan {
     /// The pods that it translates: those of several rules more than once.
     pub fn sources(&self) -> impl Iterator<Item = IpAddr> {
         self.rules.iter().flat_map(|rule| rule.sources().iter().copied())
+    }
+
+    /// The guarded pods that it does not translate: nothing of them leaves the cluster but by another subject.
+    pub fn blocked(&self) -> BTreeSet<IpAddr> {
+        let translated: BTreeSet<IpAddr> = self.sources().collect();
+        self.guarded.difference(&translated).copied().collect()
     }
 
     /// The pods that it is about, translated or guarded: some more than once.

@@ -28,7 +28,11 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_and_not_carried_out_is_reported() {
-        let found = |asked| not_implemented(&Draft { on_change: asked, ..Draft::default() });
+        let found = |asked| {
+            let mut draft = Draft::default();
+            draft.on_change = asked;
+            not_implemented(&draft)
+        };
         assert_eq!(found(None).or(found(Some(OnChange::Keep))), None);
         assert_eq!(found(Some(OnChange::Sever)).map(|finding| finding.severity), Some(Severity::Warning));
     }

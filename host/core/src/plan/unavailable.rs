@@ -12,7 +12,7 @@ use crate::model::{AskedUnavailable, SubjectView};
 use crate::text::quoted;
 
 /// The code of the finding about pods whose packets are dropped.
-const PODS_BLOCKED: &str = "pods-blocked";
+pub const PODS_BLOCKED: &str = "pods-blocked";
 
 /// Where one answer is enough, the policies' goes before the annotation, and that before the setting. While the subject
 /// has no answer of today any of them that asks for `drop` counts: what the policies would say is unknown.

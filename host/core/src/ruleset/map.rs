@@ -113,11 +113,9 @@ impl MapKind {
     pub fn is_of_the_guard(self) -> bool {
         match self.key {
             KeyKind::Guarded | KeyKind::AllowedSource => true,
-            KeyKind::Address
-            | KeyKind::Elsewhere
-            | KeyKind::Port
-            | KeyKind::Prefix(_)
-            | KeyKind::PrefixPort(_) => false,
+            KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port | KeyKind::Prefix(_) | KeyKind::PrefixPort(_) => {
+                false
+            }
         }
     }
 
@@ -132,8 +130,7 @@ impl MapKind {
     /// All that a map of this family with this comment can be.
     pub fn all(family: Family, comment: Option<&str>) -> impl Iterator<Item = Self> {
         let keys = (1..=family.bits()).flat_map(|bits| [KeyKind::Prefix(bits), KeyKind::PrefixPort(bits)]);
-        let fixed =
-            [KeyKind::Address, KeyKind::Elsewhere, KeyKind::Port, KeyKind::Guarded, KeyKind::AllowedSource];
+        let fixed = [KeyKind::Address, KeyKind::Elsewhere, KeyKind::Port, KeyKind::Guarded, KeyKind::AllowedSource];
         let keys = fixed.into_iter().chain(keys);
         let data = [DataKind::Nothing, DataKind::Address, DataKind::Verdict, DataKind::Mark];
         let kinds = keys.flat_map(move |key| data.map(|data| Self { family, key, data }));
@@ -210,11 +207,7 @@ impl MapKey {
             | (Self::Prefix(..), KeyKind::Prefix(_))
             | (Self::PrefixPort(..), KeyKind::PrefixPort(_)) => true,
             (
-                Self::Address(_)
-                | Self::Port(..)
-                | Self::Prefix(..)
-                | Self::PrefixPort(..)
-                | Self::AllowedSource(..),
+                Self::Address(_) | Self::Port(..) | Self::Prefix(..) | Self::PrefixPort(..) | Self::AllowedSource(..),
                 _,
             ) => false,
         }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    AskedUnavailable, ClusterNetworks, Completeness, EgressPolicy, Endpoint, Labels, ManagedBy, Node, ObjectReference, Phase, Pod,
-    PodNetwork, Pods, Readiness, Service, Slice, SubjectKey, Uid,
+    AskedUnavailable, ClusterNetworks, Completeness, EgressPolicy, Endpoint, Labels, ManagedBy, Node, ObjectReference,
+    Phase, Pod, PodNetwork, Pods, Readiness, Service, Slice, SubjectKey, Uid,
 };
 use egressd_core::testkit::{n, service};
 use ipnet::IpNet;

@@ -89,7 +89,14 @@ pub(crate) fn specs() -> impl Strategy<Value = Spec> {
     let life = prop_oneof![4 => Just(0u8), 1 => Just(1u8)];
     let wish = option::weighted(0.9, select(WISHES.to_vec()));
     (wish, (some, 0..3i64, life), (kind, class), vip_host, (asks_kube_vip, on_unavailable), cluster_address).prop_map(
-        |(wish, (addresses, created, life), (kind, class), vip_host, (asks_kube_vip, on_unavailable), cluster_address)| Spec {
+        |(
+            wish,
+            (addresses, created, life),
+            (kind, class),
+            vip_host,
+            (asks_kube_vip, on_unavailable),
+            cluster_address,
+        )| Spec {
             wish,
             addresses,
             created,

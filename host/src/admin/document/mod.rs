@@ -5,11 +5,12 @@ mod inside;
 mod policy;
 mod table;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use egressd_core::finding::Finding;
 use egressd_core::in_force::AppliedSubject;
-use egressd_core::model::SubjectKey;
+use egressd_core::model::{SubjectKey, Uid};
 use serde::{Deserialize, Serialize};
 
 pub use inside::{Inside, inside, table_of_inside};
@@ -83,6 +84,12 @@ pub struct Service {
     pub rules: usize,
     /// How many connections were translated; null when the kernel could not be read.
     pub connections: Option<u64>,
+    /// The pods that are guarded (`on-unavailable: drop`), translated or not; absent where an older egressd answers.
+    #[serde(default)]
+    pub guarded: Vec<IpAddr>,
+    /// How many packets of guarded pods were dropped; null when the kernel could not be read.
+    #[serde(default)]
+    pub dropped: Option<u64>,
     /// The policy that decided.
     pub policy: Option<String>,
     /// When its status changed last, RFC 3339.
@@ -139,7 +146,7 @@ fn findings(newest: &DaemonState) -> Vec<FindingDocument> {
 fn service(survey: Option<&Survey>, key: &SubjectKey, shown: &AppliedSubject) -> Option<Service> {
     let AppliedSubject { record, since } = shown;
     let status = record.status()?;
-    let counted = |survey: &Survey| survey.connections.get(&record.uid).copied();
+    let counted = |counts: &BTreeMap<Uid, u64>| counts.get(&record.uid).copied().unwrap_or_default();
     Some(Service {
         kind: Some(key.kind.to_string()),
         namespace: key.namespace.to_string(),
@@ -149,7 +156,9 @@ fn service(survey: Option<&Survey>, key: &SubjectKey, shown: &AppliedSubject) ->
         addresses: status.addresses.clone(),
         endpoints: status.endpoints.clone(),
         rules: record.plan().map_or(0, |service| service.rules.len()),
-        connections: survey.map(|survey| counted(survey).unwrap_or_default()),
+        connections: survey.map(|survey| counted(&survey.counted.connections)),
+        guarded: record.plan().map(|plan| plan.guarded.iter().copied().collect()).unwrap_or_default(),
+        dropped: survey.map(|survey| counted(&survey.counted.dropped)),
         policy: status.policy.clone(),
         changed: Some(Moment::from(*since).to_string()),
         findings: status.findings.iter().map(finding_document).collect(),

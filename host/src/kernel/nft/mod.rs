@@ -46,7 +46,7 @@ pub use error::{Error, Refusal};
 pub use listing::Tables;
 pub use neighbours::{FoundNeighbours, Neighbourhood};
 pub use netlink::Netlink;
-pub use survey::{ListedTable, Maker, Owner, Survey, SurveyedTable};
+pub use survey::{Counted, ListedTable, Maker, Owner, Survey, SurveyedTable};
 pub use thread::KernelThread;
 
 /// Something that holds rulesets: nf_tables, or a fake of it.

@@ -10,13 +10,12 @@ use egressd_core::{
 };
 
 use super::{
-    Kernel, Maker, Readback, Survey, Tables,
+    Counted, Kernel, Maker, Readback, Survey, Tables,
     describe::{Origin, TableId, describe},
     encode::{Ownership, encode, encode_adoption},
     error::Error,
     readback::{
-        self,
-        counters::{self, Connections},
+        self, counters,
         tables::{self, FoundTable},
     },
     socket::{DumpError, Refused, Socket},
@@ -30,7 +29,7 @@ pub struct Netlink {
     pub(super) socket: Socket,
     ownership: Ownership,
     /// What deleted elements and rules had counted.
-    gone: Connections,
+    gone: Counted,
 }
 
 impl Netlink {
@@ -39,7 +38,7 @@ impl Netlink {
     /// # Errors
     /// When the kernel has no netfilter netlink.
     pub fn open() -> Result<Self, Error> {
-        Ok(Self { socket: Socket::open()?, ownership: Ownership::Exclusive, gone: Connections::new() })
+        Ok(Self { socket: Socket::open()?, ownership: Ownership::Exclusive, gone: Counted::default() })
     }
 
     /// As [`Adapter::commit`]; gives how long the kernel took for it by a clock, without the time to encode it.
@@ -56,7 +55,7 @@ impl Netlink {
         match self.send(batch, &transaction) {
             Ok(()) => {
                 let took = clock() - begun;
-                add(&mut self.gone, &dying);
+                self.gone.add(&dying);
                 Ok(took)
             }
             Err(Failure::Final(error)) => Err(error),
@@ -165,17 +164,11 @@ impl Kernel for Netlink {
     }
 
     fn survey(&mut self, names: &TableNames, living: &BTreeSet<Uid>) -> Result<Survey, Error> {
-        self.gone.retain(|uid, _| living.contains(uid));
+        self.gone.retain(living);
         let mut survey =
             readback::whole(&mut self.socket, |socket, patience| counters::survey(socket, names, patience))?;
-        add(&mut survey.connections, &self.gone);
+        survey.counted.add(&self.gone);
         Ok(survey)
-    }
-}
-
-fn add(sum: &mut Connections, more: &Connections) {
-    for (uid, count) in more {
-        *sum.entry(uid.clone()).or_default() += count;
     }
 }
 

@@ -1,15 +1,16 @@
 //! What elements and chains have counted, by Service.
 //!
 //! An element of an address or port map counts the connections that it translates. One that leads to a chain counts
-//! what the chain looks at, so there the chain's own rules are asked.
+//! what the chain looks at, so there the chain's own rules are asked. One of the guard counts the packets of its pod that
+//! are dropped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use egressd_core::{
     compile::{uid_of_chain, uid_of_comment},
     diff::{Batch, Verb},
     model::Uid,
-    ruleset::{DataKind, MapKey, MapKind, Name, TableNames},
+    ruleset::{MapKey, Name, TableNames},
 };
 use rustables::sys;
 
@@ -19,12 +20,9 @@ use crate::kernel::nft::{
     describe::TableId,
     elements::{key_bytes, userdata},
     socket::{DumpError, Socket},
-    survey::{Survey, SurveyedTable},
+    survey::{Counted, Counts, Survey, SurveyedTable},
     wire::{Flags, Header, Writer},
 };
-
-/// Connections by Service.
-pub(in crate::kernel::nft) type Connections = BTreeMap<Uid, u64>;
 
 /// Elements are asked for one by one up to so many, which is what a slice changes at most. A dump takes longer the larger the
 /// map is, whatever the slice: 0.3 s among 65,000 elements, where 4,096 questions take some 20 ms.
@@ -49,12 +47,14 @@ pub(in crate::kernel::nft) fn survey(
         let reading = Reading::begin(id.clone());
         for (name, kind) in patience.whole(|found| sets::list(socket, &reading, found))? {
             let (Ok(name), sets::Kind::Map(kind)) = (Name::new(name), kind) else { continue };
-            let counted = patience.whole(|counted| dump_map(socket, &reading, &name, kind, counted))?;
-            survey.elements.insert((id.family, name), counted.elements);
-            add_all(&mut survey.connections, counted.connections);
+            let found = patience.whole(|found| dump_map(socket, &reading, &name, found))?;
+            survey.elements.insert((id.family, name), found.elements);
+            if let Some(counts) = survey.counted.of_map(kind) {
+                add_all(counts, found.counts);
+            }
         }
-        let of_chains: Connections = patience.whole(|counted| dump_rules(socket, &reading, None, counted))?;
-        add_all(&mut survey.connections, of_chains);
+        let of_chains: Counts = patience.whole(|counts| dump_rules(socket, &reading, None, counts))?;
+        add_all(&mut survey.counted.connections, of_chains);
         survey.tables.push(SurveyedTable { id, owner, persists: found.persists });
     }
     Ok(survey)
@@ -62,20 +62,17 @@ pub(in crate::kernel::nft) fn survey(
 
 /// What the elements and rules have counted that a batch is about to take away. Whatever the kernel does not report
 /// is lost: counting is never a reason not to commit.
-pub(in crate::kernel::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Connections {
-    let mut connections = Connections::new();
+pub(in crate::kernel::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Counted {
+    let mut counted = Counted::default();
     for change in &batch.changes {
         let reading = Reading::begin(TableId::of(change));
         // What a question fails with, the commit fails with too, or it is gone already.
         let _ = match &change.verb {
-            Verb::DeleteElements(_, kind, _) if !translates(*kind) => Ok(()),
-            Verb::DeleteElements(map, kind, keys) if keys.len() > MAX_SINGLE_QUERIES => {
-                add_map(socket, &reading, map, *kind, &mut connections)
-            }
-            Verb::DeleteElements(map, _, keys) => keys
-                .chunks(ELEMENTS_PER_QUERY)
-                .try_for_each(|keys| ask_for_elements(socket, &reading, map, keys, &mut connections)),
-            Verb::FlushRules(chain) => dump_rules(socket, &reading, Some(chain), &mut connections),
+            Verb::DeleteElements(map, kind, keys) => match counted.of_map(*kind) {
+                Some(counts) => add_elements(socket, &reading, map, keys, counts),
+                None => Ok(()),
+            },
+            Verb::FlushRules(chain) => dump_rules(socket, &reading, Some(chain), &mut counted.connections),
             Verb::AddTable(_)
             | Verb::DeleteTable
             | Verb::WakeTable
@@ -99,28 +96,31 @@ pub(in crate::kernel::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Conne
             | Verb::AddRules(..) => Ok(()),
         };
     }
-    connections
+    counted
 }
 
 /// What a map has.
 #[derive(Default)]
 struct MapCounts {
     elements: u64,
-    /// What the elements counted, if they translate.
-    connections: Connections,
+    counts: Counts,
 }
 
-/// Adds what a dump of a map gives, though that may have gaps.
-fn add_map(
+/// Adds what these elements have counted. A dump of very many may have gaps.
+fn add_elements(
     socket: &mut Socket,
     reading: &Reading,
     map: &Name,
-    kind: MapKind,
-    connections: &mut Connections,
+    keys: &[MapKey],
+    counts: &mut Counts,
 ) -> Result<(), DumpError> {
-    let mut counted = MapCounts::default();
-    let dumped = dump_map(socket, reading, map, kind, &mut counted);
-    add_all(connections, counted.connections);
+    if keys.len() <= MAX_SINGLE_QUERIES {
+        let mut keys = keys.chunks(ELEMENTS_PER_QUERY);
+        return keys.try_for_each(|keys| ask_for_elements(socket, reading, map, keys, counts));
+    }
+    let mut found = MapCounts::default();
+    let dumped = dump_map(socket, reading, map, &mut found);
+    add_all(counts, found.counts);
     dumped
 }
 
@@ -128,27 +128,16 @@ fn dump_map(
     socket: &mut Socket,
     reading: &Reading,
     map: &Name,
-    kind: MapKind,
-    counted: &mut MapCounts,
+    found: &mut MapCounts,
 ) -> Result<(), DumpError> {
     let mut seen = BTreeSet::new();
     sets::dump_elements(socket, reading, map, |element| {
-        counted.elements += 1;
+        found.elements += 1;
         seen.insert(sets::key(element).unwrap_or_default().to_vec());
-        if translates(kind) {
-            add_element(&mut counted.connections, element);
-        }
+        add_element(&mut found.counts, element);
     })?;
     // A map that grows lists some elements twice and others not at all.
-    if seen.len() as u64 == counted.elements { Ok(()) } else { Err(DumpError::Interrupted) }
-}
-
-/// Whether the elements of such a map count translated connections.
-fn translates(kind: MapKind) -> bool {
-    match kind.data {
-        DataKind::Address => true,
-        DataKind::Nothing | DataKind::Verdict | DataKind::Mark => false,
-    }
+    if seen.len() as u64 == found.elements { Ok(()) } else { Err(DumpError::Interrupted) }
 }
 
 fn ask_for_elements(
@@ -156,7 +145,7 @@ fn ask_for_elements(
     reading: &Reading,
     map: &Name,
     keys: &[MapKey],
-    connections: &mut Connections,
+    counts: &mut Counts,
 ) -> Result<(), DumpError> {
     let header = Header::nftables(sys::NFT_MSG_GETSETELEM, Flags::REQUEST, Some(reading.family()));
     let question = |w: &mut Writer| {
@@ -172,7 +161,7 @@ fn ask_for_elements(
     };
     socket.ask(header, question, |message| {
         for (_, element) in message.attributes().nest(sys::NFTA_SET_ELEM_LIST_ELEMENTS) {
-            add_element(connections, Attributes(element));
+            add_element(counts, Attributes(element));
         }
     })
 }
@@ -181,7 +170,7 @@ fn dump_rules(
     socket: &mut Socket,
     reading: &Reading,
     chain: Option<&Name>,
-    connections: &mut Connections,
+    counts: &mut Counts,
 ) -> Result<(), DumpError> {
     let filter = |w: &mut Writer| {
         if let Some(chain) = chain {
@@ -195,23 +184,23 @@ fn dump_rules(
         let name = name.filter(|name| chain.is_none_or(|chain| chain == name));
         let Some(uid) = name.as_ref().and_then(uid_of_chain) else { return };
         let counted = attributes.nest(sys::NFTA_RULE_EXPRESSIONS).filter_map(|(_, e)| counter(Attributes(e)));
-        add(connections, uid, counted.sum());
+        add(counts, uid, counted.sum());
     })
 }
 
-fn add_element(connections: &mut Connections, element: Attributes<'_>) {
+fn add_element(counts: &mut Counts, element: Attributes<'_>) {
     let comment = element.get(sys::NFTA_SET_ELEM_USERDATA).and_then(userdata::read_comment);
     if let Some(uid) = comment.and_then(uid_of_comment) {
-        add(connections, uid, counter(element.nest(sys::NFTA_SET_ELEM_EXPR)).unwrap_or_default());
+        add(counts, uid, counter(element.nest(sys::NFTA_SET_ELEM_EXPR)).unwrap_or_default());
     }
 }
 
-fn add_all(connections: &mut Connections, more: Connections) {
-    more.into_iter().for_each(|(uid, count)| add(connections, uid, count));
+fn add_all(counts: &mut Counts, more: Connections) {
+    more.into_iter().for_each(|(uid, count)| add(counts, uid, count));
 }
 
-fn add(connections: &mut Connections, uid: Uid, count: u64) {
-    *connections.entry(uid).or_default() += count;
+fn add(counts: &mut Counts, uid: Uid, count: u64) {
+    *counts.entry(uid).or_default() += count;
 }
 
 /// The packets of a counter. The first packet of a connection is the only one that a NAT chain sees.
