@@ -14,6 +14,7 @@ mod busy;
 mod calls;
 mod changes;
 mod edits;
+mod fail_closed;
 mod files;
 mod first_light;
 mod fixture;
@@ -105,6 +106,10 @@ lab::tests![
     two_services::the_older_of_two_equal_services_wins,
     two_services::source_ports_and_ranges_rank_like_single_ports,
     two_services::the_next_service_takes_over_when_the_first_is_deleted,
+    fail_closed::while_the_address_is_elsewhere_nothing_leaves_and_the_cluster_is_reached,
+    fail_closed::no_change_of_ours_lets_a_packet_of_a_guarded_pod_leave_with_another_source,
+    fail_closed::packets_without_a_connection_do_not_leave_a_guarded_pod,
+    fail_closed::bad_input_blocks_only_pods_of_services_that_ask_for_it,
     edits::every_annotation_takes_effect_while_running_and_nowhere_else,
     edits::an_edit_of_one_service_of_a_pod_leaves_the_other_as_it_was,
     bad_input::every_bad_form_is_reported_and_the_last_accepted_configuration_stays,

@@ -47,8 +47,8 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> SubjectView {
     SubjectView {
         subject,
         namespace: Arc::default(),
-        withheld: Vec::new(),
-        unidentified: Vec::new(),
+        withheld: Box::default(),
+        unidentified: Default::default(),
         findings: Vec::new(),
     }
 }

@@ -29,7 +29,7 @@ fn cut_to(plan: &Plan, pods: &BTreeSet<IpAddr>, common: Common) -> Plan {
         }
         rules.retain(|rule| !rule.sources().is_empty());
         service.rules = rules.into();
-        service.guarded.retain(|pod| pods.contains(pod));
+        service.guarded = service.guarded.intersection(pods).copied().collect();
     }
     plan.subjects.retain(|_, service| service.pods().next().is_some());
     match common {

@@ -115,7 +115,7 @@ fn all_reporting(views: &[SubjectView]) -> Vec<Reporting> {
             uid: view.subject.uid().clone(),
             created: 0,
             rules: vec![rule([view.subject.endpoints[0].address], view.subject.addresses[0])].into(),
-            foreign: BTreeSet::new(),
+            foreign: Default::default(),
             on_change: Default::default(),
             guarded: Default::default(),
         };

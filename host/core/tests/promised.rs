@@ -28,8 +28,9 @@ fn plan(pods: &[&str], address: &str) -> Arc<SubjectPlan> {
 
 fn service(rules: Rules) -> Arc<SubjectPlan> {
     let uid = Uid::new("uid").unwrap();
-    let (foreign, guarded) = (BTreeSet::new(), BTreeSet::new());
-    Arc::new(SubjectPlan { uid, created: 0, rules, foreign, guarded, on_change: OnChange::default() })
+    let on_change = OnChange::default();
+    let (foreign, guarded) = Default::default();
+    Arc::new(SubjectPlan { uid, created: 0, rules, foreign, guarded, on_change })
 }
 
 /// A round with this plan for the only Service.

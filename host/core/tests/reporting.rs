@@ -63,7 +63,7 @@ fn where_no_node_translates_one_ready_node_reports() {
 #[test]
 fn the_node_that_withholds_the_only_endpoint_speaks() {
     let mut view = seen(service("web", &["11.0.0.2"]), &[]);
-    view.withheld = vec![a("10.0.0.1")];
+    view.withheld = [a("10.0.0.1")].into();
     assert_eq!(on_node_b(&view, &[], &[]).reporter, Reporter::Fallback);
 }
 

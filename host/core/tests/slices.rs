@@ -133,7 +133,7 @@ fn large_and_small(pods: u8, address: &str) -> Plan {
             uid: service.uid,
             created,
             rules: vec![rule(sources, a(address))].into(),
-            foreign: BTreeSet::new(),
+            foreign: Default::default(),
             on_change: Default::default(),
             guarded: Default::default(),
         };

@@ -55,6 +55,7 @@ fn annotations() -> Vec<Scenario> {
         beside("kube-vip.io/egress-no-internal-traffic: \"false\""),
         beside("kube-vip.io/egress-detect-api-server: \"false\""),
         beside("kube-vip.io/flush-conntrack: \"true\""),
+        beside("egressd.io/on-unavailable: dorp"),
     ]
 }
 
@@ -85,6 +86,7 @@ fn addresses() -> Vec<Scenario> {
         with("{ip: 10.244.3.3}"),
         Scenario::of(node("node-a", "192.0.2.10")).and(format!("{}---\n{}", web(&[EGRESS]), slice("10.244.0.7"))),
         auto(with(ADDRESS)),
+        auto(Scenario::with(web(&[EGRESS, "egressd.io/on-unavailable: drop"]))),
         auto(vip_host("node-b")),
         auto(vip_host("Node-A")).holding("192.0.2.10", AddressState::Usable),
         with(ADDRESS).set(|settings| settings.owner = Owner::VipHost),

@@ -71,6 +71,16 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Wait until one of the two has ended, or end it.",
     },
     CodeEntry {
+        code: "pods-blocked",
+        level: WARNING,
+        sentence: "Endpoints on this node are not translated now, and what they send out of the cluster is dropped.",
+        cause: "`on-unavailable: drop` is in force for the Service (annotation, policy or `--on-unavailable`), and its \
+                address is on another node or unknown, its input is invalid, or a policy failed: another finding of \
+                the Service states which.",
+        remedy: "Correct what the other finding states, or set `egressd.io/on-unavailable: pass` to let the packets \
+                 leave with another source (docs/fail-closed.md).",
+    },
+    CodeEntry {
         code: "remote-endpoints",
         level: INFO_OR_WARNING,
         sentence: "Endpoints of the Service run on other nodes than the one that has its address and leave with \

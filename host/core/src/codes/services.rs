@@ -4,6 +4,13 @@ use super::entry::{ANY, CodeEntry, ERROR, INFO, WARNING, WARNING_OR_ERROR};
 
 pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
+        code: "bad-on-unavailable",
+        level: ERROR,
+        sentence: "The annotation `egressd.io/on-unavailable` has a value that is neither `drop` nor `pass`.",
+        cause: "The value is misspelled. It counts as `drop`, since `pass` is the default and needs no annotation.",
+        remedy: "Write `drop` or `pass`, or remove the annotation (docs/fail-closed.md).",
+    },
+    CodeEntry {
         code: "change-under-way",
         level: INFO,
         sentence: "A large change is carried out in parts: some endpoints have it, and the others are as before.",
@@ -62,12 +69,10 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     },
     CodeEntry {
         code: "not-implemented",
-        level: WARNING_OR_ERROR,
+        level: WARNING,
         sentence: "Something was asked for that egressd does not carry out yet.",
-        cause: "`on-change: sever` (`flush-conntrack: \"true\"`; a warning) or `on-unavailable: drop` (an error) of \
-                a policy's answer.",
-        remedy: "Leave it out. Instead of `sever`, restart the pods; instead of `drop`, restrict them by a \
-                 NetworkPolicy.",
+        cause: "`on-change: sever` (`flush-conntrack: \"true\"`) of a policy's answer.",
+        remedy: "Leave it out, and restart the pods to end open connections.",
     },
     CodeEntry {
         code: "not-in-force",

@@ -11,6 +11,7 @@ use super::{
     Snapshot, Subject, SubjectKey, SubjectKind, SubjectObject, Unusable,
 };
 use crate::finding::{Finding, at_most, first_of};
+use crate::net::RareAddresses;
 
 /// What is the same for every subject of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +30,9 @@ pub struct SubjectView {
     pub namespace: Arc<Namespace>,
     /// The endpoints on this node that slices list and that are not the subject's, as far as is known
     /// ([`crate::whose`]): sorted.
-    pub withheld: Vec<IpAddr>,
+    pub withheld: Box<[IpAddr]>,
     /// Of these the ones whose pod is not known: they may be the subject's.
-    pub unidentified: Vec<IpAddr>,
+    pub unidentified: RareAddresses,
     /// Findings about the input.
     pub findings: Vec<Finding>,
 }
@@ -58,7 +59,7 @@ pub fn view(
         SubjectKind::EgressPolicy => of_egress_policy(facts, snapshot.egress_policies.get(key)?),
     };
     let namespace = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_else(Namespace::unknown);
-    Some(SubjectView { subject, namespace, withheld: Vec::new(), unidentified: Vec::new(), findings })
+    Some(SubjectView { subject, namespace, withheld: Box::default(), unidentified: RareAddresses::default(), findings })
 }
 
 /// One that is no LoadBalancer has no addresses of its own, so its endpoints cannot matter and are not gathered.

@@ -1,10 +1,12 @@
 //! Families, ranges of addresses, ports: the types that Services and nftables share.
 
+mod addresses;
 mod by_family;
 mod private;
 mod range;
 mod sorted;
 
+pub use addresses::RareAddresses;
 pub use by_family::ByFamily;
 pub use egressd_vocabulary::{Family, ParsePortRangeError, PortRange, PortRangeError, PortSpan, Protocol};
 pub use private::{is_private, private_destinations};

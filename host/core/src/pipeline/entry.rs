@@ -13,6 +13,7 @@ use super::{Question, QuestionInput};
 use crate::chain::{ChainResult, RESTS};
 use crate::finding::Finding;
 use crate::model::{AnnotationPrefix, Labels, Published, Subject, SubjectKey, SubjectObject, SubjectView};
+use crate::net::RareAddresses;
 use crate::whose::Waits;
 
 /// What is known about one Service.
@@ -173,7 +174,7 @@ pub(super) fn cut(view: &SubjectView, node: &str) -> SubjectView {
         subject: Subject { object: object.clone(), addresses: addresses.clone(), endpoints: Arc::default() },
         namespace: Arc::clone(namespace),
         withheld: listed.into_iter().collect(),
-        unidentified: Vec::new(),
+        unidentified: RareAddresses::default(),
         findings: Vec::new(),
     }
 }

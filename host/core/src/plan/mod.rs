@@ -46,7 +46,7 @@ pub use usage::Usage;
 use crate::decision::OnChange;
 use crate::finding::Finding;
 use crate::model::{SubjectKey, Uid};
-use crate::net::{AddressRange, Family};
+use crate::net::{AddressRange, Family, RareAddresses};
 
 /// What this node translates: complete, sorted, free of contradictions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,10 +75,10 @@ pub struct SubjectPlan {
     pub rules: Rules,
     /// The sources whose endpoints name no pod of the Service's own namespace: what others say about such a pod goes
     /// first (P13).
-    pub foreign: BTreeSet<IpAddr>,
+    pub foreign: RareAddresses,
     /// The pods whose packets leave the cluster with an address that they are translated to, or not at all: its
     /// endpoints here, where the subject asks for it (P12).
-    pub guarded: BTreeSet<IpAddr>,
+    pub guarded: RareAddresses,
     /// For connections that contradict a change.
     pub on_change: OnChange,
 }

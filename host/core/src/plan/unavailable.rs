@@ -9,6 +9,7 @@ use super::settle::NodeContext;
 use crate::decision::{Draft, OnUnavailable};
 use crate::finding::{Finding, first_of};
 use crate::model::{AskedUnavailable, SubjectView};
+use crate::net::RareAddresses;
 use crate::text::quoted;
 
 /// The code of the finding about pods whose packets are dropped.
@@ -40,9 +41,9 @@ pub(super) fn on_unavailable(
 }
 
 /// The pods to guard: all endpoints here that may be the subject's, and none that is the node itself.
-pub(super) fn guarded(here: NodeContext<'_>, view: &SubjectView, asked: OnUnavailable) -> BTreeSet<IpAddr> {
+pub(super) fn guarded(here: NodeContext<'_>, view: &SubjectView, asked: OnUnavailable) -> RareAddresses {
     match asked {
-        OnUnavailable::Pass => BTreeSet::new(),
+        OnUnavailable::Pass => RareAddresses::default(),
         OnUnavailable::Drop => {
             let own = view.local_endpoints(here.context).map(|endpoint| endpoint.address);
             let all = own.chain(view.unidentified.iter().copied());

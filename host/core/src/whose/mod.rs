@@ -67,7 +67,8 @@ pub fn sifted(
     if *endpoints != *view.subject.endpoints {
         view.subject.endpoints = endpoints.into();
     }
-    (view.withheld, view.unidentified) = (withheld, unidentified);
+    view.withheld = withheld.into();
+    view.unidentified = unidentified.into_iter().collect();
     view.findings = at_most(std::mem::take(&mut view.findings).into_iter().chain(filter.findings()));
     (view, filter.waits)
 }

@@ -1,0 +1,171 @@
+//! P12: a guarded pod leaves the cluster with an address that it is translated to, or not at all. The outside host counts
+//! every packet by its source, whatever its protocol; beside it stands a masquerade like that of a CNI.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use anyhow::{Context, Result, ensure};
+use lab::addresses::{NODE_V4, OUTSIDE_V4};
+use lab::manifest::{self, Service};
+use lab::{Egressd, Flood, Protocol, Seen};
+
+use crate::changes::expect_exact;
+use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program, web};
+
+/// How many datagrams each pod sends at least while everything around it changes.
+const DATAGRAMS: u32 = 100_000;
+
+/// What the outside host counts: packets of the guarded pod by their source.
+const COUNTERS: &str = "
+table ip lab_sources {
+  set allowed { type ipv4_addr; }
+  counter wrong { }
+  chain in { type filter hook prerouting priority raw; udp dport 9001-9004 ip saddr != @allowed counter name wrong; }
+}";
+
+fn guarded(service: Service) -> Service {
+    service.annotation_of("egressd.io", "on-unavailable", "drop")
+}
+
+/// With a masquerade like a CNI's, so that what is not translated has the node's address.
+fn fixture() -> Result<Fixture> {
+    let fixture = Fixture::with_web()?;
+    fixture.lab.node().masquerade_like_a_cni()?;
+    fixture.manifests.write(&guarded(web()))?;
+    Ok(fixture)
+}
+
+fn blocked(egressd: &mut Egressd<'_>, fixture: &Fixture) -> Result<()> {
+    let pod = fixture.selected();
+    egressd.wait_until("nothing of the pod leaves", || {
+        Ok(fixture.lab.seen_from(pod, OUTSIDE_V4, Protocol::Udp)? == Seen::Nothing)
+    })
+}
+
+/// That no datagram of a flood had another source than these.
+fn expect_sources(flood: Flood, allowed: &[IpAddr]) -> Result<()> {
+    let seen = flood.end()?;
+    let wrong: BTreeSet<&IpAddr> = seen.values().filter(|source| !allowed.contains(source)).collect();
+    let count = seen.values().filter(|source| !allowed.contains(source)).count();
+    ensure!(count == 0, "{count} of {} datagrams arrived with {wrong:?}", seen.len());
+    ensure!(!seen.is_empty(), "nothing arrived");
+    Ok(())
+}
+
+/// P12, and its neighbours: other pods, and traffic that stays inside.
+pub(crate) fn while_the_address_is_elsewhere_nothing_leaves_and_the_cluster_is_reached() -> Result<()> {
+    let fixture = fixture()?;
+    let (pod, lab) = (fixture.selected(), &fixture.lab);
+    let mut egressd = fixture.run_until_translated()?;
+    let kept = lab.connect(pod, OUTSIDE_V4)?;
+    lab.node().release(WEB_V4, "lo")?;
+    blocked(&mut egressd, &fixture)?;
+    drop(kept);
+    for protocol in Protocol::ALL {
+        lab.expect_seen(pod, OUTSIDE_V4, protocol, Seen::Nothing)?;
+        lab.expect_seen(pod, lab.pod(2).v4(), protocol, pod.v4())?;
+        lab.expect_seen(lab.pod(2), pod.v4(), protocol, lab.pod(2).v4())?;
+        lab.expect_seen(fixture.unselected(), OUTSIDE_V4, protocol, NODE_V4)?;
+    }
+    expect_reported(&fixture)?;
+    lab.node().hold(WEB_V4, "lo")?;
+    egressd.wait_until_seen(pod, OUTSIDE_V4, WEB_V4.into())?;
+    fixture.manifests.write(&web())?;
+    lab.node().release(WEB_V4, "lo")?;
+    egressd.wait_until_seen(pod, OUTSIDE_V4, NODE_V4.into())?;
+    ensure!(!lab.node().ruleset()?.contains("egress_guard"), "{}", lab.node().ruleset()?);
+    egressd.stop()
+}
+
+fn expect_reported(fixture: &Fixture) -> Result<()> {
+    let (_, status) = program().status(&fixture.lab, &fixture.manifests, &["-o", "json"])?;
+    let status: serde_json::Value = serde_json::from_str(&status).context("the status")?;
+    let service = &status["services"][0];
+    let codes: Vec<&str> =
+        service["findings"].as_array().into_iter().flatten().filter_map(|f| f["code"].as_str()).collect();
+    ensure!(codes.contains(&"pods-blocked") && codes.contains(&"held-elsewhere"), "{service}");
+    ensure!(service["dropped"].as_u64() >= Some(4), "{service}");
+    ensure!(service["guarded"] == serde_json::json!([fixture.selected().v4()]), "{service}");
+    Ok(())
+}
+
+/// P12 while what concerns the pod changes: the Service, its address, its input, and egressd itself.
+pub(crate) fn no_change_of_ours_lets_a_packet_of_a_guarded_pod_leave_with_another_source() -> Result<()> {
+    let fixture = fixture()?;
+    let (pod, node) = (fixture.selected(), fixture.lab.node());
+    let mut egressd = fixture.run_until_translated()?;
+    let flood = fixture.lab.flood(pod, OUTSIDE_V4)?;
+    let mut turn = 0;
+    while flood.position() < DATAGRAMS {
+        fixture.manifests.write(&guarded(manifest::service("web").addresses([OTHER_V4]).egress()))?;
+        egressd.wait_until_seen(pod, OUTSIDE_V4, OTHER_V4.into())?;
+        let restricted = guarded(web()).annotation("egress-allowed-networks", "172.18.0.0/24");
+        fixture.manifests.write(&restricted)?;
+        egressd.wait_until_seen(pod, OUTSIDE_V4, WEB_V4.into())?;
+        fixture.manifests.write(&guarded(web()).annotation("egress-destination-ports", "tcp:http"))?;
+        node.release(WEB_V4, "lo")?;
+        blocked(&mut egressd, &fixture)?;
+        if turn % 2 == 0 {
+            egressd.kill()?;
+        } else {
+            egressd.stop()?;
+        }
+        egressd = fixture.run()?;
+        egressd.wait_until_log_has("running")?;
+        fixture.lab.expect_seen(pod, OUTSIDE_V4, Protocol::Tcp, Seen::Nothing)?;
+        fixture.manifests.write(&guarded(web()))?;
+        node.hold(WEB_V4, "lo")?;
+        egressd.wait_until_seen(pod, OUTSIDE_V4, WEB_V4.into())?;
+        turn += 1;
+    }
+    expect_sources(flood, &[WEB_V4, OTHER_V4])?;
+    expect_exact(&fixture)?;
+    ensure!(turn >= 2, "only {turn} rounds of changes were made");
+    egressd.stop()
+}
+
+/// P12 for what connection tracking does not know: NAT never sees it.
+pub(crate) fn packets_without_a_connection_do_not_leave_a_guarded_pod() -> Result<()> {
+    let fixture = fixture()?;
+    let (pod, node) = (fixture.selected(), fixture.lab.node());
+    let egressd = fixture.run_until_translated()?;
+    fixture.lab.outside().namespace.nft(COUNTERS)?;
+    fixture.lab.outside().namespace.nft(&format!("add element ip lab_sources allowed {{ {WEB_V4} }}"))?;
+    // What the pod sends from here on is INVALID or has no connection.
+    node.nft(
+        "table ip lab_untracked {
+           chain in { type filter hook prerouting priority -300; udp dport 9001 notrack
+           }
+         }",
+    )?;
+    for port in [9001, 9002] {
+        let protocol = Protocol::Udp;
+        let _ = fixture.lab.seen_from(pod, (OUTSIDE_V4, port), protocol);
+    }
+    let counted = fixture.lab.outside().namespace.nft_list("counter ip lab_sources wrong")?;
+    ensure!(counted.contains("packets 0 "), "{counted}");
+    egressd.stop()
+}
+
+/// P12 and P4: a new Service whose input is wrong translates nothing. What asks for `drop` is blocked, what does not is
+/// as without egress.
+pub(crate) fn bad_input_blocks_only_pods_of_services_that_ask_for_it() -> Result<()> {
+    let fixture = Fixture::new()?;
+    fixture.lab.node().masquerade_like_a_cni()?;
+    let misspelled = |name: &str| {
+        manifest::service(name).addresses([WEB_V4]).egress().annotation("egress-destination-ports", "http")
+    };
+    fixture.manifests.write(&guarded(misspelled("web")))?;
+    fixture.manifests.write(&fixture.web_endpoints())?;
+    fixture.manifests.write(&misspelled("other"))?;
+    fixture.manifests.write(&manifest::endpoints("other", [fixture.lab.pod(2).v4()]))?;
+    let mut egressd = fixture.run()?;
+    egressd.wait_until_log_has("running")?;
+    blocked(&mut egressd, &fixture)?;
+    fixture.lab.expect_seen(fixture.lab.pod(2), OUTSIDE_V4, Protocol::Tcp, NODE_V4)?;
+    egressd.stop()?;
+    // The setting holds for both.
+    let mut egressd = program().environment("EGRESSD_ON_UNAVAILABLE", "drop").run(&fixture.lab, &fixture.manifests)?;
+    egressd.wait_until_seen(fixture.lab.pod(2), OUTSIDE_V4, Seen::Nothing)?;
+    egressd.stop()
+}
