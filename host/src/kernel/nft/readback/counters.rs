@@ -124,12 +124,7 @@ fn add_elements(
     dumped
 }
 
-fn dump_map(
-    socket: &mut Socket,
-    reading: &Reading,
-    map: &Name,
-    found: &mut MapCounts,
-) -> Result<(), DumpError> {
+fn dump_map(socket: &mut Socket, reading: &Reading, map: &Name, found: &mut MapCounts) -> Result<(), DumpError> {
     let mut seen = BTreeSet::new();
     sets::dump_elements(socket, reading, map, |element| {
         found.elements += 1;
@@ -195,7 +190,7 @@ fn add_element(counts: &mut Counts, element: Attributes<'_>) {
     }
 }
 
-fn add_all(counts: &mut Counts, more: Connections) {
+fn add_all(counts: &mut Counts, more: Counts) {
     more.into_iter().for_each(|(uid, count)| add(counts, uid, count));
 }
 
