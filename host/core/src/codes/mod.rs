@@ -190,7 +190,7 @@ mod tests {
             ("held-elsewere", &["held-elsewhere"][..]),
             ("api-server", &["api-server-certificate", "api-server-error", "api-server-forbids"]),
             ("orphaned", &["OrphanedTable", "orphaned-table"]),
-            ("state-broken", &["newer-state", "state-lost", "state-unreadable", "state-unwritable"]),
+            ("state-broken", &["newer-state", "state-lost", "state-unreadable"]),
             ("not-a-lost", &["not-a-list", "not-a-port", "state-lost"]),
             ("not-a-thing", &[]),
             ("address-of-another-planet", &[]),
