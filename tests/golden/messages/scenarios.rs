@@ -12,7 +12,7 @@ const ADDRESS: &str = "{ip: 192.0.2.10}";
 
 /// All of them.
 pub(super) fn all() -> Vec<Scenario> {
-    let own = [annotations(), long_lists(), addresses(), holders(), endpoints(), cluster(), policies()];
+    let own = [annotations(), unavailable(), long_lists(), addresses(), holders(), endpoints(), cluster(), policies()];
     mistakes::scenarios().chain(own.into_iter().flatten()).collect()
 }
 
@@ -55,8 +55,13 @@ fn annotations() -> Vec<Scenario> {
         beside("kube-vip.io/egress-no-internal-traffic: \"false\""),
         beside("kube-vip.io/egress-detect-api-server: \"false\""),
         beside("kube-vip.io/flush-conntrack: \"true\""),
-        beside("egressd.io/on-unavailable: dorp"),
     ]
+}
+
+/// What is asked for pods that are not translated.
+fn unavailable() -> Vec<Scenario> {
+    let asks = |value: &str| Scenario::with(web(&[EGRESS, &format!("egressd.io/on-unavailable: {value}")]));
+    vec![asks("dorp"), asks("drop").set(|settings| settings.owner = Owner::Auto)]
 }
 
 /// More items than are read or may be.
@@ -86,7 +91,6 @@ fn addresses() -> Vec<Scenario> {
         with("{ip: 10.244.3.3}"),
         Scenario::of(node("node-a", "192.0.2.10")).and(format!("{}---\n{}", web(&[EGRESS]), slice("10.244.0.7"))),
         auto(with(ADDRESS)),
-        auto(Scenario::with(web(&[EGRESS, "egressd.io/on-unavailable: drop"]))),
         auto(vip_host("node-b")),
         auto(vip_host("Node-A")).holding("192.0.2.10", AddressState::Usable),
         with(ADDRESS).set(|settings| settings.owner = Owner::VipHost),

@@ -24,7 +24,7 @@ pub use names::{uid_of_chain, uid_of_comment};
 use self::guard::GuardElements;
 use self::pods::Pods;
 use crate::model::ClusterFacts;
-use crate::net::{Family, private_destinations};
+use crate::net::{AddressRange, Family, private_destinations};
 use crate::plan::{Plan, PodLocation, guarded, ranked};
 use crate::ruleset::{
     Chain, Hook, Key, Layout, Map, MapKind, Match, NETWORKS, Name, PRIVATE, Rule, Ruleset, Set, Statement, Table,
@@ -79,15 +79,40 @@ fn add_maps(table: &mut Table, family: Family, objects: &names::Objects) {
 
 /// What every table has, however many Services there are.
 fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Objects) -> Table {
-    let names::Objects { excluded, inside, addresses, ports, chains, net_pods, .. } = objects;
     let mut table = Table::of(names.of(family).clone(), names.layout);
-    let is_guarded = plan.guarded.contains(&family);
-    // While nothing is known of what is inside nothing is translated, and a guarded pod still reaches what may be.
-    let unknown = || if is_guarded { ClusterFacts::inside_while_unknown(family) } else { Vec::new() };
-    let ranges = plan.excluded.get(&family).cloned().unwrap_or_else(unknown);
-    table.sets.insert(excluded.clone(), Set::Ranges(family, ranges));
+    table.sets.insert(objects.excluded.clone(), Set::Ranges(family, excluded(plan, family)));
     let exact: BTreeSet<IpAddr> = plan.exact.iter().copied().filter(|address| Family::of(*address) == family).collect();
+    // Only where it has something: where every ClusterIP and pod lies in a known network, as in most clusters, no pod
+    // pays for two more look-ups.
+    if !exact.is_empty() {
+        table.sets.insert(objects.inside.clone(), Set::Addresses(family, exact));
+    }
     add_maps(&mut table, family, objects);
+    if names.layout != Layout::FIRST {
+        table.chains.insert(NETWORKS.clone(), Chain::default());
+        table.sets.insert(PRIVATE.clone(), Set::Ranges(family, private_destinations(family).to_vec()));
+    }
+    let (hook, rules) = (Some(Hook::source_nat(names.priority.number())), translating(family, &table, objects));
+    table.chains.insert(names.priority.chain(), Chain { hook, rules });
+    if plan.guarded.contains(&family) {
+        guard::add_chain(&mut table, family, objects);
+    }
+    table
+}
+
+/// Destinations of which nothing is translated. While nothing is known of what is inside nothing is translated at all,
+/// and a guarded pod still reaches what may be.
+fn excluded(plan: &Plan, family: Family) -> Vec<AddressRange> {
+    match plan.excluded.get(&family) {
+        Some(ranges) => ranges.clone(),
+        None if plan.guarded.contains(&family) => ClusterFacts::inside_while_unknown(family),
+        None => Vec::new(),
+    }
+}
+
+/// The rules of the chain that translates, in a table with these sets.
+fn translating(family: Family, table: &Table, objects: &names::Objects) -> Vec<Rule> {
+    let names::Objects { excluded, inside, addresses, ports, chains, net_pods, .. } = objects;
     // A ClusterIP is already an endpoint here, perhaps one outside the cluster, so the original destination counts,
     // too.
     let returns = |set: &Name| {
@@ -95,30 +120,20 @@ fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Ob
             .map(|part| Rule::when(part, Statement::Return))
     };
     let mut rules = returns(excluded).to_vec();
-    // Only where it has something: where every ClusterIP and pod lies in a known network, as in most clusters, no pod
-    // pays for two more look-ups.
-    if !exact.is_empty() {
-        table.sets.insert(inside.clone(), Set::Addresses(family, exact));
+    if table.sets.contains_key(inside) {
         rules.extend(returns(inside));
     }
     // Most specific first (P13); what a chain does not match comes back, and of such a pod there is nothing else.
     rules.push(Rule::always(Statement::VerdictBy(Key::of(MapKind::chains(family)), chains.clone())));
-    if names.layout != Layout::FIRST {
+    if table.chains.contains_key(&NETWORKS) {
         let pods = Match::In(Key::of(MapKind::pods(family)), net_pods.clone());
         rules.push(Rule::when(pods, Statement::Jump(NETWORKS.clone())));
-        table.chains.insert(NETWORKS.clone(), Chain::default());
-        table.sets.insert(PRIVATE.clone(), Set::Ranges(family, private_destinations(family).to_vec()));
     }
     rules.extend([
         Rule::always(Statement::SnatBy(Key::of(MapKind::ports(family)), ports.clone())),
         Rule::always(Statement::SnatBy(Key::of(MapKind::addresses(family)), addresses.clone())),
     ]);
-    let hook = Some(Hook::source_nat(names.priority.number()));
-    table.chains.insert(names.priority.chain(), Chain { hook, rules });
-    if is_guarded {
-        guard::add_chain(&mut table, family, objects);
-    }
-    table
+    rules
 }
 
 /// The chains of a table by name, for the functions that add some.

@@ -44,31 +44,14 @@ pub fn sifted(
     };
     let key = view.subject.key().clone();
     let mut filter = EndpointFilter::new(node, pods, reading, &key, earlier);
-    let (mut withheld, mut unidentified) = (Vec::new(), Vec::new());
-    let sift = |endpoint: &Endpoint| {
-        if endpoint.node.as_deref() != Some(node) {
-            return Some(endpoint.clone());
-        }
-        let pod = match filter.standing(endpoint.address) {
-            PodOwnership::Own(name) => Some(name),
-            PodOwnership::Stays => None,
-            PodOwnership::Withheld(known) => {
-                withheld.push(endpoint.address);
-                if known == PodKnowledge::Unknown {
-                    unidentified.push(endpoint.address);
-                }
-                return None;
-            }
-        };
-        Some(Endpoint { pod, ..endpoint.clone() })
-    };
-    let endpoints: Vec<Endpoint> = view.subject.endpoints.iter().filter_map(sift).collect();
+    let all = view.subject.endpoints.iter();
+    let endpoints: Vec<Endpoint> = all.filter_map(|endpoint| filter.sift(endpoint)).collect();
     // Mostly slices say it as it is, and then what is theirs stays shared.
     if *endpoints != *view.subject.endpoints {
         view.subject.endpoints = endpoints.into();
     }
-    view.withheld = withheld.into();
-    view.unidentified = unidentified.into_iter().collect();
+    view.withheld = std::mem::take(&mut filter.withheld).into();
+    view.unidentified = std::mem::take(&mut filter.unidentified).into_iter().collect();
     view.findings = at_most(std::mem::take(&mut view.findings).into_iter().chain(filter.findings()));
     (view, filter.waits)
 }
@@ -106,6 +89,9 @@ struct EndpointFilter<'a> {
     earlier: EarlierEndpoints<'a>,
     waits: Waits,
     reasons: BTreeMap<Reason, Vec<IpAddr>>,
+    withheld: Vec<IpAddr>,
+    /// Of these the ones whose pod is not known.
+    unidentified: Vec<IpAddr>,
 }
 
 impl<'a> EndpointFilter<'a> {
@@ -116,7 +102,25 @@ impl<'a> EndpointFilter<'a> {
         key: &'a SubjectKey,
         earlier: EarlierEndpoints<'a>,
     ) -> Self {
-        Self { node, pods, reading, key, earlier, waits: Default::default(), reasons: Default::default() }
+        let (waits, reasons) = Default::default();
+        Self { node, pods, reading, key, earlier, waits, reasons, withheld: Vec::new(), unidentified: Vec::new() }
+    }
+
+    /// The endpoint with its pod, where that is the subject's, or may be and stays meanwhile.
+    fn sift(&mut self, endpoint: &Endpoint) -> Option<Endpoint> {
+        if endpoint.node.as_deref() != Some(self.node) {
+            return Some(endpoint.clone());
+        }
+        let pod = match self.standing(endpoint.address) {
+            PodOwnership::Own(name) => Some(name),
+            PodOwnership::Stays => None,
+            PodOwnership::Withheld(known) => {
+                self.withheld.push(endpoint.address);
+                self.unidentified.extend((known == PodKnowledge::Unknown).then_some(endpoint.address));
+                return None;
+            }
+        };
+        Some(Endpoint { pod, ..endpoint.clone() })
     }
 
     fn standing(&mut self, address: IpAddr) -> PodOwnership {
