@@ -29,7 +29,8 @@ fn plan(pods: &[&str], address: &str) -> Arc<SubjectPlan> {
 fn service(rules: Rules) -> Arc<SubjectPlan> {
     let uid = Uid::new("uid").unwrap();
     let on_change = OnChange::default();
-    let (foreign, guarded) = Default::default();
+    let foreign = Default::default();
+    let guarded = Default::default();
     Arc::new(SubjectPlan { uid, created: 0, rules, foreign, guarded, on_change })
 }
 

@@ -102,8 +102,17 @@ impl<'a> EndpointFilter<'a> {
         key: &'a SubjectKey,
         earlier: EarlierEndpoints<'a>,
     ) -> Self {
-        let (waits, reasons) = Default::default();
-        Self { node, pods, reading, key, earlier, waits, reasons, withheld: Vec::new(), unidentified: Vec::new() }
+        Self {
+            node,
+            pods,
+            reading,
+            key,
+            earlier,
+            waits: Waits::default(),
+            reasons: BTreeMap::new(),
+            withheld: Vec::new(),
+            unidentified: Vec::new(),
+        }
     }
 
     /// The endpoint with its pod, where that is the subject's, or may be and stays meanwhile.
