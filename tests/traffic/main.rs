@@ -45,6 +45,7 @@ mod tools;
 mod translation;
 mod two_services;
 mod under_load;
+mod unsaved;
 
 lab::tests![
     authoring::following_the_page_translates_one_port_and_no_other,
@@ -159,6 +160,7 @@ lab::tests![
     changes::a_service_that_turns_into_a_cluster_ip_loses_its_snat,
     changes::changes_while_egressd_is_down_are_applied_exactly_after_the_start,
     changes::the_last_accepted_configuration_survives_a_restart_with_the_state_directory,
+    unsaved::a_state_directory_that_cannot_be_written_is_reported_and_stops_no_change,
     life::stopping_egressd_changes_no_packet,
     life::a_restart_adopts_the_table_and_changes_no_packet,
     life::after_kill_9_the_rules_stay_and_the_next_start_adopts_them,

@@ -1,8 +1,11 @@
 //! With other programs that write nftables rules on the same node.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use lab::addresses::{NODE_V4, OUTSIDE_V4};
 use lab::manifest::{self, endpoints};
+use lab::neighbours::Committer;
 use lab::{Egressd, Program, Protocol};
 
 use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program};
@@ -80,16 +83,18 @@ pub(crate) fn a_chain_that_translates_before_ours_is_reported_until_ours_is_firs
     egressd.stop()
 }
 
-/// Which of two chains at one priority runs first cannot be read.
+/// Which of two chains at one priority runs first cannot be read. Others commit all the time meanwhile.
 pub(crate) fn a_chain_at_our_priority_is_reported_until_it_is_gone() -> Result<()> {
     let fixture = Fixture::with_web()?;
     let node = fixture.lab.node();
+    let committer = Committer::start(node, Duration::from_millis(5))?;
     node.nft(&masquerade_at(90))?;
     let mut egressd = fixture.run()?;
     egressd.wait_until_log_has("before egressd's chain at 90 if it was registered later")?;
     node.nft("delete table inet lab_early\n")?;
     egressd.wait_until_log_has("resolved: other programs' chains and flowtables")?;
     egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    committer.end()?;
     egressd.stop()
 }
 

@@ -38,7 +38,7 @@ pub use sources::{CLUSTER, RestoredSource, Sources};
 use thread::{Disk, Health};
 pub use thread::{StateThread, StateThreadGone};
 pub use unsaved::{DiskReport, Topic};
-use unsaved::{Part, Unsaved};
+use unsaved::{Part, Unsaved, takes_nothing};
 
 use crate::files;
 
@@ -226,7 +226,7 @@ impl StateDir {
 
     /// A disk that is full or read-only is known before there is something to lose.
     fn try_out(&mut self) {
-        if self.trial == Trial::Done && self.unsaved.is_empty() {
+        if self.trial == Trial::Done && self.unsaved.is_empty() && !takes_nothing(&self.path) {
             return;
         }
         self.trial = Trial::Done;

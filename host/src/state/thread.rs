@@ -18,7 +18,7 @@ use tracing::warn;
 use super::StateDir;
 use super::pending::{Objects, Pending, Promised};
 use super::shared::{HandOverCount, Shared};
-use super::unsaved::{DiskReport, RETRY_INTERVAL, Topic, silent};
+use super::unsaved::{CHECK_INTERVAL, DiskReport, RETRY_INTERVAL, Topic, silent};
 
 /// How long a change waits for the disk. A disk at work answers within milliseconds, a busy one within tenths of a second; of
 /// one that takes longer it is unknown whether it ever answers, and nothing new would be translated meanwhile. What is
@@ -197,7 +197,7 @@ fn write_all(mut disk: impl Disk, shared: &Shared, written_sender: &watch::Sende
     let mut failed = Promised::default();
     loop {
         let wait = match disk.health() {
-            Health::Good => Duration::MAX,
+            Health::Good => CHECK_INTERVAL,
             Health::Failing => RETRY_INTERVAL,
         };
         let Some((newer, handed)) = shared.take(wait) else { return };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use egressd_core::finding::Finding;
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use tracing::warn;
 
 /// A part of what the directory has.
@@ -89,7 +90,7 @@ impl Unsaved {
     /// What is wrong now, if anything is.
     pub(super) fn finding(&self, directory: &Path) -> Option<Finding> {
         let (first, reason) = self.0.first_key_value()?;
-        let parts = self.0.keys().filter_map(|part| part.name()).collect::<Vec<_>>().join(", ");
+        let parts = self.0.keys().filter_map(|part| part.name()).collect::<Vec<_>>().join(" and ");
         let unsaved = if parts.is_empty() { String::new() } else { format!("{parts} are not saved; ") };
         let lost = self.0.keys().filter(|part| part.name().is_some()).map(|part| part.consequence());
         let lost = if parts.is_empty() { first.consequence().to_owned() } else { lost.collect::<Vec<_>>().join("; ") };
@@ -106,6 +107,17 @@ impl Unsaved {
 
 /// Between two tries to write what could not be written.
 pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(30);
+/// Between two looks whether the disk is full or read-only, while nothing has to be written.
+pub(super) const CHECK_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Whether the file system of a directory says that nothing more can be written there, without a try.
+pub(super) fn takes_nothing(directory: &Path) -> bool {
+    statvfs(directory).is_ok_and(|found| {
+        let is_full = found.f_blocks > 0 && found.f_bavail == 0;
+        let has_no_files = found.f_files > 0 && found.f_favail == 0;
+        is_full || has_no_files || found.f_flag.contains(StatVfsMountFlags::RDONLY)
+    })
+}
 
 /// What is reported while the disk does not answer.
 pub(super) fn silent(directory: &Path, waited: Duration) -> Finding {
@@ -151,6 +163,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_system_without_room_is_known_without_writing() {
+        // Both are in every namespace: one has no blocks at all, the other is the machine's.
+        assert!(!takes_nothing(Path::new("/proc")));
+        assert!(!takes_nothing(Path::new("/not there")));
+        assert!(!takes_nothing(&std::env::temp_dir()));
+    }
+
+    #[test]
     fn a_finding_names_the_directory_what_is_not_saved_and_what_a_restart_would_do() {
         let mut unsaved = Unsaved::default();
         let place = Path::new("/var/lib/egressd");
@@ -160,7 +180,7 @@ mod tests {
         }
         let message = unsaved.finding(place).map(|finding| finding.message.to_string()).unwrap_or_default();
         for text in [
-            "state directory /var/lib/egressd cannot be written: no storage space; accepted annotations, the policies in \
+            "state directory /var/lib/egressd cannot be written: no storage space; accepted annotations and the policies in \
              force are not saved; ",
             "after a restart a Service whose annotations are invalid then gets those that were saved last, or none (P4); \
              a policy",
