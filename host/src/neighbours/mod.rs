@@ -19,6 +19,9 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// A reading may take a fiftieth of the time, however often others commit.
 const REST: u32 = 50;
 
+/// So many are known at most of those that no whole reading shows: a program may name its chains anew all the time.
+const MAX_KNOWN: usize = 1_000;
+
 /// What they are about, in the log.
 const ABOUT: &str = "other programs' chains and flowtables";
 
@@ -95,7 +98,8 @@ impl<K: Neighbourhood> Watcher<K> {
                 self.known = found;
                 self.generation = Some(generation);
             }
-            FoundNeighbours::Part(found) => self.known.extend(found),
+            FoundNeighbours::Part(found) if self.known.count() < MAX_KNOWN => self.known.extend(found),
+            FoundNeighbours::Part(found) => self.known = found,
         }
         Ok(self.known != before)
     }

@@ -88,6 +88,16 @@ fn a_reading_that_others_interrupt_adds_and_takes_nothing_away() {
 }
 
 #[test]
+fn what_only_parts_show_is_bounded() {
+    let mut watcher = watcher();
+    let most = u32::try_from(MAX_KNOWN).unwrap();
+    found(&mut watcher, most, Answer::Torn);
+    assert_eq!(watcher.known.count(), MAX_KNOWN);
+    found(&mut watcher, 3, Answer::Torn);
+    assert_eq!(watcher.known, chains(3));
+}
+
+#[test]
 fn the_thread_reports_what_it_finds() {
     let notices = Notices::default();
     let reader = notices.reader();

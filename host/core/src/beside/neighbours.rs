@@ -36,6 +36,11 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.chains.len() + self.flowtables.len()
+    }
+
     /// Adds what is seen elsewhere.
     pub fn extend(&mut self, more: Self) {
         self.chains.extend(more.chains);
@@ -64,7 +69,8 @@ impl NatChain {
             BEFORE,
             format!(
                 "{self} translates sources at priority {}, before egressd's chain at {ours}{condition}; connections that it \
-                 translates leave with its address instead of the Service's: P3 and P13 do not hold for them; {remedy}",
+                 translates leave with its address instead of the Service's (P3 and P13 do not hold for them), and are \
+                 dropped where the pod is guarded (P12); {remedy}",
                 self.priority
             ),
         )
