@@ -29,7 +29,7 @@ use egressd::instances::lock::{Lock, LockDir};
 use egressd::instances::orphans;
 use egressd::kernel::addresses::{self, Addresses, Observer};
 use egressd::kernel::bystanders;
-use egressd::kernel::nft::{self, KernelThread, Netlink};
+use egressd::kernel::nft::{KernelThread, Netlink, Notifications};
 use egressd::log::{Form, Lines};
 use egressd::metrics::Metrics;
 use egressd::neighbours;
@@ -44,7 +44,7 @@ use egressd::{out, publish, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::compile::Instance;
 use egressd_core::finding::Severity;
-use egressd_core::node::{Adapter as _, Certainty};
+use egressd_core::node::Adapter as _;
 use egressd_core::pipeline::Settings;
 use egressd_core::policy::Limits;
 use tokio::signal::unix::{SignalKind, signal};
@@ -222,7 +222,9 @@ async fn threads(settings: &Settings, limits: Limits, metrics: &Metrics, state: 
     let library = library(settings, limits, metrics.clone(), state)?;
     let loader = Loader::start(library).context("cannot start the thread that loads policies")?;
     let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
-    Ok(Threads { kernel: KernelThread::spawn(Netlink::open).await?, loader, evaluator })
+    let kernel = KernelThread::spawn(Netlink::open).await?;
+    let notifications = Notifications::follow(&kernel, &settings.tables).await?;
+    Ok(Threads { kernel, notifications, loader, evaluator })
 }
 
 /// Shows others that this egressd lives. Translating does not depend on it.
@@ -324,10 +326,7 @@ fn difference(input: &Input) -> Result<ExitCode> {
     if let Some(fatal) = &report.round.fatal {
         bail!("cannot compare: `run` would not carry the plan out: {}", fatal.message);
     }
-    let readback = Netlink::open()?.read(&tables)?;
-    if readback.certainty == Certainty::Uncertain {
-        return Err(nft::Error::Unsettled.into());
-    }
+    let readback = Netlink::open()?.read_with_certainty(&tables)?;
     let interfaces = Observer.read(&())?;
     let changes = oneshot::difference(&readback, &interfaces.state, &report.round);
     output::difference(&mut out::stdout(), &readback, &changes).context("cannot print the difference")?;

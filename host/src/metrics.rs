@@ -38,6 +38,7 @@ pub struct Metrics {
     orphan_pods: Family<Labels, Gauge>,
     commits: Counter,
     commits_failed: Counter,
+    table_changes: Family<Labels, Counter>,
     commit_duration: Histogram,
     round_duration: Histogram,
     audit_cycles: Counter,
@@ -62,6 +63,7 @@ impl Default for Metrics {
             orphan_pods: Family::default(),
             commits: Counter::default(),
             commits_failed: Counter::default(),
+            table_changes: Family::default(),
             commit_duration: durations(),
             round_duration: durations(),
             audit_cycles: Counter::default(),
@@ -77,7 +79,7 @@ fn registry(metrics: &Metrics) -> Registry {
     let Metrics { services, endpoints, elements, connections, findings, .. } = metrics.clone();
     let Metrics { dropped, blocked, .. } = metrics.clone();
     let Metrics { commits, commits_failed, commit_duration, round_duration, .. } = metrics.clone();
-    let Metrics { audit_cycles, audit_disagreements, .. } = metrics.clone();
+    let Metrics { audit_cycles, audit_disagreements, table_changes, .. } = metrics.clone();
     let Metrics { evaluations, evaluation_failures, orphans, orphan_pods, .. } = metrics.clone();
     let mut registry = Registry::with_prefix("egressd");
     let r = &mut registry;
@@ -93,6 +95,11 @@ fn registry(metrics: &Metrics) -> Registry {
     r.register("orphaned_table_pods", "Pods that an orphaned table still translates", orphan_pods);
     r.register("commits", "Batches that the kernel committed", commits);
     r.register("commits_failed", "Batches that the kernel refused", commits_failed);
+    r.register(
+        "table_changes",
+        "Changes of egressd's tables by other programs, by table; each was undone",
+        table_changes,
+    );
     r.register_with_unit("commit_duration", "Time of the kernel for one batch", Unit::Seconds, commit_duration);
     r.register_with_unit("round_duration", "Time from newest state to ruleset", Unit::Seconds, round_duration);
     r.register("audit_cycles", "Complete audits of the state that egressd keeps", audit_cycles);
@@ -116,6 +123,12 @@ impl Metrics {
     /// The kernel refused a batch.
     pub fn refused(&self) {
         self.commits_failed.inc();
+    }
+
+    /// A table of ours was not as it was left.
+    pub fn table_changed(&self, family: TableFamily, table: &Name) {
+        let labels = vec![("family", family_label(family)), ("table", table.to_string())];
+        self.table_changes.get_or_create(&labels).inc();
     }
 
     /// A plan and ruleset were worked out.

@@ -13,6 +13,7 @@ mod beside_metallb;
 mod busy;
 mod calls;
 mod changes;
+mod drift;
 mod edits;
 mod fail_closed;
 mod files;
@@ -210,6 +211,9 @@ lab::tests![
     owner::plan_reads_the_interfaces_once,
     owner::an_address_that_moves_between_two_nodes_is_translated_to_where_it_is,
     busy::beside_a_hundred_commits_a_second_every_start_succeeds,
+    drift::what_another_program_changes_is_undone_and_reported,
+    drift::two_hundred_changes_are_undone_each_in_a_moment,
+    drift::a_foreign_table_in_the_place_of_ours_is_reported_and_not_touched,
     under_load::a_hundred_thousand_connections_have_a_source_that_was_valid_at_the_time,
     under_load::another_priority_after_a_restart_under_load_changes_no_packet,
     under_load::restarts_and_kill_9_under_load_change_no_packet,

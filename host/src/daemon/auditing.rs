@@ -93,7 +93,7 @@ impl Daemon {
 
     /// When the kernel's tables are to be looked at; never while something else is believed of them than is to be.
     fn check_due(&self) -> Option<Instant> {
-        self.is_at_rest().then(|| self.checking.due()).flatten()
+        self.is_at_rest().then(|| self.checking.due())
     }
 
     fn is_at_rest(&self) -> bool {

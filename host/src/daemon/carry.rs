@@ -126,6 +126,7 @@ impl Daemon {
 
     async fn is_in_force(&mut self, newest: &PendingRound) {
         self.tables_current();
+        self.repaired();
         self.applied.clear_outstanding();
         self.show_in_force(|in_force, now| in_force.take_over(newest, now));
         let Some(copy) = self.copy.take() else {
@@ -179,6 +180,7 @@ impl Daemon {
         let (at, wait) = self.next_retry();
         self.retry = Some((at, wait));
         warn!(error, retry_in = ?wait, "a change is not in force yet");
+        self.repaired();
         self.applied_state = AppliedState::Unknown;
         self.show_held_back(newest, &format!("{error}; retrying"));
     }

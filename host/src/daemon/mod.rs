@@ -4,6 +4,7 @@ mod asking;
 mod auditing;
 mod carry;
 mod checking;
+mod drift;
 pub mod evaluator;
 pub mod heap;
 mod inherit;
@@ -22,6 +23,8 @@ pub use auditing::disagreed;
 use auditing::{Auditing, IdleTask};
 use carry::Remainder;
 use checking::Checking;
+use drift::Drift;
+pub use drift::replaced;
 use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
 use egressd_core::diff::Applied;
@@ -40,7 +43,7 @@ use crate::clock::{self, Instant};
 use crate::daemon::evaluator::Evaluator;
 use crate::errors::with_causes;
 use crate::kernel::addresses::{Addresses, NodeInterfaces};
-use crate::kernel::nft::KernelThread;
+use crate::kernel::nft::{KernelThread, Notifications};
 use crate::metrics::Metrics;
 use crate::policies::{Loaded, Loader, wanted};
 use crate::source::handover::{SnapshotReceiver, Update};
@@ -83,6 +86,8 @@ pub struct Daemon {
     again: Option<Instant>,
     auditing: Auditing,
     checking: Checking,
+    drift: Drift,
+    notifications: Notifications,
 }
 
 /// The threads that work for the loop while it waits.
@@ -90,6 +95,8 @@ pub struct Daemon {
 pub struct Threads {
     /// Changes and reads the kernel's tables.
     pub kernel: KernelThread,
+    /// Of what other programs do to them.
+    pub notifications: Notifications,
     pub loader: Loader,
     pub evaluator: Evaluator,
 }
@@ -116,7 +123,9 @@ pub enum Start {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AppliedState {
     Current,
-    /// After a failure: it is read before anything else is done.
+    /// It was, but another program may have changed it since: it is read before anything else is done.
+    Doubted,
+    /// After a failure of ours: the same.
     Unknown,
 }
 
@@ -147,7 +156,7 @@ impl Daemon {
     pub async fn take_over(
         settings: Settings,
         mut state: StateDir,
-        Threads { kernel, loader, evaluator }: Threads,
+        Threads { kernel, notifications, loader, evaluator }: Threads,
         start: Start,
         observers: Observers,
     ) -> Result<Self> {
@@ -189,6 +198,8 @@ impl Daemon {
             again: None,
             auditing: Auditing::begin(since),
             checking: Checking::begin(held.certainty, since),
+            drift: Drift::begin(since),
+            notifications,
         };
         daemon.show_certainty(Certainty::Settled);
         Ok(daemon)
@@ -259,6 +270,8 @@ impl Daemon {
                 known = addresses.changed() => self.set_interfaces(known?),
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.ask_again(),
+                news = self.notifications.changed(), if self.drift.listens() => self.notice(&news),
+                () = at(self.drift.due()) => self.drift_due(),
                 () = ready(()), if !self.turns.is_empty() => {}
                 () = ready(()), if self.remainder.is_some() => next = NextStep::Slice,
                 () = at(idle.map(|(at, _)| at)) => next = idle.map_or(next, |(_, what)| NextStep::Idle(what)),

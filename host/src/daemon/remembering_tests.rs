@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::*;
-use crate::kernel::nft::{Error, Kernel, Readback, Survey, TableId};
+use crate::kernel::nft::{Error, ForeignChanges, Kernel, Notifications, Readback, Survey, TableId};
 use crate::policies::{Library, Sandbox};
 use crate::source::handover::handover;
 use crate::state::pending::Promised;
@@ -96,6 +96,10 @@ impl Adapter for RecordingKernel {
 }
 
 impl Kernel for RecordingKernel {
+    fn port(&self) -> u32 {
+        0
+    }
+
     fn existing(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {
         Ok(Vec::new())
     }
@@ -142,7 +146,9 @@ impl Fixture {
         let library =
             Library::new(Sandbox::new().unwrap(), AnnotationPrefix::default(), Metrics::default(), Default::default());
         let loader = Loader::start(library).unwrap();
-        let threads = Threads { kernel, loader, evaluator: Evaluator::start(Chain::new([chain()])).unwrap() };
+        let notifications = Notifications::from(tokio::sync::watch::channel(ForeignChanges::default()).1);
+        let evaluator = Evaluator::start(Chain::new([chain()])).unwrap();
+        let threads = Threads { kernel, notifications, loader, evaluator };
         let ((sender, _taker), orphans) = (handover(), watch::channel(Arc::default()).1);
         let (state_channel, _reader) = state_channel(sender.findings(), Notices::default().reader(), orphans);
         let (state, observers) =

@@ -129,7 +129,7 @@ pub(super) async fn held(
         }
         let found = uncertain();
         warn!(code = %found.code, "{}; retrying", found.message);
-        state_channel.tables(vec![found.clone()]);
+        state_channel.tables(vec![found.clone()], Vec::new());
         state_channel.held_back(found.message.to_string(), None);
         sleep(UNCERTAIN_INTERVAL).await;
     }

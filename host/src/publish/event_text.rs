@@ -11,6 +11,7 @@ use egressd_core::status::{State, SubjectStatus};
 use egressd_core::text::{Text, cut, plain};
 
 use crate::instances::orphans::Orphan;
+use crate::state_channel::ChangedTable;
 
 /// The longest note that Kubernetes takes is 1 KiB.
 const MAX_NOTE: usize = 1000;
@@ -50,6 +51,8 @@ pub enum Reason {
     Removed,
     /// A table translates, and no egressd manages it.
     OrphanedTable,
+    /// Another program changed a table of ours.
+    TableChanged,
 }
 
 impl Reason {
@@ -64,6 +67,7 @@ impl Reason {
             Self::NotApplied => "NotApplied",
             Self::Removed => "Removed",
             Self::OrphanedTable => "OrphanedTable",
+            Self::TableChanged => "TableChanged",
         }
     }
 }
@@ -92,6 +96,12 @@ impl EventText {
     pub fn orphaned(orphan: &Orphan) -> Self {
         let finding = orphan.finding();
         Self::coded(Reason::OrphanedTable, &finding.message, finding.label())
+    }
+
+    /// Of a table that another program changed.
+    pub fn changed_table(changed: &ChangedTable) -> Self {
+        let finding = changed.first_change();
+        Self::coded(Reason::TableChanged, &finding.message, finding.label())
     }
 
     /// Of a status, as a node says it; none when egress was not asked for.

@@ -21,7 +21,8 @@ const fn next(reason: Reason) -> Option<Reason> {
         Reason::PolicyFailed => Some(Reason::NotApplied),
         Reason::NotApplied => Some(Reason::Removed),
         Reason::Removed => Some(Reason::OrphanedTable),
-        Reason::OrphanedTable => None,
+        Reason::OrphanedTable => Some(Reason::TableChanged),
+        Reason::TableChanged => None,
     }
 }
 

@@ -20,7 +20,6 @@ use super::services::Services;
 use super::write::WriteKind;
 use super::{PublishConfig, Regarding, Write, WriteOutcome};
 use crate::clock::Instant;
-use crate::instances::orphans::Orphan;
 use crate::policies::PolicyReport;
 use crate::rights::Publish;
 use crate::state_channel::DaemonState;
@@ -36,8 +35,8 @@ pub struct PublishState {
     config: PublishConfig,
     services: Services,
     policies: BTreeMap<String, PolicyWrites>,
-    /// Events about orphaned tables, by table.
-    orphans: BTreeMap<String, EventHistory>,
+    /// Events about tables that are orphaned, or that other programs changed, by table.
+    tables: BTreeMap<String, EventHistory>,
     node: node::NodeObjectState,
     queue: Queue,
     events: EventBudgets,
@@ -52,7 +51,7 @@ impl PublishState {
             config,
             services: Services::default(),
             policies: BTreeMap::new(),
-            orphans: BTreeMap::new(),
+            tables: BTreeMap::new(),
             node: node::NodeObjectState::default(),
             queue: Queue::default(),
             events: EventBudgets::default(),
@@ -71,7 +70,7 @@ impl PublishState {
         self.forbidden.retain(|_, until| *until > now);
         let looked_at = self.services.follow(round, &mut self.queue, &self.config, now);
         self.follow_policies(&newest.policies, &round.overview, now);
-        self.follow_orphans(&newest.orphans, now);
+        self.follow_tables(newest, now);
         self.follow_node(round, now);
         let gates = Gates { now, forbidden: &self.forbidden, events: self.events };
         DueWrites { looked_at, ..self.queue.due(gates, most) }
@@ -95,16 +94,18 @@ impl PublishState {
         }
     }
 
-    /// There are few, so all are looked at.
-    fn follow_orphans(&mut self, orphans: &[Orphan], now: Instant) {
-        for table in self.orphans.keys() {
+    /// There are few, so all are looked at. No table is both: orphans are other instances'.
+    fn follow_tables(&mut self, newest: &DaemonState, now: Instant) {
+        for table in self.tables.keys() {
             self.queue.drop(&WriteTarget::Table(table.clone()));
         }
-        self.orphans.retain(|table, _| orphans.iter().any(|orphan| orphan.table.to_string() == *table));
-        for orphan in orphans {
-            let table = orphan.table.to_string();
-            let events = self.orphans.entry(table.clone()).or_default();
-            let due = events.due(EventText::orphaned(orphan), Role::Owner, Published::Different, now);
+        let orphaned = newest.orphans.iter().map(|orphan| (orphan.table.to_string(), EventText::orphaned(orphan)));
+        let changed = newest.changed_tables.iter().map(|changed| (changed.table(), EventText::changed_table(changed)));
+        let texts: BTreeMap<String, EventText> = orphaned.chain(changed).collect();
+        self.tables.retain(|table, _| texts.contains_key(table));
+        for (table, text) in texts {
+            let events = self.tables.entry(table.clone()).or_default();
+            let due = events.due(text, Role::Owner, Published::Different, now);
             let want = due.map(|due| PendingWrite::event(due, Regarding::Node { table: table.clone() }));
             self.queue.put(WriteTarget::Table(table), want.into_iter().collect());
         }
@@ -209,7 +210,7 @@ impl PublishState {
         match regarding {
             Regarding::Service(key, _) => self.services.entry(key).map(|entry| &mut entry.events),
             Regarding::Policy { name, .. } => self.policies.get_mut(name).map(|entry| &mut entry.events),
-            Regarding::Node { table } => self.orphans.get_mut(table),
+            Regarding::Node { table } => self.tables.get_mut(table),
         }
     }
 }

@@ -10,6 +10,7 @@ use proptest::sample::select;
 
 use super::*;
 use crate::clock::{self, Instant};
+use crate::instances::orphans::Orphan;
 use crate::publish::event_text::EventType;
 use crate::publish::object_writes::{KnownPolicy, ServiceWrites};
 
@@ -33,7 +34,7 @@ impl FromScratch {
         let lives = |key: &SubjectKey| round.subjects.get(key).map(|shown| &shown.record.uid);
         self.0.services.writes.retain(|key, entry: &mut ServiceWrites| lives(key) == Some(&entry.uid));
         let orphaned = |table: &str| newest.orphans.iter().any(|orphan| orphan.table.to_string() == table);
-        self.0.orphans.retain(|table, _| orphaned(table));
+        self.0.tables.retain(|table, _| orphaned(table));
         let mark = |name: &str| round.overview.policies.get(name).map(|mark| &mark.uid);
         let first = round.overview.first_ready.as_deref() == Some(NODE);
         self.0.policies.retain(|name, entry| first && mark(name) == Some(&entry.mark));
@@ -60,7 +61,7 @@ impl FromScratch {
         let mut wanted = Vec::new();
         for orphan in newest.orphans.iter() {
             let table = orphan.table.to_string();
-            let events = self.0.orphans.entry(table.clone()).or_default();
+            let events = self.0.tables.entry(table.clone()).or_default();
             let due = events.due(EventText::orphaned(orphan), Role::Owner, Published::Different, now);
             wanted.extend(due.map(|due| PendingWrite::event(due, Regarding::Node { table })));
         }

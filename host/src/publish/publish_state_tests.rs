@@ -17,9 +17,11 @@ use egressd_core::status::{State, SubjectStatus, status};
 
 use super::*;
 use crate::clock::{self, Instant};
+use crate::instances::orphans::Orphan;
 use crate::policies::PolicyState;
 use crate::publish::event_text::Reason;
 use crate::rights::Publish;
+use crate::state_channel::ChangedTable;
 use egressd_core::testkit::RuleParts;
 
 #[path = "publish_state_cost_tests.rs"]
@@ -285,6 +287,24 @@ fn an_orphaned_table_is_reported_once_on_the_node_and_anew_when_it_comes_back() 
         assert_eq!(events(&writes), [(Reason::OrphanedTable, note.as_str())]);
         assert_eq!(play(&mut publish_state, &there, &mut now, MINUTE, &done()), []);
         assert_eq!(play(&mut publish_state, &with_orphan(None), &mut now, MINUTE, &done()), []);
+    }
+}
+
+#[test]
+fn a_table_that_another_program_changes_again_and_again_is_one_event_until_it_is_left_alone() {
+    let (mut publish_state, mut now) = (publish_state(), clock::now());
+    let changed = |times| {
+        let changed = (times > 0).then(|| ChangedTable { times, ..ChangedTable::sample() });
+        DaemonState { changed_tables: changed.into_iter().collect(), ..newest(in_force(&round(0, None))) }
+    };
+    for _ in 0..2 {
+        let writes = play(&mut publish_state, &changed(1), &mut now, MINUTE, &done());
+        let note = format!("{} [table-changed]", ChangedTable::sample().first_change().message);
+        assert_eq!(events(&writes), [(Reason::TableChanged, note.as_str())]);
+        for times in 2..10 {
+            assert_eq!(play(&mut publish_state, &changed(times), &mut now, MINUTE, &done()), []);
+        }
+        assert_eq!(play(&mut publish_state, &changed(0), &mut now, MINUTE, &done()), []);
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) enum WriteTarget {
     Service(SubjectKey),
     /// By the ConfigMap's name.
     Policy(String),
-    /// An orphaned table, by its name.
+    /// A table that is orphaned, or that another program changed, by its name.
     Table(String),
     Node,
 }

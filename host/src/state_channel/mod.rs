@@ -1,5 +1,6 @@
 //! What the loop reports to others: the newest state as a value, handed over without waiting for readers.
 
+mod changed_table;
 pub mod notices;
 
 use std::sync::Arc;
@@ -7,6 +8,8 @@ use std::sync::Arc;
 use egressd_core::finding::Finding;
 use egressd_core::in_force::AppliedRound;
 use tokio::sync::watch;
+
+pub use changed_table::{ChangedTable, RepairPace};
 
 use crate::clock::{self, Instant, Moment};
 use crate::instances::orphans::Orphan;
@@ -35,8 +38,10 @@ pub struct DaemonState {
     pub newer: Option<Finding>,
     /// What is wrong with what an earlier process remembered.
     pub left: Arc<[Finding]>,
-    /// What other programs do to egressd's tables.
+    /// What is wrong with egressd's tables.
     pub tables: Arc<[Finding]>,
+    /// Those that other programs changed a short time ago.
+    pub changed_tables: Arc<[ChangedTable]>,
 }
 
 /// The loop's end.
@@ -71,6 +76,7 @@ impl DaemonState {
             newer: None,
             left: [].into(),
             tables: [].into(),
+            changed_tables: [].into(),
         }
     }
 }
@@ -119,11 +125,12 @@ impl StateChannel {
         self.newest.send_modify(|newest| newest.left = findings.into());
     }
 
-    /// What other programs do to egressd's tables.
-    pub fn tables(&self, findings: Vec<Finding>) {
+    /// What is wrong with egressd's tables, and which of them other programs changed.
+    pub fn tables(&self, findings: Vec<Finding>, changed: Vec<ChangedTable>) {
         self.newest.send_if_modified(|newest| {
-            let differs = *newest.tables != *findings;
+            let differs = *newest.tables != *findings || *newest.changed_tables != *changed;
             newest.tables = findings.into();
+            newest.changed_tables = changed.into();
             differs
         });
     }
@@ -156,7 +163,8 @@ impl DaemonState {
     pub fn standing(&self) -> impl Iterator<Item = Finding> {
         let found = self.source.iter().chain(&*self.loading).chain(&*self.notices);
         let orphans = self.orphans.iter().map(Orphan::finding);
-        found.chain(&self.newer).chain(&*self.left).chain(&*self.tables).cloned().chain(orphans)
+        let changed = self.changed_tables.iter().map(ChangedTable::finding);
+        found.chain(&self.newer).chain(&*self.left).chain(&*self.tables).cloned().chain(orphans).chain(changed)
     }
 }
 

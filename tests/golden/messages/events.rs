@@ -16,6 +16,7 @@ use egressd_core::text::Text;
 /// One line for each.
 pub(super) fn lines() -> impl Iterator<Item = String> {
     let all = of_services().into_iter().chain(of_policies()).chain([EventText::removed(), orphaned()]);
+    let all = all.chain(super::process::changed_tables().into_iter().map(|changed| EventText::changed_table(&changed)));
     all.map(|event| format!("{} {}: {}\n", event.reason.as_str(), event.event_type.as_str(), event.note))
 }
 

@@ -7,19 +7,23 @@ use std::sync::mpsc;
 
 use anyhow::{Context, Result};
 use egressd::admin::admin_server::{http_not_served, status_not_served};
-use egressd::daemon::{disagreed, lost_memory, newer_layout, uncertain};
+use egressd::clock::Moment;
+use egressd::daemon::{disagreed, lost_memory, newer_layout, replaced, uncertain};
 use egressd::files::Open;
 use egressd::instances::lock;
 use egressd::instances::orphans::Orphan;
 use egressd::kernel::bystanders::cilium_present;
-use egressd::kernel::nft::{self, TableId};
+use egressd::kernel::nft::{self, Program, TableId};
 use egressd::source::manifests::Places;
 use egressd::source::watch::Unwatched;
 use egressd::state::{DiskReport, RestoredSource, Sources, StateDir, StateThread};
+use egressd::state_channel::{ChangedTable, RepairPace};
 use egressd::wasm::Lack;
 use egressd_core::beside::{Flowtable, NatChain, Neighbours};
 use egressd_core::compile::{Instance, InstanceName};
+use egressd_core::diff::TableDrift;
 use egressd_core::finding::Finding;
+use egressd_core::in_force::UnixTime;
 use egressd_core::model::SubjectKey;
 use egressd_core::net::Family;
 use egressd_core::pipeline::{AuditSubject, AuditedPart, Disagreement};
@@ -45,11 +49,13 @@ fn this_node() -> Result<Vec<Finding>> {
     let disagreement =
         Disagreement { subject: AuditSubject::Subject(SubjectKey::service("shop", "web")), part: AuditedPart::View };
     let mut findings: Vec<Finding> = orphans.iter().map(Orphan::finding).collect();
+    findings.extend(changed_tables().iter().map(ChangedTable::finding));
     findings.extend([
         newer_layout(&nft::Error::NewerLayout { table, layout }),
         cilium_present(),
         lost_memory(),
         uncertain(),
+        replaced(&nft::Error::Foreign(TableId { family: Family::Ipv4.into(), name: Instance::Default.tables().ipv4 })),
         disagreed(&disagreement),
         lock.finding(),
     ]);
@@ -83,6 +89,24 @@ fn neighbours() -> Vec<Finding> {
     };
     let many = many.findings(Priority::DEFAULT).into_iter().filter(|finding| finding.message.contains(" more "));
     [few, first].iter().flat_map(|neighbours| neighbours.findings(Priority::DEFAULT)).chain(many).collect()
+}
+
+/// Tables that other programs changed: once, and again and again.
+pub(super) fn changed_tables() -> Vec<ChangedTable> {
+    let drift = |objects: &[&str]| TableDrift {
+        family: Family::Ipv4.into(),
+        name: Instance::Default.tables().of(Family::Ipv4).clone(),
+        objects: objects.iter().map(|object| (*object).to_owned()).collect(),
+    };
+    let first = drift(&["map egress_addrs (1 element)"]);
+    let last =
+        drift(&["chain egress_postrouting", "map egress_addrs (3 elements)", "set a", "set b", "set c", "set d"]);
+    let [since, until] = [1_700_000_000, 1_700_000_060].map(|seconds| Moment::from(UnixTime(seconds)));
+    let program = Some(Program { name: "firewalld".to_owned(), process: 812 });
+    let (times, pace) = (1, RepairPace::AtOnce);
+    let once = ChangedTable { first: first.clone(), last: first, program, times, since, until: since, pace };
+    let (times, pace) = (302, RepairPace::SlowedDown);
+    vec![once.clone(), ChangedTable { last, program: None, times, until, pace, ..once }]
 }
 
 fn threads() -> Vec<Finding> {

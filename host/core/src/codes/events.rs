@@ -63,4 +63,12 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         cause: "The annotations were removed, or the Service is no longer of type LoadBalancer.",
         remedy: "None is needed.",
     },
+    CodeEntry {
+        code: "TableChanged",
+        level: EVENT_WARNING,
+        sentence: "Another program changed a table of egressd, which undid it. The Event is on the Node, once until the \
+                   table was left alone for ten minutes.",
+        cause: "See the finding `table-changed`.",
+        remedy: "Configure the program that the note names to change its own tables only.",
+    },
 ];

@@ -160,6 +160,24 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Free the path, or set another one.",
     },
     CodeEntry {
+        code: "table-changed",
+        level: WARNING,
+        sentence: "Another program changed a table of egressd, which undid it; it is reported until ten minutes after \
+                   the last change.",
+        cause: "Before Linux 6.9 any program with the right to do so can change the table, as a firewall does whose \
+                reload flushes all rules.",
+        remedy: "Configure the program that the message names to change its own tables only. Until a change is undone \
+                 packets of pods may leave with another source (docs/troubleshooting.md).",
+    },
+    CodeEntry {
+        code: "table-replaced",
+        level: ERROR,
+        sentence: "A table of egressd was replaced by one of another program, which egressd does not touch; nothing is \
+                   translated by it.",
+        cause: "While egressd ran, another program deleted the table and made one with the same name.",
+        remedy: "Delete that table, and configure the program to use another name; egressd makes its own again at once.",
+    },
+    CodeEntry {
         code: "unmerged-networks",
         level: ERROR,
         sentence: "The networks of a plan overlap or are out of order, and the plan is not carried out. It is in the \

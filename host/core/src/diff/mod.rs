@@ -31,6 +31,7 @@
 mod applied;
 mod counters;
 mod display;
+mod drift;
 mod levels;
 mod moves;
 mod scope;
@@ -44,6 +45,7 @@ use std::net::IpAddr;
 #[cfg(feature = "testkit")]
 pub use applied::corrupt;
 pub use applied::{Applied, Comparison};
+pub use drift::{TableDrift, drift};
 pub use scope::{Common, Scope};
 pub use slices::{SLICE, Slice, SlicedChange, Slices, cut};
 pub use summary::Summary;

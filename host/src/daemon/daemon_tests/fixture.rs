@@ -27,6 +27,7 @@ use super::process::{Defect, ProcessChannels, ProcessConfig, run};
 use crate::admin::oneshot::ask;
 use crate::clock::Instant;
 use crate::kernel::addresses::NodeInterfaces;
+use crate::kernel::nft::ForeignChanges;
 use crate::metrics::Metrics;
 use crate::policies::{Loaded, Loader, LoaderControl};
 use crate::source::handover::{SnapshotSender, Update, handover};
@@ -72,6 +73,9 @@ pub(super) struct LoopFixture {
     claims: Claims,
     sender: SnapshotSender,
     addresses: watch::Sender<NodeInterfaces>,
+    news: watch::Sender<ForeignChanges>,
+    /// Whether another program changed the tables, and nothing has settled since.
+    meddled: bool,
     /// Where it is gone, the loop has no policies.
     _loader_control: LoaderControl,
     stop: Option<oneshot::Sender<()>>,
@@ -113,11 +117,12 @@ impl LoopFixture {
         let ((chain, gate), (loader, loader_control)) = (annotation_policy(), Loader::controlled());
         let (sender, receiver) = handover();
         let (addresses, known) = watch::channel(NodeInterfaces::default());
+        let (news, heard) = watch::channel(ForeignChanges::default());
         let (state_channel, reader) =
             state_channel(sender.findings(), Notices::default().reader(), watch::channel(Arc::default()).1);
         let ((stop, stopped), (defects, planted)) = (oneshot::channel(), mpsc::unbounded_channel());
         let (ends, metrics) =
-            (ProcessChannels { kernel, loader, receiver, known, stopped, planted }, Metrics::default());
+            (ProcessChannels { kernel, loader, receiver, known, news: heard, stopped, planted }, Metrics::default());
         let setting = ProcessConfig { settings: settings(owner), start, state: StateDir::open(state.path()) };
         let daemon = tokio::spawn(run(setting, ends, Observers { state_channel, metrics: metrics.clone() }));
         let time = tokio::spawn(stop_time(reader.clone()));
@@ -136,6 +141,8 @@ impl LoopFixture {
             claims,
             sender,
             addresses,
+            news,
+            meddled: false,
             _loader_control: loader_control,
             stop: Some(stop),
             defects,
@@ -188,6 +195,23 @@ impl LoopFixture {
         self.send(name);
     }
 
+    /// Lets another program change the kernel's tables, and the kernel notify of it.
+    pub(super) fn meddle(&mut self, change: impl FnOnce(&mut Ruleset)) {
+        self.meddle_silently(change);
+        self.news.send_modify(|news| news.ours += 1);
+    }
+
+    /// The same, of which the kernel does not notify.
+    pub(super) fn meddle_silently(&mut self, change: impl FnOnce(&mut Ruleset)) {
+        self.meddled = true;
+        change(&mut self.kernel_control.state().fake.ruleset);
+    }
+
+    /// Lets the kernel drop notifications.
+    pub(super) fn lose_news(&self) {
+        self.news.send_modify(|news| news.gaps += 1);
+    }
+
     pub(super) fn remove(&mut self, name: &str) {
         self.snapshot.services.remove(&key(name));
         self.snapshot.slices.remove(&key(name));
@@ -215,6 +239,7 @@ impl LoopFixture {
             }
             Some(request) = self.kernel_control.requests.recv() => Event::Asked(request),
             () = sleep(HOUR) => {
+                self.meddled = false;
                 self.compare();
                 Event::Quiet
             }
@@ -305,7 +330,9 @@ impl LoopFixture {
     fn compare(&mut self) {
         let violations = self.kernel_control.state().violations.clone();
         assert_eq!(violations, [] as [&str; 0]);
-        self.claims.compare(&self.state_channel.newest(), &self.kernel_control.ruleset());
+        if !self.meddled {
+            self.claims.compare(&self.state_channel.newest(), &self.kernel_control.ruleset());
+        }
     }
 
     /// What follows from the newest state where there was none before.

@@ -7,6 +7,7 @@
 
 mod auditing;
 mod claims;
+mod drift;
 mod fixture;
 mod held_back;
 mod histories;

@@ -9,7 +9,7 @@ use super::super::{Daemon, IdleTask, NextStep, Observers, Start, Threads};
 use super::kernel::ControlledKernel;
 use crate::daemon::evaluator::Evaluator;
 use crate::kernel::addresses::{Addresses, NodeInterfaces};
-use crate::kernel::nft::KernelThread;
+use crate::kernel::nft::{ForeignChanges, KernelThread, Notifications};
 use crate::policies::Loader;
 use crate::source::handover::SnapshotReceiver;
 use crate::state::StateDir;
@@ -27,6 +27,7 @@ pub(super) struct ProcessChannels {
     pub(super) loader: Loader,
     pub(super) receiver: SnapshotReceiver,
     pub(super) known: watch::Receiver<NodeInterfaces>,
+    pub(super) news: watch::Receiver<ForeignChanges>,
     pub(super) stopped: oneshot::Receiver<()>,
     pub(super) planted: mpsc::UnboundedReceiver<Defect>,
 }
@@ -36,9 +37,14 @@ pub(super) type Defect = Box<dyn FnOnce(&mut Daemon) + Send>;
 
 pub(super) async fn run(config: ProcessConfig, channels: ProcessChannels, observers: Observers) -> Result<()> {
     let ProcessConfig { settings, start, state } = config;
-    let ProcessChannels { kernel, loader, receiver, known, mut stopped, mut planted } = channels;
+    let ProcessChannels { kernel, loader, receiver, known, news, mut stopped, mut planted } = channels;
     let kernel = KernelThread::spawn(move || Ok(kernel)).await?;
-    let threads = Threads { kernel, loader, evaluator: Evaluator::start(Chain::default())? };
+    let threads = Threads {
+        kernel,
+        notifications: Notifications::from(news),
+        loader,
+        evaluator: Evaluator::start(Chain::default())?,
+    };
     let mut daemon = Daemon::take_over(settings, state, threads, start, observers).await?;
     let (mut addresses, mut defect) = (Addresses::from(known), None);
     let stop = interrupted(&mut stopped, &mut planted, &mut defect);

@@ -77,7 +77,6 @@ async fn in_doubt_nothing_that_looks_foreign_is_removed() {
     assert_ne!(commit.operation, Operation::Commit(foreign.removal.clone().unwrap()));
     commit.perform();
     fixture.kernel_control.state().certainty = Certainty::Settled;
-    fixture.read().await.perform();
     let Operation::Commit(removal) = fixture.commit().await.operation else { panic!("it is not removed") };
     assert!(removal.changes.iter().any(|change| matches!(change.verb, Verb::DeleteChain(_))), "{removal}");
 }

@@ -24,6 +24,11 @@ pub(in crate::kernel) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// `nlmsg_pid`: in a notification, the port of the socket whose request it follows from.
+    pub(in crate::kernel) fn port(&self) -> u32 {
+        array(self.bytes, 12).map(u32::from_ne_bytes).unwrap_or_default()
+    }
+
     /// What follows `struct nlmsghdr`.
     pub(in crate::kernel) fn payload(&self) -> &'a [u8] {
         self.bytes.get(MESSAGE_HEADER..).unwrap_or_default()

@@ -19,6 +19,7 @@ mod expression;
 mod listing;
 mod neighbours;
 mod netlink;
+mod notifications;
 mod objects;
 mod readback;
 mod rule;
@@ -46,11 +47,15 @@ pub use error::{Error, Refusal};
 pub use listing::Tables;
 pub use neighbours::{FoundNeighbours, Neighbourhood};
 pub use netlink::Netlink;
+pub use notifications::{ForeignChanges, Notifications, Program};
 pub use survey::{Counted, ListedTable, Maker, Owner, Survey, SurveyedTable};
 pub use thread::KernelThread;
 
 /// Something that holds rulesets: nf_tables, or a fake of it.
 pub trait Kernel: Adapter<Part = Nft, OwnObjects = TableNames, Error = Error> + Send {
+    /// The port by which notifications name the socket that commits.
+    fn port(&self) -> u32;
+
     /// Which tables of these names are there, whoever made them.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use egressd_core::{
     diff::{Batch, Change, Verb},
     model::Uid,
-    node::{Adapter, Nft},
+    node::{Adapter, Certainty, Nft},
     ruleset::{Layout, TableNames},
 };
 
@@ -72,6 +72,15 @@ impl Netlink {
     /// As [`Adapter::read`](egressd_core::node::Adapter::read).
     pub fn read_tables(&mut self, tables: &[TableId]) -> Result<Readback, Error> {
         readback::read(&mut self.socket, tables)
+    }
+
+    /// As [`Adapter::read`](egressd_core::node::Adapter::read), where nothing but a certain reading is of use.
+    ///
+    /// # Errors
+    /// Also when other programs kept changing the tables.
+    pub fn read_with_certainty(&mut self, names: &TableNames) -> Result<Readback, Error> {
+        let readback = self.read(names)?;
+        if readback.certainty == Certainty::Uncertain { Err(Error::Unsettled) } else { Ok(readback) }
     }
 
     /// One transaction. The kernel's refusal comes back with its message.
@@ -143,6 +152,10 @@ impl Adapter for Netlink {
 }
 
 impl Kernel for Netlink {
+    fn port(&self) -> u32 {
+        self.socket.port()
+    }
+
     fn existing(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {
         let mut existing = Vec::new();
         for table in TableId::all(names) {

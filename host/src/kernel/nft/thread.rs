@@ -116,6 +116,10 @@ mod tests {
     }
 
     impl Kernel for Counting {
+        fn port(&self) -> u32 {
+            0
+        }
+
         fn existing(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {
             Ok(Vec::new())
         }
