@@ -169,3 +169,70 @@ pub(crate) fn bad_input_blocks_only_pods_of_services_that_ask_for_it() -> Result
     egressd.wait_until_seen(fixture.lab.pod(2), OUTSIDE_V4, Seen::Nothing)?;
     egressd.stop()
 }
+
+/// P12 from the first packet: an address in the node's pod networks that is no known pod's reaches the cluster, and
+/// nothing else, over a restart too.
+pub(crate) fn an_unknown_pod_leaves_only_once_it_is_known() -> Result<()> {
+    let fixture = fixture()?;
+    let (lab, stranger) = (&fixture.lab, fixture.unselected());
+    let known = |number: u8| manifest::pod("default", &format!("pod-{number}"), [lab.pod(number).v4()]);
+    fixture.manifests.write(&known(1))?;
+    fixture.manifests.write(&known(2))?;
+    let program = program().environment("EGRESSD_UNKNOWN_PODS", "drop");
+    let mut egressd = program.run(lab, &fixture.manifests)?;
+    egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    for turn in 0..2 {
+        for protocol in Protocol::ALL {
+            lab.expect_seen(stranger, OUTSIDE_V4, protocol, Seen::Nothing)?;
+            lab.expect_seen(stranger, lab.pod(2).v4(), protocol, stranger.v4())?;
+            lab.expect_seen(lab.pod(2), OUTSIDE_V4, protocol, NODE_V4)?;
+        }
+        if turn == 0 {
+            egressd.kill()?;
+            lab.expect_seen(stranger, OUTSIDE_V4, Protocol::Tcp, Seen::Nothing)?;
+            egressd = program.run(lab, &fixture.manifests)?;
+            egressd.wait_until_log_has("running")?;
+        }
+    }
+    let flood = lab.flood(stranger, OUTSIDE_V4)?;
+    flood.wait_until_sent(2_000)?;
+    fixture.manifests.write(&known(3))?;
+    egressd.wait_until_seen(stranger, OUTSIDE_V4, NODE_V4.into())?;
+    expect_sources(flood, &[NODE_V4])?;
+    fixture.manifests.remove(&known(3))?;
+    egressd.wait_until_seen(stranger, OUTSIDE_V4, Seen::Nothing)?;
+    egressd.stop()
+}
+
+/// P12: whatever the reason is that nothing is translated, where egress is asked for, by annotation and by the setting.
+pub(crate) fn every_reason_not_to_translate_blocks_and_not_asking_does_not() -> Result<()> {
+    let fixture = fixture()?;
+    let (lab, pod, second) = (&fixture.lab, fixture.selected(), fixture.lab.pod(2));
+    let program = program().environment("EGRESSD_LIMIT_SERVICE_ENDPOINTS", "1");
+    let setting = program.clone().environment("EGRESSD_ON_UNAVAILABLE", "drop");
+    for (program, guarded) in [(&program, guarded as fn(Service) -> Service), (&setting, |service| service)] {
+        fixture.manifests.write(&guarded(web()))?;
+        fixture.manifests.write(&fixture.web_endpoints())?;
+        let mut egressd = program.run(lab, &fixture.manifests)?;
+        let reasons: [(&str, Service); 3] = [
+            ("no address", manifest::service("web").egress()),
+            ("another type", web().of_type("ClusterIP")),
+            ("a family that it has no address of", web().annotation("egress-allowed-networks", "2001:db8::/32")),
+        ];
+        for (reason, service) in reasons {
+            egressd.wait_until_seen(pod, OUTSIDE_V4, WEB_V4.into())?;
+            fixture.manifests.write(&guarded(service))?;
+            blocked(&mut egressd, &fixture).context(reason)?;
+            fixture.manifests.write(&guarded(web()))?;
+        }
+        egressd.wait_until_seen(pod, OUTSIDE_V4, WEB_V4.into())?;
+        fixture.manifests.write(&manifest::endpoints("web", [pod.v4(), second.v4()]))?;
+        egressd.wait_until_seen(second, OUTSIDE_V4, Seen::Nothing)?;
+        // A filter alone asks for nothing.
+        let alone = manifest::service("web").addresses([WEB_V4]).annotation("egress-destination-ports", "tcp:80");
+        fixture.manifests.write(&guarded(alone))?;
+        egressd.wait_until_seen(pod, OUTSIDE_V4, NODE_V4.into())?;
+        egressd.stop()?;
+    }
+    Ok(())
+}

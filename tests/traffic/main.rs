@@ -112,6 +112,8 @@ lab::tests![
     fail_closed::no_change_of_ours_lets_a_packet_of_a_guarded_pod_leave_with_another_source,
     fail_closed::packets_without_a_connection_do_not_leave_a_guarded_pod,
     fail_closed::bad_input_blocks_only_pods_of_services_that_ask_for_it,
+    fail_closed::an_unknown_pod_leaves_only_once_it_is_known,
+    fail_closed::every_reason_not_to_translate_blocks_and_not_asking_does_not,
     edits::every_annotation_takes_effect_while_running_and_nowhere_else,
     edits::an_edit_of_one_service_of_a_pod_leaves_the_other_as_it_was,
     bad_input::every_bad_form_is_reported_and_the_last_accepted_configuration_stays,

@@ -48,7 +48,7 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> SubjectView {
         subject,
         namespace: Arc::default(),
         withheld: Box::default(),
-        unidentified: Default::default(),
+        held_back: Default::default(),
         findings: Vec::new(),
     }
 }

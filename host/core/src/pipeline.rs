@@ -14,7 +14,9 @@ pub mod corrupt;
 mod derived;
 mod entries;
 mod entry;
+mod held_back;
 mod input;
+mod known;
 mod limits;
 mod looking;
 mod memory;
@@ -61,7 +63,7 @@ use crate::model::{
 };
 use crate::owner::Owner;
 use crate::placement::AddressOwnership;
-use crate::plan::{Limits, Plan, SharedAddresses};
+use crate::plan::{Limits, Plan, SharedAddresses, UnknownPods};
 use crate::reporting::Reporting;
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::SubjectStatus;
@@ -86,6 +88,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What becomes of pods that are not translated, where their subject does not say (P12).
     pub on_unavailable: OnUnavailable,
+    /// What becomes of what is in this node's pod networks and not known.
+    pub unknown_pods: UnknownPods,
 }
 
 /// The state between two rounds.

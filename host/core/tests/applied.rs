@@ -16,7 +16,12 @@ fn touched(old: &Plan, new: &Plan) -> BTreeSet<IpAddr> {
     let keys: BTreeSet<_> = old.subjects.keys().chain(new.subjects.keys()).collect();
     let differ = keys.into_iter().filter(|key| old.subjects.get(*key) != new.subjects.get(*key));
     let plans = differ.flat_map(|key| [old.subjects.get(key), new.subjects.get(key)]).flatten();
-    plans.flat_map(SubjectPlan::pods).chain(old.elsewhere.symmetric_difference(&new.elsewhere).copied()).collect()
+    let known = old.known.symmetric_difference(&new.known).copied();
+    plans
+        .flat_map(SubjectPlan::pods)
+        .chain(known)
+        .chain(old.elsewhere.symmetric_difference(&new.elsewhere).copied())
+        .collect()
 }
 
 /// The plan, cut to these pods.
@@ -31,6 +36,7 @@ fn cut_to(plan: &Plan, pods: &BTreeSet<IpAddr>, common: Common) -> Plan {
         service.rules = rules.into();
         service.guarded = service.guarded.intersection(pods).copied().collect();
     }
+    plan.known.retain(|pod| pods.contains(pod));
     plan.subjects.retain(|_, service| service.pods().next().is_some());
     match common {
         Common::Changed => plan,
@@ -49,11 +55,9 @@ fn after(plan: &Plan, scope: &Scope) -> Ruleset {
 }
 
 fn common(old: &Plan, new: &Plan) -> Common {
-    if (&old.excluded, &old.exact, &old.guarded) == (&new.excluded, &new.exact, &new.guarded) {
-        Common::Same
-    } else {
-        Common::Changed
-    }
+    let same_sets = (&old.excluded, &old.exact) == (&new.excluded, &new.exact);
+    let same = same_sets && (&old.guarded, &old.own_networks) == (&new.guarded, &new.own_networks);
+    if same { Common::Same } else { Common::Changed }
 }
 
 /// What becomes of a step: how many slices the kernel takes before it refuses, and how large they are.

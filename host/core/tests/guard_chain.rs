@@ -1,16 +1,18 @@
 //! The laws of the guard (P12): what leaves the cluster from a guarded pod has a source that the pod is translated to,
 //! whatever other programs do with its source, at rest and between any two batches.
+#![expect(clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use egressd_core::compile::{compile, table_names};
+use egressd_core::decision::Rule;
 use egressd_core::diff::diff;
-use egressd_core::model::SubjectKey;
+use egressd_core::model::{SubjectKey, Uid};
 use egressd_core::net::{Family, is_private};
-use egressd_core::plan::{Plan, guarded};
+use egressd_core::plan::{Plan, SubjectPlan, guarded};
 use egressd_core::ruleset::{Direction, Layout, Ruleset, State, TableNames};
-use egressd_core::testkit::{FakeKernel, Leaving, Packet, Universe, a, leaves, promised};
+use egressd_core::testkit::{FakeKernel, Leaving, Packet, Universe, a, leaves, promised, rule};
 use proptest::prelude::*;
 
 /// What a CNI's masquerade makes of what egressd does not translate.
@@ -46,36 +48,53 @@ fn is_private_for(plan: &Plan, packet: &Packet) -> bool {
     plan.elsewhere.contains(&packet.source) && is_private(packet.destination)
 }
 
+/// Whether it is in the node's pod networks, and neither known nor a subject's.
+fn is_unknown(plan: &Plan, pod: IpAddr) -> bool {
+    let own = plan.own_networks.values().flatten().any(|range| range.contains(pod));
+    let is_of_subject = plan.subjects.values().any(|subject| subject.pods().any(|one| one == pod));
+    own && !plan.known.contains(&pod) && !is_of_subject
+}
+
+fn is_held_back(plan: &Plan, pod: IpAddr) -> bool {
+    guarded(plan).contains_key(&pod) || is_unknown(plan, pod)
+}
+
 /// Whether the guard lets it leave, as the promise says.
 fn may_leave(plan: &Plan, leaving: &Leaving) -> bool {
     let Leaving { packet, state, source, .. } = leaving;
     let guards = guarded(plan);
-    let Some(guard) = guards.get(&packet.source) else { return true };
+    let guard = guards.get(&packet.source);
+    if guard.is_none() && !is_unknown(plan, packet.source) {
+        return true;
+    }
     let has_connection = !matches!(state, State::Invalid | State::Untracked);
     let excluded = plan.excluded.values().flatten().any(|range| range.contains(packet.destination));
     let inside = excluded || plan.exact.contains(&packet.destination);
-    inside || has_connection && (is_private_for(plan, packet) || guard.sources.contains(source))
+    inside
+        || has_connection && guard.is_some_and(|guard| is_private_for(plan, packet) || guard.sources.contains(source))
 }
 
 fn names(layout: Layout) -> TableNames {
     table_names(None).in_layout(layout)
 }
 
-/// The pods that are guarded in both.
+/// The pods that are held back in the same way in both.
 fn pods_of_both(before: &Plan, after: &Plan) -> BTreeSet<IpAddr> {
-    let [before, after] = [before, after].map(|plan| guarded(plan).into_keys().collect::<BTreeSet<IpAddr>>());
-    before.intersection(&after).copied().collect()
+    let pods = Universe::on_paper().worlds.into_iter().flat_map(|world| world.pods);
+    let both = |pod: &IpAddr| [before, after].iter().all(|plan| is_held_back(plan, *pod));
+    pods.filter(both).collect()
 }
 
-fn pods_of_neither(before: &Plan, after: &Plan) -> impl Fn(IpAddr) -> bool + use<> {
-    let all: BTreeSet<IpAddr> = [before, after].into_iter().flat_map(|plan| guarded(plan).into_keys()).collect();
-    move |pod| !all.contains(&pod)
+fn pods_of_neither(before: &Plan, after: &Plan) -> BTreeSet<IpAddr> {
+    let pods = Universe::on_paper().worlds.into_iter().flat_map(|world| world.pods);
+    let neither = |pod: &IpAddr| ![before, after].iter().any(|plan| is_held_back(plan, *pod));
+    pods.filter(neither).collect()
 }
 
 /// Between any two batches, and while one is committed.
 fn no_window_opens(before: &Plan, after: &Plan, old: &Ruleset, new: &Ruleset) -> Result<(), TestCaseError> {
     let changes = diff(old, new);
-    let (both, is_free) = (pods_of_both(before, after), pods_of_neither(before, after));
+    let (both, free) = (pods_of_both(before, after), pods_of_neither(before, after));
     let mut kernel = FakeKernel { ruleset: old.clone(), generation: 0 };
     for batch in changes.batches() {
         let earlier = kernel.ruleset.clone();
@@ -85,7 +104,7 @@ fn no_window_opens(before: &Plan, after: &Plan, old: &Ruleset, new: &Ruleset) ->
             for look_up in 0..=8 {
                 let left = leaves(&earlier, &kernel.ruleset, &leaving, look_up);
                 let shown = || format!("{leaving:?} {look_up}\n{batch}\n{changes}");
-                prop_assert!(left || !is_free(leaving.packet.source), "{}", shown());
+                prop_assert!(left || !free.contains(&leaving.packet.source), "{}", shown());
                 if both.contains(&leaving.packet.source) {
                     let may_be_inside = [before, after].iter().any(|plan| is_private_for(plan, &leaving.packet));
                     prop_assert!(either.contains(&true) || !left, "{}", shown());
@@ -156,4 +175,29 @@ proptest! {
         let [old, new] = [&before, &after].map(|plan| compile(plan, &names(Layout::OURS)));
         no_window_opens(&before, &after, &old, &new)?;
     }
+}
+
+/// As in P13: between namespaces the one decides whose endpoint names its own pod, and then the older.
+#[test]
+fn a_subject_of_another_namespace_guards_no_pod_of_one_that_takes_precedence() {
+    let (pod, address) = (a("10.0.0.1"), a("192.0.2.1"));
+    let subject = |created: i64, rules: Vec<Rule>, foreign: &[IpAddr], guarded: &[IpAddr]| SubjectPlan {
+        uid: Uid::new(format!("uid-{created}")).expect("a uid"),
+        created,
+        rules: rules.into(),
+        foreign: foreign.iter().copied().collect(),
+        guarded: guarded.iter().copied().collect(),
+        on_change: Default::default(),
+    };
+    let keys = [SubjectKey::service("shop", "web"), SubjectKey::service("other", "x")];
+    let guards = |own: SubjectPlan, other: SubjectPlan| {
+        let plan = Plan { subjects: keys.iter().cloned().zip([own, other]).collect(), ..Plan::default() };
+        guarded(&plan).get(&pod).map(|guard| guard.key.clone())
+    };
+    let own = |created| subject(created, vec![rule([pod], address)], &[], &[]);
+    assert_eq!(guards(own(1), subject(2, vec![], &[], &[pod])), None, "a younger one that names it");
+    assert_eq!(guards(own(2), subject(1, vec![], &[pod], &[pod])), None, "an older one that names no pod");
+    assert_eq!(guards(own(2), subject(1, vec![], &[], &[pod])), Some(keys[1].clone()), "an older one that names it");
+    let guarding = subject(1, vec![rule([pod], address)], &[], &[pod]);
+    assert_eq!(guards(guarding, subject(2, vec![], &[], &[])), Some(keys[0].clone()));
 }

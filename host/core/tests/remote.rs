@@ -7,7 +7,7 @@ use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, SubjectKey, SubjectView, TrafficPolicy, view};
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::placement::AddressOwnership;
-use egressd_core::plan::{FallbackDraft, NodeContext, Sharing, SubjectResult, settle};
+use egressd_core::plan::{Answered, EgressRequest, FallbackDraft, NodeContext, Sharing, SubjectResult, settle};
 use egressd_core::testkit::{SnapshotBuilder, a, context, facts, rule, service};
 
 const V4: &str = "11.0.0.2";
@@ -64,7 +64,8 @@ impl Web {
         let (context, facts, ownership, sharing) = (&context, &facts, &ownership, &sharing);
         let here = NodeContext { context, facts, ownership, sharing, on_unavailable };
         let decision = ChainDecision::Draft(Draft::of(rules).into());
-        settle(here, &self.view(), &decision, &self.diagnostics, FallbackDraft::Nothing)
+        let answered = Answered { decision: &decision, findings: &self.diagnostics, request: EgressRequest::Made };
+        settle(here, &self.view(), answered, FallbackDraft::Nothing)
     }
 
     /// What is found beyond what the policies report.

@@ -85,7 +85,7 @@ fn changed(slice: &Slice) -> usize {
 }
 
 /// The rules of the base chains, which come whole.
-const BASE: usize = 34;
+const BASE: usize = 44;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 100 } else { 3_000 }))]

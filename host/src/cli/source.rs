@@ -76,6 +76,12 @@ pub struct Source {
     #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_ON_UNAVAILABLE", help_heading = "Addresses",
           default_value_t = OnUnavailable::Pass)]
     pub on_unavailable: OnUnavailable,
+    /// What becomes of packets whose source is in this node's pod networks and no pod that is known (docs/fail-closed.md).
+    ///
+    /// `drop` needs `--pods watch` or, with --manifests, a Pod for each pod of the node.
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_UNKNOWN_PODS", help_heading = "Addresses",
+          default_value_t = UnknownPods::Pass)]
+    pub unknown_pods: UnknownPods,
     /// Whether to watch the pods of this node, so that no EndpointSlice takes a pod of another namespace.
     ///
     /// Needs the rights of deploy/components/pods, which sets it. Without them it is as with ignore, and reported. Has no
@@ -144,6 +150,15 @@ pub enum OnUnavailable {
     /// Their packets leave with another source, as without egress.
     Pass,
     /// What they send out of the cluster is dropped.
+    Drop,
+}
+
+/// What becomes of what is not known to be a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UnknownPods {
+    /// Its packets leave as without egressd.
+    Pass,
+    /// What it sends out of the cluster is dropped.
     Drop,
 }
 

@@ -1,5 +1,6 @@
 //! Arguments and environment → checked settings. The only parser of settings.
 
+mod fail_closed;
 mod limits;
 mod node;
 mod origin;
@@ -8,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use egressd_core::compile::{self, InstanceName};
-use egressd_core::decision::OnUnavailable;
 use egressd_core::finding::Finding;
 use egressd_core::model::{self, AddressTrust, AnnotationPrefix, ClusterSettings, InsideNetworks};
 use egressd_core::owner::Owner;
@@ -43,8 +43,7 @@ pub struct Config {
 /// The first setting that is wrong: which one, what it says, what would be right.
 pub fn config(input: &Input) -> Result<Config> {
     let Input { source, networks, annotations, policies, limits, instance } = input;
-    let Source { namespace, owner, shared_addresses, on_unavailable, .. } = source;
-    let Source { trust_address_annotation, state_dir, .. } = source;
+    let Source { namespace, owner, shared_addresses, trust_address_annotation, state_dir, .. } = source;
     let origin = origin::origin(source)?;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let settings = Settings {
@@ -61,7 +60,8 @@ pub fn config(input: &Input) -> Result<Config> {
         cluster: cluster(networks, &origin)?,
         shared: shared(*shared_addresses),
         limits: limits::of_services(limits),
-        on_unavailable: self::on_unavailable(*on_unavailable),
+        on_unavailable: fail_closed::on_unavailable(source),
+        unknown_pods: fail_closed::unknown_pods(source, &origin)?,
     };
     origin::can_be_published(&origin, &settings.node)?;
     let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();
@@ -185,13 +185,6 @@ fn shared(typed: cli::SharedAddresses) -> SharedAddresses {
     match typed {
         cli::SharedAddresses::Allow => SharedAddresses::Allow,
         cli::SharedAddresses::Oldest => SharedAddresses::Oldest,
-    }
-}
-
-fn on_unavailable(typed: cli::OnUnavailable) -> OnUnavailable {
-    match typed {
-        cli::OnUnavailable::Pass => OnUnavailable::Pass,
-        cli::OnUnavailable::Drop => OnUnavailable::Drop,
     }
 }
 

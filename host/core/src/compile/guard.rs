@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::names::{self, Objects};
-use crate::net::Family;
+use crate::net::{AddressRange, Family};
 use crate::plan::{GuardedPod, PodLocation};
 use crate::ruleset::{
     Chain, Direction, Element, Field, GUARD, Hook, Key, Layout, Map, MapKey, MapKind, Match, Name, PRIVATE, Point,
-    Rule, State, Statement, States, Table, Target,
+    Rule, Set, State, Statement, States, Table, Target,
 };
 
 /// Behind the source NAT of every program: kube-proxy's and flannel's at 100, Calico's at 110, and whatever an
@@ -22,34 +22,73 @@ const PRIORITY: i32 = 290;
 /// An answer goes back to whoever asked, with whatever source that knows. NAT does not see packets without a
 /// connection, so the pod itself is their source; all others are known by the source that they had at first.
 fn chain(family: Family, table: &Table, objects: &Objects) -> Chain {
-    let (guarded, allowed) = (&objects.guarded, &objects.allowed_sources);
-    let pod = || Key::of(MapKind::guarded(family));
-    let sender = || Key::from(Field::Source(family));
-    let untracked = || States::of(&[State::Invalid, State::Untracked]).map(Match::State);
-    let without_connection = |part: Match| untracked().into_iter().chain([part]).collect::<Vec<_>>();
     let returns = |part: Match| Rule::when(part, Statement::Return);
-    let mut rules = vec![
-        returns(Match::Direction(Direction::Reply)),
-        returns(Match::NotIn(pod(), guarded.clone())),
-        Rule::new(without_connection(Match::NotIn(sender(), guarded.clone())), [Statement::Return]),
-        returns(Match::destination_in(family, objects.excluded.clone())),
-    ];
+    let mut rules = vec![returns(Match::Direction(Direction::Reply))];
+    rules.extend(senders(family).into_iter().flat_map(|sender| sender.passing(table, objects)));
+    rules.push(returns(Match::destination_in(family, objects.excluded.clone())));
     if table.sets.contains_key(&objects.inside) {
         rules.push(returns(Match::destination_in(family, objects.inside.clone())));
     }
     if table.layout != Layout::FIRST {
         // Where others of its network may be, such a pod is not translated.
-        let elsewhere = Match::In(pod(), objects.elsewhere.clone());
+        let elsewhere = Match::In(Field::OriginalSource(family).into(), objects.elsewhere.clone());
         let private = Match::destination_in(family, PRIVATE.clone());
         rules.push(Rule::new([elsewhere, private], [Statement::Return]));
     }
-    rules.extend([
-        returns(Match::In(Key::of(MapKind::allowed_sources(family)), allowed.clone())),
-        // Only what gets here is found in the map, so its elements count what is dropped.
-        Rule::when(Match::In(pod(), guarded.clone()), Statement::Drop),
-        Rule::new(without_connection(Match::In(sender(), guarded.clone())), [Statement::Drop]),
-    ]);
+    let pair = Key::of(MapKind::allowed_sources(family));
+    rules.push(returns(Match::In(pair, objects.allowed_sources.clone())));
+    rules.extend(senders(family).into_iter().flat_map(|sender| sender.dropped(table, objects)));
     Chain { hook: Some(Hook::filter(Point::Postrouting, PRIORITY)), rules }
+}
+
+/// Who sent a packet: by its connection, or where it has none by its source.
+struct Sender {
+    matches: Option<Match>,
+    address: Field,
+}
+
+fn senders(family: Family) -> [Sender; 2] {
+    let untracked = States::of(&[State::Invalid, State::Untracked]).map(Match::State);
+    [
+        Sender { matches: None, address: Field::OriginalSource(family) },
+        Sender { matches: untracked, address: Field::Source(family) },
+    ]
+}
+
+impl Sender {
+    fn rule(&self, matches: impl IntoIterator<Item = Match>, statements: impl Into<Vec<Statement>>) -> Rule {
+        Rule::new(self.matches.clone().into_iter().chain(matches).collect::<Vec<_>>(), statements)
+    }
+
+    fn is_in(&self, set: &Name) -> Match {
+        Match::In(self.address.into(), set.clone())
+    }
+
+    fn is_not_in(&self, set: &Name) -> Match {
+        Match::NotIn(self.address.into(), set.clone())
+    }
+
+    /// Those who are not guarded; where unknown pods are dropped, only if they are known or no pods of this node.
+    fn passing(&self, table: &Table, objects: &Objects) -> Vec<Rule> {
+        let free = || self.is_not_in(&objects.guarded);
+        let returns = [Statement::Return];
+        match table.sets.contains_key(&objects.own_networks) {
+            false => vec![self.rule([free()], returns)],
+            true => vec![
+                self.rule([free(), self.is_in(&objects.known_pods)], returns.clone()),
+                self.rule([free(), self.is_not_in(&objects.own_networks)], returns),
+            ],
+        }
+    }
+
+    /// Only what gets here is found in the map of guarded pods, so its elements count what is dropped.
+    fn dropped(&self, table: &Table, objects: &Objects) -> Vec<Rule> {
+        let mut rules = vec![self.rule([self.is_in(&objects.guarded)], [Statement::Drop])];
+        if table.sets.contains_key(&objects.own_networks) {
+            rules.push(self.rule([self.is_in(&objects.own_networks)], [Statement::Counter, Statement::Drop]));
+        }
+        rules
+    }
 }
 
 /// What is in the maps of one pod.
@@ -60,8 +99,13 @@ pub(super) struct GuardElements<'a> {
     pub(super) guarded: &'a GuardedPod<'a>,
 }
 
-/// Adds the chain, and the maps that it looks into.
-pub(super) fn add_chain(table: &mut Table, family: Family, objects: &Objects) {
+/// Adds the chain, and the maps that it looks into. Where only known pods of some networks leave, those networks.
+pub(super) fn add_chain(table: &mut Table, family: Family, objects: &Objects, own: Option<&[AddressRange]>) {
+    if let Some(own) = own {
+        table.sets.insert(objects.own_networks.clone(), Set::Ranges(family, own.to_vec()));
+        let kind = MapKind::known_pods(family);
+        table.maps.entry(objects.known_pods.clone()).or_insert_with(|| Map::new(kind));
+    }
     for (name, kind) in
         [(&objects.guarded, MapKind::guarded(family)), (&objects.allowed_sources, MapKind::allowed_sources(family))]
     {
@@ -69,6 +113,13 @@ pub(super) fn add_chain(table: &mut Table, family: Family, objects: &Objects) {
     }
     let chain = chain(family, table, objects);
     table.chains.insert(GUARD, chain);
+}
+
+/// Adds what is known to be a pod.
+pub(super) fn add_known(table: &mut Table, family: Family, pod: IpAddr, objects: &Objects) {
+    let kind = MapKind::known_pods(family);
+    let known = table.maps.entry(objects.known_pods.clone()).or_insert_with(|| Map::new(kind));
+    known.elements.insert(MapKey::Address(pod), Element { target: Target::Nothing, comment: None });
 }
 
 /// Adds the elements of one pod.

@@ -144,7 +144,8 @@ impl<'a> Keeping<'a> {
                 | KeyKind::Prefix(_)
                 | KeyKind::PrefixPort(_)
                 | KeyKind::Guarded
-                | KeyKind::AllowedSource => {
+                | KeyKind::AllowedSource
+                | KeyKind::KnownPod => {
                     fill(table, one.map, kind, one.key, one.element.clone());
                 }
             }

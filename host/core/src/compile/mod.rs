@@ -24,7 +24,7 @@ pub use names::{uid_of_chain, uid_of_comment};
 use self::guard::GuardElements;
 use self::pods::Pods;
 use crate::model::ClusterFacts;
-use crate::net::{AddressRange, Family, private_destinations};
+use crate::net::{AddressRange, Family, is_within, private_destinations};
 use crate::plan::{Plan, PodLocation, guarded, ranked};
 use crate::ruleset::{
     Chain, Hook, Key, Layout, Map, MapKind, Match, NETWORKS, Name, PRIVATE, Rule, Ruleset, Set, Statement, Table,
@@ -58,6 +58,12 @@ fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Ta
         for (pod, guarded) in guarded.iter().filter(|(pod, _)| Family::of(**pod) == family) {
             let place = if plan.elsewhere.contains(pod) { PodLocation::Elsewhere } else { PodLocation::Known };
             guard::add_pod(&mut table, objects, GuardElements { family, pod: *pod, place, guarded });
+        }
+        if let Some(own) = plan.own_networks.get(&family) {
+            // What a Service translates, or guards, is a pod too.
+            let pods = plan.known.iter().chain(claims.keys()).chain(guarded.keys());
+            let pods = pods.filter(|pod| Family::of(**pod) == family && is_within(own, **pod));
+            pods.for_each(|pod| guard::add_known(&mut table, family, *pod, objects));
         }
         look_into_prefixes(&mut table);
         (family.into(), table)
@@ -94,10 +100,15 @@ fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Ob
     }
     let (hook, rules) = (Some(Hook::source_nat(names.priority.number())), translating(family, &table, objects));
     table.chains.insert(names.priority.chain(), Chain { hook, rules });
-    if plan.guarded.contains(&family) {
-        guard::add_chain(&mut table, family, objects);
+    if has_guard(plan, family) {
+        guard::add_chain(&mut table, family, objects, plan.own_networks.get(&family).map(Vec::as_slice));
     }
     table
+}
+
+/// Whether packets of the family are held back.
+fn has_guard(plan: &Plan, family: Family) -> bool {
+    plan.guarded.contains(&family) || plan.own_networks.contains_key(&family)
 }
 
 /// Destinations of which nothing is translated. While nothing is known of what is inside nothing is translated at all,
@@ -105,7 +116,7 @@ fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Ob
 fn excluded(plan: &Plan, family: Family) -> Vec<AddressRange> {
     match plan.excluded.get(&family) {
         Some(ranges) => ranges.clone(),
-        None if plan.guarded.contains(&family) => ClusterFacts::inside_while_unknown(family),
+        None if has_guard(plan, family) => ClusterFacts::inside_while_unknown(family),
         None => Vec::new(),
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Objects {
     pub(super) elsewhere: Name,
     pub(super) guarded: Name,
     pub(super) allowed_sources: Name,
+    pub(super) known_pods: Name,
+    pub(super) own_networks: Name,
 }
 
 impl Default for Objects {
@@ -33,6 +35,8 @@ impl Default for Objects {
             elsewhere: const { Name::literal("egress_elsewhere") },
             guarded: const { Name::literal("egress_guarded") },
             allowed_sources: const { Name::literal("egress_allowed_sources") },
+            known_pods: const { Name::literal("egress_known_pods") },
+            own_networks: const { Name::literal("egress_own_networks") },
         }
     }
 }
@@ -45,9 +49,12 @@ pub(super) fn by_prefix(kind: MapKind) -> Name {
         DataKind::Address | DataKind::Verdict | DataKind::Mark => "allow",
     };
     Name::composed(match kind.key {
-        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port | KeyKind::Guarded | KeyKind::AllowedSource => {
-            format!("egress_{what}")
-        }
+        KeyKind::Address
+        | KeyKind::Elsewhere
+        | KeyKind::Port
+        | KeyKind::Guarded
+        | KeyKind::AllowedSource
+        | KeyKind::KnownPod => format!("egress_{what}"),
         KeyKind::Prefix(bits) => format!("egress_{what}_{bits}"),
         KeyKind::PrefixPort(bits) => format!("egress_{what}_port_{bits}"),
     })

@@ -119,7 +119,7 @@ impl<'a> Pods<'a> {
         let (key_kind, key) = key(pod, network, bits, port);
         let kind = MapKind { family: self.family, key: key_kind, data };
         let name = match key_kind {
-            KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded | KeyKind::AllowedSource => {
+            KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded | KeyKind::AllowedSource | KeyKind::KnownPod => {
                 self.objects.addresses.clone()
             }
             KeyKind::Port => self.objects.ports.clone(),

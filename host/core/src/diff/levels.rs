@@ -56,7 +56,7 @@ fn stage(kind: MapKind) -> LookupStage {
         (KeyKind::Port, _) => LookupStage::Port,
         (KeyKind::Elsewhere, _) => LookupStage::Elsewhere,
         // The guard's do not decide where a packet goes, and have batches of their own.
-        (KeyKind::Guarded | KeyKind::AllowedSource, _) => LookupStage::Gate,
+        (KeyKind::Guarded | KeyKind::AllowedSource | KeyKind::KnownPod, _) => LookupStage::Gate,
         (KeyKind::Address, DataKind::Verdict) => LookupStage::Chain,
         (KeyKind::Address, DataKind::Nothing) => LookupStage::Gate,
         (KeyKind::Address, DataKind::Address | DataKind::Mark) => LookupStage::Address,

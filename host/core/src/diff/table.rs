@@ -9,7 +9,7 @@ use super::moves::Move;
 use super::sets::{self, Steps};
 use super::{Change, Phases, Verb};
 use crate::ruleset::prefixes::rules as rules_by_prefix;
-use crate::ruleset::{Chain, Element, GUARD, Map, MapKey, MapKind, NETWORKS, Name, Rule, Table, TableFamily};
+use crate::ruleset::{Chain, Element, GUARD, KeyKind, Map, MapKey, MapKind, NETWORKS, Name, Rule, Table, TableFamily};
 
 /// All of a table that is not there yet: no packet has met it, so one batch does.
 pub(super) fn create(phases: &mut Phases, family: TableFamily, new: &Table) {
@@ -96,12 +96,15 @@ impl Writer<'_> {
         self.hooks(old, new);
         self.prefixes(old, new);
         for (name, chain) in new.chains.iter().filter(|(name, _)| **name != NETWORKS) {
-            // Without a set, rules no longer return for what is in it.
-            let narrower = old.sets.keys().any(|set| !new.sets.contains_key(set));
             let known = old.chains.get(name).filter(|known| known.hook == chain.hook);
             let phase = match known {
                 None => phase_of_new(name),
-                Some(_) if chain.hook.is_some() && narrower => Phase::Narrow,
+                // Without a set, rules no longer return for what is in it.
+                Some(known)
+                    if known.looks_into_any(|set| !new.sets.contains_key(set) && old.sets.contains_key(set)) =>
+                {
+                    Phase::Narrow
+                }
                 Some(_) => Phase::Make,
             };
             let before = known.map_or(&[][..], |chain: &Chain| &chain.rules);
@@ -183,7 +186,8 @@ impl Writer<'_> {
         }
     }
 
-    /// What is in the maps of the guard: what comes is armed, what goes is disarmed.
+    /// What is in the maps of the guard: what holds back is armed, and what lets pass is disarmed. A source that is
+    /// allowed comes with the pod that may have it.
     fn guarded(&mut self, old: &Table, new: &Table) {
         let mut come: BTreeMap<&Name, MapExchange> = BTreeMap::new();
         for one in changed(old, new).filter(|one| one.kind.is_of_the_guard()) {
@@ -193,8 +197,16 @@ impl Writer<'_> {
         for (map, kind, key) in going(old, new).filter(|(_, kind, _)| kind.is_of_the_guard()) {
             go.entry(map).or_insert_with(|| MapExchange::of(kind)).delete.push(key);
         }
-        come.into_iter().for_each(|(map, exchange)| self.exchange(Phase::Arm, map, exchange));
-        go.into_iter().for_each(|(map, exchange)| self.exchange(Phase::Disarm, map, exchange));
+        for (map, exchange) in come {
+            // That a pod is known must not count before it counts that it is guarded; in a map that nothing looks into
+            // yet it does not count.
+            let later = exchange.kind.key == KeyKind::KnownPod && old.maps.contains_key(map);
+            self.exchange(if later { Phase::Disarm } else { Phase::Arm }, map, exchange);
+        }
+        for (map, exchange) in go {
+            let first = exchange.kind.key == KeyKind::KnownPod && new.maps.contains_key(map);
+            self.exchange(if first { Phase::Arm } else { Phase::Disarm }, map, exchange);
+        }
     }
 
     fn exchange(&mut self, phase: Phase, map: &Name, exchange: MapExchange) {

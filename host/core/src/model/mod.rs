@@ -60,4 +60,5 @@ pub use subject_kinds::SubjectKinds;
 pub use texts::Texts;
 pub use unreadable::{Unreadable, UnreadableService};
 pub use unusable::Unusable;
+pub(crate) use view::is_never;
 pub use view::{Context, SubjectView, view};

@@ -113,6 +113,12 @@ impl Pods {
         names.filter_map(|name| self.get(name))
     }
 
+    /// The addresses of pods that have a network of their own and have not ended, in order.
+    pub fn own_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let is_own = |address: &IpAddr| self.at(*address).any(|pod| pod.network == PodNetwork::Own);
+        self.by_address.keys().copied().filter(is_own)
+    }
+
     /// Whose an address is, as a namespace sees it.
     pub fn whose(&self, address: IpAddr, namespace: &str) -> PodOwner<'_> {
         let is_own = |pod: &&Pod| *pod.name.namespace == *namespace;

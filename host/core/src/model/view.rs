@@ -31,8 +31,9 @@ pub struct SubjectView {
     /// The endpoints on this node that slices list and that are not the subject's, as far as is known
     /// ([`crate::whose`]): sorted.
     pub withheld: Box<[IpAddr]>,
-    /// Of these the ones whose pod is not known: they may be the subject's.
-    pub unidentified: RareAddresses,
+    /// The endpoints on this node that may be the subject's and that no policy is shown: those of the withheld whose pod
+    /// is not known, and all that are left out for another reason. They are guarded where the subject asks for that.
+    pub held_back: RareAddresses,
     /// Findings about the input.
     pub findings: Vec<Finding>,
 }
@@ -59,7 +60,7 @@ pub fn view(
         SubjectKind::EgressPolicy => of_egress_policy(facts, snapshot.egress_policies.get(key)?),
     };
     let namespace = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_else(Namespace::unknown);
-    Some(SubjectView { subject, namespace, withheld: Box::default(), unidentified: RareAddresses::default(), findings })
+    Some(SubjectView { subject, namespace, withheld: Box::default(), held_back: RareAddresses::default(), findings })
 }
 
 /// One that is no LoadBalancer has no addresses of its own, so its endpoints cannot matter and are not gathered.
@@ -95,6 +96,11 @@ enum Never {
     Node,
     /// No pod can have it.
     Unusable(Unusable),
+}
+
+/// Whether an address is never an endpoint, whoever lists it.
+pub(crate) fn is_never(facts: &ClusterFacts, address: IpAddr) -> bool {
+    why_never(facts, address).is_some()
 }
 
 /// The endpoints of all these lists, each address once; and beside them those that are never translated.

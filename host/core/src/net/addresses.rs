@@ -6,6 +6,7 @@ use std::ops::Deref;
 
 /// Addresses, in order. There is one of each Service, and nearly all are empty: such a one is a pointer.
 #[derive(Clone, Default)]
+#[expect(clippy::box_collection, reason = "one pointer is the point: a set has three words, and most are empty")]
 pub struct RareAddresses(Option<Box<BTreeSet<IpAddr>>>);
 
 static NONE: BTreeSet<IpAddr> = BTreeSet::new();

@@ -35,6 +35,8 @@ pub(super) struct Derived {
     /// What stays as the kernel has it.
     pub(super) kept: BTreeMap<SubjectKey, (Uid, SubjectAddresses)>,
     pub(super) records: Records,
+    /// The known addresses of this node's pod networks.
+    pub(super) known: BTreeSet<IpAddr>,
     /// Of the facts that hold.
     pub(super) networks: Networks,
     pub(super) facts: Arc<ClusterFacts>,
@@ -68,6 +70,7 @@ impl Derived {
             beside: Default::default(),
             kept: Default::default(),
             records: Default::default(),
+            known: Default::default(),
             networks: Default::default(),
             facts: Default::default(),
         }

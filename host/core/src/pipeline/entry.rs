@@ -166,7 +166,7 @@ impl Entry {
 
 /// What is left of a view where nothing is asked for.
 pub(super) fn cut(view: &SubjectView, node: &str) -> SubjectView {
-    let SubjectView { subject, namespace, withheld, unidentified: _, findings: _ } = view;
+    let SubjectView { subject, namespace, withheld, held_back: _, findings: _ } = view;
     let Subject { object, addresses, endpoints } = subject;
     let here = endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(node));
     let listed: BTreeSet<IpAddr> = here.map(|endpoint| endpoint.address).chain(withheld.iter().copied()).collect();
@@ -174,7 +174,7 @@ pub(super) fn cut(view: &SubjectView, node: &str) -> SubjectView {
         subject: Subject { object: object.clone(), addresses: addresses.clone(), endpoints: Arc::default() },
         namespace: Arc::clone(namespace),
         withheld: listed.into_iter().collect(),
-        unidentified: RareAddresses::default(),
+        held_back: RareAddresses::default(),
         findings: Vec::new(),
     }
 }

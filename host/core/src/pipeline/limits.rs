@@ -12,9 +12,9 @@ use super::{Pipeline, Question};
 use crate::chain::{ChainDecision, ChainResult};
 use crate::decision::Draft;
 use crate::guard::guard;
-use crate::model::{Snapshot, SubjectKey, SubjectView, view};
+use crate::model::{ServiceType, Snapshot, SubjectKey, SubjectView, view};
 use crate::plan::{
-    BudgetRequest, EvaluationEnd, Excess, FallbackDraft, GUARDED_PODS_OF_A_NODE, Grant, GrantResult, Limits,
+    Answered, BudgetRequest, EvaluationEnd, Excess, FallbackDraft, GUARDED_PODS_OF_A_NODE, Grant, GrantResult, Limits,
     NodeContext, Rules, Size, SubjectPlan, SubjectResult, TOO_MANY_ENDPOINTS, grants, narrows, settle,
 };
 
@@ -54,6 +54,10 @@ impl Pipeline {
             view.subject.endpoints =
                 view.subject.endpoints.iter().filter(|e| in_force.contains(&e.address)).cloned().collect();
             view.findings.push(Excess::of_endpoints(key.kind, count, most));
+        }
+        let is_load_balancer = view.subject.service().is_none_or(|one| one.kind == ServiceType::LoadBalancer);
+        if count > most || !is_load_balancer {
+            view.held_back = self.held_back(snapshot, &view);
         }
         Some(view)
     }
@@ -114,7 +118,8 @@ impl Pipeline {
     fn alternatives(&self, here: NodeContext<'_>, entry: &Entry) -> Option<Alternatives> {
         let verdict = entry.verdict.as_ref()?;
         let refused = ChainDecision::Invalid { policy: verdict.policy.clone().unwrap_or_default() };
-        let instead = |standby| settle(here, &entry.view, &refused, &verdict.findings, standby);
+        let answered = Answered { decision: &refused, ..Answered::of(verdict) };
+        let instead = |standby| settle(here, &entry.view, answered, standby);
         let accepted = self.is_edited(entry, verdict).then(|| {
             let last = entry.last_input.as_deref().filter(|last| matches!(last.decision, ChainDecision::Draft(_)));
             last.map(|last| instead(FallbackDraft::LastInput(last)))

@@ -69,8 +69,10 @@ impl Pipeline {
         let mut derived =
             std::mem::replace(&mut self.derived, Derived::new(self.settings.shared, self.settings.limits));
         let extent = self.subjects.take_changed();
+        let own_networks = self.own_networks(&derived.facts);
         let (common, guarded) = (self.common(&mut derived), derived.pods.guarded_families());
-        let way = self.advance(&mut derived, extent);
+        let mut way = self.advance(&mut derived, extent);
+        way.touched.extend(self.take_known(&mut derived, &own_networks));
         let common = if derived.pods.guarded_families() == guarded { common } else { Common::Changed };
         let newest =
             PendingRound { records: derived.records.clone(), changed: way.changed, overview: self.overview(&derived) };
@@ -89,8 +91,8 @@ impl Pipeline {
         match scope {
             Scope::Everything => compile(&self.plan(), &self.settings.tables),
             Scope::Pods(pods, Common::Changed) => {
-                let Plan { subjects, elsewhere, .. } = self.plan_around(pods);
-                compile(&Plan { subjects, elsewhere, ..self.bare_plan() }, &self.settings.tables)
+                let Plan { subjects, elsewhere, known, .. } = self.plan_around(pods);
+                compile(&Plan { subjects, elsewhere, known, ..self.bare_plan() }, &self.settings.tables)
             }
             Scope::Pods(pods, Common::Same) => compile_pods(&self.plan_around(pods), &self.settings.tables),
         }
@@ -100,24 +102,29 @@ impl Pipeline {
     pub fn plan(&self) -> Plan {
         let subjects = self.derived.plans.iter().map(|(key, plan)| (key.clone(), (**plan).clone())).collect();
         let elsewhere = self.derived.pods.elsewhere().clone();
-        Plan { subjects, elsewhere, ..self.bare_plan() }
+        let known = self.derived.known.clone();
+        Plan { subjects, elsewhere, known, ..self.bare_plan() }
     }
 
     fn bare_plan(&self) -> Plan {
-        Plan { guarded: self.derived.pods.guarded_families(), ..bare_plan(&self.derived.facts) }
+        let guarded = self.derived.pods.guarded_families();
+        let own_networks = self.own_networks(&self.derived.facts);
+        Plan { guarded, own_networks, ..bare_plan(&self.derived.facts) }
     }
 
     /// What it says about these pods, without what all pods have in common.
     fn plan_around(&self, pods: &BTreeSet<IpAddr>) -> Plan {
         let subjects = self.derived.pods.around(pods, &self.derived.plans);
         let elsewhere = self.derived.pods.elsewhere_of(pods);
-        Plan { subjects, elsewhere, ..Plan::default() }
+        let known = self.derived.known.intersection(pods).copied().collect();
+        let own_networks = self.own_networks(&self.derived.facts);
+        Plan { subjects, elsewhere, known, own_networks, ..Plan::default() }
     }
 
     /// Whether what all pods have in common may be another, and takes over the facts that hold now.
     fn common(&self, derived: &mut Derived) -> Common {
         let (before, now) = (&derived.facts, &self.facts);
-        let same = Arc::ptr_eq(before, now) || (&before.excluded, &before.exact) == (&now.excluded, &now.exact);
+        let same = Arc::ptr_eq(before, now) || before.says_the_same_of_all_pods(now);
         if !Arc::ptr_eq(before, now) {
             derived.networks = Networks::of(&now.excluded);
             derived.facts = Arc::clone(now);

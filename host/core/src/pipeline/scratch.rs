@@ -108,7 +108,8 @@ impl Pipeline {
         let elsewhere = pods.filter(|pod| self.is_elsewhere(*pod) == OutsidePodNetworks::Yes).collect();
         let guarded = plan.subjects.values().flat_map(|subject| &subject.guarded);
         let guarded = guarded.map(|pod| Family::of(*pod)).collect();
-        Plan { elsewhere, guarded, ..plan }
+        let (known, own_networks) = (self.known_addresses(), self.own_networks(&self.facts));
+        Plan { elsewhere, guarded, known, own_networks, ..plan }
     }
 
     fn all_failing(&self) -> BTreeMap<String, (SubjectKey, PolicyFailure)> {

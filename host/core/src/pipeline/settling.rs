@@ -10,8 +10,8 @@ use crate::chain::{ChainDecision, ChainResult, Shadow};
 use crate::check::PlanNote;
 use crate::model::{SubjectKey, Uid, asks_kube_vip};
 use crate::plan::{
-    EvaluationEnd, FallbackDraft, NodeContext, Shares, Sharing, SubjectAddresses, SubjectPlan, SubjectResult, settle,
-    today,
+    Answered, EgressRequest, EvaluationEnd, FallbackDraft, NodeContext, Shares, Sharing, SubjectAddresses, SubjectPlan,
+    SubjectResult, settle, today,
 };
 use crate::record::{Record, RecordState, SettledSubject};
 use crate::reporting::{ReporterInput, Reporting, reporting};
@@ -89,9 +89,10 @@ impl Pipeline {
             let today = today(&self.context, &entry.view, draft);
             let usable = |address| self.is_usable(&entry.view.subject, address);
             let today = ChainDecision::Draft(choice::moved(today, &entry.view.subject.addresses, usable).into());
-            return Some(settle(here, &entry.view, &today, &verdict.findings, self.last_draft(entry)));
+            let answered = Answered { decision: &today, ..Answered::of(verdict) };
+            return Some(settle(here, &entry.view, answered, self.last_draft(entry)));
         }
-        Some(settle(here, &entry.view, &verdict.decision, &verdict.findings, self.standby(entry, verdict)))
+        Some(settle(here, &entry.view, Answered::of(verdict), self.standby(entry, verdict)))
     }
 
     fn standby<'a>(&'a self, entry: &'a Entry, verdict: &ChainResult) -> FallbackDraft<'a> {
@@ -135,7 +136,15 @@ impl Pipeline {
     fn shadows(&self, here: NodeContext<'_>, entry: &Entry, enforced: &SubjectResult) -> Vec<ShadowStatus> {
         let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
         let shadow_result = |shadow: &Shadow| {
-            let planned = settle(here, &entry.view, &shadow.decision, &shadow.findings, self.last_draft(entry));
+            let answered = Answered {
+                decision: &shadow.decision,
+                findings: &shadow.findings,
+                request: entry
+                    .verdict
+                    .as_ref()
+                    .map_or(EgressRequest::Absent, |enforced| Answered::of(enforced).request),
+            };
+            let planned = settle(here, &entry.view, answered, self.last_draft(entry));
             let status = ShadowStatus::new(&shadow.policy, enforced, &planned)?;
             let before = entry.verdict.as_ref().and_then(|verdict| verdict.decision.draft());
             Some(status.with_alternatives(before, shadow.decision.draft()))

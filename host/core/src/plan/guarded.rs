@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::rank::PodReference;
+use super::rank::Precedence;
 use super::{Plan, SubjectPlan};
 use crate::model::SubjectKey;
 
@@ -22,12 +22,11 @@ pub struct GuardedPod<'a> {
 struct Claims<'a> {
     guards: Vec<(&'a SubjectKey, &'a SubjectPlan)>,
     sources: BTreeSet<IpAddr>,
-    /// Whether one of the subjects names a pod of its own namespace.
-    named: Option<PodReference>,
+    namespaces: BTreeMap<&'a str, Precedence>,
 }
 
-/// All guarded pods. As for translation (P13), a subject whose endpoint names no pod of its own namespace does not
-/// count where another one's does: or it could stop the pods of others.
+/// All guarded pods. Between namespaces it is as with translation (P13): the one that takes precedence for the pod decides
+/// whether it is guarded, or any tenant could stop the pods of another.
 pub fn guarded(plan: &Plan) -> BTreeMap<IpAddr, GuardedPod<'_>> {
     let pods: BTreeSet<IpAddr> = plan.subjects.values().flat_map(|subject| subject.guarded.iter().copied()).collect();
     let mut claims: BTreeMap<IpAddr, Claims<'_>> = pods.into_iter().map(|pod| (pod, Claims::default())).collect();
@@ -39,27 +38,28 @@ pub fn guarded(plan: &Plan) -> BTreeMap<IpAddr, GuardedPod<'_>> {
             for pod in rule.sources() {
                 let Some(claims) = claims.get_mut(pod) else { continue };
                 claims.sources.insert(rule.address());
-                claims.name(subject, *pod);
+                claims.speak(key, subject, *pod);
             }
         }
         for pod in &subject.guarded {
             let Some(claims) = claims.get_mut(pod) else { continue };
             claims.guards.push((key, subject));
-            claims.name(subject, *pod);
+            claims.speak(key, subject, *pod);
         }
     }
-    claims.into_iter().filter_map(|(pod, claims)| Some((pod, claims.guard(pod)?))).collect()
+    claims.into_iter().filter_map(|(pod, claims)| Some((pod, claims.guard()?))).collect()
 }
 
 impl<'a> Claims<'a> {
-    fn name(&mut self, subject: &SubjectPlan, pod: IpAddr) {
-        let reference = PodReference::of(pod, subject);
-        self.named = Some(self.named.map_or(reference, |known| known.min(reference)));
+    fn speak(&mut self, key: &'a SubjectKey, subject: &SubjectPlan, pod: IpAddr) {
+        let one = Precedence::of(pod, subject);
+        let known = self.namespaces.entry(&key.namespace).or_insert(one);
+        *known = known.or(one);
     }
 
-    fn guard(self, pod: IpAddr) -> Option<GuardedPod<'a>> {
-        let counts = |(_, subject): &(&SubjectKey, &SubjectPlan)| Some(PodReference::of(pod, subject)) == self.named;
-        let guards = self.guards.iter().copied().filter(counts);
+    fn guard(self) -> Option<GuardedPod<'a>> {
+        let (first, _) = self.namespaces.iter().min_by_key(|(namespace, precedence)| (**precedence, **namespace))?;
+        let guards = self.guards.iter().copied().filter(|(key, _)| *key.namespace == **first);
         let (key, subject) = guards.min_by_key(|(key, subject)| (subject.created, *key))?;
         Some(GuardedPod { key, subject, sources: self.sources })
     }

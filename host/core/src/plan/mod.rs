@@ -37,7 +37,7 @@ pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
 pub use resolve::{Entry, EntryAction, Numbered, PodLocation, Port, resolve};
 pub use rules::Rules;
-pub use settle::{FallbackDraft, NodeContext, settle};
+pub use settle::{Answered, EgressRequest, FallbackDraft, NodeContext, settle};
 pub use sharing::{SharedAddresses, Shares, Sharing};
 pub(crate) use today::today;
 pub use unavailable::PODS_BLOCKED;
@@ -60,8 +60,23 @@ pub struct Plan {
     pub elsewhere: BTreeSet<IpAddr>,
     /// The families of which at least one pod is guarded.
     pub guarded: BTreeSet<Family>,
+    /// This node's pod networks, of which only known pods leave the cluster (`--unknown-pods drop`); a family that is
+    /// absent here lets all pass.
+    pub own_networks: BTreeMap<Family, Vec<AddressRange>>,
+    /// The addresses in them that are known: of pods, and of the node itself.
+    pub known: BTreeSet<IpAddr>,
     /// The subjects with rules or guarded pods.
     pub subjects: BTreeMap<SubjectKey, SubjectPlan>,
+}
+
+/// What becomes of addresses in this node's pod networks that are not known to be pods (`--unknown-pods`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UnknownPods {
+    /// Their packets leave as without egressd.
+    #[default]
+    Pass,
+    /// What they send out of the cluster is dropped.
+    Drop,
 }
 
 /// One Service's part of the plan.

@@ -75,7 +75,7 @@ pub fn ranked(plan: &Plan) -> BTreeMap<IpAddr, Vec<Claim<'_>>> {
 fn sort(pod: IpAddr, claims: &mut [Claim<'_>]) {
     let mut namespaces: BTreeMap<&str, Precedence> = BTreeMap::new();
     for claim in &*claims {
-        let one = Precedence::of(pod, claim);
+        let one = Precedence::of(pod, claim.service);
         let known = namespaces.entry(&claim.key.namespace).or_insert(one);
         *known = known.or(one);
     }
@@ -87,7 +87,7 @@ fn sort(pod: IpAddr, claims: &mut [Claim<'_>]) {
 
 /// How a namespace stands for a pod among other namespaces; the smaller goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Precedence {
+pub(super) struct Precedence {
     named: PodReference,
     /// Seconds since 1970: of its oldest Service that has the pod.
     oldest: i64,
@@ -95,23 +95,18 @@ struct Precedence {
 
 /// Whether an endpoint names a pod of its own namespace, as every one does that Kubernetes made from a selector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum PodReference {
+enum PodReference {
     Own,
     Foreign,
 }
 
-impl PodReference {
-    pub(super) fn of(pod: IpAddr, subject: &SubjectPlan) -> Self {
-        if subject.foreign.contains(&pod) { Self::Foreign } else { Self::Own }
-    }
-}
-
 impl Precedence {
-    fn of(pod: IpAddr, claim: &Claim<'_>) -> Self {
-        Self { named: PodReference::of(pod, claim.service), oldest: claim.service.created }
+    pub(super) fn of(pod: IpAddr, subject: &SubjectPlan) -> Self {
+        let named = if subject.foreign.contains(&pod) { PodReference::Foreign } else { PodReference::Own };
+        Self { named, oldest: subject.created }
     }
 
-    fn or(self, other: Self) -> Self {
+    pub(super) fn or(self, other: Self) -> Self {
         Self { named: self.named.min(other.named), oldest: self.oldest.min(other.oldest) }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::not_implemented::not_implemented;
 use super::today::today;
+use super::unavailable::EndedAs;
 use super::{EvaluationEnd, Rules, Sharing, SubjectPlan, SubjectResult, alternatives, inside, remote, unavailable};
 use crate::chain::{ChainDecision, ChainResult, FAILED};
 use crate::decision::{Draft, OnUnavailable, Rule};
@@ -40,6 +41,30 @@ impl NodeContext<'_> {
     }
 }
 
+/// What the policies answered about a subject.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    pub decision: &'a ChainDecision,
+    pub findings: &'a [Finding],
+    /// Whether a policy answered with a draft, be it without rules.
+    pub request: EgressRequest,
+}
+
+/// Whether egress is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EgressRequest {
+    Made,
+    /// All policies passed the subject on.
+    Absent,
+}
+
+impl<'a> Answered<'a> {
+    pub fn of(verdict: &'a ChainResult) -> Self {
+        let request = if verdict.policy.is_some() { EgressRequest::Made } else { EgressRequest::Absent };
+        Self { decision: &verdict.decision, findings: &verdict.findings, request }
+    }
+}
+
 /// What stays in force when the newest verdict gives no rules through no decision of anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FallbackDraft<'a> {
@@ -58,10 +83,10 @@ pub enum FallbackDraft<'a> {
 pub fn settle(
     here: NodeContext<'_>,
     view: &SubjectView,
-    decision: &ChainDecision,
-    findings: &[Finding],
+    answered: Answered<'_>,
     standby: FallbackDraft<'_>,
 ) -> SubjectResult {
+    let Answered { decision, findings, request } = answered;
     let mut findings = findings.to_vec();
     let (end, draft) = guarded(here.context, view, decision, standby, &mut findings);
     let rules = apart_from_this_node(here, draft.rules(), &mut findings);
@@ -75,7 +100,8 @@ pub fn settle(
     {
         findings.extend(remote::apart(here, view));
     }
-    let guarded = unavailable::guarded(here, view, unavailable::on_unavailable(here, view, end, &draft));
+    let asked = unavailable::on_unavailable(here, view, EndedAs { end, request, draft: &draft });
+    let guarded = unavailable::guarded(here, view, asked);
     if end != EvaluationEnd::Off {
         findings.splice(0..0, view.findings.iter().cloned());
         findings.extend(inside::findings(here.facts, &rules));
@@ -106,7 +132,7 @@ fn foreign(context: &Context, view: &SubjectView) -> RareAddresses {
     let namespace = &*view.subject.key().namespace;
     let own = |endpoint: &&Endpoint| endpoint.pod.as_ref().is_some_and(|pod| *pod.namespace == *namespace);
     let others = view.local_endpoints(context).filter(|endpoint| !own(endpoint)).map(|endpoint| endpoint.address);
-    others.chain(view.unidentified.iter().copied()).collect()
+    others.chain(view.held_back.iter().copied()).collect()
 }
 
 /// How it ended, and the draft that counts: the decision's own, or what stands in for it.

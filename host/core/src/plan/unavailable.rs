@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::EvaluationEnd;
-use super::settle::NodeContext;
+use super::settle::{EgressRequest, NodeContext};
 use crate::decision::{Draft, OnUnavailable};
 use crate::finding::{Finding, first_of};
 use crate::model::{AskedUnavailable, SubjectView};
@@ -15,21 +15,24 @@ use crate::text::quoted;
 /// The code of the finding about pods whose packets are dropped.
 pub const PODS_BLOCKED: &str = "pods-blocked";
 
+/// How the evaluation of a subject ended.
+pub(super) struct EndedAs<'a> {
+    pub(super) end: EvaluationEnd,
+    pub(super) request: EgressRequest,
+    pub(super) draft: &'a Draft,
+}
+
 /// Where one answer is enough, the policies' goes before the annotation, and that before the setting. While the subject
 /// has no answer of today any of them that asks for `drop` counts: what the policies would say is unknown.
-pub(super) fn on_unavailable(
-    here: NodeContext<'_>,
-    view: &SubjectView,
-    end: EvaluationEnd,
-    draft: &Draft,
-) -> OnUnavailable {
+pub(super) fn on_unavailable(here: NodeContext<'_>, view: &SubjectView, ended: EndedAs<'_>) -> OnUnavailable {
+    let EndedAs { end, request, draft } = ended;
+    let asks = request == EgressRequest::Made || !draft.rules().is_empty();
     let annotated = AskedUnavailable::of(view.subject.annotations());
     let annotation = annotated.as_ref().and_then(AskedUnavailable::effect);
     match end {
         EvaluationEnd::Off => OnUnavailable::Pass,
-        EvaluationEnd::Ruled if draft.rules().is_empty() => {
-            draft.on_unavailable.or(annotation).unwrap_or(OnUnavailable::Pass)
-        }
+        // What asks for no egress is not selected by an annotation about it.
+        EvaluationEnd::Ruled if !asks => draft.on_unavailable.unwrap_or(OnUnavailable::Pass),
         EvaluationEnd::Ruled => draft.on_unavailable.or(annotation).unwrap_or(here.on_unavailable),
         EvaluationEnd::Invalid | EvaluationEnd::Denied | EvaluationEnd::Failed => {
             let asked = [draft.on_unavailable, annotation];
@@ -46,7 +49,7 @@ pub(super) fn guarded(here: NodeContext<'_>, view: &SubjectView, asked: OnUnavai
         OnUnavailable::Pass => RareAddresses::default(),
         OnUnavailable::Drop => {
             let own = view.local_endpoints(here.context).map(|endpoint| endpoint.address);
-            let all = own.chain(view.unidentified.iter().copied());
+            let all = own.chain(view.held_back.iter().copied());
             all.filter(|pod| !here.ownership.is_on_an_interface(*pod)).collect()
         }
     }

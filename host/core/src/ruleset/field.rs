@@ -72,7 +72,7 @@ impl Key {
             KeyKind::Prefix(bits) => vec![network(bits), pod],
             KeyKind::PrefixPort(bits) => [&[network(bits), pod][..], &port].concat(),
             // After every source NAT the pod is no longer the packet's source.
-            KeyKind::Guarded => vec![Field::OriginalSource(family)],
+            KeyKind::Guarded | KeyKind::KnownPod => vec![Field::OriginalSource(family)],
             KeyKind::AllowedSource => vec![Field::OriginalSource(family), pod],
         })
     }

@@ -49,6 +49,8 @@ pub enum KeyKind {
     Guarded,
     /// `ipv4_addr . ipv4_addr`: such a pod, and a source that it may leave with.
     AllowedSource,
+    /// `ipv4_addr`: a pod that is known, where what is not known does not leave the cluster.
+    KnownPod,
 }
 
 /// What the keys of a map lead to.
@@ -95,6 +97,7 @@ impl MapKind {
             (KeyKind::Elsewhere, _) => Some("pods outside of all known networks".to_owned()),
             (KeyKind::Guarded, _) => Some("guarded pods".to_owned()),
             (KeyKind::AllowedSource, _) => Some("guarded pods and their sources".to_owned()),
+            (KeyKind::KnownPod, _) => Some("known pods".to_owned()),
             (KeyKind::Address | KeyKind::Port, DataKind::Nothing) => Some("pods".to_owned()),
             (KeyKind::Address | KeyKind::Port, DataKind::Address | DataKind::Verdict | DataKind::Mark) => None,
         }
@@ -112,7 +115,7 @@ impl MapKind {
     /// Whether it holds traffic back, and not where it goes.
     pub fn is_of_the_guard(self) -> bool {
         match self.key {
-            KeyKind::Guarded | KeyKind::AllowedSource => true,
+            KeyKind::Guarded | KeyKind::AllowedSource | KeyKind::KnownPod => true,
             KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port | KeyKind::Prefix(_) | KeyKind::PrefixPort(_) => {
                 false
             }
@@ -122,7 +125,8 @@ impl MapKind {
     /// Whether it is in a table only while it has elements, or something looks into it.
     pub fn is_made_on_demand(self) -> bool {
         match self.key {
-            KeyKind::Prefix(_) | KeyKind::PrefixPort(_) | KeyKind::Guarded | KeyKind::AllowedSource => true,
+            KeyKind::Prefix(_) | KeyKind::PrefixPort(_) => true,
+            KeyKind::Guarded | KeyKind::AllowedSource | KeyKind::KnownPod => true,
             KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port => false,
         }
     }
@@ -130,8 +134,9 @@ impl MapKind {
     /// All that a map of this family with this comment can be.
     pub fn all(family: Family, comment: Option<&str>) -> impl Iterator<Item = Self> {
         let keys = (1..=family.bits()).flat_map(|bits| [KeyKind::Prefix(bits), KeyKind::PrefixPort(bits)]);
-        let fixed = [KeyKind::Address, KeyKind::Elsewhere, KeyKind::Port, KeyKind::Guarded, KeyKind::AllowedSource];
-        let keys = fixed.into_iter().chain(keys);
+        let fixed = [KeyKind::Address, KeyKind::Elsewhere, KeyKind::Port];
+        let of_the_guard = [KeyKind::Guarded, KeyKind::AllowedSource, KeyKind::KnownPod];
+        let keys = fixed.into_iter().chain(of_the_guard).chain(keys);
         let data = [DataKind::Nothing, DataKind::Address, DataKind::Verdict, DataKind::Mark];
         let kinds = keys.flat_map(move |key| data.map(|data| Self { family, key, data }));
         kinds.filter(move |kind| kind.comment().as_deref() == comment)
@@ -152,6 +157,11 @@ impl MapKind {
         Self { family, key: KeyKind::AllowedSource, data: DataKind::Nothing }
     }
 
+    /// `ipv4_addr`, of known pods.
+    pub const fn known_pods(family: Family) -> Self {
+        Self { family, key: KeyKind::KnownPod, data: DataKind::Nothing }
+    }
+
     /// `ipv4_addr`, of pods.
     pub const fn pods(family: Family) -> Self {
         Self { family, key: KeyKind::Address, data: DataKind::Nothing }
@@ -162,7 +172,7 @@ impl MapKind {
 /// beside each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MapKey {
-    /// For [`KeyKind::Address`], [`KeyKind::Elsewhere`] and [`KeyKind::Guarded`].
+    /// For [`KeyKind::Address`], [`KeyKind::Elsewhere`], [`KeyKind::Guarded`] and [`KeyKind::KnownPod`].
     Address(IpAddr),
     /// For [`KeyKind::Port`].
     Port(IpAddr, Protocol, u16),
@@ -190,7 +200,7 @@ impl MapKey {
     pub fn first_of(pod: IpAddr, kind: KeyKind) -> Self {
         let lowest = Family::of(pod).lowest();
         match kind {
-            KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded => Self::Address(pod),
+            KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded | KeyKind::KnownPod => Self::Address(pod),
             KeyKind::Port => Self::Port(pod, Protocol::Tcp, 0),
             KeyKind::Prefix(_) => Self::Prefix(pod, lowest),
             KeyKind::PrefixPort(_) => Self::PrefixPort(pod, lowest, Protocol::Tcp, 0),
@@ -201,7 +211,7 @@ impl MapKey {
     /// Whether a map of this kind has keys like it.
     pub fn is_of(self, kind: KeyKind) -> bool {
         match (self, kind) {
-            (Self::Address(_), KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded)
+            (Self::Address(_), KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded | KeyKind::KnownPod)
             | (Self::AllowedSource(..), KeyKind::AllowedSource)
             | (Self::Port(..), KeyKind::Port)
             | (Self::Prefix(..), KeyKind::Prefix(_))

@@ -55,7 +55,8 @@ pub(crate) fn place(kind: MapKind) -> Option<(u8, WithPort)> {
     match kind.key {
         KeyKind::Prefix(bits) => Some((u8::MAX - bits, WithPort::No)),
         KeyKind::PrefixPort(bits) => Some((u8::MAX - bits, WithPort::Yes)),
-        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port | KeyKind::Guarded | KeyKind::AllowedSource => None,
+        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port => None,
+        KeyKind::Guarded | KeyKind::AllowedSource | KeyKind::KnownPod => None,
     }
 }
 

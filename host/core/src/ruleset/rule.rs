@@ -20,6 +20,12 @@ impl Chain {
         Self { hook: None, rules }
     }
 
+    /// Whether a rule of it looks into such a set or map, to match.
+    pub fn looks_into_any(&self, is_such: impl Fn(&Name) -> bool) -> bool {
+        let sets = self.rules.iter().flat_map(|rule| &rule.matches).filter_map(Match::set);
+        sets.into_iter().any(is_such)
+    }
+
     /// The chains that it jumps to by itself, in order.
     pub fn jumps(&self) -> impl Iterator<Item = &Name> {
         self.rules.iter().flat_map(|rule| &rule.statements).filter_map(Statement::chain)

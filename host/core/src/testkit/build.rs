@@ -19,7 +19,7 @@ use crate::model::{
 use crate::net::Family;
 use crate::owner::Owner;
 use crate::pipeline::{Question, Settings, Updates};
-use crate::plan::{Capacity, Limits, SharedAddresses};
+use crate::plan::{Capacity, Limits, SharedAddresses, UnknownPods};
 
 /// An address from text.
 ///
@@ -78,6 +78,7 @@ pub fn settings(owner: Owner) -> Settings {
         shared: SharedAddresses::Allow,
         limits: Limits::default(),
         on_unavailable: OnUnavailable::Pass,
+        unknown_pods: UnknownPods::Pass,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Random plans over a universe so small that Services meet, every packet of that universe, and what the promises
 //! say of each, straight from the plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -93,9 +93,10 @@ impl Universe {
         let (destinations, pods): (Vec<IpAddr>, Vec<IpAddr>) =
             (all(|world| &world.destinations), all(|world| &world.pods));
         let more = subsequence(destinations.clone(), 0..=2);
-        let some = (more, subsequence(destinations, 0..=3), subsequence(pods, 0..=4));
+        let some = (more, subsequence(destinations, 0..=3), subsequence(pods.clone(), 0..=4));
         let none = Just((vec![], vec![], vec![]));
-        prop_oneof![none, some].prop_map(|(more, exact, elsewhere)| {
+        let known = prop_oneof![2 => Just(None), 1 => subsequence(pods, 0..=10).prop_map(Some)];
+        (prop_oneof![none, some], known).prop_map(|((more, exact, elsewhere), known)| {
             let mut plan = Plan { excluded: facts().excluded, ..Plan::default() };
             for (family, ranges) in &mut plan.excluded {
                 let more = more.iter().filter(|address| Family::of(**address) == *family);
@@ -103,6 +104,9 @@ impl Universe {
             }
             let is_known = |address: &IpAddr| plan.excluded.values().any(|ranges| is_within(ranges, *address));
             plan.exact = exact.into_iter().filter(|address| !is_known(address)).collect();
+            if let Some(known) = known {
+                (plan.known, plan.own_networks) = (known.into_iter().collect(), own_networks());
+            }
             Plan { elsewhere: elsewhere.into_iter().collect(), ..plan }
         })
     }
@@ -195,6 +199,12 @@ fn ports(ports: &[u16], most: usize) -> impl Strategy<Value = Vec<PortRange>> + 
         2 => Just(vec![]),
         1 => btree_set(one, 0..=most).prop_map(|set| set.into_iter().collect()),
     ]
+}
+
+/// Of a node that has the first half of the pods.
+fn own_networks() -> BTreeMap<Family, Vec<AddressRange>> {
+    let of = |family, network: &str| (family, vec![AddressRange::from(n(network))]);
+    [of(Family::Ipv4, "10.0.0.0/30"), of(Family::Ipv6, "fd00:10:244::/126")].into()
 }
 
 fn with_guarded_families(plan: Plan) -> Plan {

@@ -51,7 +51,12 @@ pub fn sifted(
         view.subject.endpoints = endpoints.into();
     }
     view.withheld = std::mem::take(&mut filter.withheld).into();
-    view.unidentified = std::mem::take(&mut filter.unidentified).into_iter().collect();
+    let may_be_own = |address: &IpAddr| match pods.whose(*address, &key.namespace) {
+        PodOwner::Foreign(_) | PodOwner::Nodes => false,
+        PodOwner::Own(_) | PodOwner::Contested(_) | PodOwner::Unknown => true,
+    };
+    let others = view.held_back.iter().copied().filter(may_be_own);
+    view.held_back = std::mem::take(&mut filter.unidentified).into_iter().chain(others).collect();
     view.findings = at_most(std::mem::take(&mut view.findings).into_iter().chain(filter.findings()));
     (view, filter.waits)
 }

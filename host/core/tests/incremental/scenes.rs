@@ -7,7 +7,7 @@ use egressd_core::decision::OnUnavailable;
 use egressd_core::model::{ClusterSettings, ManagedBy, Origin, PrivateDestinations, Readiness, ServiceType};
 use egressd_core::owner::{AddressState, Owner};
 use egressd_core::pipeline::Settings;
-use egressd_core::plan::{Capacity, Limits, ServiceLimits, SharedAddresses};
+use egressd_core::plan::{Capacity, Limits, ServiceLimits, SharedAddresses, UnknownPods};
 use egressd_core::testkit::settings;
 use proptest::collection::vec;
 use proptest::option::{self, of};
@@ -26,11 +26,16 @@ pub(crate) fn scenes() -> impl Strategy<Value = Scenario> {
     let clusters = select(vec![None, detected(Origin::Cluster), detected(Origin::Manifests)]);
     let private = select(vec![PrivateDestinations::Withheld, PrivateDestinations::AsBefore]);
     let unavailable = select(vec![OnUnavailable::Pass, OnUnavailable::Pass, OnUnavailable::Drop]);
-    (owners, shared, limits(), clusters, private, unavailable, beginnings()).prop_map(
-        |(owner, shared, limits, cluster, private, on_unavailable, beginning)| {
+    let unknown = select(vec![UnknownPods::Pass, UnknownPods::Drop]);
+    (owners, shared, limits(), clusters, private, (unavailable, unknown), beginnings()).prop_map(
+        |(owner, shared, limits, cluster, private, (on_unavailable, unknown_pods), beginning)| {
             let known = settings(owner);
             let cluster = cluster.unwrap_or_else(|| known.cluster.clone());
-            Scenario { settings: Settings { shared, limits, cluster, on_unavailable, ..known }, private, beginning }
+            Scenario {
+                settings: Settings { shared, limits, cluster, on_unavailable, unknown_pods, ..known },
+                private,
+                beginning,
+            }
         },
     )
 }

@@ -39,6 +39,19 @@ fn never(family: Family) -> impl Iterator<Item = IpNet> {
     all.filter(move |network| Family::of_network(*network) == family)
 }
 
+fn own_pods(of_node: &[IpNet], of_settings: &[IpNet]) -> BTreeMap<Family, Vec<AddressRange>> {
+    let of = |family: Family| {
+        let of_family = |networks: &[IpNet]| {
+            let networks = networks.iter().filter(|network| Family::of_network(**network) == family);
+            merge_ranges(networks.copied().map(AddressRange::from))
+        };
+        let own = of_family(of_node);
+        let networks = if own.is_empty() { of_family(of_settings) } else { own };
+        (!networks.is_empty()).then_some((family, networks))
+    };
+    Family::ALL.into_iter().filter_map(of).collect()
+}
+
 /// This node, as far as what is inside depends on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
@@ -95,6 +108,8 @@ pub struct ClusterFacts {
     /// assumed; not what settings name, which may be wide, since it is about destinations; and not what other Nodes
     /// claim, or they could switch off each other's translation.
     named_networks: Vec<AddressRange>,
+    /// This node's own pod networks; where its Node has none, those of all nodes as the settings name them.
+    pub own_pods: BTreeMap<Family, Vec<AddressRange>>,
     /// The nodes' own addresses, as far as Nodes are believed.
     pub node_addresses: OrdSet<IpAddr>,
     /// What nodes have beside those, as they publish it: as destinations alone.
@@ -145,9 +160,16 @@ impl ClusterFacts {
         facts.add_exact(snapshot, &listing.outside(&facts.excluded));
         let of_here = here.into_iter().flat_map(|node| own_pod_networks(node)).filter(|network| !is_too_wide(*network));
         let of_services = snapshot.service_networks.values().flat_map(|networks| networks.iter().copied());
-        facts.named_networks = merge_ranges(of_here.chain(of_services).map(AddressRange::from));
+        let of_here: Vec<IpNet> = of_here.collect();
+        facts.own_pods = own_pods(&of_here, &settings.pod_networks);
+        facts.named_networks = merge_ranges(of_here.into_iter().chain(of_services).map(AddressRange::from));
         facts.primary_addresses = here.into_iter().flat_map(|node| primary_addresses(node)).collect();
         facts
+    }
+
+    /// Whether what all pods have in common is the same by both.
+    pub(crate) fn says_the_same_of_all_pods(&self, other: &Self) -> bool {
+        (&self.excluded, &self.exact, &self.own_pods) == (&other.excluded, &other.exact, &other.own_pods)
     }
 
     /// What may be inside in a family of which nothing is known, sorted and merged.

@@ -26,7 +26,12 @@ impl Pipeline {
         let newest = &self.newest;
         let same_context = *self.context == self.context_of(newest);
         let same_announced = *self.ownership.seen() == PlacementInput::of(newest);
-        same_context && same_announced && ready_of(newest).eq(&self.ready) && *self.policies == marks_of(newest)
+        let same_known = self.derived.known == self.known_addresses();
+        same_context
+            && same_announced
+            && same_known
+            && ready_of(newest).eq(&self.ready)
+            && *self.policies == marks_of(newest)
     }
 
     fn knows_what_is_inside(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{AuditSlice, AuditSubject, AuditedPart, Disagreement, Keys, first_of_all, last_of_many};
+use super::{AuditSlice, AuditSubject, AuditedPart, Disagreement, Keys, behind, first_of_all, last_of_many};
 use crate::compile::keep;
 use crate::diff::{Applied, Common, Scope};
 use crate::model::SubjectKey;
@@ -13,8 +13,9 @@ use crate::pipeline::pods::OutsidePodNetworks;
 impl Pipeline {
     pub(super) fn audit_pods(&self, after: Option<IpAddr>, applied: &Applied, most: usize) -> AuditSlice<IpAddr> {
         let [indexed, elsewhere] = self.derived.pods.behind(after);
-        let known = Box::new(applied.pods_behind(after, most).into_iter()) as Keys<'_, IpAddr>;
-        let pods = first_of_all(most, [indexed, elsewhere, known]);
+        let in_kernel = Box::new(applied.pods_behind(after, most).into_iter()) as Keys<'_, IpAddr>;
+        let known = Box::new(self.derived.known.range(behind(after)).copied()) as Keys<'_, IpAddr>;
+        let pods = first_of_all(most, [indexed, elsewhere, in_kernel, known]);
         let wrong = pods.iter().filter(|pod| !self.is_indexed_as_planned(**pod));
         let mut disagreements: Vec<Disagreement> = wrong.map(|pod| of_address(*pod, AuditedPart::Pods)).collect();
         if let Some(first) = pods.first()

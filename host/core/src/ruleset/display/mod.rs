@@ -34,7 +34,7 @@ pub(crate) fn map_keyword(kind: MapKind) -> &'static str {
 pub(crate) fn map_type(kind: MapKind) -> String {
     let address = address_type(kind.family);
     let key = match kind.key {
-        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded => address.to_owned(),
+        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded | KeyKind::KnownPod => address.to_owned(),
         KeyKind::Port => format!("{address} . inet_proto . inet_service"),
         KeyKind::Prefix(_) | KeyKind::AllowedSource => format!("{address} . {address}"),
         KeyKind::PrefixPort(_) => format!("{address} . {address} . inet_proto . inet_service"),

@@ -27,7 +27,7 @@ pub(in crate::kernel::nft) fn address(family: Family) -> u32 {
 pub(in crate::kernel::nft) fn key(kind: MapKind) -> u32 {
     let address = address(kind.family);
     match kind.key {
-        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded => address,
+        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded | KeyKind::KnownPod => address,
         KeyKind::Port => joined([address, INET_PROTOCOL, INET_SERVICE]),
         KeyKind::Prefix(_) | KeyKind::AllowedSource => joined([address, address]),
         KeyKind::PrefixPort(_) => joined([address, address, INET_PROTOCOL, INET_SERVICE]),

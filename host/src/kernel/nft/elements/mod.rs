@@ -161,7 +161,7 @@ pub(super) fn delete_elements(transaction: &mut Transaction, place: ChangeOrigin
 pub(super) fn key_length(kind: MapKind) -> u32 {
     let address = address_length(kind.family);
     match kind.key {
-        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded => address,
+        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded | KeyKind::KnownPod => address,
         KeyKind::Port => address + 4 + 4,
         KeyKind::Prefix(_) | KeyKind::AllowedSource => address + address,
         KeyKind::PrefixPort(_) => address + address + 4 + 4,

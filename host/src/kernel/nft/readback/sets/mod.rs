@@ -227,7 +227,9 @@ fn read_map(
 fn map_key(kind: MapKind, bytes: &[u8]) -> Option<MapKey> {
     let (first, rest) = leading_address(kind.family, bytes)?;
     match (kind.key, rest) {
-        (KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded, []) => Some(MapKey::Address(first)),
+        (KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded | KeyKind::KnownPod, []) => {
+            Some(MapKey::Address(first))
+        }
         (KeyKind::Port, rest) => port(rest).map(|(protocol, port)| MapKey::Port(first, protocol, port)),
         (KeyKind::Prefix(_), rest) => match leading_address(kind.family, rest)? {
             (pod, []) => Some(MapKey::Prefix(pod, first)),
@@ -241,7 +243,7 @@ fn map_key(kind: MapKind, bytes: &[u8]) -> Option<MapKey> {
             let (pod, rest) = leading_address(kind.family, rest)?;
             port(rest).map(|(protocol, port)| MapKey::PrefixPort(pod, first, protocol, port))
         }
-        (KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded, [..]) => None,
+        (KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded | KeyKind::KnownPod, [..]) => None,
     }
 }
 
