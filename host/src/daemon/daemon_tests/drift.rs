@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use egressd_core::net::Family;
 use egressd_core::ruleset::{Name, Ruleset, Table, TableFamily};
+use tokio::time::sleep;
 
 use super::fixture::LoopFixture;
 use crate::clock;
@@ -14,6 +15,8 @@ async fn translating() -> LoopFixture {
     fixture.translate("web", &["10.0.0.1"]);
     fixture.translate("dns", &["10.0.0.2"]);
     fixture.settle_exactly().await;
+    // Between two audits.
+    sleep(Duration::from_secs(30)).await;
     fixture
 }
 
