@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use egressd_core::chain::{Chain, ChainDecision, FailureKind, Member, MemberRole, Policy, PolicyFailure, Validator};
-use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome};
+use egressd_core::decision::{Decision, Diagnostic, Draft, OnUnavailable, Outcome};
 use egressd_core::finding::Severity;
 use egressd_core::guard::guard;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, SubjectKey, SubjectView, view};
@@ -27,6 +27,8 @@ enum ScriptedAnswer {
     Add,
     /// An address of another subject.
     Steal,
+    /// Asks that what is not translated does not leave.
+    Guard,
     Invalid,
     Deny,
     Fail,
@@ -62,6 +64,11 @@ impl Scripted {
             ScriptedAnswer::Pass => Decision::Pass,
             ScriptedAnswer::Add => with("11.0.0.2"),
             ScriptedAnswer::Steal => with("11.0.0.99"),
+            ScriptedAnswer::Guard => {
+                let mut draft = draft.clone();
+                draft.on_unavailable = Some(OnUnavailable::Drop);
+                Decision::Plan(draft)
+            }
             ScriptedAnswer::Invalid => Decision::Invalid,
             ScriptedAnswer::Deny => Decision::Deny,
             ScriptedAnswer::Fail => {
@@ -101,6 +108,7 @@ fn part() -> impl Strategy<Value = ScriptedMember> {
         3 => Just(ScriptedAnswer::Pass),
         4 => Just(ScriptedAnswer::Add),
         1 => Just(ScriptedAnswer::Steal),
+        1 => Just(ScriptedAnswer::Guard),
         1 => Just(ScriptedAnswer::Invalid),
         1 => Just(ScriptedAnswer::Deny),
         1 => Just(ScriptedAnswer::Fail),
@@ -259,6 +267,24 @@ fn an_answer_for_others_is_a_failure_of_its_author() {
     );
     assert_eq!(alone(ScriptedAnswer::Steal, OnFailure::Skip), ChainDecision::Draft(Draft::default().into()));
     assert_eq!(alone(ScriptedAnswer::Steal, OnFailure::Closed), ChainDecision::Denied { policy: "p0".to_owned() });
+}
+
+#[test]
+fn who_ends_the_chain_without_a_draft_lets_no_guarded_pod_leave() {
+    let part = |says, order| ScriptedMember {
+        says,
+        validator: false,
+        order,
+        mode: Mode::Enforce,
+        on_failure: OnFailure::KeepLast,
+        covers: true,
+    };
+    let (context, view) = here();
+    for ending in [ScriptedAnswer::Deny, ScriptedAnswer::Invalid, ScriptedAnswer::Fail, ScriptedAnswer::Steal] {
+        let asked = chain(&[part(ScriptedAnswer::Guard, 0), part(ending, 1)]).evaluate(&context, &view);
+        assert_eq!(asked.on_unavailable, Some(OnUnavailable::Drop), "{ending:?}");
+        assert_eq!(chain(&[part(ending, 1)]).evaluate(&context, &view).on_unavailable, None, "{ending:?}");
+    }
 }
 
 #[test]

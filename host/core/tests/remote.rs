@@ -64,7 +64,12 @@ impl Web {
         let (context, facts, ownership, sharing) = (&context, &facts, &ownership, &sharing);
         let here = NodeContext { context, facts, ownership, sharing, on_unavailable };
         let decision = ChainDecision::Draft(Draft::of(rules).into());
-        let answered = Answered { decision: &decision, findings: &self.diagnostics, request: EgressRequest::Made };
+        let answered = Answered {
+            decision: &decision,
+            findings: &self.diagnostics,
+            request: EgressRequest::Made,
+            on_unavailable: None,
+        };
         settle(here, &self.view(), answered, FallbackDraft::Nothing)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::drafts::hidden;
 use super::kinds::{blind, finding};
 use super::{Chain, ChainDecision, ChainResult, FAILED, FailureKind, Member, MemberRole, PolicyFailure, Shadow};
-use crate::decision::{Decision, Diagnostic, Draft, Outcome};
+use crate::decision::{Decision, Diagnostic, Draft, OnUnavailable, Outcome};
 use crate::finding::{Finding, Severity, at_most};
 use crate::guard::guard;
 use crate::model::{Context, SubjectView};
@@ -28,8 +28,8 @@ impl Chain {
             Shadow { policy: shadow.name.clone(), decision, findings }
         });
         let shadows = shadows.collect();
-        let ChainEnd { decision, policy, findings, failures } = end;
-        ChainResult { decision, policy, findings, failures, shadows }
+        let ChainEnd { decision, policy, on_unavailable, findings, failures } = end;
+        ChainResult { decision, policy, on_unavailable, findings, failures, shadows }
     }
 }
 
@@ -46,6 +46,7 @@ struct Evaluation<'a> {
 struct ChainEnd {
     decision: ChainDecision,
     policy: Option<String>,
+    on_unavailable: Option<OnUnavailable>,
     findings: Vec<Finding>,
     failures: Vec<PolicyFailure>,
 }
@@ -73,8 +74,8 @@ impl<'a> Evaluation<'a> {
     }
 
     fn end(self, decision: ChainDecision, policy: Option<String>) -> ChainEnd {
-        let Self { findings, failures, .. } = self;
-        ChainEnd { decision, policy, findings, failures }
+        let Self { draft, findings, failures, .. } = self;
+        ChainEnd { decision, policy, on_unavailable: draft.on_unavailable, findings, failures }
     }
 
     /// Asks one; returns the decision when it ends the chain.

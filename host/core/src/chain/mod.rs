@@ -14,7 +14,7 @@ pub use member::{Chain, Member, MemberRole};
 
 use std::sync::Arc;
 
-use crate::decision::{Diagnostic, Draft, Outcome};
+use crate::decision::{Diagnostic, Draft, OnUnavailable, Outcome};
 use crate::finding::Finding;
 use crate::model::{Context, SubjectView};
 use crate::text::Text;
@@ -91,6 +91,9 @@ pub struct ChainResult {
     pub decision: ChainDecision,
     /// The policy that decided; none when all passed it on.
     pub policy: Option<String>,
+    /// Where a policy ended the chain without a draft: what the draft until then asked for pods that are not translated.
+    /// Who forbids egress does not let the packets leave.
+    pub on_unavailable: Option<OnUnavailable>,
     /// The diagnostics of all policies, in order.
     pub findings: Vec<Finding>,
     /// Every failure on the way, also of policies without which the chain went on: to ask again later.
@@ -102,7 +105,14 @@ pub struct ChainResult {
 impl ChainResult {
     /// A decision without diagnostics.
     pub fn new(decision: ChainDecision) -> Self {
-        Self { decision, policy: None, findings: Vec::new(), failures: Vec::new(), shadows: Vec::new() }
+        Self {
+            decision,
+            policy: None,
+            on_unavailable: None,
+            findings: Vec::new(),
+            failures: Vec::new(),
+            shadows: Vec::new(),
+        }
     }
 
     /// Whether a policy failed on the way for this reason.

@@ -70,13 +70,14 @@ impl ChainAnswer {
             return Self { verdict, bare: None };
         }
         let bare = Box::new(verdict.clone());
-        let ChainResult { decision, policy, mut findings, failures, shadows } = verdict;
+        let ChainResult { decision, policy, on_unavailable, mut findings, failures, shadows } = verdict;
         findings.extend(strays.findings);
         let decision = match strays.weight {
             Weight::Light => decision,
             Weight::Filter => ChainDecision::Invalid { policy: policy.clone().unwrap_or_default() },
         };
-        Self { verdict: ChainResult { decision, policy, findings, failures, shadows }, bare: Some(bare) }
+        let verdict = ChainResult { decision, policy, on_unavailable, findings, failures, shadows };
+        Self { verdict, bare: Some(bare) }
     }
 }
 

@@ -10,8 +10,8 @@ use crate::chain::{ChainDecision, ChainResult, Shadow};
 use crate::check::PlanNote;
 use crate::model::{SubjectKey, Uid, asks_kube_vip};
 use crate::plan::{
-    Answered, EgressRequest, EvaluationEnd, FallbackDraft, NodeContext, Shares, Sharing, SubjectAddresses, SubjectPlan,
-    SubjectResult, settle, today,
+    Answered, EvaluationEnd, FallbackDraft, NodeContext, Shares, Sharing, SubjectAddresses, SubjectPlan, SubjectResult,
+    settle, today,
 };
 use crate::record::{Record, RecordState, SettledSubject};
 use crate::reporting::{ReporterInput, Reporting, reporting};
@@ -134,21 +134,14 @@ impl Pipeline {
 
     /// What would be in force with each policy in shadow mode, where that is something else.
     fn shadows(&self, here: NodeContext<'_>, entry: &Entry, enforced: &SubjectResult) -> Vec<ShadowStatus> {
-        let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
+        let Some(verdict) = &entry.verdict else { return Vec::new() };
         let shadow_result = |shadow: &Shadow| {
-            let answered = Answered {
-                decision: &shadow.decision,
-                findings: &shadow.findings,
-                request: entry
-                    .verdict
-                    .as_ref()
-                    .map_or(EgressRequest::Absent, |enforced| Answered::of(enforced).request),
-            };
+            let Shadow { policy: _, decision, findings } = shadow;
+            let answered = Answered { decision, findings, ..Answered::of(verdict) };
             let planned = settle(here, &entry.view, answered, self.last_draft(entry));
             let status = ShadowStatus::new(&shadow.policy, enforced, &planned)?;
-            let before = entry.verdict.as_ref().and_then(|verdict| verdict.decision.draft());
-            Some(status.with_alternatives(before, shadow.decision.draft()))
+            Some(status.with_alternatives(verdict.decision.draft(), decision.draft()))
         };
-        shadows.filter_map(shadow_result).collect()
+        verdict.shadows.iter().filter_map(shadow_result).collect()
     }
 }

@@ -48,6 +48,8 @@ pub struct Answered<'a> {
     pub findings: &'a [Finding],
     /// Whether a policy answered with a draft, be it without rules.
     pub request: EgressRequest,
+    /// What was asked for pods that are not translated, before a policy ended the chain.
+    pub on_unavailable: Option<OnUnavailable>,
 }
 
 /// Whether egress is asked for.
@@ -61,7 +63,8 @@ pub enum EgressRequest {
 impl<'a> Answered<'a> {
     pub fn of(verdict: &'a ChainResult) -> Self {
         let request = if verdict.policy.is_some() { EgressRequest::Made } else { EgressRequest::Absent };
-        Self { decision: &verdict.decision, findings: &verdict.findings, request }
+        let ChainResult { decision, findings, on_unavailable, .. } = verdict;
+        Self { decision, findings, request, on_unavailable: *on_unavailable }
     }
 }
 
@@ -86,7 +89,7 @@ pub fn settle(
     answered: Answered<'_>,
     standby: FallbackDraft<'_>,
 ) -> SubjectResult {
-    let Answered { decision, findings, request } = answered;
+    let Answered { decision, findings, .. } = answered;
     let mut findings = findings.to_vec();
     let (end, draft) = guarded(here.context, view, decision, standby, &mut findings);
     let rules = apart_from_this_node(here, draft.rules(), &mut findings);
@@ -100,7 +103,7 @@ pub fn settle(
     {
         findings.extend(remote::apart(here, view));
     }
-    let asked = unavailable::on_unavailable(here, view, EndedAs { end, request, draft: &draft });
+    let asked = unavailable::on_unavailable(here, view, EndedAs { end, answered, draft: &draft });
     let guarded = unavailable::guarded(here, view, asked);
     if end != EvaluationEnd::Off {
         findings.splice(0..0, view.findings.iter().cloned());

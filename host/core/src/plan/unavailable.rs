@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::EvaluationEnd;
-use super::settle::{EgressRequest, NodeContext};
+use super::settle::{Answered, EgressRequest, NodeContext};
 use crate::decision::{Draft, OnUnavailable};
 use crate::finding::{Finding, first_of};
 use crate::model::{AskedUnavailable, SubjectView};
@@ -18,15 +18,15 @@ pub const PODS_BLOCKED: &str = "pods-blocked";
 /// How the evaluation of a subject ended.
 pub(super) struct EndedAs<'a> {
     pub(super) end: EvaluationEnd,
-    pub(super) request: EgressRequest,
+    pub(super) answered: Answered<'a>,
     pub(super) draft: &'a Draft,
 }
 
 /// Where one answer is enough, the policies' goes before the annotation, and that before the setting. While the subject
 /// has no answer of today any of them that asks for `drop` counts: what the policies would say is unknown.
 pub(super) fn on_unavailable(here: NodeContext<'_>, view: &SubjectView, ended: EndedAs<'_>) -> OnUnavailable {
-    let EndedAs { end, request, draft } = ended;
-    let asks = request == EgressRequest::Made || !draft.rules().is_empty();
+    let EndedAs { end, answered, draft } = ended;
+    let asks = answered.request == EgressRequest::Made || !draft.rules().is_empty();
     let annotated = AskedUnavailable::of(view.subject.annotations());
     let annotation = annotated.as_ref().and_then(AskedUnavailable::effect);
     match end {
@@ -35,7 +35,7 @@ pub(super) fn on_unavailable(here: NodeContext<'_>, view: &SubjectView, ended: E
         EvaluationEnd::Ruled if !asks => draft.on_unavailable.unwrap_or(OnUnavailable::Pass),
         EvaluationEnd::Ruled => draft.on_unavailable.or(annotation).unwrap_or(here.on_unavailable),
         EvaluationEnd::Invalid | EvaluationEnd::Denied | EvaluationEnd::Failed => {
-            let asked = [draft.on_unavailable, annotation];
+            let asked = [answered.on_unavailable, draft.on_unavailable, annotation];
             let drops = asked.contains(&Some(OnUnavailable::Drop));
             let answer = if drops { Some(OnUnavailable::Drop) } else { asked.into_iter().flatten().next() };
             answer.unwrap_or(here.on_unavailable)
