@@ -30,6 +30,7 @@ use egressd::instances::orphans;
 use egressd::kernel::addresses::{self, Addresses, Observer};
 use egressd::kernel::bystanders;
 use egressd::kernel::nft::{KernelThread, Netlink, Notifications};
+use egressd::kernel::xfrm::{Policies, XfrmThread};
 use egressd::log::{Form, Lines};
 use egressd::metrics::Metrics;
 use egressd::neighbours;
@@ -136,8 +137,7 @@ async fn follow(args: &Run) -> Result<()> {
     let addresses = Addresses::follow()?;
     let listeners = listeners(args)?;
     let (metrics, notices) = (Metrics::default(), Notices::default());
-    keep_private(&config.state_dir, &listeners.socket, &args.locks.lock_dir, &notices);
-    let state = StateDir::open(&config.state_dir).reporting(disk_report(&notices));
+    let state = open_privately(&config.state_dir, &listeners.socket, &args.locks.lock_dir, &notices);
     let threads = threads(&config.settings, config.policies, &metrics, &state).await?;
     let (sender, receiver) = handover();
     let orphans = look_around(&config, &instance, &locks, &notices)?;
@@ -150,12 +150,13 @@ async fn follow(args: &Run) -> Result<()> {
         kernel: threads.kernel.clone(),
         metrics: metrics.clone(),
         orphans,
-        notices,
+        notices: notices.clone(),
     };
     self::publish(&source, config.origin.publish_dir(), &reader, publish)?;
     admin_server.start(listeners).context("cannot start the thread that answers questions")?;
+    let observers = Observers { state_channel, metrics, notices };
     let daemon = tokio::select! {
-        adopted = Daemon::take_over(config.settings, state, threads, start(args), Observers { state_channel, metrics }) => adopted?,
+        adopted = Daemon::take_over(config.settings, state, threads, start(args), observers) => adopted?,
         () = &mut stop => return Ok(()),
     };
     // While a newer egressd's table is waited for, nothing here stands against its removal.
@@ -196,11 +197,12 @@ fn library(settings: &Settings, limits: Limits, metrics: Metrics, state: &StateD
     Ok(library.missing(state.lost_policies()).within(limits))
 }
 
-/// What earlier releases let other users do with our directories ends here.
-fn keep_private(state: &Path, socket: &Path, locks: &Path, notices: &Notices) {
+/// Opens the state directory. What earlier releases let other users do with our directories ends here.
+fn open_privately(state: &Path, socket: &Path, locks: &Path, notices: &Notices) -> StateDir {
     notices.note("the state directory", StateDir::narrow(state));
     notices.note("the directory of the status socket", status_socket::narrow(socket));
     notices.note("the directory of locks", LockDir::new(locks).narrow());
+    StateDir::open(state).reporting(disk_report(notices))
 }
 
 /// What is wrong with the disk of the state directory, as long as it is.
@@ -224,7 +226,7 @@ async fn threads(settings: &Settings, limits: Limits, metrics: &Metrics, state: 
     let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let notifications = Notifications::follow(&kernel, &settings.tables).await?;
-    Ok(Threads { kernel, notifications, loader, evaluator })
+    Ok(Threads { kernel, notifications, xfrm: XfrmThread::spawn().await?, loader, evaluator })
 }
 
 /// Shows others that this egressd lives. Translating does not depend on it.
@@ -320,13 +322,12 @@ fn report(mut config: Config, interfaces: addresses::NodeInterfaces) -> Result<R
 }
 
 fn difference(input: &Input) -> Result<ExitCode> {
-    let config = config::config(input)?;
-    let tables = config.settings.tables.clone();
+    let mut config = config::config(input)?;
+    let readback = oneshot::held(&mut Netlink::open()?, &mut config.settings)?;
     let report = report(config, addresses::read()?)?;
     if let Some(fatal) = &report.round.fatal {
         bail!("cannot compare: `run` would not carry the plan out: {}", fatal.message);
     }
-    let readback = Netlink::open()?.read_with_certainty(&tables)?;
     let interfaces = Observer.read(&())?;
     let changes = oneshot::difference(&readback, &interfaces.state, &report.round);
     output::difference(&mut out::stdout(), &readback, &changes).context("cannot print the difference")?;
@@ -372,7 +373,7 @@ fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let locks = LockDir::new(&args.locks.lock_dir);
     let action = if args.dry_run { Action::Show } else { Action::Remove };
     let job = Job { own: config::instance(&args.instance)?, scope, newer, locks, action };
-    let pass = move |spared: &BTreeSet<Instance>| Ok(job.carry_out(&mut Netlink::open()?, spared)?);
+    let pass = move |spared: &BTreeSet<Instance>| Ok(job.clean(Netlink::open()?, Policies::open(), spared)?);
     if args.stay {
         let listeners = clean::Listeners { socket: config::socket(&args.socket, &args.instance)?, http: args.http };
         return stay(pass, listeners).map(|()| ExitCode::SUCCESS);

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
 mod asks;
+mod backstop;
 mod change;
 mod clock;
 mod cluster;
@@ -26,7 +27,7 @@ use std::fs;
 use lab::Readiness;
 
 /// All benchmarks by name.
-const PARTS: [(&str, fn()); 18] = [
+const PARTS: [(&str, fn()); 19] = [
     ("one change", change::one_change),
     ("a Node", node::a_node),
     ("EgressNodes", published::egress_nodes),
@@ -43,6 +44,7 @@ const PARTS: [(&str, fn()); 18] = [
     ("memory of policies", policies::memory_of_policies),
     ("misbehaviour", policies::misbehaviour),
     ("new connections", connections::new_connections),
+    ("backstop", backstop::backstop),
     ("memory", memory::memory),
     ("cluster", cluster::cluster),
 ];

@@ -6,7 +6,7 @@ use crate::rooms::{WINGS, all_entered};
 use crate::rust::{code, files, name};
 
 /// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
-pub(crate) const SHELL: [(&str, &[&str]); 38] = [
+pub(crate) const SHELL: [(&str, &[&str]); 39] = [
     ("errors", &[]),
     ("log", &[]),
     ("metrics", &[]),
@@ -23,6 +23,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 38] = [
     ("kernel/worker", &[]),
     ("kernel/nft", &["clock", "errors", "kernel/netlink", "kernel/worker"]),
     ("kernel/addresses", &["clock", "kernel/netlink"]),
+    ("kernel/xfrm", &["kernel/netlink", "kernel/worker"]),
     ("source", &["clock", "egress_node", "errors", "files", "state"]),
     ("policies", &["clock", "errors", "metrics", "wasm"]),
     ("config", &["cli", "rights", "source"]),
@@ -38,6 +39,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 38] = [
             "errors",
             "kernel/addresses",
             "kernel/nft",
+            "kernel/xfrm",
             "metrics",
             "policies",
             "source",
@@ -85,6 +87,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 38] = [
             "instances/lock",
             "instances/orphans",
             "kernel/nft",
+            "kernel/xfrm",
             "out",
         ],
     ),

@@ -42,11 +42,12 @@ const HOST: [(&str, &[&str]); 21] = [
 ];
 
 /// Rooms of the host that reach the outside world, and know nothing of each other.
-const ADAPTERS: [&str; 8] = [
+const ADAPTERS: [&str; 9] = [
     "source",
     "wasm",
     "kernel/nft",
     "kernel/addresses",
+    "kernel/xfrm",
     "publish",
     "admin/http",
     "instances/lock",
@@ -74,8 +75,8 @@ pub(crate) const ROOMS: [(&str, &[&str]); 26] = [
     ("ruleset", &["net"]),
     ("effect", &[]),
     ("diff", &["effect", "net", "ruleset"]),
-    ("node", &["diff", "effect", "owner", "ruleset"]),
-    ("compile", &["decision", "model", "net", "plan", "ruleset"]),
+    ("node", &["diff", "effect", "net", "owner", "ruleset"]),
+    ("compile", &["decision", "model", "net", "node", "plan", "ruleset"]),
     ("status", &["check", "decision", "finding", "model", "owner", "plan"]),
     (
         "pipeline",

@@ -79,6 +79,7 @@ fn an_empty_variable_counts_as_not_set() {
         "EGRESSD_HTTP",
         "EGRESSD_LIMIT_NODE_ELEMENTS",
         "EGRESSD_MANIFESTS",
+        "EGRESSD_MARK_MASK",
         "EGRESSD_OWNER",
         "EGRESSD_PODS",
         "EGRESSD_POD_NETWORKS",

@@ -15,6 +15,7 @@ mod sample;
 mod terms;
 mod trials;
 mod vocabulary;
+mod xfrm;
 
 use std::panic::{catch_unwind, resume_unwind};
 use std::process::ExitCode;
@@ -24,7 +25,7 @@ use lab::{Namespace, Test, Unsupported};
 
 fn main() -> ExitCode {
     let all: Vec<Test> =
-        [trials::ALL, ranges::ALL, outside::ALL, connected::ALL, vocabulary::ALL, neighbours::ALL].concat();
+        [trials::ALL, ranges::ALL, outside::ALL, connected::ALL, vocabulary::ALL, neighbours::ALL, xfrm::ALL].concat();
     lab::main(&all)
 }
 

@@ -1,7 +1,5 @@
 //! The trials of the kernel adapter, each in a network namespace of its own.
 
-use std::error::Error as _;
-
 use egressd::kernel::nft::{Error, KernelThread, Netlink, removal};
 use egressd_core::{
     diff::{Batch, Verb, diff},
@@ -67,7 +65,7 @@ pub(crate) fn read(kernel: &mut Netlink) -> Ruleset {
 }
 
 /// An error with its source, as the command line prints it.
-pub(crate) fn describe(error: &Error) -> String {
+pub(crate) fn describe(error: &impl std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 

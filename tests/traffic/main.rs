@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests measure how long something takes")]
 
 mod authoring;
+mod backstop;
 mod bad_input;
 mod beside;
 mod beside_calico;
@@ -114,6 +115,10 @@ lab::tests![
     fail_closed::bad_input_blocks_only_pods_of_services_that_ask_for_it,
     fail_closed::an_unknown_pod_leaves_only_once_it_is_known,
     fail_closed::every_reason_not_to_translate_blocks_and_not_asking_does_not,
+    backstop::while_the_tables_are_lost_a_guarded_pod_reaches_the_cluster_and_nothing_else,
+    backstop::with_the_last_guarded_pod_policies_and_marks_go,
+    backstop::the_mark_is_seen_by_no_other_program_and_owned_tables_have_none,
+    backstop::beside_ipsec_of_others_there_are_no_policies_of_ours,
     edits::every_annotation_takes_effect_while_running_and_nowhere_else,
     edits::an_edit_of_one_service_of_a_pod_leaves_the_other_as_it_was,
     bad_input::every_bad_form_is_reported_and_the_last_accepted_configuration_stays,

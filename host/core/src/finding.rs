@@ -114,7 +114,7 @@ fn worst(mut findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// How a sentence names several items of which the first stands for all.
-pub(crate) fn first_of(first: impl fmt::Display, more: usize) -> String {
+pub fn first_of(first: impl fmt::Display, more: usize) -> String {
     match more {
         0 => first.to_string(),
         _ => format!("{first} (and {more} more)"),

@@ -61,6 +61,7 @@ use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, Labels, Node,
     PolicyMark, PublishedIndex, Snapshot, SubjectKey, SubjectView, Surroundings, Uid,
 };
+use crate::net::MarkBit;
 use crate::owner::Owner;
 use crate::placement::AddressOwnership;
 use crate::plan::{Limits, Plan, SharedAddresses, UnknownPods};
@@ -68,7 +69,7 @@ use crate::reporting::Reporting;
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::SubjectStatus;
 
-/// What does not change while egressd runs.
+/// What does not change while egressd runs, but for whether its tables mark packets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub node: String,
@@ -90,6 +91,8 @@ pub struct Settings {
     pub on_unavailable: OnUnavailable,
     /// What becomes of what is in this node's pod networks and not known.
     pub unknown_pods: UnknownPods,
+    /// What packets of guarded pods are marked with, while that is needed.
+    pub mark: MarkBit,
 }
 
 /// The state between two rounds.
@@ -269,6 +272,12 @@ impl Pipeline {
         self.foreign = foreign;
         self.subjects.touch(&self.derived.beside);
         true
+    }
+
+    /// What the tables mark packets of guarded pods with from now on; whether that is another answer than before.
+    pub fn mark_guarded(&mut self, marks: Option<MarkBit>) -> bool {
+        let before = std::mem::replace(&mut self.settings.tables.marks, marks);
+        before != marks
     }
 
     /// Whether a Service of the last round asks kube-vip for egress, too.

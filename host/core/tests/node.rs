@@ -6,6 +6,8 @@
 mod fixture;
 #[path = "node/marks.rs"]
 mod marks;
+#[path = "node/xfrm.rs"]
+mod xfrm;
 
 use std::collections::BTreeSet;
 
@@ -149,7 +151,7 @@ proptest! {
     /// Catches: a batch that is lost between a comparison and the list of effects, or changes its place.
     #[test]
     fn a_node_has_the_batches_of_its_tables_in_their_order((old, new) in (states(), states())) {
-        let node = |state: State| NodeState { addresses: LocalAddresses::default(), nft: state.nft };
+        let node = |state: State| NodeState { nft: state.nft, ..NodeState::default() };
         let changes = Changes { effects: Nft::diff(&old.nft, &new.nft) };
         let effects: Vec<_> = node(old).changes(&node(new)).effects().into_iter().collect();
         let expected = changes.effects.into_iter().map(|effect| effect.map(NodeChange::Nft));
@@ -194,7 +196,7 @@ fn effects_and_states_are_texts() {
     let addresses: LocalAddresses =
         [(a("192.0.2.1"), AddressState::Usable), (a("2001:db8::1"), AddressState::Tentative)].into();
     let node = NodeState { addresses, ..NodeState::default() };
-    assert_eq!(node.to_string(), "# addresses\n192.0.2.1 usable\n2001:db8::1 tentative\n# nft\n");
+    assert_eq!(node.to_string(), "# addresses\n192.0.2.1 usable\n2001:db8::1 tentative\n# nft\n# xfrm\n");
 }
 
 /// Addresses are observed: whatever there is, nothing is to be done.

@@ -14,10 +14,11 @@ use egressd_core::model::{ChangeKey, Labels, PrivateDestinations, Snapshot, Uid}
 use egressd_core::node::{NodeChanges, NodeState};
 use egressd_core::owner::LocalAddresses;
 use egressd_core::pipeline::{Pipeline, Question, RestoredState, Round, Settings};
+use egressd_core::ruleset::marks;
 use egressd_core::whose::MAX_POD_WAIT;
 
 use crate::kernel::addresses;
-use crate::kernel::nft::{Readback, removal};
+use crate::kernel::nft::{self, Netlink, Readback, removal};
 use crate::policies::{self, Library, Objects, PolicyReport};
 use crate::source::handover::Update;
 
@@ -87,13 +88,25 @@ pub(crate) fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Que
     pipeline.round()
 }
 
+/// What the tables hold. Whether they mark packets is taken from there: it depends on the kernel, and on what other
+/// programs use.
+///
+/// # Errors
+/// When they cannot be read, or not as they were at one moment.
+pub fn held(kernel: &mut Netlink, settings: &mut Settings) -> Result<Readback, nft::Error> {
+    let readback = kernel.read_with_certainty(&settings.tables)?;
+    settings.tables.marks = marks(&readback.state).then_some(settings.mark);
+    Ok(readback)
+}
+
 /// What `run` would do to a node, in order: first what removes things that egressd never makes. `addresses` are those that its
 /// interfaces have.
 pub fn difference(readback: &Readback, addresses: &LocalAddresses, round: &Round) -> Changes {
-    let mut desired = NodeState { nft: round.ruleset.clone(), addresses: LocalAddresses::new() };
+    let mut desired = NodeState { nft: round.ruleset.clone(), ..NodeState::default() };
     keep(&mut desired.nft, &readback.state, &round.kept);
-    let applied = NodeState { nft: readback.state.clone(), addresses: addresses.clone() };
-    let NodeChanges { nft: mut changes } = applied.changes(&desired);
+    let applied = NodeState { nft: readback.state.clone(), addresses: addresses.clone(), ..NodeState::default() };
+    // Policies follow from what is in force.
+    let NodeChanges { nft: mut changes, .. } = applied.changes(&desired);
     if let Some(change) = removal(readback) {
         // In no phase's way, and before all of them.
         changes.effects.insert(0, Effect { phase: Phase::Arm, change });

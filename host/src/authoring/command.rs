@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use egressd_core::finding::Severity;
+use egressd_core::net::MarkBit;
 use egressd_core::ruleset::Priority;
 
 use super::cases::{self, Tested};
@@ -125,6 +126,7 @@ fn config(args: &cli::ManifestArgs) -> Result<Config> {
             state_dir: PathBuf::new(),
             table_layout: None,
             priority: Priority::DEFAULT.number(),
+            mark_mask: MarkBit::DEFAULT.mask(),
         },
         networks: networks.clone(),
         annotations: annotations.clone(),

@@ -133,6 +133,17 @@ pub struct Source {
         allow_negative_numbers = true
     )]
     pub priority: i32,
+    /// The bit of packet marks that egressd may use, on kernels before 6.9 and for guarded pods only (docs/fail-closed.md).
+    ///
+    /// Exactly one, decimal or with 0x, which no other program of the node uses. Two egressds of a node need different ones.
+    #[arg(long, value_name = "MASK", env = "EGRESSD_MARK_MASK", help_heading = "Node", default_value = "0x1000",
+          value_parser = mask)]
+    pub mark_mask: u32,
+}
+
+fn mask(text: &str) -> Result<u32, String> {
+    let number = text.strip_prefix("0x").map_or_else(|| text.parse(), |digits| u32::from_str_radix(digits, 16));
+    number.map_err(|_| "it must be a number, decimal or with 0x, as in 0x1000".to_owned())
 }
 
 /// What becomes of an address that Services of several namespaces have.

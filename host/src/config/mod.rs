@@ -4,6 +4,7 @@ mod fail_closed;
 mod limits;
 mod node;
 mod origin;
+mod tables;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
 use egressd_core::plan::SharedAddresses;
 use egressd_core::policy::Limits as PolicyLimits;
-use egressd_core::ruleset::{Layout, Priority, TableNames};
+use egressd_core::ruleset::TableNames;
 use ipnet::IpNet;
 
 use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
@@ -48,7 +49,9 @@ pub fn config(input: &Input) -> Result<Config> {
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let settings = Settings {
         node: node::node(source, &origin)?,
-        tables: tables(instance)?.in_layout(layout(source.table_layout)?).at(priority(source.priority)?),
+        tables: tables(instance)?
+            .in_layout(tables::layout(source.table_layout)?)
+            .at(tables::priority(source.priority)?),
         trust: match origin {
             // Who writes the directory writes the status too.
             Origin::Manifests(_) => AddressTrust::Annotation,
@@ -62,6 +65,7 @@ pub fn config(input: &Input) -> Result<Config> {
         limits: limits::of_services(limits),
         on_unavailable: fail_closed::on_unavailable(source),
         unknown_pods: fail_closed::unknown_pods(source, &origin)?,
+        mark: tables::mark(source.mark_mask)?,
     };
     origin::can_be_published(&origin, &settings.node)?;
     let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();
@@ -114,23 +118,6 @@ pub fn to_follow(input: &Input) -> Result<Config> {
 /// When the instance's name is none.
 pub fn tables(instance: &Instance) -> Result<TableNames> {
     Ok(self::instance(instance)?.tables())
-}
-
-/// Of which layout the tables are to be.
-fn layout(number: Option<u32>) -> Result<Layout> {
-    let Some(number) = number else { return Ok(Layout::OURS) };
-    Layout::numbered(number).with_context(|| {
-        format!(
-            "cannot use --table-layout (EGRESSD_TABLE_LAYOUT): egressd has layouts {} and {}, not {number}",
-            Layout::FIRST,
-            Layout::OURS
-        )
-    })
-}
-
-/// Where their chains translate, among those of other programs.
-fn priority(number: i32) -> Result<Priority> {
-    Priority::new(number).context("cannot use --priority (EGRESSD_PRIORITY)")
 }
 
 /// Which egressd of several this is.
@@ -238,6 +225,8 @@ mod tests {
     use std::time::Duration;
 
     use egressd_core::plan::{Capacity, Limits};
+
+    use egressd_core::ruleset::Priority;
 
     use super::*;
 

@@ -40,6 +40,8 @@ pub(super) enum IdleTask {
     Check,
     /// Give free memory back.
     Tidy,
+    /// Look whether the guard's backstop is as it was.
+    Backstop,
 }
 
 /// When the audit goes on.
@@ -73,7 +75,8 @@ impl Daemon {
         let audit = self.audit_due().map(|at| (at, IdleTask::Audit));
         let check = self.check_due().map(|at| (at, IdleTask::Check));
         let tidy = self.tidying_due().map(|at| (at, IdleTask::Tidy));
-        audit.into_iter().chain(check).chain(tidy).min_by_key(|(at, _)| *at)
+        let backstop = self.backstop_due().map(|at| (at, IdleTask::Backstop));
+        audit.into_iter().chain(check).chain(tidy).chain(backstop).min_by_key(|(at, _)| *at)
     }
 
     pub(super) async fn idle(&mut self, what: IdleTask) -> Result<()> {
@@ -81,6 +84,7 @@ impl Daemon {
             IdleTask::Audit => self.audit().await?,
             IdleTask::Check => self.check().await?,
             IdleTask::Tidy => self.tidy(),
+            IdleTask::Backstop => self.check_backstop().await,
         }
         Ok(())
     }
@@ -96,7 +100,7 @@ impl Daemon {
         self.is_at_rest().then(|| self.checking.due())
     }
 
-    fn is_at_rest(&self) -> bool {
+    pub(super) fn is_at_rest(&self) -> bool {
         let is_in_force =
             self.first_round == FirstRound::InForce && !self.in_force.is_behind() && self.applied.scope().is_empty();
         let is_sure = self.applied_state == AppliedState::Current && self.to_replace.is_empty() && self.retry.is_none();

@@ -11,6 +11,7 @@ use egressd_core::finding::Finding;
 use egressd_core::in_force::PendingRound;
 use egressd_core::node::{NodeChange, NodeChanges};
 use egressd_core::pipeline::Step;
+use egressd_core::ruleset::unguarded;
 use tracing::{error, info, warn};
 
 use super::{AppliedState, Daemon, FirstRound};
@@ -81,7 +82,8 @@ impl Daemon {
         } else {
             replace(&self.to_replace, comparison.after())
         };
-        match self.carry_out(NodeChanges { nft }).await {
+        let xfrm = self.backstop.release(&unguarded(comparison.before(&self.applied), comparison.after()));
+        match self.carry_out(NodeChanges { nft, xfrm }).await {
             Ok(()) => {
                 comparison.apply_to(&mut self.applied);
                 self.is_in_force(&newest).await;
@@ -98,7 +100,8 @@ impl Daemon {
             return BTreeSet::new();
         };
         let slice = if self.to_replace.is_empty() { slice } else { slice.replacing(&self.to_replace) };
-        match self.carry_out(NodeChanges { nft: slice.changes.clone() }).await {
+        let xfrm = self.backstop.release(&slice.unguarded());
+        match self.carry_out(NodeChanges { nft: slice.changes.clone(), xfrm }).await {
             Ok(()) => {
                 comparison.take(&slice);
                 self.slice_committed(slice);
@@ -129,6 +132,7 @@ impl Daemon {
         self.repaired();
         self.applied.clear_outstanding();
         self.show_in_force(|in_force, now| in_force.take_over(newest, now));
+        self.follow_guard().await;
         let Some(copy) = self.copy.take() else {
             self.retry = None;
             return;
@@ -144,7 +148,7 @@ impl Daemon {
     }
 
     /// Ends at the first effect that fails: what comes after it relies on it.
-    async fn carry_out(&self, changes: NodeChanges) -> Result<(), nft::Error> {
+    async fn carry_out(&mut self, changes: NodeChanges) -> Result<(), nft::Error> {
         let (begun, summary) = (clock::now(), changes.nft.summary());
         for effect in changes.effects() {
             let begun = clock::now();
@@ -160,9 +164,14 @@ impl Daemon {
     }
 
     /// Each part has its own way to the kernel.
-    async fn commit(&self, change: NodeChange) -> Result<(), nft::Error> {
+    async fn commit(&mut self, change: NodeChange) -> Result<(), nft::Error> {
         match change {
             NodeChange::Nft(batch) => self.kernel.ask(move |kernel| kernel.commit(&batch)).await,
+            // The tables do not depend on it.
+            NodeChange::Xfrm(change) => {
+                self.backstop.commit(change).await;
+                Ok(())
+            }
         }
     }
 

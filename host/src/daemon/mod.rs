@@ -2,6 +2,8 @@
 
 mod asking;
 mod auditing;
+mod backstop;
+mod beside;
 mod carry;
 mod checking;
 mod drift;
@@ -21,15 +23,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 pub use auditing::disagreed;
 use auditing::{Auditing, IdleTask};
+use backstop::Backstop;
+pub use backstop::{ipsec_in_use, missing_backstop};
 use carry::Remainder;
 use checking::Checking;
 use drift::Drift;
 pub use drift::replaced;
-use egressd_core::beside::ForeignTables;
-use egressd_core::compile::table_names;
+use egressd_core::compile::XfrmStamp;
 use egressd_core::diff::Applied;
 use egressd_core::in_force::AppliedRound;
-use egressd_core::node::Certainty;
+use egressd_core::node::{Certainty, XfrmMaker};
 use egressd_core::pipeline::{Pipeline, QuestionQueue, Settings, Step};
 use egressd_core::ruleset::{Name, TableFamily, TableNames};
 pub use inherit::lost_memory;
@@ -37,18 +40,19 @@ use reading::Reading;
 use relayout::TableCopy;
 pub use takeover::{newer_layout, uncertain};
 use tokio::time::sleep_until;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::clock::{self, Instant};
 use crate::daemon::evaluator::Evaluator;
-use crate::errors::with_causes;
 use crate::kernel::addresses::{Addresses, NodeInterfaces};
 use crate::kernel::nft::{KernelThread, Notifications};
+use crate::kernel::xfrm::XfrmThread;
 use crate::metrics::Metrics;
 use crate::policies::{Loaded, Loader, wanted};
 use crate::source::handover::{SnapshotReceiver, Update};
 use crate::state::{StateDir, StateThread};
 use crate::state_channel::StateChannel;
+use crate::state_channel::notices::Notices;
 
 /// What could not be done where a start fails.
 const TAKEOVER: &str = "cannot take over the tables";
@@ -88,6 +92,7 @@ pub struct Daemon {
     checking: Checking,
     drift: Drift,
     notifications: Notifications,
+    backstop: Backstop,
 }
 
 /// The threads that work for the loop while it waits.
@@ -97,6 +102,8 @@ pub struct Threads {
     pub kernel: KernelThread,
     /// Of what other programs do to them.
     pub notifications: Notifications,
+    /// Changes and reads the kernel's IPsec policies.
+    pub xfrm: XfrmThread,
     pub loader: Loader,
     pub evaluator: Evaluator,
 }
@@ -108,6 +115,8 @@ pub struct Observers {
     pub state_channel: StateChannel,
     /// What is counted.
     pub metrics: Metrics,
+    /// What is wrong with this node.
+    pub notices: Notices,
 }
 
 /// What to do at the start with tables that are there.
@@ -156,13 +165,16 @@ impl Daemon {
     pub async fn take_over(
         settings: Settings,
         mut state: StateDir,
-        Threads { kernel, notifications, loader, evaluator }: Threads,
+        Threads { kernel, notifications, xfrm, loader, evaluator }: Threads,
         start: Start,
         observers: Observers,
     ) -> Result<Self> {
         let tables = settings.tables.clone();
+        let stamp = XfrmStamp { maker: XfrmMaker::of(&tables), bit: settings.mark };
+        let backstop = Backstop::adopt(xfrm, stamp, observers.notices.clone()).await;
         let reading = Reading::new(&settings.prefix);
         let mut pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
+        pipeline.mark_guarded(backstop.marks());
         observers.state_channel.left(state.findings());
         let to_replace = takeover::begin(&kernel, &tables, start, &observers.state_channel).await.context(TAKEOVER)?;
         let held = takeover::held(&kernel, &tables, &to_replace, &observers.state_channel).await.context(TAKEOVER)?;
@@ -200,6 +212,7 @@ impl Daemon {
             checking: Checking::begin(held.certainty, since),
             drift: Drift::begin(since),
             notifications,
+            backstop,
         };
         daemon.show_certainty(Certainty::Settled);
         Ok(daemon)
@@ -320,22 +333,6 @@ impl Daemon {
         // What was accepted is on the disk before it is in force (P4).
         self.state.settled().await?;
         Ok(step)
-    }
-
-    /// Whether it changed which tables of kube-vip's own egress are here, as far as that concerns Services of both. Where
-    /// egressd's tables have its names, there are none.
-    async fn find_foreign_tables(&mut self) -> bool {
-        let theirs = table_names(None);
-        if self.tables.ipv4 == theirs.ipv4 || !self.pipeline.shares_services() {
-            return self.pipeline.stand_beside(ForeignTables::new());
-        }
-        match self.kernel.ask(move |kernel| kernel.foreign(&theirs)).await {
-            Ok(tables) => self.pipeline.stand_beside(tables.into_iter().map(|table| table.name).collect()),
-            Err(error) => {
-                warn!(error = with_causes(&error), "cannot look for kube-vip's tables");
-                false
-            }
-        }
     }
 
     /// Switches to other policies as soon as all that they read is there.

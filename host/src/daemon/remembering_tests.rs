@@ -17,7 +17,8 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::*;
-use crate::kernel::nft::{Error, ForeignChanges, Kernel, Notifications, Readback, Survey, TableId};
+use crate::kernel::nft::{Error, ForeignChanges, Kernel, Notifications, Readback, Survey, TableId, Writers};
+use crate::kernel::xfrm::{self, Policies};
 use crate::policies::{Library, Sandbox};
 use crate::source::handover::handover;
 use crate::state::pending::Promised;
@@ -108,6 +109,10 @@ impl Kernel for RecordingKernel {
         Ok(Vec::new())
     }
 
+    fn writers(&mut self, _: &TableNames) -> Result<Writers, Error> {
+        Ok(Writers::Us)
+    }
+
     fn survey(&mut self, _: &TableNames, _: &BTreeSet<Uid>) -> Result<Survey, Error> {
         Ok(Survey::default())
     }
@@ -148,11 +153,14 @@ impl Fixture {
         let loader = Loader::start(library).unwrap();
         let notifications = Notifications::from(tokio::sync::watch::channel(ForeignChanges::default()).1);
         let evaluator = Evaluator::start(Chain::new([chain()])).unwrap();
-        let threads = Threads { kernel, notifications, loader, evaluator };
+        let xfrm = XfrmThread::over(|| Err::<Policies, _>(xfrm::Error::Unsupported)).await.unwrap();
+        let threads = Threads { kernel, notifications, xfrm, loader, evaluator };
         let ((sender, _taker), orphans) = (handover(), watch::channel(Arc::default()).1);
         let (state_channel, _reader) = state_channel(sender.findings(), Notices::default().reader(), orphans);
-        let (state, observers) =
-            (StateDir::open(directory.path()), Observers { state_channel, metrics: Metrics::default() });
+        let (state, observers) = (
+            StateDir::open(directory.path()),
+            Observers { state_channel, metrics: Metrics::default(), notices: Notices::default() },
+        );
         let adopted = Daemon::take_over(settings(Owner::Any), state, threads, Start::Adopt, observers).await;
         let mut daemon = adopted.unwrap();
         daemon.state = disk(Arc::clone(&record));

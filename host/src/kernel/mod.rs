@@ -5,3 +5,4 @@ pub mod bystanders;
 mod netlink;
 pub mod nft;
 pub mod worker;
+pub mod xfrm;

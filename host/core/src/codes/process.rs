@@ -12,6 +12,16 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "None is needed for the traffic: the difference is corrected. Report it with the line of the log.",
     },
     CodeEntry {
+        code: "backstop-missing",
+        level: WARNING,
+        sentence: "The kernel does not take the IPsec policies that block guarded pods while the tables of egressd are \
+                   lost. As long as the tables are there, the guard works.",
+        cause: "The kernel has no xfrm (`CONFIG_XFRM_USER`), forbids it, or lacks memory; or another egressd of this node \
+                has the same policies.",
+        remedy: "Use a kernel with xfrm, or Linux 6.9 or later, where the tables cannot be lost. Give two egressds of one \
+                 node different bits (`--mark-mask`, `EGRESSD_MARK_MASK`).",
+    },
+    CodeEntry {
         code: "cilium-present",
         level: WARNING,
         sentence: "Cilium is on this node, and in one of its modes nothing is translated. It is in the log at the \
@@ -60,6 +70,14 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         cause: "The address of `--http` (`EGRESSD_HTTP`) cannot be used, as where another process has it. It is \
                 tried again every two seconds.",
         remedy: "Free the address, or set another one or none.",
+    },
+    CodeEntry {
+        code: "ipsec-in-use",
+        level: WARNING,
+        sentence: "Another program has IPsec policies on this node, so egressd adds none that block guarded pods while its \
+                   tables are lost. As long as the tables are there, the guard works.",
+        cause: "The kernel takes the first policy that matches a packet, and egressd's could match packets of tunnels.",
+        remedy: "Use Linux 6.9 or later, where no other program can change the tables (docs/fail-closed.md).",
     },
     CodeEntry {
         code: "mixed-families",

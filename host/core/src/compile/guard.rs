@@ -6,16 +6,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::names::{self, Objects};
-use crate::net::{AddressRange, Family, private_destinations};
+use crate::net::{AddressRange, Family, MarkBit, private_destinations};
 use crate::plan::{GuardedPod, PodLocation};
 use crate::ruleset::{
-    Chain, Direction, Element, Field, GUARD, Hook, Key, Map, MapKey, MapKind, Match, Name, PRIVATE, Point, Rule, Set,
-    State, Statement, States, Table, Target,
+    Bits, Chain, Direction, Element, Field, GUARD, Hook, Key, MARKING, Map, MapKey, MapKind, Mark, MarkChange, Match,
+    Name, PRIVATE, Point, Rule, Set, State, Statement, States, Table, Target,
 };
 
 /// Behind the source NAT of every program: kube-proxy's and flannel's at 100, Calico's at 110, and whatever an
 /// administrator puts between.
 const PRIORITY: i32 = 290;
+
+/// Where other programs mark packets (`mangle`), before they are routed.
+const MARKING_PRIORITY: i32 = -150;
 
 /// The chain, for a table with these sets.
 ///
@@ -89,6 +92,23 @@ impl Sender {
     }
 }
 
+/// The mark and the end of it, for the policies of the backstop ([`crate::node::Xfrm`]): before packets are forwarded, and
+/// where every chain of other programs has seen them, since nothing of it is theirs.
+fn mark(family: Family, objects: &Objects, bit: MarkBit) -> Chain {
+    let sender = Key::from(Field::Source(family));
+    let rules = vec![
+        // What is found in the map is counted as dropped.
+        Rule::when(Match::NotIn(sender, objects.guarded.clone()), Statement::Return),
+        Rule::always(Statement::SetMark(Mark::Packet, MarkChange::with(bit.mask()))),
+    ];
+    Chain { hook: Some(Hook::filter(Point::Prerouting, MARKING_PRIORITY)), rules }
+}
+
+fn unmark(bit: MarkBit) -> Rule {
+    let has_bit = Match::Mark(Mark::Packet, Bits::under(bit.mask(), bit.mask()));
+    Rule::when(has_bit, Statement::SetMark(Mark::Packet, MarkChange::only(!bit.mask())))
+}
+
 /// What is in the maps of one pod.
 pub(super) struct GuardElements<'a> {
     pub(super) family: Family,
@@ -115,6 +135,14 @@ pub(super) fn add_chain(table: &mut Table, family: Family, objects: &Objects, ow
     table.sets.entry(PRIVATE.clone()).or_insert_with(|| Set::Ranges(family, private_destinations(family).to_vec()));
     let chain = chain(family, table, objects);
     table.chains.insert(GUARD, chain);
+}
+
+/// Adds the mark and its end.
+pub(super) fn add_marks(table: &mut Table, family: Family, objects: &Objects, bit: MarkBit) {
+    table.chains.insert(MARKING, mark(family, objects, bit));
+    if let Some(guard) = table.chains.get_mut(&GUARD) {
+        guard.rules.insert(0, unmark(bit));
+    }
 }
 
 /// Adds what is known to be a pod.

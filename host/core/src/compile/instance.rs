@@ -116,7 +116,13 @@ pub fn table_names(instance: Option<&InstanceName>) -> TableNames {
 fn names(base: &str, instance: Option<&InstanceName>) -> TableNames {
     let base = instance.map_or_else(|| base.to_owned(), |instance| format!("{base}_{instance}"));
     let name = |family| Name::composed(format!("{base}_{}", suffix(family)));
-    TableNames { ipv4: name(Family::Ipv4), ipv6: name(Family::Ipv6), layout: Layout::OURS, priority: Priority::DEFAULT }
+    TableNames {
+        ipv4: name(Family::Ipv4),
+        ipv6: name(Family::Ipv6),
+        layout: Layout::OURS,
+        priority: Priority::DEFAULT,
+        marks: None,
+    }
 }
 
 #[cfg(test)]

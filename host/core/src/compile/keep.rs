@@ -11,8 +11,8 @@ use crate::model::Uid;
 use crate::net::Family;
 use crate::plan::SubjectAddresses;
 use crate::ruleset::{
-    Chain, DataKind, Element, GUARD, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Statement, Table, Target,
-    copy_reachable, look_into_prefixes,
+    Chain, DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Statement, Table, Target, copy_reachable,
+    keep_guard, look_into_prefixes,
 };
 
 /// The Services whose part of the kernel's tables stays.
@@ -73,9 +73,7 @@ impl<'a> Keeping<'a> {
             let uid = one.element.comment.as_deref().and_then(uid_of_comment);
             if uid.and_then(|uid| self.kept.get(&uid)).is_some_and(|own| own.pods.contains(&pod)) {
                 fill(table, one.map, one.kind, one.key, one.element.clone());
-                if let Some(chain) = self.applied.chains.get(&GUARD) {
-                    table.chains.entry(GUARD).or_insert_with(|| chain.clone());
-                }
+                keep_guard(&self.applied.chains, table);
             }
         }
         let guarded = |map: &Map| map.kind.key == KeyKind::Guarded && map.elements.contains_key(&MapKey::Address(pod));

@@ -6,6 +6,7 @@
 //! that has one of those has a chain for everything, so that one look-up decides where it is asked: a chain for each of
 //! its Services, and one that jumps to them in turn for every ordered list of Services.
 
+mod backstop;
 mod chains;
 mod guard;
 mod instance;
@@ -17,6 +18,7 @@ mod rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+pub use backstop::{Backstop, XfrmStamp, is_guarding};
 pub use instance::{Instance, InstanceName, InstanceNameError, table_names};
 pub use keep::{Kept, keep};
 pub use names::{uid_of_chain, uid_of_comment};
@@ -102,6 +104,7 @@ fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Ob
     table.chains.insert(names.priority.chain(), Chain { hook, rules });
     if has_guard(plan, family) {
         guard::add_chain(&mut table, family, objects, plan.own_networks.get(&family).map(Vec::as_slice));
+        names.marks.into_iter().for_each(|bit| guard::add_marks(&mut table, family, objects, bit));
     }
     table
 }

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{SubjectKey, Uid};
 use crate::net::Family;
-use crate::ruleset::{DataKind, KeyKind, LONGEST_COMMENT, MapKind, Name};
+use crate::ruleset::{DataKind, GUARDED, KeyKind, LONGEST_COMMENT, MapKind, Name};
 
 /// The fixed objects of every table.
 pub(super) struct Objects {
@@ -33,7 +33,7 @@ impl Default for Objects {
             chains: const { Name::literal("egress_chains") },
             net_pods: const { Name::literal("egress_net_pods") },
             elsewhere: const { Name::literal("egress_elsewhere") },
-            guarded: const { Name::literal("egress_guarded") },
+            guarded: GUARDED,
             allowed_sources: const { Name::literal("egress_allowed_sources") },
             known_pods: const { Name::literal("egress_known_pods") },
             own_networks: const { Name::literal("egress_own_networks") },

@@ -11,7 +11,8 @@ use std::net::IpAddr;
 use super::scope::{Common, Scope};
 use super::{Changes, Slice, SlicedChange, cut, diff};
 use crate::ruleset::{
-    Chain, Element, GUARD, Map, MapKey, NETWORKS, Name, Ruleset, Table, TableFamily, copy_reachable, look_into_prefixes,
+    Chain, Element, GUARD, Map, MapKey, NETWORKS, Name, Ruleset, Table, TableFamily, copy_reachable, keep_guard,
+    look_into_prefixes,
 };
 
 /// The ruleset that the kernel holds, with an index of its elements by pod.
@@ -259,10 +260,8 @@ fn share_maps(table: &Table, before: &Table, after: &mut Table) {
             after.maps.entry(name.clone()).or_insert_with(|| Map::new(map.kind));
         }
     }
-    if let Some(guard) = before.chains.get(&GUARD)
-        && after.maps.values().any(|map| map.kind.is_of_the_guard())
-    {
-        after.chains.entry(GUARD).or_insert_with(|| guard.clone());
+    if after.maps.values().any(|map| map.kind.is_of_the_guard()) {
+        keep_guard(&before.chains, after);
     }
 }
 

@@ -19,7 +19,7 @@ use parts::{Pod, SliceParts, rules_of};
 
 use super::moves::Move;
 use super::{Changes, diff, replace};
-use crate::ruleset::{GUARD, Map, NETWORKS, Name, Ruleset, Table, TableFamily};
+use crate::ruleset::{Map, NETWORKS, Name, Ruleset, Table, TableFamily, is_of_the_guard, unguarded};
 
 /// How much a slice changes at most, in elements and rules: some tens of milliseconds of the kernel's time, and far
 /// below the send buffer that an unprivileged socket may have (212 KiB, at about 100 bytes an element, is 2,000; a
@@ -149,6 +149,11 @@ impl Slice {
         Self { before, after, changes: Changes::default(), pods: BTreeSet::new() }
     }
 
+    /// The pods that lose their guard with it.
+    pub fn unguarded(&self) -> BTreeSet<IpAddr> {
+        unguarded(&self.before, &self.after)
+    }
+
     /// The same for tables that are to be replaced, whatever is in them ([`super::replace`]).
     #[must_use]
     pub fn replacing(self, existing: &[(TableFamily, Name)]) -> Self {
@@ -203,6 +208,6 @@ fn are_alike(old: &Table, new: &Table) -> bool {
         && has_prefixes(old) == has_prefixes(new)
         && old.sets.keys().eq(new.sets.keys())
         && old.counters == new.counters
-        && base_chains().filter(|name| **name != GUARD).all(|name| is_base(old, name) && is_base(new, name))
+        && base_chains().filter(|name| !is_of_the_guard(name)).all(|name| is_base(old, name) && is_base(new, name))
         && others.all(|(name, chain)| old.chains.get(name).is_none_or(|known| known == chain))
 }

@@ -9,7 +9,9 @@ use super::moves::Move;
 use super::sets::{self, Steps};
 use super::{Change, Phases, Verb};
 use crate::ruleset::prefixes::rules as rules_by_prefix;
-use crate::ruleset::{Chain, Element, GUARD, KeyKind, Map, MapKey, MapKind, NETWORKS, Name, Rule, Table, TableFamily};
+use crate::ruleset::{
+    Chain, Element, GUARD, KeyKind, Map, MapKey, MapKind, NETWORKS, Name, Rule, Table, TableFamily, is_of_the_guard,
+};
 
 /// All of a table that is not there yet: no packet has met it, so one batch does.
 pub(super) fn create(phases: &mut Phases, family: TableFamily, new: &Table) {
@@ -223,7 +225,7 @@ impl Writer<'_> {
     /// What is no longer there. Maps before chains: an element may lead to a chain.
     fn leftovers(&mut self, old: &Table, new: &Table) {
         let mut gone = Vec::new();
-        let chains: Vec<&Name> = missing(&old.chains, &new.chains).filter(|name| **name != GUARD).collect();
+        let chains: Vec<&Name> = missing(&old.chains, &new.chains).filter(|name| !is_of_the_guard(name)).collect();
         // Chains may lead to each other in any order, so all are emptied before the first is deleted.
         let has_rules = |name: &&&Name| old.chains.get(**name).is_some_and(|chain| !chain.rules.is_empty());
         gone.extend(chains.iter().filter(has_rules).map(|name| self.change(Verb::FlushRules((*name).clone()))));
@@ -231,9 +233,9 @@ impl Writer<'_> {
         // After the last elements that lead there.
         let phase = if self.phases.break_.is_empty() { self.phases.switch.last_mut() } else { None };
         phase.unwrap_or(&mut self.phases.break_).extend(gone);
-        if loses_the_guard(old, new) {
-            self.push(Phase::Disarm, Verb::FlushRules(GUARD));
-            self.push(Phase::Disarm, Verb::DeleteChain(GUARD));
+        for name in missing(&old.chains, &new.chains).filter(|name| is_of_the_guard(name)) {
+            self.push(Phase::Disarm, Verb::FlushRules(name.clone()));
+            self.push(Phase::Disarm, Verb::DeleteChain(name.clone()));
         }
         for name in missing(&old.maps, &new.maps) {
             let is_guards = old.maps.get(name).is_some_and(|map| map.kind.is_of_the_guard());
@@ -267,7 +269,7 @@ fn loses_the_guard(old: &Table, new: &Table) -> bool {
 
 /// When a chain that is not there yet is made.
 fn phase_of_new(chain: &Name) -> Phase {
-    if *chain == GUARD { Phase::Arm } else { Phase::Make }
+    if is_of_the_guard(chain) { Phase::Arm } else { Phase::Make }
 }
 
 fn missing<'a, T>(old: &'a BTreeMap<Name, T>, new: &'a BTreeMap<Name, T>) -> impl Iterator<Item = &'a Name> {

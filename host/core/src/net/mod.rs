@@ -1,7 +1,8 @@
-//! Families, ranges of addresses, ports: the types that Services and nftables share.
+//! Families, ranges of addresses, ports, the bit of marks: the types that Services and nftables share.
 
 mod addresses;
 mod by_family;
+mod mark;
 mod private;
 mod range;
 mod sorted;
@@ -9,6 +10,7 @@ mod sorted;
 pub use addresses::RareAddresses;
 pub use by_family::ByFamily;
 pub use egressd_vocabulary::{Family, ParsePortRangeError, PortRange, PortRangeError, PortSpan, Protocol};
+pub use mark::{MarkBit, MarkBitError};
 pub use private::{is_private, private_destinations};
 pub use range::{AddressRange, are_merged, between, differing, is_within, merge_ranges, predecessor, subtract};
 pub use sorted::without;

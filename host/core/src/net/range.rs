@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 
 use super::Family;
 
@@ -57,6 +57,15 @@ impl AddressRange {
         let aligned = first & low == 0 && last & low == low;
         let length = u8::try_from(bits - differing).ok()?;
         aligned.then(|| IpNet::new(self.first, length).ok()).flatten()
+    }
+
+    /// The fewest CIDRs with exactly these addresses, in order.
+    pub fn networks(self) -> Vec<IpNet> {
+        match (self.first, self.last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => Ipv4Subnets::new(first, last, 0).map(IpNet::V4).collect(),
+            (IpAddr::V6(first), IpAddr::V6(last)) => Ipv6Subnets::new(first, last, 0).map(IpNet::V6).collect(),
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => Vec::new(),
+        }
     }
 }
 
@@ -226,6 +235,16 @@ mod tests {
                 let expected = is_within(&these, address) && !is_within(&those, address);
                 prop_assert_eq!(is_within(&left, address), expected, "{}", address);
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_networks_of_a_range_have_its_addresses_and_no_others(first in address(), last in address()) {
+            let range = range(first, last);
+            let networks = range.networks();
+            prop_assert!(networks.iter().all(|network| range.contains(network.network())));
+            prop_assert_eq!(merge_ranges(networks.into_iter().map(AddressRange::from)), vec![range]);
         }
     }
 

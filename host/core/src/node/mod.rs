@@ -8,13 +8,16 @@ mod adapter;
 mod addresses;
 mod nft;
 mod part;
+mod xfrm;
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 
 pub use adapter::{Adapter, Certainty, Foreign, Readback};
 pub use addresses::Addresses;
 pub use nft::Nft;
 pub use part::Part;
+pub use xfrm::{Xfrm, XfrmChange, XfrmMaker, XfrmPolicy, XfrmRule, XfrmSelector, XfrmVerb};
 
 use crate::diff::{Batch, Changes};
 use crate::effect::{Effect, Effects};
@@ -28,6 +31,8 @@ pub struct NodeState {
     pub addresses: LocalAddresses,
     /// egressd's tables.
     pub nft: Ruleset,
+    /// The policies of the guard's backstop.
+    pub xfrm: BTreeSet<XfrmPolicy>,
 }
 
 /// What differs between two states of a node, by parts. A large change of a part may be carried out in slices, so the
@@ -36,6 +41,8 @@ pub struct NodeState {
 pub struct NodeChanges {
     /// Of egressd's tables.
     pub nft: Changes,
+    /// Of the guard's backstop.
+    pub xfrm: Vec<Effect<XfrmChange>>,
 }
 
 /// One change of one part.
@@ -43,20 +50,26 @@ pub struct NodeChanges {
 pub enum NodeChange {
     /// Of egressd's tables.
     Nft(Batch),
+    /// Of the guard's backstop.
+    Xfrm(XfrmChange),
 }
 
 impl NodeState {
     /// The changes to the desired state.
     pub fn changes(&self, desired: &Self) -> NodeChanges {
-        NodeChanges { nft: Changes { effects: Nft::diff(&self.nft, &desired.nft) } }
+        NodeChanges {
+            nft: Changes { effects: Nft::diff(&self.nft, &desired.nft) },
+            xfrm: Xfrm::diff(&self.xfrm, &desired.xfrm),
+        }
     }
 }
 
 impl NodeChanges {
     /// In the order in which they are carried out.
     pub fn effects(self) -> Effects<NodeChange> {
-        // Each part leans only on those before it.
-        Effects::ordered([of_part(self.nft.effects, NodeChange::Nft)])
+        // Each part leans only on those before it: policies match what the tables do not mark.
+        let parts = [of_part(self.nft.effects, NodeChange::Nft), of_part(self.xfrm, NodeChange::Xfrm)];
+        Effects::ordered(parts)
     }
 }
 
@@ -67,7 +80,8 @@ fn of_part<C>(effects: Vec<Effect<C>>, change: impl Fn(C) -> NodeChange) -> Vec<
 impl Display for NodeState {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         part::<Addresses>(f, &self.addresses)?;
-        part::<Nft>(f, &self.nft)
+        part::<Nft>(f, &self.nft)?;
+        part::<Xfrm>(f, &self.xfrm)
     }
 }
 
@@ -79,6 +93,7 @@ impl Display for NodeChange {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nft(batch) => batch.fmt(f),
+            Self::Xfrm(change) => change.fmt(f),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::{Layout, Priority, TableFamily};
-use crate::net::Family;
+use crate::net::{Family, MarkBit};
 
 /// The name of a table, chain, set or map: 1 to 255 letters, digits, `_`, `-`, `.`, beginning with a letter or `_`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +82,8 @@ pub struct TableNames {
     pub layout: Layout,
     /// Of the chain in them that translates.
     pub priority: Priority,
+    /// What they mark packets of guarded pods with, where that is needed.
+    pub marks: Option<MarkBit>,
 }
 
 impl TableNames {

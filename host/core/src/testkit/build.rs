@@ -16,7 +16,7 @@ use crate::model::{
     ManagedBy, Mark, Node, ObjectReference, Selection, Service, ServiceType, Slice, Snapshot, SubjectKey, SubjectKind,
     Surroundings, TrafficPolicy, Uid,
 };
-use crate::net::Family;
+use crate::net::{Family, MarkBit};
 use crate::owner::Owner;
 use crate::pipeline::{Question, Settings, Updates};
 use crate::plan::{Capacity, Limits, SharedAddresses, UnknownPods};
@@ -79,6 +79,7 @@ pub fn settings(owner: Owner) -> Settings {
         limits: Limits::default(),
         on_unavailable: OnUnavailable::Pass,
         unknown_pods: UnknownPods::Pass,
+        mark: MarkBit::DEFAULT,
     }
 }
 

@@ -12,6 +12,7 @@ mod refusing;
 mod several;
 mod trace;
 mod whole;
+mod xfrm;
 
 pub use build::{
     SnapshotBuilder, a, answered_plainly, context, egress_policy, facts, n, news, rule, service, settings,
@@ -29,5 +30,6 @@ pub use trace::{
     leaves, trace, trace_by_earlier_hooks, trace_over,
 };
 pub use whole::whole;
+pub use xfrm::{FakeXfrm, Forwarded, ForwardedPacket};
 
 pub use egressd_vocabulary::RuleParts;

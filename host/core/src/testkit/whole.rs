@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::in_force::AppliedRound;
 use crate::model::{Placement, PrivateDestinations};
+use crate::net::Family;
 use crate::pipeline::Round;
 use crate::plan::{Plan, SubjectPlan};
 
@@ -21,5 +22,7 @@ pub fn whole(in_force: &AppliedRound) -> Round {
     let pods = plan.subjects.values().flat_map(SubjectPlan::sources);
     let is_elsewhere = |pod: &_| inside.placement(*pod) == Placement::Elsewhere(PrivateDestinations::Withheld);
     let elsewhere = pods.filter(is_elsewhere).collect();
-    Round { plan: Plan { elsewhere, ..plan }, inside: Arc::clone(inside), ..round }
+    let guarded = plan.subjects.values().flat_map(|subject| &subject.guarded);
+    let guarded = guarded.map(|pod| Family::of(*pod)).collect();
+    Round { plan: Plan { elsewhere, guarded, ..plan }, inside: Arc::clone(inside), ..round }
 }

@@ -2,13 +2,15 @@
 
 use std::fs;
 
-use egressd_core::compile::InstanceName;
-use egressd_core::net::Family;
+use egressd_core::compile::{Backstop, InstanceName, XfrmStamp};
+use egressd_core::net::{Family, MarkBit};
+use egressd_core::node::XfrmMaker;
 
 use super::*;
 use crate::instances::orphans::UseSign;
 use crate::kernel::nft::Owner;
 use crate::kernel::nft::testkit::FakeTables;
+use crate::kernel::xfrm::testkit::HeldPolicies;
 
 fn named(name: &str) -> Instance {
     Instance::Named(InstanceName::new(name).unwrap())
@@ -191,4 +193,49 @@ fn what_is_shown_is_what_would_be_removed_and_nothing_is() {
     assert_eq!((tables.names().len(), fs::read_dir(dir.path()).unwrap().count()), (names, files));
     let done = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
     assert_eq!(shown, Report { action: Action::Show, ..done });
+}
+
+/// Policies that an egressd with these tables left.
+fn policies(instance: &Instance) -> HeldPolicies {
+    let stamp = XfrmStamp { maker: XfrmMaker::of(&instance.tables()), bit: MarkBit::DEFAULT };
+    let backstop = Backstop { pods: ["10.0.0.1".parse().unwrap()].into(), inside: vec![] };
+    let held = HeldPolicies::default();
+    held.held().policies = backstop.policies(stamp);
+    held
+}
+
+#[test]
+fn policies_go_with_the_tables_of_their_instance_and_where_it_has_none() {
+    let (_dir, job) = job(Scope::Own);
+    ended(&job, &Instance::Default);
+    for tables in [FakeTables::default(), FakeTables::default().owned(&Instance::Default, Owner::None)] {
+        let policies = policies(&Instance::Default);
+        let shown = Job { action: Action::Show, ..job.clone() };
+        let report = shown.clean(FakeTables::default(), Ok(policies.clone()), &BTreeSet::new()).unwrap();
+        assert_eq!((report.policies, policies.held().policies.len()), (1, 1));
+        let report = job.clean(tables, Ok(policies.clone()), &BTreeSet::new()).unwrap();
+        assert_eq!((report.policies, report.outcome()), (1, CleanOutcome::Cleaned));
+        assert!(policies.held().policies.is_empty());
+    }
+}
+
+#[test]
+fn policies_of_an_egressd_that_runs_and_of_others_stay() {
+    let (_dir, job) = job(Scope::Own);
+    let _lives = job.locks.hold(&Instance::Default).unwrap();
+    for instance in [Instance::Default, named("a")] {
+        let policies = policies(&instance);
+        let report = job.clean(FakeTables::default(), Ok(policies.clone()), &BTreeSet::new()).unwrap();
+        assert_eq!((report.policies, policies.held().policies.len()), (0, 1), "{instance}");
+    }
+}
+
+#[test]
+fn policies_that_cannot_be_read_are_left_and_a_kernel_without_them_has_none() {
+    let (_dir, job) = job(Scope::Own);
+    let clean = |error| job.clean(FakeTables::default(), Err::<HeldPolicies, _>(error), &BTreeSet::new()).unwrap();
+    assert_eq!(clean(xfrm::Error::Unsupported).outcome(), CleanOutcome::Cleaned);
+    let report = clean(xfrm::Error::NotPermitted);
+    assert_eq!(report.outcome(), CleanOutcome::Incomplete);
+    assert!(report.left().starts_with("cannot use IPsec policies"), "{}", report.left());
 }

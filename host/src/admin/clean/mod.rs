@@ -1,6 +1,7 @@
 //! `egressd clean`: away with the tables of this instance, or of all that have ended, and with their locks. What an
 //! egressd manages stays, and is named.
 
+mod backstop;
 mod report;
 mod stay;
 
@@ -15,6 +16,7 @@ use crate::errors::with_causes;
 use crate::instances::lock::{Liveness, LockDir, MissingFile};
 use crate::instances::orphans::{TableState, standing};
 use crate::kernel::nft::{self, ListedTable, Maker, Tables};
+use crate::kernel::xfrm::{self, XfrmKernel};
 
 /// Whose tables to remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,21 @@ pub struct Job {
 }
 
 impl Job {
+    /// All of it: tables, and then the policies of those that have none any more.
+    ///
+    /// # Errors
+    /// As [`Self::carry_out`].
+    pub fn clean(
+        &self,
+        mut tables: impl Tables,
+        policies: Result<impl XfrmKernel, xfrm::Error>,
+        spared: &BTreeSet<Instance>,
+    ) -> Result<Report, nft::Error> {
+        let mut report = self.carry_out(&mut tables, spared)?;
+        self.remove_policies(policies, &mut report);
+        Ok(report)
+    }
+
     /// Removes what no egressd manages. One table that has to stay keeps no other from being removed. Other instances
     /// that are `spared` are not looked at: they were seen to live, and one that begins anew has no owner for a moment.
     ///

@@ -28,6 +28,10 @@ pub struct Report {
     pub removed: Vec<TableId>,
     /// The tables of egressd's making that should be gone and are still there.
     pub left: Vec<KeptTable>,
+    /// How many IPsec policies of the guard's backstop are gone, or would be.
+    pub policies: usize,
+    /// Why some of them may be left.
+    pub policies_left: Option<String>,
     /// The other instances that live. Their tables are theirs, and nothing is left to do about them.
     pub living: BTreeSet<Instance>,
     /// What else is to be printed.
@@ -74,12 +78,13 @@ impl Report {
 
     /// Whether something is left.
     pub fn outcome(&self) -> CleanOutcome {
-        if self.left.is_empty() { CleanOutcome::Cleaned } else { CleanOutcome::Incomplete }
+        let is_clean = self.left.is_empty() && self.policies_left.is_none();
+        if is_clean { CleanOutcome::Cleaned } else { CleanOutcome::Incomplete }
     }
 
     /// What is left and why, in one line.
     pub fn left(&self) -> String {
-        self.left.iter().map(KeptTable::to_string).collect::<Vec<_>>().join("; ")
+        self.left.iter().map(KeptTable::to_string).chain(self.policies_left.clone()).collect::<Vec<_>>().join("; ")
     }
 
     /// What was removed for whoever goes on with it, the rest for people.
@@ -87,7 +92,8 @@ impl Report {
     /// # Errors
     /// When it cannot be written.
     pub fn print(&self, out: &mut dyn Write, errors: &mut dyn Write) -> io::Result<()> {
-        let names: Vec<_> = self.removed.iter().map(|table| table.name.as_str()).collect();
+        let mut names: Vec<String> = self.removed.iter().map(|table| table.name.to_string()).collect();
+        names.extend((self.policies > 0).then(|| format!("IPsec policies ({})", self.policies)));
         match (names.as_slice(), self.outcome(), self.action) {
             ([], CleanOutcome::Cleaned, Action::Remove) => writeln!(out, "nothing to remove")?,
             ([], CleanOutcome::Cleaned, Action::Show) => writeln!(out, "nothing to remove")?,
@@ -104,7 +110,9 @@ impl Report {
             Action::Remove => table.to_string(),
             Action::Show => format!("{} would stay{}", table.table, table.why),
         });
-        left.chain(self.notes.iter().cloned()).try_for_each(|line| writeln!(errors, "egressd: {line}"))
+        left.chain(self.policies_left.clone())
+            .chain(self.notes.iter().cloned())
+            .try_for_each(|line| writeln!(errors, "egressd: {line}"))
     }
 }
 

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use egressd_core::compile::{compile, table_names};
 use egressd_core::model::{Snapshot, SubjectKey};
+use egressd_core::net::MarkBit;
 use egressd_core::pipeline::Round;
 use egressd_core::plan::SubjectPlan;
-use egressd_core::ruleset::Ruleset;
+use egressd_core::ruleset::{Ruleset, TableNames, marks};
 use egressd_core::status::{SubjectStatus, UNDER_WAY};
 use egressd_core::testkit::{Packet, Seen, a, promised, trace, whole};
 
@@ -48,7 +49,9 @@ impl Claims {
         let waiting = in_force.statuses.iter().filter(|(_, status)| !is_claimed(status)).map(|(key, _)| key.clone());
         let waiting: BTreeSet<SubjectKey> = waiting.collect();
         if waiting.is_empty() && newest.trouble.is_none() {
-            assert_eq!(*kernel, compile(&in_force.plan, &table_names(None)), "reported, and what the kernel has");
+            // Whether they mark packets follows from the kernel.
+            let tables = TableNames { marks: marks(kernel).then_some(MarkBit::DEFAULT), ..table_names(None) };
+            assert_eq!(*kernel, compile(&in_force.plan, &tables), "reported, and what the kernel has");
         }
         for pod in self.claimed(&in_force, &waiting) {
             let packet = outwards(pod);

@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
 use egressd_core::chain::Chain;
-use egressd_core::model::{ChangeKey, Snapshot, SubjectKey};
+use egressd_core::model::{AskedUnavailable, ChangeKey, Service, Snapshot, SubjectKey};
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::pipeline::{Pipeline, Round};
 use egressd_core::ruleset::Ruleset;
@@ -16,7 +15,7 @@ use egressd_core::status::SubjectStatus;
 use egressd_core::testkit::{SnapshotBuilder, a, service, settings, whole};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, yield_now};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::super::{Daemon, Observers, Start};
@@ -24,10 +23,12 @@ use super::claims::Claims;
 use super::kernel::{KernelControl, Request};
 use super::policy::{Gate, TRANSLATE, annotation_policy};
 use super::process::{Defect, ProcessChannels, ProcessConfig, run};
+use super::time::{let_threads_work, stop_time};
 use crate::admin::oneshot::ask;
 use crate::clock::Instant;
 use crate::kernel::addresses::NodeInterfaces;
-use crate::kernel::nft::ForeignChanges;
+use crate::kernel::nft::{ForeignChanges, Writers};
+use crate::kernel::xfrm::testkit::HeldPolicies;
 use crate::metrics::Metrics;
 use crate::policies::{Loaded, Loader, LoaderControl};
 use crate::source::handover::{SnapshotSender, Update, handover};
@@ -39,14 +40,14 @@ use crate::state_channel::{DaemonState, StateReader, state_channel};
 pub(super) const ADDRESS: &str = "11.0.0.2";
 /// Longer than anything that the loop waits for.
 const HOUR: Duration = Duration::from_hours(1);
-/// How long threads get to go on, in real time.
-const MOMENT: Duration = Duration::from_micros(50);
 
 /// What a process of egressd finds when it is started.
 #[derive(Debug)]
 pub(super) struct NodeState {
     pub(super) start: Start,
     pub(super) kernel: Ruleset,
+    pub(super) writers: Writers,
+    pub(super) policies: HeldPolicies,
     pub(super) snapshot: Snapshot,
     pub(super) owner: Owner,
     pub(super) state: TempDir,
@@ -56,7 +57,8 @@ impl Default for NodeState {
     fn default() -> Self {
         let state = tempfile::tempdir().unwrap();
         let (kernel, snapshot) = (Ruleset::default(), Snapshot::default());
-        Self { start: Start::Adopt, kernel, snapshot, owner: Owner::Any, state }
+        let policies = HeldPolicies::default();
+        Self { start: Start::Adopt, kernel, writers: Writers::Us, policies, snapshot, owner: Owner::Any, state }
     }
 }
 
@@ -64,6 +66,7 @@ impl Default for NodeState {
 #[derive(Debug)]
 pub(super) struct LoopFixture {
     pub(super) kernel_control: KernelControl,
+    pub(super) policies: HeldPolicies,
     pub(super) gate: Gate,
     pub(super) state_channel: StateReader,
     pub(super) metrics: Metrics,
@@ -112,33 +115,33 @@ impl LoopFixture {
 
     /// A loop that asks for its tables, with policies and Services at hand.
     pub(super) fn start(node: NodeState) -> Self {
-        let NodeState { start, kernel, snapshot, owner, state } = node;
-        let (kernel, kernel_control) = KernelControl::holding(kernel);
+        let NodeState { start, kernel, writers, policies, snapshot, owner, state } = node;
+        let (kernel, kernel_control) = KernelControl::holding(kernel, writers);
         let ((chain, gate), (loader, loader_control)) = (annotation_policy(), Loader::controlled());
         let (sender, receiver) = handover();
+        let (notices, metrics) = (Notices::default(), Metrics::default());
         let (addresses, known) = watch::channel(NodeInterfaces::default());
         let (news, heard) = watch::channel(ForeignChanges::default());
         let (state_channel, reader) =
-            state_channel(sender.findings(), Notices::default().reader(), watch::channel(Arc::default()).1);
+            state_channel(sender.findings(), notices.reader(), watch::channel(Arc::default()).1);
         let ((stop, stopped), (defects, planted)) = (oneshot::channel(), mpsc::unbounded_channel());
-        let (ends, metrics) =
-            (ProcessChannels { kernel, loader, receiver, known, news: heard, stopped, planted }, Metrics::default());
+        let held = policies.clone();
+        let ends = ProcessChannels { kernel, policies: held, loader, receiver, known, news: heard, stopped, planted };
         let setting = ProcessConfig { settings: settings(owner), start, state: StateDir::open(state.path()) };
-        let daemon = tokio::spawn(run(setting, ends, Observers { state_channel, metrics: metrics.clone() }));
+        let daemon = tokio::spawn(run(setting, ends, Observers { state_channel, metrics: metrics.clone(), notices }));
         let time = tokio::spawn(stop_time(reader.clone()));
         loader_control.load(loaded(chain));
-        let keys = snapshot.services.keys().cloned().map(ChangeKey::Subject).chain([ChangeKey::Cluster]).collect();
-        sender.send(Update { snapshot: snapshot.clone(), keys, ..Update::default() });
-        let (held, claims) = (LocalAddresses::new(), Claims::of(&snapshot));
+        sender.send(everything(&snapshot));
         Self {
             kernel_control,
+            policies,
             gate,
             state_channel: reader,
             metrics,
+            claims: Claims::of(&snapshot),
             snapshot,
-            held,
+            held: LocalAddresses::new(),
             owner,
-            claims,
             sender,
             addresses,
             news,
@@ -188,11 +191,20 @@ impl LoopFixture {
 
     /// Gives a Service what it wants of the policy, its address and its endpoints.
     pub(super) fn set_service(&mut self, name: &str, setting: &str, address: &str, endpoints: &[&str]) {
-        let mut service = service(name, &[address]);
-        service.annotations.insert("do".to_owned(), setting.to_owned());
+        self.put(service(name, &[address]), &[("do", setting)], endpoints);
+    }
+
+    /// Gives a Service the usual address, and pods that leave the cluster with that address or not at all.
+    pub(super) fn guard(&mut self, name: &str, endpoints: &[&str]) {
+        self.put(service(name, &[ADDRESS]), &[("do", TRANSLATE), (AskedUnavailable::NAME, "drop")], endpoints);
+    }
+
+    fn put(&mut self, mut service: Service, annotations: &[(&str, &str)], endpoints: &[&str]) {
+        service.annotations.extend(annotations.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let key = service.key.clone();
         SnapshotBuilder::default().service(service, endpoints).add_to(&mut self.snapshot);
-        self.claims.pods.entry(key(name)).or_default().extend(endpoints.iter().map(|text| a(text)));
-        self.send(name);
+        self.claims.pods.entry(key.clone()).or_default().extend(endpoints.iter().map(|text| a(text)));
+        self.send(key);
     }
 
     /// Lets another program change the kernel's tables, and the kernel notify of it.
@@ -215,11 +227,11 @@ impl LoopFixture {
     pub(super) fn remove(&mut self, name: &str) {
         self.snapshot.services.remove(&key(name));
         self.snapshot.slices.remove(&key(name));
-        self.send(name);
+        self.send(key(name));
     }
 
-    fn send(&self, name: &str) {
-        let keys = BTreeSet::from([ChangeKey::Subject(key(name))]);
+    fn send(&self, key: SubjectKey) {
+        let keys = BTreeSet::from([ChangeKey::Subject(key)]);
         self.sender.send(Update { snapshot: self.snapshot.clone(), keys, ..Update::default() });
     }
 
@@ -357,30 +369,22 @@ impl LoopFixture {
 
     /// How it ended; and what another process finds.
     pub(super) async fn ended(self) -> (Result<()>, NodeState) {
-        let Self { daemon, time, kernel_control, snapshot, owner, state, .. } = self;
+        let Self { daemon, time, kernel_control, policies, snapshot, owner, state, .. } = self;
         let ended = daemon.await.unwrap();
         time.abort();
         assert_eq!(kernel_control.state().violations, [] as [&str; 0]);
-        (ended, NodeState { start: Start::Adopt, kernel: kernel_control.ruleset(), snapshot, owner, state })
+        let (kernel, writers) = (kernel_control.ruleset(), kernel_control.state().writers);
+        (ended, NodeState { start: Start::Adopt, kernel, writers, policies, snapshot, owner, state })
     }
+}
+
+fn everything(snapshot: &Snapshot) -> Update {
+    let keys = snapshot.services.keys().cloned().map(ChangeKey::Subject).chain([ChangeKey::Cluster]).collect();
+    Update { snapshot: snapshot.clone(), keys, ..Update::default() }
 }
 
 fn loaded(chain: Chain) -> Loaded {
     Loaded { chain: Some(chain), reports: vec![], valid: BTreeMap::new(), findings: vec![] }
-}
-
-/// Keeps time from going on while the loop waits for one of its threads: it goes on when there is nothing to do.
-async fn stop_time(mut state_channel: StateReader) {
-    while state_channel.turned().await.is_ok() {
-        while state_channel.busy_since().is_some() && !state_channel.has_ended() {
-            let_threads_work().await;
-        }
-    }
-}
-
-async fn let_threads_work() {
-    thread::sleep(MOMENT);
-    yield_now().await;
 }
 
 /// A Service of the tests.

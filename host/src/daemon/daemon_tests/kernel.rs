@@ -10,7 +10,7 @@ use egressd_core::ruleset::{Layout, Ruleset, TableNames};
 use egressd_core::testkit::FakeKernel;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::kernel::nft::{Error, Foreign, Kernel, Readback, Refusal, Survey, TableId};
+use crate::kernel::nft::{Error, Foreign, Kernel, Readback, Refusal, Survey, TableId, Writers};
 
 /// What the loop asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,7 @@ pub(super) struct KernelState {
     pub(super) fake: FakeKernel,
     /// What another program put into the tables, where one did: it goes with the change that removes it.
     pub(super) foreign: Option<Foreign>,
+    pub(super) writers: Writers,
     /// What the loop must never ask for.
     pub(super) violations: Vec<String>,
     /// Whether a failure came after what was read last.
@@ -94,9 +95,9 @@ pub(super) struct KernelControl {
 }
 
 impl KernelControl {
-    pub(super) fn holding(ruleset: Ruleset) -> (ControlledKernel, Self) {
+    pub(super) fn holding(ruleset: Ruleset, writers: Writers) -> (ControlledKernel, Self) {
         let fake = FakeKernel { ruleset, generation: 0 };
-        let state = Arc::new(Mutex::new(KernelState { fake, doubtful: true, ..KernelState::default() }));
+        let state = Arc::new(Mutex::new(KernelState { fake, writers, doubtful: true, ..KernelState::default() }));
         let (asking, requests) = unbounded_channel();
         (ControlledKernel { asking, state: Arc::clone(&state) }, Self { requests, state })
     }
@@ -235,6 +236,10 @@ impl Kernel for ControlledKernel {
 
     fn foreign(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {
         Ok(Vec::new())
+    }
+
+    fn writers(&mut self, _: &TableNames) -> Result<Writers, Error> {
+        Ok(self.state().writers)
     }
 
     fn survey(&mut self, _: &TableNames, _: &BTreeSet<Uid>) -> Result<Survey, Error> {

@@ -10,6 +10,8 @@ use super::kernel::ControlledKernel;
 use crate::daemon::evaluator::Evaluator;
 use crate::kernel::addresses::{Addresses, NodeInterfaces};
 use crate::kernel::nft::{ForeignChanges, KernelThread, Notifications};
+use crate::kernel::xfrm::XfrmThread;
+use crate::kernel::xfrm::testkit::HeldPolicies;
 use crate::policies::Loader;
 use crate::source::handover::SnapshotReceiver;
 use crate::state::StateDir;
@@ -24,6 +26,7 @@ pub(super) struct ProcessConfig {
 /// The loop's channels.
 pub(super) struct ProcessChannels {
     pub(super) kernel: ControlledKernel,
+    pub(super) policies: HeldPolicies,
     pub(super) loader: Loader,
     pub(super) receiver: SnapshotReceiver,
     pub(super) known: watch::Receiver<NodeInterfaces>,
@@ -37,10 +40,11 @@ pub(super) type Defect = Box<dyn FnOnce(&mut Daemon) + Send>;
 
 pub(super) async fn run(config: ProcessConfig, channels: ProcessChannels, observers: Observers) -> Result<()> {
     let ProcessConfig { settings, start, state } = config;
-    let ProcessChannels { kernel, loader, receiver, known, news, mut stopped, mut planted } = channels;
+    let ProcessChannels { kernel, policies, loader, receiver, known, news, mut stopped, mut planted } = channels;
     let kernel = KernelThread::spawn(move || Ok(kernel)).await?;
     let threads = Threads {
         kernel,
+        xfrm: XfrmThread::over(move || Ok(policies.clone())).await?,
         notifications: Notifications::from(news),
         loader,
         evaluator: Evaluator::start(Chain::default())?,

@@ -68,12 +68,28 @@ pub trait Kernel: Adapter<Part = Nft, OwnObjects = TableNames, Error = Error> + 
     /// When the kernel cannot be read.
     fn foreign(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error>;
 
+    /// Who may write to the tables of these names; where there is none, everybody.
+    ///
+    /// # Errors
+    /// When the kernel cannot be read.
+    fn writers(&mut self, names: &TableNames) -> Result<Writers, Error>;
+
     /// Who owns the tables of these names, how large they are, and what they counted. What a deleted element had
     /// counted is remembered for the Services of `living` and forgotten for others.
     ///
     /// # Errors
     /// When the kernel cannot be read.
     fn survey(&mut self, names: &TableNames, living: &BTreeSet<Uid>) -> Result<Survey, Error>;
+}
+
+/// Who may write to egressd's tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writers {
+    /// This process alone, so that no other program can take them away.
+    #[default]
+    Us,
+    /// Other programs, too: before Linux 6.9, and where another program made a table.
+    Everybody,
 }
 
 /// What the kernel holds. A chain with a foreign rule counts as one without rules.

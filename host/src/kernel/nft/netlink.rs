@@ -10,7 +10,7 @@ use egressd_core::{
 };
 
 use super::{
-    Counted, Kernel, Maker, Readback, Survey, Tables,
+    Counted, Kernel, ListedTable, Maker, Owner, Readback, Survey, Tables, Writers,
     describe::{Origin, TableId, describe},
     encode::{Ownership, encode, encode_adoption},
     error::Error,
@@ -174,6 +174,15 @@ impl Kernel for Netlink {
     fn foreign(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {
         let theirs = self.list()?.into_iter().filter(|table| table.maker == Maker::Another);
         Ok(theirs.map(|table| table.id).filter(|id| names.has(id.family, &id.name)).collect())
+    }
+
+    fn writers(&mut self, names: &TableNames) -> Result<Writers, Error> {
+        let listed = self.list()?;
+        let is_ours = |table: TableId| {
+            let is_owned = |listed: &ListedTable| listed.id == table && listed.owner == Owner::Us;
+            listed.iter().any(is_owned)
+        };
+        Ok(if TableId::all(names).all(is_ours) { Writers::Us } else { Writers::Everybody })
     }
 
     fn survey(&mut self, names: &TableNames, living: &BTreeSet<Uid>) -> Result<Survey, Error> {

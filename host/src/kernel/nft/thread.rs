@@ -87,7 +87,7 @@ mod tests {
     use egressd_core::node::{Adapter, Nft};
 
     use super::*;
-    use crate::kernel::nft::{Readback, TableId};
+    use crate::kernel::nft::{Readback, TableId, Writers};
 
     /// Takes one batch and no more, and counts surveys.
     #[derive(Default)]
@@ -126,6 +126,10 @@ mod tests {
 
         fn foreign(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {
             Ok(Vec::new())
+        }
+
+        fn writers(&mut self, _: &TableNames) -> Result<Writers, Error> {
+            Ok(Writers::Us)
         }
 
         fn survey(&mut self, _: &TableNames, _: &BTreeSet<Uid>) -> Result<Survey, Error> {

@@ -1,0 +1,58 @@
+//! The objects of the guard, which holds traffic back: a change makes its chains first and removes them last.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::{Chain, GUARD, Name, Ruleset, Table};
+
+/// The map of guarded pods.
+pub const GUARDED: Name = Name::literal("egress_guarded");
+
+/// The chain that marks packets of guarded pods for the policies of the guard's backstop.
+pub const MARKING: Name = Name::literal("egress_mark");
+
+/// The chains of the guard.
+const GUARD_CHAINS: [Name; 2] = [GUARD, MARKING];
+
+/// Whether a chain is the guard's.
+pub(crate) fn is_of_the_guard(chain: &Name) -> bool {
+    GUARD_CHAINS.contains(chain)
+}
+
+/// Leaves the guard of `known` in a table that has none.
+pub(crate) fn keep_guard(known: &BTreeMap<Name, Chain>, table: &mut Table) {
+    if table.chains.contains_key(&GUARD) || !known.contains_key(&GUARD) {
+        return;
+    }
+    for name in GUARD_CHAINS {
+        table.chains.extend(known.get(&name).map(|chain| (name, chain.clone())));
+    }
+}
+
+/// The pods whose packets `before` marks and `after` does not, where both say all about these pods.
+pub fn unguarded(before: &Ruleset, after: &Ruleset) -> BTreeSet<IpAddr> {
+    let mut unguarded = BTreeSet::new();
+    for (family, table) in &before.tables {
+        let new = after.tables.get(family);
+        let staying: BTreeSet<IpAddr> =
+            new.filter(|new| !loses_marks(table, new)).into_iter().flat_map(guarded).collect();
+        unguarded.extend(guarded(table).filter(|pod| !staying.contains(pod)));
+    }
+    unguarded
+}
+
+/// The guarded pods of a table.
+pub fn guarded(table: &Table) -> impl Iterator<Item = IpAddr> {
+    let map = table.maps.get(&GUARDED);
+    map.into_iter().flat_map(|map| map.elements.keys()).map(|key| key.address())
+}
+
+/// Whether tables mark packets of guarded pods.
+pub fn marks(tables: &Ruleset) -> bool {
+    tables.tables.values().any(|table| table.chains.contains_key(&MARKING))
+}
+
+/// A part of a table may have no base chains at all.
+fn loses_marks(old: &Table, new: &Table) -> bool {
+    old.chains.contains_key(&MARKING) && !new.chains.contains_key(&MARKING)
+}
