@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 use egressd_core::net::Protocol;
-use egressd_core::testkit::{Packet, Seen, Universe};
+use egressd_core::ruleset::{Direction, Ruleset, State};
+use egressd_core::testkit::{Leaving, Packet, Seen, Universe, leaves, trace};
 use lab::{Destination, Lab, Pod};
 
 use crate::universe::{PODS, forwarded};
@@ -26,8 +27,28 @@ fn is_sendable(universe: &Universe, packet: &Packet) -> bool {
     }
 }
 
-/// Sends a packet; returns the source address that its receiver saw.
-pub(crate) fn send(lab: &Lab, universe: &Universe, packet: &Packet) -> Result<Seen> {
+/// What becomes of a packet that a pod sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    Seen(Seen),
+    Dropped,
+}
+
+impl Arrival {
+    /// What the tracer expects under a ruleset.
+    pub(crate) fn expected(ruleset: &Ruleset, packet: &Packet) -> Self {
+        let seen = trace(ruleset, packet);
+        let source = match seen {
+            Seen::As(address) => address,
+            Seen::Untranslated => packet.source,
+        };
+        let leaving = Leaving { packet: *packet, state: State::New, direction: Direction::Original, source };
+        if leaves(ruleset, ruleset, &leaving, 0) { Self::Seen(seen) } else { Self::Dropped }
+    }
+}
+
+/// Sends a packet; returns the source address that its receiver saw. Of a dropped one that takes seconds.
+pub(crate) fn send(lab: &Lab, universe: &Universe, packet: &Packet) -> Result<Arrival> {
     let sender = sender(lab, packet)?;
     let (protocol, destination) = match packet.transport {
         None => (lab::Protocol::Icmp, packet.original_destination.into()),
@@ -40,9 +61,9 @@ pub(crate) fn send(lab: &Lab, universe: &Universe, packet: &Packet) -> Result<Se
         }
     };
     match lab.seen_from(sender, destination, protocol)? {
-        lab::Seen::Source(address) if address == packet.source => Ok(Seen::Untranslated),
-        lab::Seen::Source(address) => Ok(Seen::As(address)),
-        lab::Seen::Nothing => anyhow::bail!("it did not arrive"),
+        lab::Seen::Source(address) if address == packet.source => Ok(Arrival::Seen(Seen::Untranslated)),
+        lab::Seen::Source(address) => Ok(Arrival::Seen(Seen::As(address))),
+        lab::Seen::Nothing => Ok(Arrival::Dropped),
     }
 }
 

@@ -95,7 +95,7 @@ impl Universe {
         let more = subsequence(destinations.clone(), 0..=2);
         let some = (more, subsequence(destinations, 0..=3), subsequence(pods.clone(), 0..=4));
         let none = Just((vec![], vec![], vec![]));
-        let known = prop_oneof![2 => Just(None), 1 => subsequence(pods, 0..=10).prop_map(Some)];
+        let known = prop_oneof![2 => Just(None), 1 => subsequence(pods.clone(), 0..=pods.len()).prop_map(Some)];
         (prop_oneof![none, some], known).prop_map(|((more, exact, elsewhere), known)| {
             let mut plan = Plan { excluded: facts().excluded, ..Plan::default() };
             for (family, ranges) in &mut plan.excluded {
