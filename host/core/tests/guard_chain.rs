@@ -132,6 +132,10 @@ proptest! {
         for layout in [Layout::OURS, Layout::FIRST] {
             let ruleset = compile(&plan, &names(layout));
             for leaving in everything_that_leaves() {
+                // The first layout knows no pods outside of all known networks.
+                if layout == Layout::FIRST && plan.elsewhere.contains(&leaving.packet.source) {
+                    continue;
+                }
                 let left = leaves(&ruleset, &ruleset, &leaving, 0);
                 prop_assert_eq!(left, may_leave(&plan, &leaving), "{:?}\n{}\n{}", leaving, plan, ruleset);
             }

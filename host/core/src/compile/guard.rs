@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::names::{self, Objects};
-use crate::net::{AddressRange, Family, MarkBit, private_destinations};
+use crate::net::{AddressRange, Family, MarkBit};
 use crate::plan::{GuardedPod, PodLocation};
 use crate::ruleset::{
-    Bits, Chain, Direction, Element, Field, GUARD, Hook, Key, MARKING, Map, MapKey, MapKind, Mark, MarkChange, Match,
-    Name, PRIVATE, Point, Rule, Set, State, Statement, States, Table, Target,
+    Bits, Chain, Direction, Element, Field, GUARD, Hook, Key, Layout, MARKING, Map, MapKey, MapKind, Mark, MarkChange,
+    Match, Name, PRIVATE, Point, Rule, Set, State, Statement, States, Table, Target,
 };
 
 /// Behind the source NAT of every program: kube-proxy's and flannel's at 100, Calico's at 110, and whatever an
@@ -32,10 +32,12 @@ fn chain(family: Family, table: &Table, objects: &Objects) -> Chain {
     if table.sets.contains_key(&objects.inside) {
         rules.push(returns(Match::destination_in(family, objects.inside.clone())));
     }
-    // Where others of its network may be, such a pod is not translated.
-    let elsewhere = Match::In(Field::OriginalSource(family).into(), objects.elsewhere.clone());
-    let private = Match::destination_in(family, PRIVATE.clone());
-    rules.push(Rule::new([elsewhere, private], [Statement::Return]));
+    if table.layout != Layout::FIRST {
+        // Where others of its network may be, such a pod is not translated.
+        let elsewhere = Match::In(Field::OriginalSource(family).into(), objects.elsewhere.clone());
+        let private = Match::destination_in(family, PRIVATE.clone());
+        rules.push(Rule::new([elsewhere, private], [Statement::Return]));
+    }
     let pair = Key::of(MapKind::allowed_sources(family));
     rules.push(returns(Match::In(pair, objects.allowed_sources.clone())));
     rules.extend(senders(family).into_iter().flat_map(|sender| sender.dropped(table, objects)));
@@ -124,15 +126,11 @@ pub(super) fn add_chain(table: &mut Table, family: Family, objects: &Objects, ow
         let kind = MapKind::known_pods(family);
         table.maps.entry(objects.known_pods.clone()).or_insert_with(|| Map::new(kind));
     }
-    for (name, kind) in [
-        (&objects.guarded, MapKind::guarded(family)),
-        (&objects.allowed_sources, MapKind::allowed_sources(family)),
-        (&objects.elsewhere, MapKind::elsewhere(family)),
-    ] {
+    for (name, kind) in
+        [(&objects.guarded, MapKind::guarded(family)), (&objects.allowed_sources, MapKind::allowed_sources(family))]
+    {
         table.maps.entry(name.clone()).or_insert_with(|| Map::new(kind));
     }
-    // The first layout has it only here.
-    table.sets.entry(PRIVATE.clone()).or_insert_with(|| Set::Ranges(family, private_destinations(family).to_vec()));
     let chain = chain(family, table, objects);
     table.chains.insert(GUARD, chain);
 }
@@ -156,6 +154,7 @@ pub(super) fn add_known(table: &mut Table, family: Family, pod: IpAddr, objects:
 pub(super) fn add_pod(table: &mut Table, objects: &Objects, elements: GuardElements<'_>) {
     let GuardElements { family, pod, place, guarded } = elements;
     let comment: Arc<str> = names::comment(guarded.key, &guarded.subject.uid).into();
+    let is_first = table.layout == Layout::FIRST;
     let mut insert = |name: &Name, kind, key, comment| {
         let element = Element { target: Target::Nothing, comment };
         table.maps.entry(name.clone()).or_insert_with(|| Map::new(kind)).elements.insert(key, element);
@@ -165,7 +164,7 @@ pub(super) fn add_pod(table: &mut Table, objects: &Objects, elements: GuardEleme
         let key = MapKey::AllowedSource(pod, *source);
         insert(&objects.allowed_sources, MapKind::allowed_sources(family), key, None);
     }
-    if place == PodLocation::Elsewhere {
+    if place == PodLocation::Elsewhere && !is_first {
         insert(&objects.elsewhere, MapKind::elsewhere(family), MapKey::Address(pod), None);
     }
 }

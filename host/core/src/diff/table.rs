@@ -114,13 +114,14 @@ impl Writer<'_> {
         }
     }
 
-    /// The kernel moves no chain to another hook.
+    /// The kernel moves no chain to another hook. In the phase in which it gets its rules.
     fn hooks(&mut self, old: &Table, new: &Table) {
         for (name, chain) in &new.chains {
             if old.chains.get(name).is_some_and(|known| known.hook != chain.hook) {
-                self.push(Phase::Make, Verb::FlushRules(name.clone()));
-                self.push(Phase::Make, Verb::DeleteChain(name.clone()));
-                self.push(Phase::Make, Verb::AddChain(name.clone(), chain.hook.clone()));
+                let phase = phase_of_new(name);
+                self.push(phase, Verb::FlushRules(name.clone()));
+                self.push(phase, Verb::DeleteChain(name.clone()));
+                self.push(phase, Verb::AddChain(name.clone(), chain.hook.clone()));
             }
         }
     }
