@@ -322,12 +322,16 @@ fn report(mut config: Config, interfaces: addresses::NodeInterfaces) -> Result<R
 }
 
 fn difference(input: &Input) -> Result<ExitCode> {
-    let mut config = config::config(input)?;
-    let readback = oneshot::held(&mut Netlink::open()?, &mut config.settings)?;
-    let report = report(config, addresses::read()?)?;
+    let config = config::config(input)?;
+    let tables = config.settings.tables.clone();
+    let bit = config.settings.mark;
+    let mut report = report(config, addresses::read()?)?;
     if let Some(fatal) = &report.round.fatal {
         bail!("cannot compare: `run` would not carry the plan out: {}", fatal.message);
     }
+    // After the plan, which with many Services takes seconds: the daemon may be at work.
+    let readback = Netlink::open()?.read_with_certainty(&tables)?;
+    oneshot::mark_as_held(&mut report.round, &readback.state, tables, bit);
     let interfaces = Observer.read(&())?;
     let changes = oneshot::difference(&readback, &interfaces.state, &report.round);
     output::difference(&mut out::stdout(), &readback, &changes).context("cannot print the difference")?;

@@ -8,7 +8,7 @@ use lab::addresses::OUTSIDE_V4;
 use lab::manifest;
 use lab::neighbours::Committer;
 
-use crate::changes::wait_until_exact;
+use crate::changes::expect_exact;
 use crate::fixture::{Fixture, OTHER_V4, program};
 
 /// A hundred commits a second.
@@ -34,7 +34,7 @@ pub(crate) fn beside_a_hundred_commits_a_second_every_start_succeeds() -> Result
     fixture.manifests.write(&manifest::service("web").addresses([OTHER_V4]).egress())?;
     egressd.wait_until_seen(fixture.selected(), OUTSIDE_V4, OTHER_V4.into())?;
     committer.end()?;
-    wait_until_exact(&fixture)
+    expect_exact(&fixture)
 }
 
 fn crowd(fixture: &Fixture) -> Result<()> {

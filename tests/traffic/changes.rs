@@ -4,9 +4,9 @@
 use std::net::IpAddr;
 
 use anyhow::{Result, ensure};
+use lab::Protocol;
 use lab::addresses::OUTSIDE_V4;
 use lab::manifest::{self, Service};
-use lab::{DEADLINE, Protocol, wait_until};
 
 use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program, web};
 
@@ -15,12 +15,6 @@ pub(crate) fn expect_exact(fixture: &Fixture) -> Result<()> {
     let (code, printed) = program().diff(&fixture.lab, &fixture.manifests)?;
     ensure!(code == Some(0), "the kernel differs from the manifests ({code:?}):\n{printed}");
     Ok(())
-}
-
-/// The same in the end: of a start with several batches the first is in force before the last.
-pub(crate) fn wait_until_exact(fixture: &Fixture) -> Result<()> {
-    let is_exact = || program().diff(&fixture.lab, &fixture.manifests).map(|(code, _)| code == Some(0));
-    wait_until("the kernel has what the manifests ask for", DEADLINE, is_exact)
 }
 
 /// The numbers of the pods, of three, that are seen as `web`.

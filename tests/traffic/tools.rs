@@ -10,7 +10,6 @@ use lab::addresses::OUTSIDE_V4;
 use lab::manifest::endpoints;
 use lab::{Egressd, Lab, Protocol, wait_until};
 
-use crate::changes::wait_until_exact;
 use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program, web};
 
 /// The maximal age of a survey.
@@ -187,7 +186,7 @@ pub(crate) fn two_thousand_services_are_in_force_readable_and_without_difference
     let fixture = Fixture::with_web()?;
     fixture.manifests.write_text("many.yaml", &many(2_000)?)?;
     let egressd = fixture.run_until_translated()?;
-    wait_until_exact(&fixture)?;
+    expect_diff(&fixture, 0, "no differences")?;
     let rules = fixture.lab.node().ruleset()?;
     // Each pod is outside of the known networks, so it has elements for private destinations too.
     let translates = |element: &&str| element.contains("comment \"many/s") && element.contains(" : 11.0.0.3");

@@ -5,20 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use egressd_core::chain::Chain;
-use egressd_core::compile::keep;
+use egressd_core::compile::{compile, keep};
 use egressd_core::decision::Draft;
 use egressd_core::diff::Changes;
 use egressd_core::effect::{Effect, Phase};
 use egressd_core::finding::Finding;
 use egressd_core::model::{ChangeKey, Labels, PrivateDestinations, Snapshot, Uid};
+use egressd_core::net::MarkBit;
 use egressd_core::node::{NodeChanges, NodeState};
 use egressd_core::owner::LocalAddresses;
 use egressd_core::pipeline::{Pipeline, Question, RestoredState, Round, Settings};
-use egressd_core::ruleset::marks;
+use egressd_core::ruleset::{Ruleset, TableNames, marks};
 use egressd_core::whose::MAX_POD_WAIT;
 
 use crate::kernel::addresses;
-use crate::kernel::nft::{self, Netlink, Readback, removal};
+use crate::kernel::nft::{Readback, removal};
 use crate::policies::{self, Library, Objects, PolicyReport};
 use crate::source::handover::Update;
 
@@ -88,15 +89,12 @@ pub(crate) fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Que
     pipeline.round()
 }
 
-/// What the tables hold. Whether they mark packets is taken from there: it depends on the kernel, and on what other
+/// Lets the ruleset mark packets where the tables that the kernel holds do: that depends on the kernel, and on what other
 /// programs use.
-///
-/// # Errors
-/// When they cannot be read, or not as they were at one moment.
-pub fn held(kernel: &mut Netlink, settings: &mut Settings) -> Result<Readback, nft::Error> {
-    let readback = kernel.read_with_certainty(&settings.tables)?;
-    settings.tables.marks = marks(&readback.state).then_some(settings.mark);
-    Ok(readback)
+pub fn mark_as_held(round: &mut Round, held: &Ruleset, tables: TableNames, bit: MarkBit) {
+    if marks(held) {
+        round.ruleset = compile(&round.plan, &TableNames { marks: Some(bit), ..tables });
+    }
 }
 
 /// What `run` would do to a node, in order: first what removes things that egressd never makes. `addresses` are those that its
