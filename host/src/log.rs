@@ -4,7 +4,13 @@ use std::io::{self, Write};
 
 use egressd_core::text::{cut, is_plain};
 use serde_json::Value;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::MakeWriter;
+
+/// What is logged where nothing else is asked for. The client of the API server logs every failed try by itself; ours are
+/// reported once, in one sentence.
+pub const DEFAULT_FILTER: &str = "info,kube_client=off";
 
 /// The longest line, in bytes, with its line feed.
 pub const MAX_LINE: usize = 4096;
@@ -28,6 +34,27 @@ pub enum Form {
     Coloured,
     /// One JSON object per line.
     Json,
+}
+
+/// Begins to log what a filter selects: the given one, or the default.
+///
+/// # Errors
+/// When the given filter cannot be read. Then the default counts.
+pub fn begin<O: Write + 'static>(
+    form: Form,
+    filter: Option<&str>,
+    out: impl Fn() -> O + Send + Sync + 'static,
+) -> Result<(), ParseError> {
+    let parsed = filter.map(str::parse::<EnvFilter>).transpose();
+    let default = || EnvFilter::new(DEFAULT_FILTER);
+    let selected = parsed.as_ref().map_or_else(|_| default(), |given| given.clone().unwrap_or_else(default));
+    let logging =
+        tracing_subscriber::fmt().with_env_filter(selected).with_writer(Lines::new(form, out)).with_target(false);
+    match form {
+        Form::Plain | Form::Coloured => logging.with_ansi(form == Form::Coloured).init(),
+        Form::Json => logging.json().flatten_event(true).init(),
+    }
+    parsed.map(drop)
 }
 
 /// Where lines go, and in which form.

@@ -31,7 +31,7 @@ use egressd::kernel::addresses::{self, Addresses, Observer};
 use egressd::kernel::bystanders;
 use egressd::kernel::nft::{KernelThread, Netlink, Notifications};
 use egressd::kernel::xfrm::{Policies, XfrmThread};
-use egressd::log::{Form, Lines};
+use egressd::log::Form;
 use egressd::metrics::Metrics;
 use egressd::neighbours;
 use egressd::policies::{Library, Loader, Sandbox};
@@ -50,14 +50,9 @@ use egressd_core::pipeline::Settings;
 use egressd_core::policy::Limits;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
 
 /// For `plan` with findings of severity error, and for everything that failed. Wrong usage is clap's 2.
 const FAILED: u8 = 1;
-
-/// What is logged unless EGRESSD_LOG says otherwise. The client of the API server logs every failed try by itself; ours
-/// are reported once, in one sentence.
-const DEFAULT_LOG_FILTER: &str = "info,kube_client=off";
 
 /// For `diff`: as with diff(1), trouble is 2.
 const DIFFERENT: u8 = 1;
@@ -104,24 +99,14 @@ fn run(args: &Run) -> Result<()> {
 }
 
 fn log(format: LogFormat) {
-    let given = std::env::var("EGRESSD_LOG").ok().filter(|filter| !filter.is_empty());
-    let parsed = given.map(|filter| filter.parse::<EnvFilter>()).transpose();
-    let refused = parsed.as_ref().err().map(ToString::to_string);
-    let filter = parsed.ok().flatten().unwrap_or_else(|| EnvFilter::new(DEFAULT_LOG_FILTER));
-    let coloured = out::stderr().is_terminal();
     let form = match format {
-        LogFormat::Text if coloured => Form::Coloured,
+        LogFormat::Text if out::stderr().is_terminal() => Form::Coloured,
         LogFormat::Text => Form::Plain,
         LogFormat::Json => Form::Json,
     };
-    let lines = Lines::new(form, out::stderr);
-    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_target(false);
-    match format {
-        LogFormat::Text => logging.with_ansi(coloured).init(),
-        LogFormat::Json => logging.json().flatten_event(true).init(),
-    }
-    if let Some(error) = refused {
-        warn!("cannot use EGRESSD_LOG, and {DEFAULT_LOG_FILTER} is logged: {error}");
+    let given = std::env::var("EGRESSD_LOG").ok().filter(|filter| !filter.is_empty());
+    if let Err(error) = egressd::log::begin(form, given.as_deref(), out::stderr) {
+        warn!("cannot use EGRESSD_LOG, and {} is logged: {error}", egressd::log::DEFAULT_FILTER);
     }
 }
 

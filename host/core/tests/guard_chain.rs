@@ -11,8 +11,8 @@ use egressd_core::diff::diff;
 use egressd_core::model::{SubjectKey, Uid};
 use egressd_core::net::{Family, is_private};
 use egressd_core::plan::{Plan, SubjectPlan, guarded};
-use egressd_core::ruleset::{Direction, Layout, Ruleset, State, TableNames};
-use egressd_core::testkit::{FakeKernel, Leaving, Packet, Universe, a, leaves, promised, rule};
+use egressd_core::ruleset::{ChainKind, Direction, Layout, Ruleset, State, TableNames};
+use egressd_core::testkit::{FakeKernel, Leaving, Packet, Universe, a, apply, leaves, promised, rule};
 use proptest::prelude::*;
 
 /// What a CNI's masquerade makes of what egressd does not translate.
@@ -175,6 +175,32 @@ proptest! {
         let [old, new] = [&before, &after].map(|plan| compile(plan, &names(Layout::OURS)));
         no_window_opens(&before, &after, &old, &new)?;
     }
+
+    /// As an earlier release or another program may have left them.
+    #[test]
+    fn chains_at_another_hook_are_made_anew_and_no_window_opens(plan in Universe::on_paper().plans()) {
+        let ruleset = compile(&plan, &names(Layout::OURS));
+        no_window_opens(&plan, &plan, &elsewhere_hooked(&ruleset), &ruleset)?;
+    }
+
+    #[test]
+    fn any_change_in_the_first_layout_is_one_that_the_kernel_takes(
+        before in Universe::on_paper().plans(),
+        after in Universe::on_paper().plans(),
+    ) {
+        let [old, new] = [&before, &after].map(|plan| compile(plan, &names(Layout::FIRST)));
+        prop_assert_eq!(apply(&old, &diff(&old, &new)).map_err(|refused| refused.to_string()), Ok(new));
+    }
+}
+
+/// The same with the guard's chains behind the place that they have.
+fn elsewhere_hooked(ruleset: &Ruleset) -> Ruleset {
+    let mut moved = ruleset.clone();
+    let chains = moved.tables.values_mut().flat_map(|table| table.chains.values_mut());
+    for hook in chains.filter_map(|chain| chain.hook.as_mut()).filter(|hook| hook.kind == ChainKind::Filter) {
+        hook.priority += 1;
+    }
+    moved
 }
 
 /// As in P13: between namespaces the one decides whose endpoint names its own pod, and then the older.

@@ -9,7 +9,7 @@ use super::names::{self, Objects};
 use crate::net::{AddressRange, Family, MarkBit};
 use crate::plan::{GuardedPod, PodLocation};
 use crate::ruleset::{
-    Bits, Chain, Direction, Element, Field, GUARD, Hook, Key, Layout, MARKING, Map, MapKey, MapKind, Mark, MarkChange,
+    Bits, Chain, Direction, Element, Field, GUARD, Hook, Key, Layout, MARKING, MapKey, MapKind, Mark, MarkChange,
     Match, Name, PRIVATE, Point, Rule, Set, State, Statement, States, Table, Target,
 };
 
@@ -123,14 +123,10 @@ pub(super) struct GuardElements<'a> {
 pub(super) fn add_chain(table: &mut Table, family: Family, objects: &Objects, own: Option<&[AddressRange]>) {
     if let Some(own) = own {
         table.sets.insert(objects.own_networks.clone(), Set::Ranges(family, own.to_vec()));
-        let kind = MapKind::known_pods(family);
-        table.maps.entry(objects.known_pods.clone()).or_insert_with(|| Map::new(kind));
+        table.map_of(objects.known_pods.clone(), MapKind::known_pods(family));
     }
-    for (name, kind) in
-        [(&objects.guarded, MapKind::guarded(family)), (&objects.allowed_sources, MapKind::allowed_sources(family))]
-    {
-        table.maps.entry(name.clone()).or_insert_with(|| Map::new(kind));
-    }
+    table.map_of(objects.guarded.clone(), MapKind::guarded(family));
+    table.map_of(objects.allowed_sources.clone(), MapKind::allowed_sources(family));
     let chain = chain(family, table, objects);
     table.chains.insert(GUARD, chain);
 }
@@ -145,9 +141,8 @@ pub(super) fn add_marks(table: &mut Table, family: Family, objects: &Objects, bi
 
 /// Adds what is known to be a pod.
 pub(super) fn add_known(table: &mut Table, family: Family, pod: IpAddr, objects: &Objects) {
-    let kind = MapKind::known_pods(family);
-    let known = table.maps.entry(objects.known_pods.clone()).or_insert_with(|| Map::new(kind));
-    known.elements.insert(MapKey::Address(pod), Element { target: Target::Nothing, comment: None });
+    let element = Element { target: Target::Nothing, comment: None };
+    table.insert(objects.known_pods.clone(), MapKind::known_pods(family), MapKey::Address(pod), element);
 }
 
 /// Adds the elements of one pod.
@@ -156,8 +151,7 @@ pub(super) fn add_pod(table: &mut Table, objects: &Objects, elements: GuardEleme
     let comment: Arc<str> = names::comment(guarded.key, &guarded.subject.uid).into();
     let is_first = table.layout == Layout::FIRST;
     let mut insert = |name: &Name, kind, key, comment| {
-        let element = Element { target: Target::Nothing, comment };
-        table.maps.entry(name.clone()).or_insert_with(|| Map::new(kind)).elements.insert(key, element);
+        table.insert(name.clone(), kind, key, Element { target: Target::Nothing, comment });
     };
     insert(&objects.guarded, MapKind::guarded(family), MapKey::Address(pod), Some(comment));
     for source in guarded.sources.iter().filter(|source| Family::of(**source) == family) {

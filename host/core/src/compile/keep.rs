@@ -72,7 +72,7 @@ impl<'a> Keeping<'a> {
         for one in of_kind(KeyKind::Guarded) {
             let uid = one.element.comment.as_deref().and_then(uid_of_comment);
             if uid.and_then(|uid| self.kept.get(&uid)).is_some_and(|own| own.pods.contains(&pod)) {
-                fill(table, one.map, one.kind, one.key, one.element.clone());
+                table.insert(one.map.clone(), one.kind, one.key, one.element.clone());
                 keep_guard(&self.applied.chains, table);
             }
         }
@@ -80,7 +80,7 @@ impl<'a> Keeping<'a> {
         if table.maps.values().any(guarded) {
             let stays = |one: &&InForce<'a>| self.kept.values().any(|own| is_own_source(own, one.key));
             let staying = of_kind(KeyKind::AllowedSource).filter(stays);
-            staying.for_each(|one| fill(table, one.map, one.kind, one.key, one.element.clone()));
+            staying.for_each(|one| table.insert(one.map.clone(), one.kind, one.key, one.element.clone()));
         }
     }
 
@@ -126,7 +126,7 @@ impl<'a> Keeping<'a> {
                 KeyKind::Address if kind.data == DataKind::Address && lacks_port => {}
                 KeyKind::Address | KeyKind::Port if kind.data == DataKind::Address => {
                     if self.translates_still(one) {
-                        fill(table, one.map, kind, one.key, one.element.clone());
+                        table.insert(one.map.clone(), kind, one.key, one.element.clone());
                     }
                 }
                 KeyKind::Prefix(_) | KeyKind::PrefixPort(_)
@@ -134,7 +134,7 @@ impl<'a> Keeping<'a> {
                 {
                     let kind = MapKind { data: DataKind::Nothing, ..kind };
                     let element = Element { target: Target::Nothing, ..one.element.clone() };
-                    fill(table, &names::by_prefix(kind), kind, one.key, element);
+                    table.insert(names::by_prefix(kind), kind, one.key, element);
                 }
                 KeyKind::Address
                 | KeyKind::Elsewhere
@@ -144,7 +144,7 @@ impl<'a> Keeping<'a> {
                 | KeyKind::Guarded
                 | KeyKind::AllowedSource
                 | KeyKind::KnownPod => {
-                    fill(table, one.map, kind, one.key, one.element.clone());
+                    table.insert(one.map.clone(), kind, one.key, one.element.clone());
                 }
             }
         }
@@ -175,7 +175,7 @@ impl<'a> Keeping<'a> {
             None => names.join(" "),
         };
         let element = Element { target: Target::Jump(target), comment: Some(Arc::from(names::cut(&comment))) };
-        fill(table, map, MapKind::chains(self.family), MapKey::Address(pod), element);
+        table.insert(map.clone(), MapKind::chains(self.family), MapKey::Address(pod), element);
     }
 
     /// Whether all that a chain does is its Service's own for this pod.
@@ -229,8 +229,4 @@ fn walk(chains: &Chains, name: &Name, each: &mut dyn FnMut(&Statement)) {
             }
         }
     }
-}
-
-fn fill(table: &mut Table, map: &Name, kind: MapKind, key: MapKey, element: Element) {
-    table.maps.entry(map.clone()).or_insert_with(|| Map::new(kind)).elements.insert(key, element);
 }

@@ -11,7 +11,7 @@ use crate::decision::Rule;
 use crate::model::SubjectKey;
 use crate::net::Family;
 use crate::plan::{Claim, Entry, EntryAction, Numbered, PodLocation, Port, Rank, resolve};
-use crate::ruleset::{DataKind, Element, KeyKind, Layout, Map, MapKey, MapKind, Name, Table, Target};
+use crate::ruleset::{DataKind, Element, KeyKind, Layout, MapKey, MapKind, Name, Table, Target};
 
 /// Puts pods into one table.
 pub(super) struct Pods<'a> {
@@ -66,7 +66,12 @@ impl<'a> Pods<'a> {
             && let ([rule], Rank::Plain) = (claim.rules.as_slice(), claim.rank)
         {
             let element = self.element(claim, Target::Address(rule.address()));
-            self.insert(self.objects.addresses.clone(), MapKind::addresses(self.family), MapKey::Address(pod), element);
+            self.table.insert(
+                self.objects.addresses.clone(),
+                MapKind::addresses(self.family),
+                MapKey::Address(pod),
+                element,
+            );
             return;
         }
         match self.entries(place, claims) {
@@ -103,10 +108,10 @@ impl<'a> Pods<'a> {
         let element = Element { target: Target::Nothing, comment: None };
         if place == PodLocation::Elsewhere {
             let kind = MapKind::elsewhere(self.family);
-            self.insert(self.objects.elsewhere.clone(), kind, MapKey::Address(pod), element.clone());
+            self.table.insert(self.objects.elsewhere.clone(), kind, MapKey::Address(pod), element.clone());
         }
         if place == PodLocation::Elsewhere || entries.iter().any(|entry| entry.bits > 0) {
-            self.insert(self.objects.net_pods.clone(), MapKind::pods(self.family), MapKey::Address(pod), element);
+            self.table.insert(self.objects.net_pods.clone(), MapKind::pods(self.family), MapKey::Address(pod), element);
         }
     }
 
@@ -125,7 +130,7 @@ impl<'a> Pods<'a> {
             KeyKind::Port => self.objects.ports.clone(),
             KeyKind::Prefix(_) | KeyKind::PrefixPort(_) => names::by_prefix(kind),
         };
-        self.insert(name, kind, key, element);
+        self.table.insert(name, kind, key, element);
     }
 
     fn element(&mut self, claim: &Claim<'a>, target: Target) -> Element {
@@ -143,10 +148,6 @@ impl<'a> Pods<'a> {
         }
     }
 
-    fn insert(&mut self, map: Name, kind: MapKind, key: MapKey, element: Element) {
-        self.table.maps.entry(map).or_insert_with(|| Map::new(kind)).elements.insert(key, element);
-    }
-
     /// The chain of one Service, or the merged chain of several.
     fn add_chain(&mut self, pod: IpAddr, place: PodLocation, claims: &[Claim<'_>]) {
         let Self { family, table, given, .. } = self;
@@ -161,7 +162,7 @@ impl<'a> Pods<'a> {
             }
         };
         let element = Element { target: Target::Jump(chain), comment: Some(comment.into()) };
-        self.insert(self.objects.chains.clone(), MapKind::chains(self.family), MapKey::Address(pod), element);
+        self.table.insert(self.objects.chains.clone(), MapKind::chains(self.family), MapKey::Address(pod), element);
     }
 }
 

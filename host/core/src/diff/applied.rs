@@ -122,7 +122,7 @@ impl Applied {
             let mut wanted: Vec<Name> =
                 self.unused.iter().filter(|(of, _)| of == family).map(|(_, name)| name.clone()).collect();
             for (name, map) in &table.maps {
-                let elements = part.maps.entry(name.clone()).or_insert_with(|| Map::new(map.kind));
+                let elements = part.map_of(name.clone(), map.kind);
                 for pod in pods.iter().filter(|pod| TableFamily::of(**pod) == *family) {
                     elements.elements.extend(of_pod(map, *pod).map(|(key, element)| (*key, element.clone())));
                 }
@@ -257,7 +257,7 @@ fn share_maps(table: &Table, before: &Table, after: &mut Table) {
         let own = before.maps.get(name).map_or(0, |map| map.elements.len());
         let is_looked_into = map.kind.is_of_the_guard() && is_guard_same;
         if is_looked_into || map.elements.len() > own {
-            after.maps.entry(name.clone()).or_insert_with(|| Map::new(map.kind));
+            after.map_of(name.clone(), map.kind);
         }
     }
     if after.maps.values().any(|map| map.kind.is_of_the_guard()) {

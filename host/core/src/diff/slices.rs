@@ -177,7 +177,7 @@ impl Slice {
             let sets = before.into_iter().flat_map(|before| before.sets.keys());
             sets.filter(|name| !after.sets.contains_key(*name)).for_each(|name| drop(table.sets.remove(name)));
             for (name, map) in after.maps {
-                table.maps.entry(name).or_insert_with(|| Map::new(map.kind)).elements.extend(map.elements);
+                table.map_of(name, map.kind).elements.extend(map.elements);
             }
             table.counters.retain(|name| before.is_none_or(|before| !before.counters.contains(name)));
             table.counters.extend(after.counters);

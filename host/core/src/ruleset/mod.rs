@@ -80,4 +80,14 @@ impl Table {
             counters: BTreeSet::new(),
         }
     }
+
+    /// One of its maps, which is made where it is not there.
+    pub(crate) fn map_of(&mut self, name: Name, kind: MapKind) -> &mut Map {
+        self.maps.entry(name).or_insert_with(|| Map::new(kind))
+    }
+
+    /// Adds an element to such a map.
+    pub(crate) fn insert(&mut self, map: Name, kind: MapKind, key: MapKey, element: Element) {
+        self.map_of(map, kind).elements.insert(key, element);
+    }
 }

@@ -36,7 +36,7 @@ impl<'a> SliceParts<'a> {
             let after = self.after.tables.entry(*family).or_insert_with(|| Table::of(new.name.clone(), new.layout));
             after.sets = wider(known, new);
             for (name, map) in &new.maps {
-                after.maps.entry(name.clone()).or_insert_with(|| Map::new(map.kind));
+                after.map_of(name.clone(), map.kind);
             }
             look_into_all(known, new, after, self.before.tables.get_mut(family));
             let known = |name: &Name| known.and_then(|known| known.chains.get(name));

@@ -36,11 +36,13 @@ pub(super) fn read(socket: &mut Socket, reading: &mut Reading, patience: &mut Pa
                 reading.table.sets.insert(name, Set::Ranges(family, ranges(family, borders)));
             }
             (Some(name), Kind::Set(SetKind::Addresses(family))) => {
-                let addresses = patience.any(|addresses| read_addresses(socket, reading, &name, family, addresses))?;
+                let addresses =
+                    patience.any(|all| read_members(socket, reading, &name, all, |bytes| address(family, bytes)))?;
                 reading.table.sets.insert(name, Set::Addresses(family, addresses));
             }
             (Some(name), Kind::Set(SetKind::Keys(kind))) => {
-                let keys = patience.any(|keys| read_keys(socket, reading, &name, kind, keys))?;
+                let keys =
+                    patience.any(|all| read_members(socket, reading, &name, all, |bytes| set_key(kind, bytes)))?;
                 reading.table.sets.insert(name, Set::Keys(kind, keys));
             }
             (Some(name), Kind::Set(SetKind::Timed(kind))) => drop(reading.table.sets.insert(name, Set::Timed(kind))),
@@ -121,34 +123,18 @@ fn read_borders(
     })
 }
 
-/// A hash table, as [`read_map`]'s.
-fn read_addresses(
+/// The members of a hash table, as [`read_map`]'s.
+fn read_members<T: Ord>(
     socket: &mut Socket,
     reading: &Reading,
     name: &Name,
-    family: Family,
-    addresses: &mut BTreeSet<IpAddr>,
+    members: &mut BTreeSet<T>,
+    read: impl Fn(&[u8]) -> Option<T>,
 ) -> Result<(), DumpError> {
     let mut repeated = false;
     dump_elements(socket, reading, name, |element| {
-        let member = key(element).and_then(|key| address(family, key));
-        repeated |= member.is_some_and(|member| !addresses.insert(member));
-    })?;
-    if repeated { Err(DumpError::Interrupted) } else { Ok(()) }
-}
-
-/// A hash table, as [`read_map`]'s.
-fn read_keys(
-    socket: &mut Socket,
-    reading: &Reading,
-    name: &Name,
-    kind: SetKeyKind,
-    keys: &mut BTreeSet<SetKey>,
-) -> Result<(), DumpError> {
-    let mut repeated = false;
-    dump_elements(socket, reading, name, |element| {
-        let member = key(element).and_then(|bytes| set_key(kind, bytes));
-        repeated |= member.is_some_and(|member| !keys.insert(member));
+        let member = key(element).and_then(&read);
+        repeated |= member.is_some_and(|member| !members.insert(member));
     })?;
     if repeated { Err(DumpError::Interrupted) } else { Ok(()) }
 }
