@@ -292,12 +292,14 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
 fn report(mut config: Config, interfaces: addresses::NodeInterfaces) -> Result<Report> {
     let mut source = source(&mut config)?;
     let state = StateDir::open(&config.state_dir);
+    let networks = state.networks().cloned().unwrap_or_default();
     let known = Known {
         accepted: state.accepted(),
         drafts: state.drafts(),
         memory: state.memory(),
         policies: state.policies(),
-        private: state.private_destinations().unwrap_or_default(),
+        private: networks.private,
+        own_pods: networks.own_pods,
         interfaces,
     };
     let mut library = library(&config.settings, config.policies, Metrics::default(), &state)?;

@@ -4,6 +4,7 @@
 mod again;
 mod anew;
 mod answering;
+mod arming;
 mod asking;
 mod audit;
 mod by_address;
@@ -20,6 +21,7 @@ mod known;
 mod limits;
 mod looking;
 mod memory;
+mod own_node;
 mod places;
 mod pods;
 mod remembered;
@@ -45,6 +47,7 @@ pub use claims::ROOM_KEPT_FOR;
 use derived::Derived;
 use entries::Entries;
 use imbl::OrdMap;
+use ipnet::IpNet;
 use places::DependencyIndex;
 use remembered::Remembered;
 pub use remembered::Updates;
@@ -110,6 +113,8 @@ pub struct Pipeline {
     ready: BTreeSet<String>,
     /// The Nodes from which `ready` was derived.
     looked_at_nodes: OrdMap<String, Arc<Node>>,
+    /// The networks of this node's pods, as its Node listed them last.
+    own_pod_networks: Vec<IpNet>,
     /// The policies' ConfigMaps, by name.
     policies: Arc<BTreeMap<String, PolicyMark>>,
     /// The subjects, with their newest answers.
@@ -227,6 +232,7 @@ impl Pipeline {
             further: Default::default(),
             ready: Default::default(),
             looked_at_nodes: Default::default(),
+            own_pod_networks: Vec::new(),
             policies: Default::default(),
             subjects: Default::default(),
             places: Default::default(),

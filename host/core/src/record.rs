@@ -29,8 +29,8 @@ pub struct Record {
 /// What followed from the policies' answers about a Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordState {
-    /// They have not answered yet, in this process or an earlier one.
-    Unanswered,
+    /// They have not answered yet, in this process or an earlier one: here is its guard, where it asks for one.
+    Unanswered(Option<Arc<SubjectPlan>>),
     /// The policies have answered.
     Settled(SettledSubject),
 }
@@ -50,13 +50,17 @@ impl Record {
     /// What followed for it, once the policies have answered.
     pub fn settled(&self) -> Option<&SettledSubject> {
         match &self.outcome {
-            RecordState::Unanswered => None,
+            RecordState::Unanswered(_) => None,
             RecordState::Settled(settled) => Some(settled),
         }
     }
 
+    /// Its part of the plan.
     pub fn plan(&self) -> Option<&Arc<SubjectPlan>> {
-        self.settled()?.plan.as_ref()
+        match &self.outcome {
+            RecordState::Unanswered(guard) => guard.as_ref(),
+            RecordState::Settled(settled) => settled.plan.as_ref(),
+        }
     }
 
     /// What is reported to its owner.

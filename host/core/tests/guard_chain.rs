@@ -69,9 +69,14 @@ fn may_leave(plan: &Plan, leaving: &Leaving) -> bool {
     }
     let has_connection = !matches!(state, State::Invalid | State::Untracked);
     let excluded = plan.excluded.values().flatten().any(|range| range.contains(packet.destination));
-    let inside = excluded || plan.exact.contains(&packet.destination);
+    let inside = excluded || plan.exact.contains(&packet.destination) && is_private(packet.destination);
     inside
         || has_connection && guard.is_some_and(|guard| is_private_for(plan, packet) || guard.sources.contains(source))
+}
+
+/// It has neither pods outside of all known networks, nor the set of private destinations.
+fn is_unknown_to_the_first_layout(plan: &Plan, packet: &Packet) -> bool {
+    plan.elsewhere.contains(&packet.source) || plan.exact.contains(&packet.destination)
 }
 
 fn names(layout: Layout) -> TableNames {
@@ -132,8 +137,7 @@ proptest! {
         for layout in [Layout::OURS, Layout::FIRST] {
             let ruleset = compile(&plan, &names(layout));
             for leaving in everything_that_leaves() {
-                // The first layout knows no pods outside of all known networks.
-                if layout == Layout::FIRST && plan.elsewhere.contains(&leaving.packet.source) {
+                if layout == Layout::FIRST && is_unknown_to_the_first_layout(&plan, &leaving.packet) {
                     continue;
                 }
                 let left = leaves(&ruleset, &ruleset, &leaving, 0);

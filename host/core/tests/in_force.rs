@@ -16,7 +16,7 @@ fn key(number: usize) -> SubjectKey {
 }
 
 fn shown(life: &str) -> Arc<AppliedSubject> {
-    let record = Record { uid: Uid::new(life).unwrap(), outcome: RecordState::Unanswered };
+    let record = Record { uid: Uid::new(life).unwrap(), outcome: RecordState::Unanswered(None) };
     Arc::new(AppliedSubject { record: Arc::new(record), since: UnixTime(0) })
 }
 

@@ -7,6 +7,8 @@ mod addresses;
 mod audited;
 #[path = "pipeline/fairness.rs"]
 mod fairness;
+#[path = "pipeline/guarded.rs"]
+mod guarded;
 #[path = "pipeline/heard.rs"]
 mod heard;
 #[path = "pipeline/inside.rs"]

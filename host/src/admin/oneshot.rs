@@ -17,6 +17,7 @@ use egressd_core::owner::LocalAddresses;
 use egressd_core::pipeline::{Pipeline, Question, RestoredState, Round, Settings};
 use egressd_core::ruleset::{Ruleset, TableNames, marks};
 use egressd_core::whose::MAX_POD_WAIT;
+use ipnet::IpNet;
 
 use crate::kernel::addresses;
 use crate::kernel::nft::{Readback, removal};
@@ -45,6 +46,8 @@ pub struct Known {
     pub memory: RestoredState,
     /// What it would make of private destinations.
     pub private: PrivateDestinations,
+    /// The networks of this node's pods, as its Node listed them last.
+    pub own_pods: Vec<IpNet>,
     /// The policies that were in force last.
     pub policies: Objects,
     /// What is known of this node's interfaces.
@@ -61,6 +64,7 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     drop(pipeline.set_local_addresses(known.interfaces.held));
     pipeline.connect(known.interfaces.connected);
     pipeline.went_on_with(known.private);
+    pipeline.had_pod_networks(known.own_pods);
     drop(pipeline.ask_all(chain.interest()));
     let questions = pipeline.update(&update.snapshot, &keys);
     drop(ask(&mut pipeline, &chain, questions));

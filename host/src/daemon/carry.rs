@@ -148,7 +148,7 @@ impl Daemon {
     }
 
     /// Ends at the first effect that fails: what comes after it relies on it.
-    async fn carry_out(&mut self, changes: NodeChanges) -> Result<(), nft::Error> {
+    pub(super) async fn carry_out(&mut self, changes: NodeChanges) -> Result<(), nft::Error> {
         let (begun, summary) = (clock::now(), changes.nft.summary());
         for effect in changes.effects() {
             let begun = clock::now();

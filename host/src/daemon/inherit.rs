@@ -8,18 +8,19 @@ use egressd_core::pipeline::Pipeline;
 use egressd_core::ruleset::{Ruleset, Table, TableFamily};
 use tracing::warn;
 
-use crate::state::StateDir;
+use crate::state::{KnownNetworks, StateDir};
 use crate::state_channel::StateChannel;
 
 /// Goes on with the earlier decision about private destinations, and with what the kernel has where nothing else is left of
 /// what was accepted (P6).
 pub(super) fn inherit(pipeline: &mut Pipeline, state: &mut StateDir, applied: &Ruleset, state_channel: &StateChannel) {
     let translated = || private_destinations(applied);
-    let unasked = state.is_of_an_earlier_release().then(translated).unwrap_or_default();
-    let private = state.private_destinations().unwrap_or(unasked);
-    pipeline.went_on_with(private);
+    let unasked = || state.is_of_an_earlier_release().then(translated).unwrap_or_default();
+    let known = state.networks().cloned().unwrap_or_else(|| KnownNetworks { private: unasked(), own_pods: Vec::new() });
+    pipeline.went_on_with(known.private);
+    pipeline.had_pod_networks(known.own_pods);
     // At once: what is written below looks like an earlier release's without it.
-    state.remember_private(private);
+    state.remember_networks(&networks(pipeline));
     if state.is_bare() && translates(applied) {
         pipeline.lost_memory();
         state.lose();
@@ -27,6 +28,11 @@ pub(super) fn inherit(pipeline: &mut Pipeline, state: &mut StateDir, applied: &R
         warn!(code = %lost.code, "{}", lost.message);
         state_channel.left([state.findings(), vec![lost]].concat());
     }
+}
+
+/// What is to be remembered of networks.
+pub(super) fn networks(pipeline: &Pipeline) -> KnownNetworks {
+    KnownNetworks { private: pipeline.private_destinations(), own_pods: pipeline.own_pod_networks().to_vec() }
 }
 
 /// The decision about private destinations by rules that are in force, where no release remembered a decision about that:

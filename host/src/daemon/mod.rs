@@ -1,5 +1,6 @@
 //! THE loop. It owns `applied`, which moves on success alone; nothing else does, so there are no locks.
 
+mod arming;
 mod asking;
 mod auditing;
 mod backstop;
@@ -295,21 +296,6 @@ impl Daemon {
         }
     }
 
-    /// Waits for the policies that were in force before, or, where none were, for the first that there are, and then for the
-    /// Services, which are cut to what those read: a round without either would take rules away (P6).
-    async fn begin(&mut self, source: &SnapshotReceiver) -> Result<()> {
-        let first = source.policies().await;
-        self.loader.want(wanted(&first, self.state.policies()).values())?;
-        let loaded = self.loader.next().await?;
-        self.apply_policies(loaded, source)?;
-        self.apply_update(&source.next().await, source)?;
-        self.ask().await?;
-        while !self.turns.is_empty() {
-            self.ask().await?;
-        }
-        Ok(())
-    }
-
     /// Works out what follows from the newest state, and carries it out.
     async fn round(&mut self) -> Result<()> {
         let step = self.work_out().await?;
@@ -327,7 +313,7 @@ impl Daemon {
         }
         let (accepted, drafts) = self.pipeline.take_news();
         self.state.remember(accepted, drafts);
-        self.state.remember_private(self.pipeline.private_destinations());
+        self.state.remember_networks(inherit::networks(&self.pipeline));
         self.queue(std::mem::take(&mut step.further));
         self.schedule_retry();
         // What was accepted is on the disk before it is in force (P4).

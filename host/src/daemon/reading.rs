@@ -19,20 +19,43 @@ pub(super) struct Reading {
     coverage: Coverage,
     /// Policies that read more than is there.
     waiting: Option<Loaded>,
+    policies: FirstPolicies,
+}
+
+/// Whether policies are in force in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FirstPolicies {
+    Awaited,
+    Given,
 }
 
 impl Reading {
     /// Before the first policies.
     pub(super) fn new(prefix: &AnnotationPrefix) -> Self {
         let (host, in_force) = (Interest::of_host(prefix), Interest::default());
-        Self { host, in_force, coverage: Coverage::default(), waiting: None }
+        Self { host, in_force, coverage: Coverage::default(), waiting: None, policies: FirstPolicies::Awaited }
+    }
+
+    /// Before the first policies are loaded, what the host itself reads is enough for the guard.
+    /// What the source hands over may be cut to that.
+    pub(super) fn begin(&mut self, source: &SnapshotReceiver) {
+        self.coverage = Coverage { kept: Some(self.host.clone()), followed: None };
+        source.ask(self.host.clone());
+    }
+
+    /// Whether policies came back.
+    pub(super) fn has_policies(&self) -> bool {
+        self.policies == FirstPolicies::Given
     }
 
     /// Takes in other policies: they come back, now or later, when all that they read is there.
     pub(super) fn load(&mut self, mut newer: Loaded, source: &SnapshotReceiver) -> Option<Loaded> {
         let earlier = self.waiting.take().and_then(|waiting| waiting.chain);
         newer.chain = newer.chain.or(earlier);
-        let Some(chain) = &newer.chain else { return Some(newer) };
+        let Some(chain) = &newer.chain else {
+            self.policies = FirstPolicies::Given;
+            return Some(newer);
+        };
         let read = chain.interest();
         // Whose Leases are followed becomes less as soon as less is asked for, and it is more only in a later state.
         let narrowed = Coverage { kept: None, followed: source.asked() };
@@ -56,6 +79,7 @@ impl Reading {
             return None;
         }
         source.ask(read.clone().and(&self.host));
+        self.policies = FirstPolicies::Given;
         self.in_force = read;
         self.waiting.take()
     }

@@ -150,7 +150,7 @@ fn record() -> impl Strategy<Value = Record> {
     let settled = (status_of_any_kind(), option::weighted(0.8, voice_of_any_kind())).prop_map(|(status, reporting)| {
         Known::Settled(SettledSubject { plan: None, status: Arc::new(status), reporting })
     });
-    let outcome = prop_oneof![1 => Just(Known::Unanswered), 9 => settled];
+    let outcome = prop_oneof![1 => Just(Known::Unanswered(None)), 9 => settled];
     let life = prop_oneof![9 => Just("uid-1"), 1 => Just("uid-2")];
     (life, outcome).prop_map(|(life, outcome)| Record { uid: Uid::new(life).unwrap(), outcome })
 }

@@ -7,9 +7,9 @@ mod damage;
 mod draft;
 mod journal;
 mod line;
+mod networks;
 pub(crate) mod pending;
 mod policies;
-mod private;
 mod shared;
 mod sources;
 pub(crate) mod thread;
@@ -25,15 +25,16 @@ use std::sync::Arc;
 
 use egressd_core::decision::Draft;
 use egressd_core::finding::Finding;
-use egressd_core::model::{Labels, PolicyObject, PrivateDestinations, Uid};
+use egressd_core::model::{Labels, PolicyObject, Uid};
 use egressd_core::pipeline::{RestoredState, Updates};
 use tracing::warn;
 
 use draft::Remembered;
 use journal::Journal;
+pub use networks::KnownNetworks;
+use networks::NetworkFile;
 use pending::Promised;
 use policies::Folder;
-use private::Private;
 pub use sources::{CLUSTER, RestoredSource, Sources};
 use thread::{Disk, Health};
 pub use thread::{StateThread, StateThreadGone};
@@ -49,7 +50,7 @@ pub struct StateDir {
     accepted: Journal<Labels>,
     drafts: Journal<Remembered>,
     policies: Folder,
-    private: Private,
+    networks: NetworkFile,
     unsaved: Unsaved,
     trial: Trial,
     report: DiskReport,
@@ -73,8 +74,8 @@ const ACCEPTED: &str = "accepted";
 /// The file of drafts. One of its own: an egressd that knows none leaves it as it is.
 const DRAFTS: &str = "drafts";
 const POLICIES: &str = "policies";
-/// The file about private destinations.
-const PRIVATE: &str = "private";
+/// The file about networks, whose name is that of the part which came first.
+const NETWORKS: &str = "private";
 /// The file that shows whether the directory can be written.
 const TRIAL: &str = "trial";
 
@@ -85,13 +86,13 @@ impl StateDir {
         let accepted = Journal::open(path.join(ACCEPTED));
         let drafts = Journal::open(path.join(DRAFTS));
         let policies = Folder::open(path.join(POLICIES));
-        let private = Private::open(path.join(PRIVATE));
+        let networks = NetworkFile::open(path.join(NETWORKS));
         let state = Self {
             path: path.to_owned(),
             accepted,
             drafts,
             policies,
-            private,
+            networks,
             unsaved: Unsaved::default(),
             trial: Trial::Due,
             report: DiskReport::default(),
@@ -111,7 +112,7 @@ impl StateDir {
 
     /// What stays as it is because this egressd does not know it, or cannot read it.
     pub fn findings(&self) -> Vec<Finding> {
-        [self.accepted.findings(), self.drafts.findings(), self.policies.findings(), self.private.findings()].concat()
+        [self.accepted.findings(), self.drafts.findings(), self.policies.findings(), self.networks.findings()].concat()
     }
 
     /// Whether all is known that an earlier process remembered of Services.
@@ -161,16 +162,16 @@ impl StateDir {
         let _ = self.note(Part::Drafts, result);
     }
 
-    /// The earlier decision about private destinations; none where no release that knows the question ran here.
-    pub fn private_destinations(&self) -> Option<PrivateDestinations> {
-        self.private.written()
+    /// What an earlier process knew of networks; none where no release that remembers that ran here.
+    pub fn networks(&self) -> Option<&KnownNetworks> {
+        self.networks.written()
     }
 
     /// Whether an earlier release, which remembered neither that nor what sources gave, was the last one here: then there is
     /// what it accepted. Where nothing is remembered at all, it is unknown which release it was.
     pub fn is_of_an_earlier_release(&self) -> bool {
         let is_there = |name: &str| self.path.join(name).exists();
-        is_there(ACCEPTED) && !is_there(PRIVATE) && !is_there(sources::FOLDER)
+        is_there(ACCEPTED) && !is_there(NETWORKS) && !is_there(sources::FOLDER)
     }
 
     /// Whether nothing of Services is remembered, as in a directory that was lost, or is new.
@@ -186,15 +187,15 @@ impl StateDir {
         self.accepted = Journal::open(path);
     }
 
-    /// Remembers the decision about private destinations, as [`StateDir::remember`] does.
-    pub fn remember_private(&mut self, private: PrivateDestinations) {
-        let _ = self.write_private(private);
+    /// Remembers what is known of networks, as [`StateDir::remember`] does.
+    pub fn remember_networks(&mut self, known: &KnownNetworks) {
+        let _ = self.write_networks(known);
     }
 
-    fn write_private(&mut self, private: PrivateDestinations) -> Result<(), Failed> {
-        let result = if self.private.written() == Some(private) { Ok(()) } else { files::make_directory(&self.path) };
-        let result = result.and_then(|()| self.private.write(private));
-        self.note(Part::Private, result)
+    fn write_networks(&mut self, known: &KnownNetworks) -> Result<(), Failed> {
+        let result = if self.networks.written() == Some(known) { Ok(()) } else { files::make_directory(&self.path) };
+        let result = result.and_then(|()| self.networks.write(known));
+        self.note(Part::Networks, result)
     }
 
     /// The policies that an earlier process had in force.
@@ -247,14 +248,14 @@ impl StateDir {
 
 impl Disk for StateDir {
     fn write_promised(&mut self, promised: Promised) -> Promised {
-        let Promised { private, accepted, policies } = promised;
+        let Promised { networks, accepted, policies } = promised;
         self.try_out();
         // First: what else is in the directory looks like an earlier release's without it.
-        let private = private.filter(|private| self.write_private(*private).is_err());
+        let networks = networks.filter(|known| self.write_networks(known).is_err());
         // What fails of this waits in the journal.
         self.remember_accepted(accepted);
         let policies = policies.filter(|good| self.write_policies(good).is_err());
-        Promised { private, policies, ..Promised::default() }
+        Promised { networks, policies, ..Promised::default() }
     }
 
     fn write_drafts(&mut self, drafts: Updates<Draft>) {
@@ -269,7 +270,7 @@ impl Disk for StateDir {
 
 /// Names in the state directory: of this release, and of others that keep more beside it.
 fn is_ours(name: &str) -> bool {
-    let files = [ACCEPTED, DRAFTS, PRIVATE, TRIAL];
+    let files = [ACCEPTED, DRAFTS, NETWORKS, TRIAL];
     [POLICIES, sources::FOLDER].contains(&name) || files.iter().any(|ours| name.starts_with(ours))
 }
 

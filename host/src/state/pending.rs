@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egressd_core::decision::Draft;
-use egressd_core::model::{Labels, PolicyObject, PrivateDestinations};
+use egressd_core::model::{Labels, PolicyObject};
 use egressd_core::pipeline::Updates;
+
+use super::networks::KnownNetworks;
 
 pub(crate) type Objects = BTreeMap<String, Arc<PolicyObject>>;
 
 /// What has to be on the disk before what follows from it comes into force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Promised {
-    pub(crate) private: Option<PrivateDestinations>,
+    pub(crate) networks: Option<KnownNetworks>,
     pub(crate) accepted: Updates<Labels>,
     /// Exactly those in force; none where they did not change.
     pub(crate) policies: Option<Objects>,
@@ -27,14 +29,14 @@ pub(crate) struct Pending {
 
 impl Promised {
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { private, accepted, policies } = self;
-        private.is_none() && accepted.is_empty() && policies.is_none()
+        let Self { networks, accepted, policies } = self;
+        networks.is_none() && accepted.is_empty() && policies.is_none()
     }
 
     /// Takes in what is newer, which counts.
     fn add(&mut self, newer: Self) {
-        let Self { private, accepted, policies } = newer;
-        self.private = private.or(self.private);
+        let Self { networks, accepted, policies } = newer;
+        self.networks = networks.or(self.networks.take());
         self.accepted.extend(accepted);
         self.policies = policies.or(self.policies.take());
     }

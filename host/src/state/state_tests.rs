@@ -8,7 +8,7 @@ fn remember_all(state: &mut StateDir) {
     state.remember([(uid.clone(), Some(Arc::default()))].into(), [(uid, Some(Arc::default()))].into());
     let guard = PolicyObject { name: "guard".to_owned(), ..PolicyObject::default() };
     state.remember_policies(&[("guard".to_owned(), Arc::new(guard))].into());
-    state.remember_private(PrivateDestinations::Withheld);
+    state.remember_networks(&KnownNetworks::default());
 }
 
 /// All files below a directory.
@@ -23,7 +23,7 @@ fn written(directory: &Path) -> BTreeSet<PathBuf> {
 fn every_file_of_a_newer_version_stays_to_the_byte_and_is_named_and_the_rest_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     remember_all(&mut StateDir::open(dir.path()));
-    let files = [ACCEPTED, DRAFTS, "policies/guard.policy", PRIVATE].map(|name| dir.path().join(name));
+    let files = [ACCEPTED, DRAFTS, "policies/guard.policy", NETWORKS].map(|name| dir.path().join(name));
     let newer = b"{\"version\":2,\"of\":\"a later day\"}\n\x00\xff";
     assert_eq!(written(dir.path()), files.iter().cloned().collect(), "the files that this test knows");
     for file in &files {

@@ -1,5 +1,5 @@
 //! A thread that writes the state directory, so that the loop waits for the disk only where a promise needs it: what was
-//! accepted, which policies are in force and the decision about private destinations is on the disk before what follows from it
+//! accepted, which policies are in force and what is known of networks is on the disk before what follows from it
 //! is in force (P4, P7). Drafts without an edit
 //! are written soon after: where one is lost, an earlier one stands in while a policy fails.
 
@@ -9,13 +9,14 @@ use std::time::Duration;
 use std::{io, thread};
 
 use egressd_core::decision::Draft;
-use egressd_core::model::{Labels, PrivateDestinations};
+use egressd_core::model::Labels;
 use egressd_core::pipeline::Updates;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::warn;
 
 use super::StateDir;
+use super::networks::KnownNetworks;
 use super::pending::{Objects, Pending, Promised};
 use super::shared::{HandOverCount, Shared};
 use super::unsaved::{CHECK_INTERVAL, DiskReport, RETRY_INTERVAL, Topic, silent};
@@ -52,7 +53,7 @@ pub(crate) enum Health {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StateAtStart {
     pub(crate) directory: PathBuf,
-    pub(crate) private: Option<PrivateDestinations>,
+    pub(crate) networks: Option<KnownNetworks>,
     pub(crate) policies: Objects,
     pub(crate) report: DiskReport,
 }
@@ -89,8 +90,9 @@ impl StateThread {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(state: StateDir) -> io::Result<Self> {
-        let (private, policies) = (state.private_destinations(), state.policies());
-        let known = StateAtStart { directory: state.path.clone(), private, policies, report: state.report.clone() };
+        let networks = state.networks().cloned();
+        let (directory, policies, report) = (state.path.clone(), state.policies(), state.report.clone());
+        let known = StateAtStart { directory, networks, policies, report };
         Self::over(state, known)
     }
 
@@ -118,11 +120,11 @@ impl StateThread {
         }
     }
 
-    /// Hands over the decision about private destinations, if that changed.
-    pub fn remember_private(&mut self, private: PrivateDestinations) {
-        if self.known.private != Some(private) {
-            self.known.private = Some(private);
-            self.promise(Promised { private: Some(private), ..Promised::default() });
+    /// Hands over what is known of networks, if that changed.
+    pub fn remember_networks(&mut self, known: KnownNetworks) {
+        if self.known.networks.as_ref() != Some(&known) {
+            self.known.networks = Some(known.clone());
+            self.promise(Promised { networks: Some(known), ..Promised::default() });
         }
     }
 

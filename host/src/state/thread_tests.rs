@@ -6,7 +6,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use egressd_core::model::{PolicyObject, Uid};
+use egressd_core::model::{PolicyObject, PrivateDestinations, Uid};
 use futures_util::FutureExt;
 
 use super::*;
@@ -122,6 +122,10 @@ fn guard() -> Objects {
     [("guard".to_owned(), Arc::new(PolicyObject { name: "guard".to_owned(), ..PolicyObject::default() }))].into()
 }
 
+fn known(private: PrivateDestinations) -> KnownNetworks {
+    KnownNetworks { private, own_pods: vec![] }
+}
+
 fn in_directory(path: &Path) -> StateThread {
     StateThread::start(StateDir::open(path)).unwrap()
 }
@@ -135,7 +139,7 @@ async fn what_was_handed_over_is_on_the_disk_after_the_end_the_newest_of_each() 
     state.remember(accepted("b", "1"), draft("b"));
     state.remember([(uid("b"), None)].into(), [(uid("b"), None)].into());
     state.remember_policies(&guard());
-    state.remember_private(PrivateDestinations::AsBefore);
+    state.remember_networks(known(PrivateDestinations::AsBefore));
     state.finish().await;
     let next = StateDir::open(directory.path());
     assert_eq!(
@@ -143,7 +147,7 @@ async fn what_was_handed_over_is_on_the_disk_after_the_end_the_newest_of_each() 
         accepted("a", "2")
     );
     assert_eq!(next.drafts().into_keys().collect::<Vec<_>>(), [uid("a")]);
-    assert_eq!((next.policies(), next.private_destinations()), (guard(), Some(PrivateDestinations::AsBefore)));
+    assert_eq!((next.policies(), next.networks().cloned()), (guard(), Some(known(PrivateDestinations::AsBefore))));
 }
 
 #[tokio::test]
@@ -177,8 +181,10 @@ async fn what_is_promised_is_waited_for_and_drafts_are_only_with_an_edit() {
         hand.write();
         assert_eq!(state.settled().await, Ok(()));
     }
-    let news: [fn(&mut StateThread); 2] =
-        [|state| state.remember_policies(&guard()), |state| state.remember_private(PrivateDestinations::AsBefore)];
+    let news: [fn(&mut StateThread); 2] = [
+        |state| state.remember_policies(&guard()),
+        |state| state.remember_networks(known(PrivateDestinations::AsBefore)),
+    ];
     for news in news {
         news(&mut state);
         assert_eq!(state.settled().now_or_never(), None, "it is not on the disk");
@@ -191,12 +197,12 @@ async fn what_is_promised_is_waited_for_and_drafts_are_only_with_an_edit() {
 #[tokio::test]
 async fn what_is_no_news_is_not_handed_over() {
     let (mut state, hand) = idle();
-    state.remember_private(PrivateDestinations::AsBefore);
+    state.remember_networks(known(PrivateDestinations::AsBefore));
     state.remember_policies(&guard());
     state.remember(accepted("a", "1"), Updates::new());
     while !matches!(hand.write(), Write::Promised(Promised { accepted, .. }) if !accepted.is_empty()) {}
     hand.write();
-    state.remember_private(PrivateDestinations::AsBefore);
+    state.remember_networks(known(PrivateDestinations::AsBefore));
     state.remember_policies(&guard());
     state.remember(Updates::new(), Updates::new());
     state.finish().await;
@@ -222,8 +228,8 @@ async fn much_news_while_the_disk_is_slow_is_one_write_and_nothing_is_lost() {
 #[tokio::test]
 async fn what_could_not_be_written_is_tried_again_with_the_next_news_and_newer_counts() {
     let (mut state, hand) = idle();
-    state.remember_private(PrivateDestinations::AsBefore);
-    let private = |private| Promised { private: Some(private), ..Promised::default() };
+    state.remember_networks(known(PrivateDestinations::AsBefore));
+    let private = |private| Promised { networks: Some(known(private)), ..Promised::default() };
     assert_eq!(hand.refuse(), Write::Promised(private(PrivateDestinations::AsBefore)));
     hand.refuse();
     assert_eq!(state.settled().await, Ok(()), "what is in force does not depend on it");
@@ -233,7 +239,7 @@ async fn what_could_not_be_written_is_tried_again_with_the_next_news_and_newer_c
     state.remember(Updates::new(), Updates::new());
     assert_eq!(hand.refuse(), Write::Promised(private(PrivateDestinations::AsBefore)));
     hand.refuse();
-    state.remember_private(PrivateDestinations::Withheld);
+    state.remember_networks(known(PrivateDestinations::Withheld));
     assert_eq!(hand.write(), Write::Promised(private(PrivateDestinations::Withheld)));
 }
 
@@ -246,14 +252,14 @@ async fn a_directory_that_can_be_written_again_has_all_with_the_next_news() {
     let mut state = StateThread::start(opened).unwrap();
     state.remember(accepted("a", "1"), draft("a"));
     state.remember_policies(&guard());
-    state.remember_private(PrivateDestinations::AsBefore);
+    state.remember_networks(known(PrivateDestinations::AsBefore));
     state.settled().await.unwrap();
     fs::remove_file(&place).unwrap();
     state.remember(accepted("b", "1"), Updates::new());
     state.finish().await;
     let next = StateDir::open(&place);
     assert_eq!((next.accepted().len(), next.drafts().len()), (2, 1));
-    assert_eq!((next.policies(), next.private_destinations()), (guard(), Some(PrivateDestinations::AsBefore)));
+    assert_eq!((next.policies(), next.networks().cloned()), (guard(), Some(known(PrivateDestinations::AsBefore))));
 }
 
 #[tokio::test]

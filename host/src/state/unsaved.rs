@@ -15,7 +15,7 @@ use tracing::warn;
 pub(super) enum Part {
     /// Of the directory itself: a file with one byte.
     Trial,
-    Private,
+    Networks,
     Accepted,
     Policies,
     Drafts,
@@ -53,7 +53,7 @@ impl Part {
     fn name(self) -> Option<&'static str> {
         match self {
             Self::Trial => None,
-            Self::Private => Some("settings of private destinations"),
+            Self::Networks => Some("what is known of networks"),
             Self::Accepted => Some("accepted annotations"),
             Self::Policies => Some("the policies in force"),
             Self::Drafts => Some("the last good drafts"),
@@ -64,7 +64,10 @@ impl Part {
     fn consequence(self) -> &'static str {
         match self {
             Self::Trial => "what is accepted from now on is lost",
-            Self::Private => "whether private destinations are translated to is decided anew",
+            Self::Networks => {
+                "whether private destinations are translated to is decided anew, and pod networks that the Node of this \
+                 node does not list then are unknown"
+            }
             Self::Accepted => {
                 "a Service whose annotations are invalid then gets those that were saved last, or none (P4)"
             }

@@ -7,7 +7,7 @@ use egressd_core::decision::Draft;
 use egressd_core::model::{Labels, Origin, PrivateDestinations, Uid};
 use egressd_core::pipeline::RestoredState;
 use egressd_core::plan::SharedAddresses;
-use egressd_core::testkit::{a, rule};
+use egressd_core::testkit::{a, n, rule};
 
 use super::scenarios::node;
 use crate::scenario::{Scenario, web};
@@ -56,6 +56,12 @@ fn networks() -> Vec<Scenario> {
             selecting(&web(&[EGRESS])),
             of_the_controller(&slice_of(&pods_outside(300)))
         )),
+        Scenario::with(format!(
+            "{}---\n{}",
+            selecting(&web(&[EGRESS])),
+            of_the_controller(&slice_of(&pods_outside(1).replace("172.20.0.1", "198.51.100.7")))
+        )),
+        Scenario::of(web(&[EGRESS])).after(|known| known.own_pods = vec![n("10.244.0.0/24")]),
     ]
 }
 

@@ -18,6 +18,16 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Delete the EgressNode, or let the node join.",
     },
     CodeEntry {
+        code: "endpoints-inside-public",
+        level: WARNING,
+        sentence: "EndpointSlices list pods at public addresses that no known network has; packets to them are not \
+                   translated, and those of guarded pods are dropped.",
+        cause: "The pod network of these pods is in no Node's `spec.podCIDRs`; or somebody who may write EndpointSlices \
+                lists an address outside of the cluster.",
+        remedy: "If they are pods, set `--inside-networks` (`EGRESSD_INSIDE_NETWORKS`) to their networks. Otherwise delete \
+                 the EndpointSlice, and take the permission to write EndpointSlices from its author.",
+    },
+    CodeEntry {
         code: "endpoints-inside-too-many",
         level: WARNING,
         sentence: "A namespace has more than 256 pods outside of all known networks, and those after the 256th do \
@@ -90,6 +100,15 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
                    not count.",
         cause: "So wide a network would declare much of the internet to be inside the cluster.",
         remedy: "Correct `spec.podCIDRs`.",
+    },
+    CodeEntry {
+        code: "node-networks-kept",
+        level: WARNING,
+        sentence: "This node's Node is gone or lists no pod networks any more, and those that it listed last count.",
+        cause: "The Node object was deleted, or lost `spec.podCIDRs`, while pods of the node may go on running with \
+                addresses of these networks.",
+        remedy: "Restore the Node or its `podCIDRs`. If the networks are no longer those of the node's pods, set \
+                 `--pod-networks` (`EGRESSD_POD_NETWORKS`).",
     },
     CodeEntry {
         code: "node-networks-too-many",

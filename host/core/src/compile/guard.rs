@@ -30,7 +30,7 @@ fn chain(family: Family, table: &Table, objects: &Objects) -> Chain {
     rules.extend(senders(family).into_iter().flat_map(|sender| sender.passing(table, objects)));
     rules.push(returns(Match::destination_in(family, objects.excluded.clone())));
     if table.sets.contains_key(&objects.inside) {
-        rules.push(returns(Match::destination_in(family, objects.inside.clone())));
+        rules.push(inside(family, table, objects));
     }
     if table.layout != Layout::FIRST {
         // Where others of its network may be, such a pod is not translated.
@@ -42,6 +42,14 @@ fn chain(family: Family, table: &Table, objects: &Objects) -> Chain {
     rules.push(returns(Match::In(pair, objects.allowed_sources.clone())));
     rules.extend(senders(family).into_iter().flat_map(|sender| sender.dropped(table, objects)));
     Chain { hook: Some(Hook::filter(Point::Postrouting, PRIORITY)), rules }
+}
+
+/// Single addresses that are inside. Whoever may write EndpointSlices can list a public one outside, and translating nothing
+/// to that is harmless, while passing it is not.
+fn inside(family: Family, table: &Table, objects: &Objects) -> Rule {
+    let is_inside = Match::destination_in(family, objects.inside.clone());
+    let private = (table.layout != Layout::FIRST).then(|| Match::destination_in(family, PRIVATE.clone()));
+    Rule::new(private.into_iter().chain([is_inside]).collect::<Vec<_>>(), [Statement::Return])
 }
 
 /// Who sent a packet: by its connection, or where it has none by its source.

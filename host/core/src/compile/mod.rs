@@ -6,6 +6,7 @@
 //! that has one of those has a chain for everything, so that one look-up decides where it is asked: a chain for each of
 //! its Services, and one that jumps to them in turn for every ordered list of Services.
 
+mod arm;
 mod backstop;
 mod chains;
 mod guard;
@@ -18,6 +19,7 @@ mod rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+pub use arm::arm;
 pub use backstop::{Backstop, XfrmStamp, is_guarding};
 pub use instance::{Instance, InstanceName, InstanceNameError, table_names};
 pub use keep::{Kept, keep};

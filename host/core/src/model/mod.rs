@@ -41,6 +41,7 @@ pub use interest::{Interest, is_withheld};
 pub use labels::Labels;
 pub use namespace::Namespace;
 pub use networks::{ClusterNetworks, Connected};
+pub(crate) use nodes::own_pod_networks;
 pub use nodes::{
     FactsChange, KeptNodes, MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES, NodeFacts,
     PublishedFacts, PublishedIndex,
@@ -60,5 +61,4 @@ pub use subject_kinds::SubjectKinds;
 pub use texts::Texts;
 pub use unreadable::{Unreadable, UnreadableService};
 pub use unusable::Unusable;
-pub(crate) use view::is_never;
 pub use view::{Context, SubjectView, view};

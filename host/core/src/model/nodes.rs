@@ -145,7 +145,7 @@ pub(super) fn primary_addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
 }
 
 /// The networks of a Node's pods that count.
-pub(super) fn own_pod_networks(node: &Node) -> impl Iterator<Item = IpNet> {
+pub(crate) fn own_pod_networks(node: &Node) -> impl Iterator<Item = IpNet> {
     let before = node.before.pod_networks.iter().take(MOST_NETWORKS_BEFORE);
     node.pod_networks.iter().take(MOST_NODE_NETWORKS).chain(before).copied()
 }

@@ -98,11 +98,6 @@ enum Never {
     Unusable(Unusable),
 }
 
-/// Whether an address is never an endpoint, whoever lists it.
-pub(crate) fn is_never(facts: &ClusterFacts, address: IpAddr) -> bool {
-    why_never(facts, address).is_some()
-}
-
 /// The endpoints of all these lists, each address once; and beside them those that are never translated.
 fn endpoints<'a, L: Iterator<Item = &'a Arc<[Endpoint]>>>(
     facts: &ClusterFacts,

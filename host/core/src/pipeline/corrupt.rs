@@ -187,7 +187,7 @@ impl Pipeline {
     }
 
     fn put_record(&mut self, key: SubjectKey) -> Option<()> {
-        self.derived.records.insert(key, Arc::new(Record { uid: uid(), outcome: RecordState::Unanswered }));
+        self.derived.records.insert(key, Arc::new(Record { uid: uid(), outcome: RecordState::Unanswered(None) }));
         Some(())
     }
 

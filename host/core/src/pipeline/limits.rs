@@ -12,7 +12,7 @@ use super::{Pipeline, Question};
 use crate::chain::{ChainDecision, ChainResult};
 use crate::decision::Draft;
 use crate::guard::guard;
-use crate::model::{ServiceType, Snapshot, SubjectKey, SubjectView, view};
+use crate::model::{Snapshot, SubjectKey, SubjectView, view};
 use crate::plan::{
     Answered, BudgetRequest, EvaluationEnd, Excess, FallbackDraft, GUARDED_PODS_OF_A_NODE, Grant, GrantResult, Limits,
     NodeContext, Rules, Size, SubjectPlan, SubjectResult, TOO_MANY_ENDPOINTS, grants, narrows, settle,
@@ -55,8 +55,7 @@ impl Pipeline {
                 view.subject.endpoints.iter().filter(|e| in_force.contains(&e.address)).cloned().collect();
             view.findings.push(Excess::of_endpoints(key.kind, count, most));
         }
-        let is_load_balancer = view.subject.service().is_none_or(|one| one.kind == ServiceType::LoadBalancer);
-        if count > most || !is_load_balancer {
+        if count > most || self.may_drop(&view) {
             view.held_back = self.held_back(snapshot, &view);
         }
         Some(view)

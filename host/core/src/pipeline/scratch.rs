@@ -100,7 +100,7 @@ impl Pipeline {
         if usage.fits_the_node() { refused } else { self.refusals(here, &self.settings.limits, planned).0 }
     }
 
-    fn plan_of(&self, planned: &BTreeMap<SubjectKey, SubjectResult>) -> Plan {
+    pub(super) fn plan_of(&self, planned: &BTreeMap<SubjectKey, SubjectResult>) -> Plan {
         let service =
             |(key, planned): (&SubjectKey, &SubjectResult)| Some((key.clone(), (**planned.service.as_ref()?).clone()));
         let plan = Plan { subjects: planned.iter().filter_map(service).collect(), ..bare_plan(&self.facts) };
@@ -129,16 +129,14 @@ impl Round {
     pub fn records(&self) -> crate::in_force::PendingRound {
         use crate::in_force::PendingRound;
         use crate::record::{Overview, RecordState, Records, ThisNode};
+        let plan = |key: &SubjectKey| self.plan.subjects.get(key).map(|plan| Arc::new(plan.clone()));
         let settled = |key: &SubjectKey| {
             let (status, reporting) = (Arc::new(self.statuses.get(key)?.clone()), self.reporting.get(key).cloned());
-            Some(SettledSubject {
-                plan: self.plan.subjects.get(key).map(|plan| Arc::new(plan.clone())),
-                status,
-                reporting,
-            })
+            Some(SettledSubject { plan: plan(key), status, reporting })
         };
         let record = |(key, uid): (&SubjectKey, &crate::model::Uid)| {
-            let outcome = settled(key).map_or(RecordState::Unanswered, RecordState::Settled);
+            let unanswered = || RecordState::Unanswered(plan(key));
+            let outcome = settled(key).map_or_else(unanswered, RecordState::Settled);
             (key.clone(), Arc::new(Record { uid: uid.clone(), outcome }))
         };
         let records: Records = self.uids.iter().map(record).collect();

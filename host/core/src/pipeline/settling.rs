@@ -8,20 +8,27 @@ use super::{Pipeline, RestoredState, choice};
 use crate::beside;
 use crate::chain::{ChainDecision, ChainResult, Shadow};
 use crate::check::PlanNote;
-use crate::model::{SubjectKey, Uid, asks_kube_vip};
+use crate::model::{AnnotationPrefix, SubjectKey, SubjectView, Uid, asks_kube_vip};
 use crate::plan::{
-    Answered, EvaluationEnd, FallbackDraft, NodeContext, Shares, Sharing, SubjectAddresses, SubjectPlan, SubjectResult,
-    settle, today,
+    Answered, EgressRequest, EvaluationEnd, FallbackDraft, NodeContext, Shares, Sharing, SubjectAddresses, SubjectPlan,
+    SubjectResult, settle, today, unanswered,
 };
 use crate::record::{Record, RecordState, SettledSubject};
 use crate::reporting::{ReporterInput, Reporting, reporting};
 use crate::status::{ShadowStatus, State, SubjectStatus, status};
 
+/// The annotation that asks for egress, without its prefix.
+const EGRESS: &str = "egress";
+
 impl Pipeline {
-    /// What follows from the newest answer about a Service, whatever limits say; none while there is no answer.
+    /// What follows from the newest answer about a Service, whatever limits say; while there is no answer its guard alone,
+    /// if it asks for one.
     pub(super) fn newest(&self, here: NodeContext<'_>, key: &SubjectKey) -> Option<SubjectResult> {
         let entry = self.subjects.get(key)?;
-        Some(with_endpoints_counted(&entry.view, self.settle(here, entry)?))
+        match self.settle(here, entry) {
+            Some(planned) => Some(with_endpoints_counted(&entry.view, planned)),
+            None => unanswered(here, &entry.view, egress_request(&entry.view, &self.settings.prefix)),
+        }
     }
 
     /// The addresses of a Service, as far as others depend on them: what asks for nothing takes no address from
@@ -31,7 +38,7 @@ impl Pipeline {
         asking.map(|entry| Shares::of(&entry.view)).unwrap_or_default()
     }
 
-    /// The record of a Service from what is in force of it; none where nothing is asked about it.
+    /// The record of a Service from what is in force of it; none where nothing is known of it.
     pub(super) fn record(
         &self,
         here: NodeContext<'_>,
@@ -41,13 +48,16 @@ impl Pipeline {
         notes: &[PlanNote],
     ) -> Option<Record> {
         let entry = self.subjects.get(key)?;
-        let settled = |planned: &SubjectResult| {
+        let settled = |planned: &SubjectResult, plan| {
             let mut status = status(planned);
             status.findings.extend(notes.iter().map(PlanNote::finding));
             self.complete(here, entry, planned, &mut status);
             SettledSubject { plan, status: Arc::new(status), reporting: self.reporting(entry, planned) }
         };
-        let outcome = planned.map_or(RecordState::Unanswered, |planned| RecordState::Settled(settled(planned)));
+        let outcome = match planned.filter(|_| entry.verdict.is_some()) {
+            Some(planned) => RecordState::Settled(settled(planned, plan)),
+            None => RecordState::Unanswered(plan),
+        };
         Some(Record { uid: entry.view.subject.uid().clone(), outcome })
     }
 
@@ -144,4 +154,11 @@ impl Pipeline {
         };
         verdict.shadows.iter().filter_map(shadow_result).collect()
     }
+}
+
+/// Whether a Service asks for egress, as far as its annotations show it. A value that is no boolean asks for something.
+fn egress_request(view: &SubjectView, prefix: &AnnotationPrefix) -> EgressRequest {
+    let egress = view.subject.annotations().get(&prefix.name(EGRESS));
+    let asks = egress.is_some_and(|value| !["", "false"].contains(&value.trim()));
+    if asks { EgressRequest::Made } else { EgressRequest::Absent }
 }

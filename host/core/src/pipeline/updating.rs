@@ -16,6 +16,7 @@ impl Pipeline {
     /// Takes in a newer state; returns what has to be asked: only about Services of which policies are shown something
     /// else.
     pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<ChangeKey>) -> Vec<Question> {
+        let snapshot = &self.with_own_networks(snapshot);
         self.take_policies(snapshot);
         let changed = self.changed(snapshot);
         let about_inside = keys.contains(&ChangeKey::Cluster)

@@ -41,6 +41,7 @@ pub use settle::{Answered, EgressRequest, FallbackDraft, NodeContext, settle};
 pub use sharing::{SharedAddresses, Shares, Sharing};
 pub(crate) use today::today;
 pub use unavailable::PODS_BLOCKED;
+pub(crate) use unavailable::unanswered;
 pub use usage::Usage;
 
 use crate::decision::OnChange;

@@ -131,7 +131,7 @@ fn sources(rules: &[Rule], of: &BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
 
 /// The endpoints here that name no pod of the Service's own namespace, as far as is known. Those elsewhere, of which
 /// there may be many more, are no sources.
-fn foreign(context: &Context, view: &SubjectView) -> RareAddresses {
+pub(super) fn foreign(context: &Context, view: &SubjectView) -> RareAddresses {
     let namespace = &*view.subject.key().namespace;
     let own = |endpoint: &&Endpoint| endpoint.pod.as_ref().is_some_and(|pod| *pod.namespace == *namespace);
     let others = view.local_endpoints(context).filter(|endpoint| !own(endpoint)).map(|endpoint| endpoint.address);

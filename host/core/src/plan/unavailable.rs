@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::EvaluationEnd;
-use super::settle::{Answered, EgressRequest, NodeContext};
-use crate::decision::{Draft, OnUnavailable};
+use super::settle::{Answered, EgressRequest, NodeContext, foreign};
+use super::{Rules, SubjectPlan, SubjectResult};
+use crate::decision::{Draft, OnChange, OnUnavailable};
 use crate::finding::{Finding, first_of};
 use crate::model::{AskedUnavailable, SubjectView};
 use crate::net::RareAddresses;
@@ -53,6 +54,29 @@ pub(super) fn guarded(here: NodeContext<'_>, view: &SubjectView, asked: OnUnavai
             all.filter(|pod| !here.ownership.is_on_an_interface(*pod)).collect()
         }
     }
+}
+
+/// The guard of a subject that no policy has answered about yet. Its annotations decide, which the host itself reads: where
+/// policies take long to load, or to answer, nothing leaves for that.
+pub(crate) fn unanswered(here: NodeContext<'_>, view: &SubjectView, request: EgressRequest) -> Option<SubjectResult> {
+    let annotation = AskedUnavailable::of(view.subject.annotations()).and_then(|asked| asked.effect());
+    let asked = match request {
+        EgressRequest::Made => annotation.unwrap_or(here.on_unavailable),
+        EgressRequest::Absent => OnUnavailable::Pass,
+    };
+    let guarded = guarded(here, view, asked);
+    if guarded.is_empty() {
+        return None;
+    }
+    let plan = SubjectPlan {
+        uid: view.subject.uid().clone(),
+        created: view.subject.created(),
+        rules: Rules::default(),
+        foreign: foreign(here.context, view),
+        guarded,
+        on_change: OnChange::default(),
+    };
+    Some(SubjectResult { service: Some(plan.into()), end: EvaluationEnd::Failed, findings: Vec::new() })
 }
 
 /// About the guarded pods that nothing translates: why is another finding.

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    ChangeKey, ClusterFacts, Completeness, Connected, Endpoint, ManagedBy, Node, Selection, Slice, Snapshot,
-    SubjectKey, Surroundings,
+    ChangeKey, ClusterFacts, Completeness, Connected, EarlierNodeData, Endpoint, ManagedBy, Node, Readiness, Selection,
+    Slice, Snapshot, SubjectKey, Surroundings,
 };
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
@@ -83,6 +83,17 @@ fn apply(step: &Step, snapshot: &mut Snapshot) -> ChangeKey {
     }
 }
 
+/// The same where this node's Node was there once.
+fn with_own_node(snapshot: &Snapshot) -> Snapshot {
+    let mut snapshot = snapshot.clone();
+    let gone = || {
+        let before = EarlierNodeData { pod_networks: vec![n("10.0.0.0/24")], ..EarlierNodeData::default() };
+        Arc::new(Node { before, readiness: Readiness::NotReady, ..Node::default() })
+    };
+    snapshot.nodes.entry(context().node).or_insert_with(gone);
+    snapshot
+}
+
 proptest! {
     /// Where two objects of files have one identity, what one hides comes without a key of its own.
     #[test]
@@ -91,12 +102,15 @@ proptest! {
         let connected = vec![Connected { interface: "cni0".to_owned(), network: n("172.30.1.0/24") }];
         let around = Surroundings { node: context().node, connected: connected.clone(), ..Surroundings::default() };
         let (mut pipeline, mut snapshot) = (Pipeline::new(settings.clone(), [].into()), Snapshot::default());
+        let mut had_node = false;
         pipeline.connect(connected);
         for (step, is_named) in steps.iter().zip(is_named) {
             let key = Some(apply(step, &mut snapshot)).filter(|key| is_named || *key == ChangeKey::Cluster);
             drop(pipeline.update(&snapshot, &key.into_iter().collect()));
             prop_assert_eq!(pipeline.stale(), Vec::<String>::new());
-            prop_assert_eq!(&*pipeline.round().inside, &ClusterFacts::gather(&snapshot, &settings.cluster, &around));
+            had_node |= snapshot.nodes.contains_key(&context().node);
+            let state = if had_node { with_own_node(&snapshot) } else { snapshot.clone() };
+            prop_assert_eq!(&*pipeline.round().inside, &ClusterFacts::gather(&state, &settings.cluster, &around));
         }
     }
 }

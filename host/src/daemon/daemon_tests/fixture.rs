@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use egressd_core::chain::Chain;
-use egressd_core::model::{AskedUnavailable, ChangeKey, Service, Snapshot, SubjectKey};
+use egressd_core::model::{AnnotationPrefix, AskedUnavailable, ChangeKey, Service, Snapshot, SubjectKey};
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::pipeline::{Pipeline, Round};
 use egressd_core::ruleset::Ruleset;
@@ -50,7 +50,17 @@ pub(super) struct NodeState {
     pub(super) policies: HeldPolicies,
     pub(super) snapshot: Snapshot,
     pub(super) owner: Owner,
+    pub(super) loading: Loading,
     pub(super) state: TempDir,
+}
+
+/// When policies are loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Loading {
+    #[default]
+    AtOnce,
+    /// When the test lets them.
+    Later,
 }
 
 impl Default for NodeState {
@@ -58,7 +68,8 @@ impl Default for NodeState {
         let state = tempfile::tempdir().unwrap();
         let (kernel, snapshot) = (Ruleset::default(), Snapshot::default());
         let policies = HeldPolicies::default();
-        Self { start: Start::Adopt, kernel, writers: Writers::Us, policies, snapshot, owner: Owner::Any, state }
+        let (writers, owner, loading) = (Writers::Us, Owner::Any, Loading::AtOnce);
+        Self { start: Start::Adopt, kernel, writers, policies, snapshot, owner, loading, state }
     }
 }
 
@@ -80,7 +91,9 @@ pub(super) struct LoopFixture {
     /// Whether another program changed the tables, and nothing has settled since.
     meddled: bool,
     /// Where it is gone, the loop has no policies.
-    _loader_control: LoaderControl,
+    loader_control: LoaderControl,
+    /// Until it is loaded.
+    chain: Option<Chain>,
     stop: Option<oneshot::Sender<()>>,
     defects: mpsc::UnboundedSender<Defect>,
     daemon: JoinHandle<Result<()>>,
@@ -115,7 +128,7 @@ impl LoopFixture {
 
     /// A loop that asks for its tables, with policies and Services at hand.
     pub(super) fn start(node: NodeState) -> Self {
-        let NodeState { start, kernel, writers, policies, snapshot, owner, state } = node;
+        let NodeState { start, kernel, writers, policies, snapshot, owner, loading, state } = node;
         let (kernel, kernel_control) = KernelControl::holding(kernel, writers);
         let ((chain, gate), (loader, loader_control)) = (annotation_policy(), Loader::controlled());
         let (sender, receiver) = handover();
@@ -130,9 +143,8 @@ impl LoopFixture {
         let setting = ProcessConfig { settings: settings(owner), start, state: StateDir::open(state.path()) };
         let daemon = tokio::spawn(run(setting, ends, Observers { state_channel, metrics: metrics.clone(), notices }));
         let time = tokio::spawn(stop_time(reader.clone()));
-        loader_control.load(loaded(chain));
         sender.send(everything(&snapshot));
-        Self {
+        let mut fixture = Self {
             kernel_control,
             policies,
             gate,
@@ -146,13 +158,24 @@ impl LoopFixture {
             addresses,
             news,
             meddled: false,
-            _loader_control: loader_control,
+            loader_control,
+            chain: Some(chain),
             stop: Some(stop),
             defects,
             daemon,
             time,
             state,
+        };
+        match loading {
+            Loading::AtOnce => fixture.load_policies(),
+            Loading::Later => {}
         }
+        fixture
+    }
+
+    /// Lets the loop have its policies.
+    pub(super) fn load_policies(&mut self) {
+        self.loader_control.load(loaded(self.chain.take().unwrap()));
     }
 
     /// Lets the loop have its tables.
@@ -196,7 +219,9 @@ impl LoopFixture {
 
     /// Gives a Service the usual address, and pods that leave the cluster with that address or not at all.
     pub(super) fn guard(&mut self, name: &str, endpoints: &[&str]) {
-        self.put(service(name, &[ADDRESS]), &[("do", TRANSLATE), (AskedUnavailable::NAME, "drop")], endpoints);
+        let egress = AnnotationPrefix::default().name("egress");
+        let annotations = [("do", TRANSLATE), (&*egress, "true"), (AskedUnavailable::NAME, "drop")];
+        self.put(service(name, &[ADDRESS]), &annotations, endpoints);
     }
 
     fn put(&mut self, mut service: Service, annotations: &[(&str, &str)], endpoints: &[&str]) {
@@ -374,7 +399,8 @@ impl LoopFixture {
         time.abort();
         assert_eq!(kernel_control.state().violations, [] as [&str; 0]);
         let (kernel, writers) = (kernel_control.ruleset(), kernel_control.state().writers);
-        (ended, NodeState { start: Start::Adopt, kernel, writers, policies, snapshot, owner, state })
+        let loading = Loading::AtOnce;
+        (ended, NodeState { start: Start::Adopt, kernel, writers, policies, snapshot, owner, loading, state })
     }
 }
 

@@ -7,6 +7,7 @@ use super::reason::AddressReason;
 use super::sentences;
 use crate::finding::{Finding, at_most};
 use crate::model::{Endpoint, ManagedBy, Selection, ServiceType, Snapshot, SubjectKey, Unusable};
+use crate::net::is_private;
 
 /// How many pods of one namespace count that no known network has. Each is an element of a set, and a tenant makes
 /// pods.
@@ -52,6 +53,8 @@ impl ExactAddresses {
             if pods.len() > MOST_ENDPOINTS {
                 findings.push(sentences::too_many(namespace, pods.len(), MOST_ENDPOINTS));
             }
+            let public: Vec<IpAddr> = pods.iter().copied().filter(|pod| !is_private(*pod)).collect();
+            findings.extend(sentences::public(namespace, &public));
             self.add(pods.into_iter().take(MOST_ENDPOINTS), AddressReason::Endpoint, |_| false);
         }
         self.findings.extend(at_most(findings));

@@ -161,6 +161,7 @@ impl ClusterFacts {
         let of_here = here.into_iter().flat_map(|node| own_pod_networks(node)).filter(|network| !is_too_wide(*network));
         let of_services = snapshot.service_networks.values().flat_map(|networks| networks.iter().copied());
         let of_here: Vec<IpNet> = of_here.collect();
+        facts.findings.extend(here.and_then(|node| sentences::own_networks_kept(&around.node, node)));
         facts.own_pods = own_pods(&of_here, &settings.pod_networks);
         facts.named_networks = merge_ranges(of_here.into_iter().chain(of_services).map(AddressRange::from));
         facts.primary_addresses = here.into_iter().flat_map(|node| primary_addresses(node)).collect();

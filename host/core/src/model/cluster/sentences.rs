@@ -1,8 +1,11 @@
 //! Findings about networks.
 
+use std::net::IpAddr;
+
 use super::networks::Doubt;
 use super::settings::Origin;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, first_of};
+use crate::model::{Completeness, Node};
 use crate::net::{Family, private_destinations};
 
 /// The code of the finding that pods may be where none is known to be.
@@ -81,6 +84,32 @@ pub(super) fn ipv6_unknown() -> Finding {
     let message = "no IPv6 pod network is known (no Node has one in spec.podCIDRs), so no IPv6 traffic is translated; \
                    set --pod-networks (EGRESSD_POD_NETWORKS) or --inside-networks (EGRESSD_INSIDE_NETWORKS)";
     Finding::new(Severity::Info, "ipv6-networks-unknown", message)
+}
+
+/// About this node's Node, where it lists no network of a family any more, and the last known ones count. Of a Node that
+/// cannot be read that is known otherwise.
+pub(super) fn own_networks_kept(name: &str, node: &Node) -> Option<Finding> {
+    let networks = &node.before.pod_networks;
+    if networks.is_empty() || node.completeness == Completeness::Partial {
+        return None;
+    }
+    let networks = networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let message = format!(
+        "Node {name} is gone, or has no pod network (spec.podCIDRs) any more, so its last known pod networks \
+         ({networks}) stay inside; restore the Node or its podCIDRs, or set --pod-networks (EGRESSD_POD_NETWORKS)"
+    );
+    Some(Finding::warning("node-networks-kept", message))
+}
+
+/// Of a namespace whose pods in unknown networks have these public addresses.
+pub(super) fn public(namespace: &str, pods: &[IpAddr]) -> Option<Finding> {
+    let first = first_of(*pods.first()?, pods.len() - 1);
+    let message = format!(
+        "namespace {namespace} lists pods at public addresses outside of all known networks ({first}): packets to them are not \
+         translated, and those of guarded pods are dropped; if they are pods, set --inside-networks \
+         (EGRESSD_INSIDE_NETWORKS) to their networks, else look for who writes EndpointSlices"
+    );
+    Some(Finding::warning("endpoints-inside-public", message))
 }
 
 /// Of a namespace whose pods in unknown networks are more than count.
