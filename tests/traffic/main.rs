@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests measure how long something takes")]
 
+mod at_start;
 mod authoring;
 mod backstop;
 mod bad_input;
@@ -109,6 +110,8 @@ lab::tests![
     two_services::the_older_of_two_equal_services_wins,
     two_services::source_ports_and_ranges_rank_like_single_ports,
     two_services::the_next_service_takes_over_when_the_first_is_deleted,
+    at_start::after_a_start_of_the_machine_no_unknown_pod_leaves_before_anything_is_read,
+    at_start::without_its_node_a_guarded_pod_reaches_no_private_destination_over_a_restart_too,
     fail_closed::while_the_address_is_elsewhere_nothing_leaves_and_the_cluster_is_reached,
     fail_closed::no_change_of_ours_lets_a_packet_of_a_guarded_pod_leave_with_another_source,
     fail_closed::packets_without_a_connection_do_not_leave_a_guarded_pod,

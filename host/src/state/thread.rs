@@ -90,9 +90,12 @@ impl StateThread {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(state: StateDir) -> io::Result<Self> {
-        let networks = state.networks().cloned();
-        let (directory, policies, report) = (state.path.clone(), state.policies(), state.report.clone());
-        let known = StateAtStart { directory, networks, policies, report };
+        let known = StateAtStart {
+            directory: state.path.clone(),
+            networks: state.networks().cloned(),
+            policies: state.policies(),
+            report: state.report.clone(),
+        };
         Self::over(state, known)
     }
 

@@ -22,7 +22,7 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         level: WARNING,
         sentence: "EndpointSlices list pods at public addresses that no known network has; packets to them are not \
                    translated, and those of guarded pods are dropped.",
-        cause: "The pod network of these pods is in no Node's `spec.podCIDRs`; or somebody who may write EndpointSlices \
+        cause: "The pod network of these pods is in no Node's `spec.podCIDRs`; or a user who may write EndpointSlices \
                 lists an address outside of the cluster.",
         remedy: "If they are pods, set `--inside-networks` (`EGRESSD_INSIDE_NETWORKS`) to their networks. Otherwise delete \
                  the EndpointSlice, and take the permission to write EndpointSlices from its author.",

@@ -7,7 +7,8 @@ use egressd_core::model::Snapshot;
 use egressd_core::ruleset::{Ruleset, guarded};
 use egressd_core::testkit::a;
 
-use super::fixture::{Loading, LoopFixture, NodeState};
+use super::fixture::LoopFixture;
+use super::node_state::NodeState;
 
 const POD: &str = "10.0.0.1";
 const OTHER: &str = "10.0.0.2";
@@ -18,7 +19,7 @@ async fn left_behind(endpoints: &[&str]) -> NodeState {
     fixture.guard("web", endpoints);
     fixture.settle_exactly().await;
     fixture.stop();
-    NodeState { loading: Loading::Later, ..fixture.ended().await.1 }
+    fixture.ended().await.1
 }
 
 /// A Service with guarded pods, as the next process reads it.
@@ -31,7 +32,7 @@ fn guarded_in(ruleset: &Ruleset) -> BTreeSet<IpAddr> {
 }
 
 async fn without_policies(node: NodeState) -> LoopFixture {
-    let mut fixture = LoopFixture::start(node);
+    let mut fixture = LoopFixture::start_without_policies(node);
     fixture.take_over().await;
     fixture.settle().await;
     fixture
@@ -67,7 +68,7 @@ async fn what_came_while_egressd_was_not_running_is_guarded_and_what_is_in_force
 #[tokio::test(start_paused = true)]
 async fn a_guard_that_the_kernel_refuses_comes_with_the_first_round() {
     let node = NodeState { kernel: Ruleset::default(), ..left_behind(&[POD]).await };
-    let mut fixture = LoopFixture::start(node);
+    let mut fixture = LoopFixture::start_without_policies(node);
     fixture.take_over().await;
     fixture.commit().await.refuse();
     fixture.is_quiet().await;

@@ -21,13 +21,14 @@ use tokio::time::sleep;
 use super::super::{Daemon, Observers, Start};
 use super::claims::Claims;
 use super::kernel::{KernelControl, Request};
+use super::node_state::NodeState;
 use super::policy::{Gate, TRANSLATE, annotation_policy};
 use super::process::{Defect, ProcessChannels, ProcessConfig, run};
 use super::time::{let_threads_work, stop_time};
 use crate::admin::oneshot::ask;
 use crate::clock::Instant;
 use crate::kernel::addresses::NodeInterfaces;
-use crate::kernel::nft::{ForeignChanges, Writers};
+use crate::kernel::nft::ForeignChanges;
 use crate::kernel::xfrm::testkit::HeldPolicies;
 use crate::metrics::Metrics;
 use crate::policies::{Loaded, Loader, LoaderControl};
@@ -40,38 +41,6 @@ use crate::state_channel::{DaemonState, StateReader, state_channel};
 pub(super) const ADDRESS: &str = "11.0.0.2";
 /// Longer than anything that the loop waits for.
 const HOUR: Duration = Duration::from_hours(1);
-
-/// What a process of egressd finds when it is started.
-#[derive(Debug)]
-pub(super) struct NodeState {
-    pub(super) start: Start,
-    pub(super) kernel: Ruleset,
-    pub(super) writers: Writers,
-    pub(super) policies: HeldPolicies,
-    pub(super) snapshot: Snapshot,
-    pub(super) owner: Owner,
-    pub(super) loading: Loading,
-    pub(super) state: TempDir,
-}
-
-/// When policies are loaded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Loading {
-    #[default]
-    AtOnce,
-    /// When the test lets them.
-    Later,
-}
-
-impl Default for NodeState {
-    fn default() -> Self {
-        let state = tempfile::tempdir().unwrap();
-        let (kernel, snapshot) = (Ruleset::default(), Snapshot::default());
-        let policies = HeldPolicies::default();
-        let (writers, owner, loading) = (Writers::Us, Owner::Any, Loading::AtOnce);
-        Self { start: Start::Adopt, kernel, writers, policies, snapshot, owner, loading, state }
-    }
-}
 
 /// See the module.
 #[derive(Debug)]
@@ -128,7 +97,14 @@ impl LoopFixture {
 
     /// A loop that asks for its tables, with policies and Services at hand.
     pub(super) fn start(node: NodeState) -> Self {
-        let NodeState { start, kernel, writers, policies, snapshot, owner, loading, state } = node;
+        let mut fixture = Self::start_without_policies(node);
+        fixture.load_policies();
+        fixture
+    }
+
+    /// The same, of which policies are not loaded.
+    pub(super) fn start_without_policies(node: NodeState) -> Self {
+        let NodeState { start, kernel, writers, policies, snapshot, owner, state } = node;
         let (kernel, kernel_control) = KernelControl::holding(kernel, writers);
         let ((chain, gate), (loader, loader_control)) = (annotation_policy(), Loader::controlled());
         let (sender, receiver) = handover();
@@ -144,7 +120,7 @@ impl LoopFixture {
         let daemon = tokio::spawn(run(setting, ends, Observers { state_channel, metrics: metrics.clone(), notices }));
         let time = tokio::spawn(stop_time(reader.clone()));
         sender.send(everything(&snapshot));
-        let mut fixture = Self {
+        Self {
             kernel_control,
             policies,
             gate,
@@ -165,12 +141,7 @@ impl LoopFixture {
             daemon,
             time,
             state,
-        };
-        match loading {
-            Loading::AtOnce => fixture.load_policies(),
-            Loading::Later => {}
         }
-        fixture
     }
 
     /// Lets the loop have its policies.
@@ -399,8 +370,7 @@ impl LoopFixture {
         time.abort();
         assert_eq!(kernel_control.state().violations, [] as [&str; 0]);
         let (kernel, writers) = (kernel_control.ruleset(), kernel_control.state().writers);
-        let loading = Loading::AtOnce;
-        (ended, NodeState { start: Start::Adopt, kernel, writers, policies, snapshot, owner, loading, state })
+        (ended, NodeState { start: Start::Adopt, kernel, writers, policies, snapshot, owner, state })
     }
 }
 

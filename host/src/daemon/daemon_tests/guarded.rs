@@ -7,8 +7,9 @@ use egressd_core::ruleset::{Ruleset, marks};
 use egressd_core::testkit::{FakeKernel, Forwarded, ForwardedPacket, a};
 use tokio::task::yield_now;
 
-use super::fixture::{Event, LoopFixture, NodeState};
+use super::fixture::{Event, LoopFixture};
 use super::kernel::Operation;
+use super::node_state::NodeState;
 use crate::clock;
 use crate::daemon::backstop::READ_INTERVAL;
 use crate::kernel::nft::Writers;

@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
-use super::fixture::{Event, LoopFixture, NodeState};
+use super::fixture::{Event, LoopFixture};
 use super::kernel::Request;
+use super::node_state::NodeState;
 use super::policy::{NARROWLY, NOTHING, TRANSLATE};
 use crate::daemon::Start;
 use egressd_core::owner::Owner;

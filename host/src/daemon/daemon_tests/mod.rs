@@ -14,6 +14,7 @@ mod guarded;
 mod held_back;
 mod histories;
 mod kernel;
+mod node_state;
 mod policy;
 mod process;
 mod retry;

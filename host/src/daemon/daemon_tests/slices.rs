@@ -5,8 +5,9 @@ use egressd_core::status::UNDER_WAY;
 use egressd_core::testkit::{Seen, a, trace, whole};
 
 use super::claims::outwards;
-use super::fixture::{ADDRESS, Event, LoopFixture, NodeState};
+use super::fixture::{ADDRESS, Event, LoopFixture};
 use super::kernel::Request;
+use super::node_state::NodeState;
 use super::policy::WIDELY;
 use super::stop::finish;
 

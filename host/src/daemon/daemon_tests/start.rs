@@ -4,8 +4,9 @@ use egressd_core::net::Family;
 use egressd_core::ruleset::Ruleset;
 
 use super::super::Start;
-use super::fixture::{LoopFixture, NodeState};
+use super::fixture::LoopFixture;
 use super::kernel::{Operation, Request};
+use super::node_state::NodeState;
 
 /// What an egressd leaves that translates one pod.
 async fn left_behind() -> NodeState {

@@ -4,7 +4,8 @@
 use egressd_core::testkit::{Seen, a, trace};
 
 use super::claims::outwards;
-use super::fixture::{ADDRESS, LoopFixture, NodeState};
+use super::fixture::{ADDRESS, LoopFixture};
+use super::node_state::NodeState;
 use super::policy::{NARROWLY, SLOWLY};
 
 /// The address that the Service of these tests goes over to.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use egressd_core::diff::Verb;
 use egressd_core::node::Certainty;
 
-use super::fixture::{LoopFixture, NodeState};
+use super::fixture::LoopFixture;
 use super::kernel::Operation;
+use super::node_state::NodeState;
 use crate::clock;
 
 /// The findings of the node about its tables.
