@@ -26,7 +26,7 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> SubjectView {
         status_addresses: Vec::new(),
         status_hostnames: Vec::new(),
         spec_address: None,
-        selection: Selection::Selector,
+        selection: Selection::of([("app", "web")].into()),
         cluster_addresses: vec![ip("10.96.0.7")],
         traffic_policy: TrafficPolicy::Local,
         families: vec![Family::Ipv4, Family::Ipv6],

@@ -27,6 +27,7 @@ mod pods;
 mod remembered;
 mod round;
 mod scratch;
+mod selecting;
 mod settling;
 mod shown;
 mod surroundings;

@@ -4,7 +4,9 @@
 use egressd_core::chain::ChainDecision;
 use egressd_core::decision::{Draft, OnUnavailable};
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, SubjectKey, SubjectView, TrafficPolicy, view};
+use egressd_core::model::{
+    AddressTrust, AnnotationPrefix, ClusterFacts, KnownPods, SubjectKey, SubjectView, TrafficPolicy, view,
+};
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::placement::AddressOwnership;
 use egressd_core::plan::{Answered, EgressRequest, FallbackDraft, NodeContext, Sharing, SubjectResult, settle};
@@ -62,7 +64,8 @@ impl Web {
         let sharing = Sharing::default();
         let on_unavailable = OnUnavailable::Pass;
         let (context, facts, ownership, sharing) = (&context, &facts, &ownership, &sharing);
-        let here = NodeContext { context, facts, ownership, sharing, on_unavailable };
+        let pods = &KnownPods::NotWatched;
+        let here = NodeContext { context, facts, ownership, sharing, pods, on_unavailable };
         let decision = ChainDecision::Draft(Draft::of(rules).into());
         let answered = Answered {
             decision: &decision,

@@ -61,7 +61,12 @@ fn annotations() -> Vec<Scenario> {
 /// What is asked for pods that are not translated.
 fn unavailable() -> Vec<Scenario> {
     let asks = |value: &str| Scenario::with(web(&[EGRESS, &format!("egressd.io/on-unavailable: {value}")]));
-    vec![asks("dorp"), asks("drop").set(|settings| settings.owner = Owner::Auto)]
+    let annotated = format!("  annotations: {{{EGRESS}, egressd.io/on-unavailable: drop}}\n");
+    let selecting = service(&annotated, "{type: LoadBalancer, selector: {app: web}}", ADDRESS);
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web-1, uid: web-1, labels: {app: web}}\n\
+               status: {phase: Running, podIPs: [{ip: 10.244.0.7}, {ip: \"fd00:10:244::7\"}]}\n";
+    let two_families = Scenario::with([selecting.as_str(), pod].join("---\n"));
+    vec![asks("dorp"), asks("drop").set(|settings| settings.owner = Owner::Auto), two_families]
 }
 
 /// More items than are read or may be.

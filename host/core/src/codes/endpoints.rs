@@ -1,6 +1,6 @@
 //! Endpoints.
 
-use super::entry::{CodeEntry, INFO_OR_WARNING, WARNING};
+use super::entry::{CodeEntry, INFO, INFO_OR_WARNING, WARNING};
 
 pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
@@ -79,6 +79,16 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
                 the Service states which.",
         remedy: "Correct what the other finding states, or set `egressd.io/on-unavailable: pass` to let the packets \
                  leave with another source (docs/fail-closed.md).",
+    },
+    CodeEntry {
+        code: "pods-not-listed",
+        level: INFO,
+        sentence: "Addresses of pods that the Service selects are in no EndpointSlice, and what they send out of the \
+                   cluster is dropped.",
+        cause: "`on-unavailable: drop` is in force for the Service, and the pods of the node are known. A pod is new, or \
+                the address is of a family or a network that the Service has not.",
+        remedy: "Nothing for a new pod. Make the Service dual-stack where its pods are and should reach destinations of \
+                 both families (docs/fail-closed.md).",
     },
     CodeEntry {
         code: "remote-endpoints",

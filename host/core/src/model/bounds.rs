@@ -31,6 +31,7 @@ impl Service {
         self.status_hostnames.truncate(MOST_ENTRIES);
         self.spec_address = self.spec_address.filter(|text| text.len() <= MOST_ADDRESS);
         self.load_balancer_class = self.load_balancer_class.filter(|class| class.len() <= MOST_NAME);
+        self.selection = self.selection.within_bounds();
         match self.kind {
             ServiceType::LoadBalancer => self,
             ServiceType::ClusterIp | ServiceType::NodePort | ServiceType::ExternalName => self.without_rules(),
@@ -59,4 +60,11 @@ pub(super) fn keep_short(labels: &mut Labels) {
         left -= if kept { bytes } else { 0 };
         kept
     });
+}
+
+/// Whether all of them would be kept.
+pub(super) fn is_short(labels: &Labels) -> bool {
+    let mut kept = labels.clone();
+    keep_short(&mut kept);
+    kept.len() == labels.len()
 }

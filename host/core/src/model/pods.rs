@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet};
 
 use super::bounds::keep_short;
-use super::{Labels, ObjectReference, Uid};
+use super::{Labels, ObjectReference, PodSelector, Uid};
 
 /// A pod, cut to what shows whose an address is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,9 +109,32 @@ impl Pods {
         self.by_name.keys()
     }
 
-    fn at(&self, address: IpAddr) -> impl Iterator<Item = &Pod> {
+    /// The pods that have an address now.
+    pub fn at(&self, address: IpAddr) -> impl Iterator<Item = &Pod> {
         let names = self.by_address.get(&address).into_iter().flatten();
         names.filter_map(|name| self.get(name))
+    }
+
+    /// The addresses of a namespace's pods that have a network of their own, have not ended and have these labels.
+    pub fn selected<'a>(
+        &'a self,
+        namespace: &'a Arc<str>,
+        selector: &'a PodSelector,
+    ) -> impl Iterator<Item = IpAddr> + use<'a> {
+        let from = self.by_name.range(ObjectReference::first_of(Arc::clone(namespace))..);
+        let pods = from.take_while(|(name, _)| name.namespace == *namespace).map(|(_, pod)| pod);
+        let selected = pods.filter(|pod| pod.network == PodNetwork::Own && selector.selects(&pod.labels));
+        selected.flat_map(|pod| pod.held().iter().copied())
+    }
+
+    /// The addresses of the pods that are other in a later state. What both share is not looked at.
+    pub fn addresses_changed(&self, later: &Self) -> BTreeSet<IpAddr> {
+        let changes = (!self.by_name.ptr_eq(&later.by_name)).then(|| self.by_name.diff(&later.by_name));
+        let pods = changes.into_iter().flatten().flat_map(|item| match item {
+            DiffItem::Add(_, pod) | DiffItem::Remove(_, pod) => [Some(pod), None],
+            DiffItem::Update { old: (_, old), new: (_, new) } => [Some(old), Some(new)],
+        });
+        pods.flatten().flat_map(|pod| pod.held()).copied().collect()
     }
 
     /// The addresses of pods that have a network of their own and have not ended, in order.
@@ -164,6 +188,14 @@ pub enum KnownPods {
 }
 
 impl KnownPods {
+    /// The pods that are known, where they are watched: a clone costs nothing.
+    pub fn table(&self) -> Option<&Pods> {
+        match self {
+            Self::NotWatched => None,
+            Self::Complete(pods) | Self::LastKnown(pods) => Some(pods),
+        }
+    }
+
     /// What is known with a change is all there is from now on.
     pub fn complete(&mut self, change: impl FnOnce(&mut Pods)) {
         let mut pods = match std::mem::take(self) {

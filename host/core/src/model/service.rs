@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{KubeVipEndpoint, Labels, ServiceType, SubjectKey, TrafficPolicy};
+use super::{KubeVipEndpoint, Labels, Selection, ServiceType, SubjectKey, TrafficPolicy};
 use crate::net::{Family, Protocol};
 
 /// The identity of one life of an object. It becomes a part of chain names, so it is short and plain.
@@ -44,15 +44,6 @@ impl fmt::Display for Uid {
     }
 }
 
-/// Whether Kubernetes looks for a Service's endpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Selection {
-    /// It has a `spec.selector`: its EndpointSlices are the endpoint-slice controller's.
-    Selector,
-    /// It has none: whoever wants writes them.
-    ByHand,
-}
-
 /// One entry of `spec.ports`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServicePort {
@@ -85,7 +76,7 @@ pub struct Service {
     pub spec_address: Option<String>,
     /// `spec.clusterIPs` without `None`.
     pub cluster_addresses: Vec<IpAddr>,
-    /// Whether it has a `spec.selector`.
+    /// `spec.selector`.
     pub selection: Selection,
     /// `spec.externalTrafficPolicy`.
     pub traffic_policy: TrafficPolicy,

@@ -61,6 +61,7 @@ impl Service {
         self.key.compact(texts);
         self.labels.compact(texts);
         self.annotations.compact(texts);
+        self.selection.labels_mut().into_iter().for_each(|labels| labels.compact(texts));
         self.load_balancer_class.iter_mut().for_each(|class| texts.share(class));
         self.ports.iter_mut().filter_map(|port| port.name.as_mut()).for_each(|name| texts.share(name));
         self.status_addresses.shrink_to_fit();

@@ -21,7 +21,7 @@ use crate::record::{Record, RecordState};
 pub type Corruption = (&'static str, fn(&mut Pipeline, usize) -> Option<()>);
 
 /// One defect of everything that is kept between two rounds.
-pub const CORRUPTIONS: [Corruption; 31] = [
+pub const CORRUPTIONS: [Corruption; 33] = [
     ("a record is another", |pipeline, which| {
         let key = pipeline.known(which)?;
         pipeline.put_record(key)
@@ -116,6 +116,14 @@ pub const CORRUPTIONS: [Corruption; 31] = [
     ("a Service that is gone asks kube-vip, too", |pipeline, _| {
         pipeline.derived.beside.insert(gone());
         Some(())
+    }),
+    ("a Service that is gone guards what it selects", |pipeline, _| {
+        pipeline.derived.selecting.insert(gone());
+        Some(())
+    }),
+    ("a Service that guards what it selects is not found", |pipeline, which| {
+        let key = nth(pipeline.derived.selecting.iter().cloned(), which)?;
+        pipeline.derived.selecting.remove(&key).then_some(())
     }),
     ("addresses lead to no Service", |pipeline, which| {
         let key = nth(pipeline.places.by_service().keys().cloned(), which)?;

@@ -28,6 +28,8 @@ pub(super) struct Derived {
     pub(super) refused: BTreeMap<SubjectKey, Alternative>,
     pub(super) plans: BTreeMap<SubjectKey, Arc<SubjectPlan>>,
     pub(super) pods: PodIndex,
+    /// The Services that may guard the pods which they select.
+    pub(super) selecting: BTreeSet<SubjectKey>,
     pub(super) failing: Failing,
     pub(super) faults: BTreeMap<SubjectKey, Vec<PlanNote>>,
     /// Services that ask kube-vip, too.
@@ -65,6 +67,7 @@ impl Derived {
             refused: Default::default(),
             plans: Default::default(),
             pods: Default::default(),
+            selecting: Default::default(),
             failing: Default::default(),
             faults: Default::default(),
             beside: Default::default(),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Pipeline;
 use super::derived::Derived;
-use crate::model::{ClusterFacts, KnownPods};
+use crate::model::ClusterFacts;
 use crate::net::{AddressRange, Family, is_within};
 use crate::plan::UnknownPods;
 
@@ -28,11 +28,7 @@ impl Pipeline {
         if networks.is_empty() {
             return BTreeSet::new();
         }
-        let pods = match &self.newest.pods {
-            KnownPods::NotWatched => None,
-            KnownPods::Complete(pods) | KnownPods::LastKnown(pods) => Some(pods),
-        };
-        let pods = pods.into_iter().flat_map(|pods| pods.own_addresses());
+        let pods = self.newest.pods.table().into_iter().flat_map(|pods| pods.own_addresses());
         let all = pods.chain(self.around.interfaces.iter().copied());
         let is_own =
             |address: &IpAddr| networks.get(&Family::of(*address)).is_some_and(|ranges| is_within(ranges, *address));

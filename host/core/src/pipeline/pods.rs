@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::by_address::ByAddress;
 use crate::decision::Rule;
 use crate::model::SubjectKey;
-use crate::net::Family;
+use crate::net::{AddressRange, Family};
 use crate::plan::SubjectPlan;
 
 /// The plans by Service.
@@ -71,6 +71,11 @@ impl PodIndex {
     /// The Services that speak for a pod.
     pub(super) fn of(&self, pod: IpAddr) -> &[SubjectKey] {
         self.subjects.of(pod)
+    }
+
+    /// Those that speak for a pod of this range.
+    pub(super) fn within(&self, range: AddressRange) -> impl Iterator<Item = &SubjectKey> {
+        self.subjects.within(range)
     }
 
     /// The pods behind an address, and those of them that are in no known pod network, each in order.

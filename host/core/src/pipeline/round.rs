@@ -168,6 +168,7 @@ impl Pipeline {
         self.take_plans(derived, &mut way);
         self.join_those_who_share_pods(here, derived, &mut way);
         self.take_records(here, derived, &mut way);
+        self.take_selecting(derived, &way.keys);
         derived.sharing = sharing;
         way
     }

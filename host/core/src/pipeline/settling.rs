@@ -87,8 +87,9 @@ impl Pipeline {
     }
 
     pub(super) fn here<'a>(&'a self, sharing: &'a Sharing) -> NodeContext<'a> {
-        let Self { context, facts, ownership, .. } = self;
-        NodeContext { context, facts, ownership, sharing, on_unavailable: self.settings.on_unavailable }
+        let Self { context, facts, ownership, newest, .. } = self;
+        let (pods, on_unavailable) = (&newest.pods, self.settings.on_unavailable);
+        NodeContext { context, facts, ownership, sharing, pods, on_unavailable }
     }
 
     fn settle(&self, here: NodeContext<'_>, entry: &Entry) -> Option<SubjectResult> {

@@ -18,6 +18,7 @@ impl Pipeline {
     pub fn set_local_addresses(&mut self, held: LocalAddresses) -> Vec<Question> {
         self.around.interfaces = held.keys().copied().collect();
         let other = self.ownership.set_local_addresses(held);
+        self.guard_selected_beside(&other);
         let mut concerned: BTreeSet<SubjectKey> =
             other.into_iter().flat_map(|address| self.places.of(address)).cloned().collect();
         concerned.extend(self.gather());
@@ -79,7 +80,9 @@ impl Pipeline {
                 self.subjects.keys().cloned().collect()
             }
             AffectedSubjects::These(ranges) => {
-                ranges.into_iter().flat_map(|range| self.places.within(range)).cloned().collect()
+                // Pods may be guarded that no slice lists.
+                let of = |range| self.places.within(range).chain(self.derived.pods.within(range));
+                ranges.into_iter().flat_map(of).cloned().collect()
             }
         }
     }
@@ -113,7 +116,7 @@ impl Pipeline {
         let service = state.services.get(key).map(|service| &**service);
         let addresses = service.into_iter().flat_map(|service| service.cluster_addresses.iter().copied());
         let addresses = addresses.filter(|address| is_unknown(*address));
-        let of_service = service.map(|service| (service.selection, service.kind));
+        let of_service = service.map(|service| (&service.selection, service.kind));
         let slices = state.slices.get(key).into_iter().flat_map(|slices| slices.values());
         let pods = slices.flat_map(|slice| slice.endpoints.iter().map(move |endpoint| (slice.made_by, endpoint)));
         let pods = pods.filter(|(_, endpoint)| is_near(endpoint.address));
@@ -125,6 +128,6 @@ impl Pipeline {
 /// Something that can be inside.
 #[derive(Debug, PartialEq)]
 enum InsideSource<'a> {
-    Address(IpAddr, Option<(Selection, ServiceType)>),
-    Pod(Option<(Selection, ServiceType)>, ManagedBy, &'a Endpoint),
+    Address(IpAddr, Option<(&'a Selection, ServiceType)>),
+    Pod(Option<(&'a Selection, ServiceType)>, ManagedBy, &'a Endpoint),
 }

@@ -29,6 +29,7 @@ impl Pipeline {
         if everything {
             dirty.extend(self.all(snapshot));
         }
+        self.guard_selected_anew(snapshot);
         self.newest = snapshot.clone();
         dirty.iter().for_each(|key| self.take_place(snapshot, key));
         if about_inside {

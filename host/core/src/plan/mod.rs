@@ -16,6 +16,7 @@ mod rank;
 mod remote;
 mod resolve;
 mod rules;
+mod selected;
 mod settle;
 mod sharing;
 mod today;

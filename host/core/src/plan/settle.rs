@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::not_implemented::not_implemented;
+use super::selected::GuardedPods;
 use super::today::today;
 use super::unavailable::EndedAs;
 use super::{EvaluationEnd, Rules, Sharing, SubjectPlan, SubjectResult, alternatives, inside, remote, unavailable};
@@ -13,7 +14,7 @@ use crate::chain::{ChainDecision, ChainResult, FAILED};
 use crate::decision::{Draft, OnUnavailable, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
 use crate::guard;
-use crate::model::{ClusterFacts, Context, Endpoint, SubjectView};
+use crate::model::{ClusterFacts, Context, Endpoint, KnownPods, SubjectView};
 use crate::net::{Family, RareAddresses};
 use crate::placement::AddressOwnership;
 
@@ -28,6 +29,8 @@ pub struct NodeContext<'a> {
     pub ownership: &'a AddressOwnership,
     /// Which addresses Services of several namespaces have.
     pub sharing: &'a Sharing,
+    /// The pods of this node.
+    pub pods: &'a KnownPods,
     /// What becomes of pods that are not translated, where a subject does not say.
     pub on_unavailable: OnUnavailable,
 }
@@ -104,21 +107,21 @@ pub fn settle(
         findings.extend(remote::apart(here, view));
     }
     let asked = unavailable::on_unavailable(here, view, EndedAs { end, answered, draft: &draft });
-    let guarded = unavailable::guarded(here, view, asked);
+    let guarded = GuardedPods::of(here, view, asked);
     if end != EvaluationEnd::Off {
         findings.splice(0..0, view.findings.iter().cloned());
         findings.extend(inside::findings(here.facts, &rules));
         findings.extend(not_implemented(&draft));
         findings.extend(here.ownership.notes(&view.subject));
         findings.extend(unavailable::unreadable(view));
-        findings.extend(unavailable::blocked(&guarded, &sources(&rules, &guarded)));
+        findings.extend(guarded.findings(&sources(&rules, &guarded.listed)));
     }
     let service = (!rules.is_empty() || !guarded.is_empty()).then(|| SubjectPlan {
         uid: view.subject.uid().clone(),
         created: view.subject.created(),
         rules: Rules::left(&draft, rules),
-        foreign: foreign(here.context, view),
-        guarded,
+        foreign: guarded.foreign(foreign(here.context, view)),
+        guarded: guarded.all(),
         on_change: draft.on_change.unwrap_or_default(),
     });
     SubjectResult { service: service.map(Arc::new), end, findings }

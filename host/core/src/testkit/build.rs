@@ -120,7 +120,7 @@ pub fn service(name: &str, addresses: &[&str]) -> Service {
         status_hostnames: vec![],
         spec_address: None,
         cluster_addresses: vec![],
-        selection: Selection::Selector,
+        selection: Selection::of([("app", name)].into()),
         traffic_policy: TrafficPolicy::Local,
         families: vec![Family::Ipv4],
         ports: vec![],

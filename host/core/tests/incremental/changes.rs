@@ -15,7 +15,8 @@ use egressd_core::testkit::n;
 use crate::events::{Listed, NAMESPACES, NOTE, OfCluster, OfHost, OfNode, OfPods, OfService, SERVICES, Spec};
 use crate::node::Node;
 use crate::objects::{
-    as_egress_policy, as_node, as_plugin, as_pod, as_service, as_slice, key, known, labels, networks, pod_name, uid,
+    as_egress_policy, as_node, as_plugin, as_pod, as_selection, as_service, as_slice, key, known, labels, networks,
+    pod_name, uid,
 };
 
 /// An object that shows which network plugin the cluster has.
@@ -29,7 +30,9 @@ impl Node {
             OfService::Unreadable(life) => self.lose_service(who, *life),
             OfService::Slice(name, made_by, listed) => self.put_slice(who, name, as_slice(&key(who), *made_by, listed)),
             OfService::SliceGone(name) => self.remove_slice(who, name),
-            OfService::Selected(selection) => self.change_service(who, |service| service.selection = *selection),
+            OfService::Selected(selection) => {
+                self.change_service(who, |service| service.selection = as_selection(*selection))
+            }
             OfService::SliceBy(name, made_by) => self.change_slice(who, name, |slice| slice.made_by = *made_by),
             OfService::Publishes(place, writer) => {
                 let endpoint = place.and_then(|place| self.listed(who, place));

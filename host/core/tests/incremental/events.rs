@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use egressd_core::model::{
-    Completeness, LeaseTerm, ManagedBy, NamedNode, PodNetwork, PrivateDestinations, Readiness, Selection, ServiceType,
+    Completeness, LeaseTerm, ManagedBy, NamedNode, Phase, PodNetwork, PrivateDestinations, Readiness, ServiceType,
     Writer,
 };
 use egressd_core::owner::LocalAddresses;
@@ -24,6 +24,9 @@ pub(crate) const PODS: [&str; 8] =
 pub(crate) const ADDRESSES: [&str; 6] = ["11.0.0.1", "11.0.0.2", "11.0.0.3", "10.0.1.200", "172.20.0.5", "fc00:11::1"];
 pub(crate) const NETWORKS: [&str; 5] =
     ["10.0.0.0/24", "10.0.1.0/24", "10.9.0.0/16", "172.20.0.0/16", "fd00:10:244::/64"];
+
+/// Which Services select a pod, by the value of a label. Services select the first, unless another is set.
+pub(crate) const APPS: [&str; 2] = ["web", "db"];
 
 /// The slices of a Service; the first is there from the beginning.
 pub(crate) const SLICES: [&str; 3] = ["slice", "b", "c"];
@@ -74,7 +77,8 @@ pub(crate) enum OfService {
     SliceGone(&'static str),
     /// Another makes the same slice.
     SliceBy(&'static str, ManagedBy),
-    Selected(Selection),
+    /// By this label, or by hand.
+    Selected(Option<&'static str>),
     /// The endpoint at this place among those that are listed, and who wrote it.
     Publishes(Option<usize>, Writer),
     Note(Option<&'static str>),
@@ -118,8 +122,10 @@ pub(crate) enum OfPods {
 #[derive(Clone, Debug)]
 pub(crate) struct OnePod {
     pub(crate) namespace: &'static str,
-    pub(crate) address: IpAddr,
+    pub(crate) addresses: Vec<IpAddr>,
     pub(crate) network: PodNetwork,
+    pub(crate) phase: Phase,
+    pub(crate) label: Option<&'static str>,
 }
 
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use egressd_core::model::{Completeness, ManagedBy, PodNetwork, Readiness, Selection, Writer};
+use egressd_core::model::{Completeness, ManagedBy, Phase, PodNetwork, Readiness, Writer};
 use egressd_core::owner::AddressState;
 use egressd_core::testkit::a;
 use proptest::collection::{btree_map, vec};
@@ -12,8 +12,8 @@ use proptest::sample::{select, subsequence};
 
 use crate::announced::announced;
 use crate::events::{
-    ADDRESSES, Answered, CommitLimits, Damage, Event, Happening, Knowledge, NAMESPACES, NETWORKS, NODES, OfCluster,
-    OfHost, OfNode, OfPods, OfService, OnePod, PODS, SERVICES, SLICES, all,
+    ADDRESSES, APPS, Answered, CommitLimits, Damage, Event, Happening, Knowledge, NAMESPACES, NETWORKS, NODES,
+    OfCluster, OfHost, OfNode, OfPods, OfService, OnePod, PODS, SERVICES, SLICES, all,
 };
 use crate::policies::Policies;
 use crate::scenes::{addresses, listed, specs};
@@ -31,12 +31,12 @@ fn commit_limits() -> impl Strategy<Value = CommitLimits> {
 }
 
 fn events() -> impl Strategy<Value = Event> {
-    let all = vec![Policies::Alone, Policies::Guarded, Policies::Shadowed, Policies::Narrowed];
+    let all = vec![Policies::Alone, Policies::Guarded, Policies::Shadowed, Policies::Narrowed, Policies::Tried];
     prop_oneof![
         24 => (0..SERVICES.len(), of_services()).prop_map(|(who, event)| Event::Service(who, event)),
         7 => (select(NODES.to_vec()), of_nodes()).prop_map(|(name, event)| Event::Node(name, event)),
         3 => of_cluster().prop_map(Event::Cluster),
-        5 => of_pods().prop_map(Event::Pods),
+        8 => of_pods().prop_map(Event::Pods),
         6 => of_host().prop_map(Event::Host),
         6 => announced().prop_map(Event::Announced),
         2 => select(all).prop_map(Event::Policies),
@@ -56,7 +56,7 @@ fn of_services() -> impl Strategy<Value = OfService> {
             .prop_map(|(name, made_by, listed)| OfService::Slice(name, made_by, listed)),
         1 => select(SLICES.to_vec()).prop_map(OfService::SliceGone),
         2 => (select(SLICES.to_vec()), made_by()).prop_map(|(name, made_by)| OfService::SliceBy(name, made_by)),
-        1 => select(vec![Selection::Selector, Selection::ByHand]).prop_map(OfService::Selected),
+        1 => of(select(APPS.to_vec())).prop_map(OfService::Selected),
         2 => (of(0..5usize), writer).prop_map(|(place, writer)| OfService::Publishes(place, writer)),
         1 => select(vec![None, Some("x"), Some("y")]).prop_map(OfService::Note),
         3 => of((specs(), vec(listed(), 0..4))).prop_map(OfService::Policy),
@@ -101,24 +101,28 @@ fn of_cluster() -> impl Strategy<Value = OfCluster> {
     ]
 }
 
+pub(crate) fn known_pods() -> impl Strategy<Value = Vec<(&'static str, IpAddr)>> {
+    vec((select(NAMESPACES.to_vec()), select(all(&PODS))), 0..4)
+}
+
 fn of_pods() -> impl Strategy<Value = OfPods> {
-    let pods = vec((select(NAMESPACES.to_vec()), select(all(&PODS))), 0..4);
     prop_oneof![
-        2 => pods.prop_map(OfPods::Are),
+        2 => known_pods().prop_map(OfPods::Are),
         1 => Just(OfPods::NotWatched),
         2 => Just(OfPods::LastKnown),
-        5 => (0..4u8, one_pod()).prop_map(|(number, pod)| OfPods::One(number, pod)),
+        8 => (0..4u8, one_pod()).prop_map(|(number, pod)| OfPods::One(number, pod)),
         1 => (0..4u8).prop_map(OfPods::OneGone),
     ]
 }
 
 fn one_pod() -> impl Strategy<Value = OnePod> {
     let network = prop_oneof![7 => Just(PodNetwork::Own), 1 => Just(PodNetwork::Host)];
-    (select(NAMESPACES.to_vec()), select(all(&PODS)), network).prop_map(|(namespace, address, network)| OnePod {
-        namespace,
-        address,
-        network,
-    })
+    let phase = prop_oneof![7 => Just(Phase::Alive), 1 => Just(Phase::Ended)];
+    let addresses = subsequence([&PODS[..], &ADDRESSES[..1]].concat(), 1..=2).prop_map(|texts| all(&texts));
+    let label = of(select(APPS.to_vec()));
+    (select(NAMESPACES.to_vec()), addresses, network, phase, label).prop_map(
+        |(namespace, addresses, network, phase, label)| OnePod { namespace, addresses, network, phase, label },
+    )
 }
 
 fn of_host() -> impl Strategy<Value = OfHost> {

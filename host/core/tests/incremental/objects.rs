@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use egressd_core::model::{
     AskedUnavailable, ClusterNetworks, Completeness, EgressPolicy, Endpoint, Labels, ManagedBy, Node, ObjectReference,
-    Phase, Pod, PodNetwork, Pods, Readiness, Service, Slice, SubjectKey, Uid,
+    Phase, Pod, PodNetwork, Pods, Readiness, Selection, Service, Slice, SubjectKey, Uid,
 };
 use egressd_core::testkit::{n, service};
 use ipnet::IpNet;
 
-use crate::events::{Listed, OnePod, SERVICES, Spec};
+use crate::events::{APPS, Listed, OnePod, SERVICES, Spec};
 
 pub(crate) fn key(who: usize) -> SubjectKey {
     let (namespace, name) = SERVICES[who];
@@ -26,6 +26,7 @@ pub(crate) fn as_service(who: usize, spec: &Spec) -> Service {
     let mut service = service("any", &[]);
     (service.key, service.uid) = (key(who), uid(who, spec.life));
     (service.created, service.kind) = (spec.created, spec.kind);
+    service.selection = as_selection(Some(APPS[0]));
     service.load_balancer_class = spec.class.map(Into::into);
     service.status_addresses.clone_from(&spec.addresses);
     service.cluster_addresses = spec.cluster_address.into_iter().collect();
@@ -86,21 +87,30 @@ pub(crate) fn pod_name(namespace: &str, number: u8) -> ObjectReference {
     ObjectReference { namespace: namespace.into(), name: format!("pod-{number}").into() }
 }
 
+fn app(value: Option<&str>) -> Labels {
+    value.into_iter().map(|value| ("app", value)).collect()
+}
+
+pub(crate) fn as_selection(by: Option<&str>) -> Selection {
+    Selection::of(app(by))
+}
+
 pub(crate) fn as_pod(number: u8, pod: &OnePod) -> Pod {
     Pod {
         name: pod_name(pod.namespace, number),
         uid: Uid::new(format!("pod-{number}")).expect("a uid"),
-        phase: Phase::Alive,
+        phase: pod.phase,
         network: pod.network,
-        addresses: vec![pod.address],
-        labels: Labels::default(),
+        addresses: pod.addresses.clone(),
+        labels: app(pod.label),
     }
 }
 
 pub(crate) fn known(pods: &[(&'static str, IpAddr)]) -> Pods {
     let mut table = Pods::default();
     for (number, (namespace, address)) in (0..).zip(pods) {
-        let pod = OnePod { namespace, address: *address, network: PodNetwork::Own };
+        let (network, phase, label) = (PodNetwork::Own, Phase::Alive, Some(APPS[0]));
+        let pod = OnePod { namespace, addresses: vec![*address], network, phase, label };
         table.insert(Arc::new(as_pod(number, &pod)));
     }
     table

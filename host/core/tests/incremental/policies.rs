@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use egressd_core::chain::{Chain, Contract, FailureKind, Member, MemberRole, Policy, PolicyFailure};
-use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome, Rule};
+use egressd_core::decision::{Decision, Diagnostic, Draft, OnUnavailable, Outcome, Rule};
 use egressd_core::model::{Context, Interest, SubjectKind, SubjectView};
 use egressd_core::net::{PortRange, Protocol};
 use egressd_core::policy::Mode;
@@ -12,8 +12,10 @@ use egressd_core::testkit::{RuleParts, n, rule};
 use crate::events::NOTE;
 
 /// The values of the annotation `do`.
-pub(crate) const WISHES: [&str; 12] =
-    ["plain", "plain", "ports", "range", "networks", "denied", "second", "invalid", "deny", "trap", "slow", "wait"];
+pub(crate) const WISHES: [&str; 13] = [
+    "plain", "plain", "ports", "range", "networks", "denied", "second", "drop", "invalid", "deny", "trap", "slow",
+    "wait",
+];
 
 /// Which policies there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub(crate) enum Policies {
     Shadowed,
     /// It wants a network for all, and reads notes.
     Narrowed,
+    /// What narrows and guards is only tried.
+    Tried,
 }
 
 impl Policies {
@@ -39,9 +43,11 @@ impl Policies {
             Self::Alone => Chain::new([alone]),
             Self::Guarded => Chain::new([alone, of(Arc::new(Guard))]),
             Self::Shadowed => Chain::new([alone, Member { mode: Mode::Shadow, ..of(Arc::new(Guard)) }]),
-            Self::Narrowed => {
+            Self::Narrowed | Self::Tried => {
                 let reads = Interest::new(&[NOTE.to_owned()], &[]).of_namespaces(&[NOTE.to_owned()]);
-                Chain::new([alone, of_both_kinds(of(Arc::new(Narrow)).reading(reads))])
+                let narrow = of_both_kinds(of(Arc::new(Narrow)).reading(reads));
+                let mode = if self == Self::Tried { Mode::Shadow } else { narrow.mode };
+                Chain::new([alone, Member { mode, ..narrow }])
             }
         }
     }
@@ -57,6 +63,11 @@ struct AnnotationPolicy;
 struct Guard;
 
 struct Narrow;
+
+fn dropping(mut draft: Draft) -> Draft {
+    draft.on_unavailable = Some(OnUnavailable::Drop);
+    draft
+}
 
 fn failure(kind: FailureKind) -> PolicyFailure {
     PolicyFailure { policy: "annotation_policy".to_owned(), reason: format!("{kind:?}"), kind }
@@ -90,6 +101,7 @@ impl Policy for AnnotationPolicy {
                 with(&|rule| rule.change(|parts| parts.include = vec![n("203.0.113.0/24"), n("198.51.100.0/24")]))
             }
             "denied" => with(&|rule| rule.change(|parts| parts.exclude = vec![n("203.0.113.0/24")])),
+            "drop" => Decision::Plan(dropping(Draft::of(rules.collect()))),
             "invalid" => Decision::Invalid,
             "deny" => Decision::Deny,
             "trap" => return Err(failure(FailureKind::Prompt)),
@@ -125,6 +137,7 @@ impl Policy for Narrow {
         let narrow = |rule: &Rule| RuleParts { exclude: vec![network], ..rule.clone().into() }.rule();
         let rules = draft.rules().iter().map(narrow).collect();
         let draft = draft.clone().with_rules(rules).map_err(|_| failure(FailureKind::Prompt))?;
+        let draft = if noted { dropping(draft) } else { draft };
         Ok(Outcome { decision: Decision::Plan(draft), diagnostics: vec![] })
     }
 }

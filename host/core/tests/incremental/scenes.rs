@@ -15,8 +15,10 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use crate::events::{
-    ADDRESSES, Event, Listed, NAMESPACES, OfHost, OfNode, OfService, PODS, SERVICES, SLICES, Scenario, Spec, all,
+    ADDRESSES, Event, Listed, NAMESPACES, OfHost, OfNode, OfPods, OfService, PODS, SERVICES, SLICES, Scenario, Spec,
+    all,
 };
+use crate::happenings::known_pods;
 use crate::policies::WISHES;
 
 pub(crate) fn scenes() -> impl Strategy<Value = Scenario> {
@@ -62,9 +64,10 @@ fn beginnings() -> impl Strategy<Value = Vec<Event>> {
     });
     let here = |pods: Vec<IpAddr>| pods.into_iter().map(|pod| (pod, Some("node-a"), None)).collect();
     let services = vec((spec, addresses(&PODS[..4], 1..=3).prop_map(here)), SERVICES.len());
-    services.prop_map(|services| {
+    let pods = of(known_pods().prop_map(|pods| Event::Pods(OfPods::Are(pods))));
+    (services, pods).prop_map(|(services, pods)| {
         let services = services.into_iter().enumerate().flat_map(|(who, service)| beginning_of(who, service));
-        node_that_holds_all().into_iter().chain(services).collect()
+        node_that_holds_all().into_iter().chain(services).chain(pods).collect()
     })
 }
 

@@ -27,7 +27,7 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let selection = prop_oneof![Just(Selection::Selector), Just(Selection::ByHand)];
+    let selection = prop_oneof![Just(Selection::of([("app", "web")].into())), Just(Selection::ByHand)];
     let made_by = prop_oneof![4 => Just(ManagedBy::Controller), 1 => Just(ManagedBy::Other)];
     let at = 0..ADDRESSES.len();
     let one = prop_oneof![
@@ -55,7 +55,7 @@ fn apply(step: &Step, snapshot: &mut Snapshot) -> ChangeKey {
         Step::Service { name, cluster_address, selection } => {
             let mut one = service(&format!("s{name}"), &["11.0.0.2"]);
             one.cluster_addresses = vec![a(ADDRESSES[*cluster_address])];
-            one.selection = *selection;
+            one.selection.clone_from(selection);
             snapshot.services.insert(key(*name), Arc::new(one));
             ChangeKey::Subject(key(*name))
         }

@@ -47,7 +47,7 @@ fn unshown() -> impl Strategy<Value = Unshown> {
     ];
     let annotations = prop::collection::vec(select(names), 0..4);
     let labels = prop::collection::vec(select(vec!["note", "kube-vip.io/egress-denied-networks", "teams"]), 0..2);
-    let selection = select(vec![Selection::Selector, Selection::ByHand]);
+    let selection = select(vec![Selection::of([("app", "web")].into()), Selection::ByHand]);
     let spec_address = select(vec![None, Some("11.0.0.7"), Some("no address")]);
     let hostnames = select(vec![vec![], vec!["lb.example.org"]]);
     (annotations, labels, 0..3i64, selection, spec_address, hostnames, any::<bool>()).prop_map(
@@ -116,7 +116,7 @@ impl Fixture {
         service.labels.extend(seen.team.map(|team| (text("team/name"), text(team))));
         service.labels.extend(seen.guarded.then(|| (text("guarded"), text(""))));
         (service.kind, service.traffic_policy) = (seen.kind, seen.traffic_policy);
-        (service.created, service.selection) = (unshown.created, unshown.selection);
+        (service.created, service.selection) = (unshown.created, unshown.selection.clone());
         service.spec_address = unshown.spec_address.map(text);
         service.status_hostnames = unshown.hostnames.iter().map(|name| text(name)).collect();
         let loopback = unshown.loopback.then_some("127.0.0.1");

@@ -37,7 +37,7 @@ pub(in super::super) fn service(of: &str, uid: &str) -> Reading {
         status_addresses: vec![],
         status_hostnames: vec![],
         spec_address: None,
-        selection: egressd_core::model::Selection::Selector,
+        selection: egressd_core::model::Selection::ByHand,
         cluster_addresses: vec![],
         traffic_policy: TrafficPolicy::Cluster,
         families: vec![],

@@ -59,8 +59,7 @@ fn kind(field: &Field<'_>) -> Result<ServiceType, Fault> {
 
 /// What cannot be read selects nothing: then no endpoint counts as one that Kubernetes looked for.
 fn selection(field: &Field<'_>) -> Selection {
-    let labels = field.labels().unwrap_or_default();
-    if labels.is_empty() { Selection::ByHand } else { Selection::Selector }
+    Selection::of(field.labels().unwrap_or_default())
 }
 
 fn traffic_policy(field: &Field<'_>) -> Result<Option<TrafficPolicy>, Fault> {
@@ -174,6 +173,25 @@ mod tests {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             assert_eq!(faults, [format!("status.loadBalancer.ingress[1] {shown} {right}")]);
         }
+    }
+
+    #[test]
+    fn a_selector_is_read_as_labels_and_one_that_cannot_be_read_selects_nothing() {
+        let selects = |selector: Value, labels: &[(&str, &str)]| {
+            let object = json!({"metadata": {"name": "web"}, "spec": {"selector": selector}});
+            let labels: Labels = labels.iter().copied().collect();
+            let selection = service(&object).unwrap().selection;
+            selection.selector().map(|selector| selector.selects(&labels))
+        };
+        let web = json!({"app": "web", "tier": null});
+        assert_eq!(selects(web.clone(), &[("app", "web"), ("tier", ""), ("other", "x")]), Some(true));
+        assert_eq!(selects(web, &[("app", "web")]), Some(false));
+        for none in [json!({}), json!(null), json!("app=web"), json!({"app": 5}), json!(["app"])] {
+            assert_eq!(selects(none.clone(), &[]), None, "{none}");
+        }
+        let many: serde_json::Map<String, Value> =
+            (0..500).map(|number| (format!("label-{number}"), json!("x"))).collect();
+        assert_eq!(selects(many.into(), &[]), Some(false));
     }
 
     const ACTIVE: &str = "kube-vip.io/active-endpoint";

@@ -91,8 +91,8 @@ pub(super) fn listed_pods<'a>(
 
 fn is_selected(snapshot: &Snapshot, key: &SubjectKey) -> bool {
     let service = snapshot.services.get(key);
-    service.is_some_and(|service| match (service.selection, service.kind) {
-        (Selection::Selector, ServiceType::ClusterIp | ServiceType::NodePort | ServiceType::LoadBalancer) => true,
-        (Selection::Selector, ServiceType::ExternalName) | (Selection::ByHand, _) => false,
+    service.is_some_and(|service| match (&service.selection, service.kind) {
+        (Selection::Selector(_), ServiceType::ClusterIp | ServiceType::NodePort | ServiceType::LoadBalancer) => true,
+        (Selection::Selector(_), ServiceType::ExternalName) | (Selection::ByHand, _) => false,
     })
 }

@@ -47,6 +47,7 @@ impl Pipeline {
             Box::new(self.newest.unreadable.services.range(behind(after.cloned())).map(|(key, _)| key.clone())),
             Box::new(derived.records.range(behind(after.cloned())).map(|(key, _)| key.clone())),
             Box::new(derived.beside.range(behind(after.cloned())).cloned()),
+            Box::new(derived.selecting.range(behind(after.cloned())).cloned()),
             of(&derived.counted, after),
             of(&derived.refused, after),
             of(&derived.plans, after),
@@ -103,7 +104,8 @@ impl Pipeline {
 
     fn is_found_by_pods(&self, key: &SubjectKey, plan: Option<&SubjectPlan>) -> bool {
         let mut pods = plan.into_iter().flat_map(SubjectPlan::pods);
-        pods.all(|pod| self.derived.pods.of(pod).binary_search(key).is_ok())
+        let is_selecting = self.derived.selecting.contains(key) == self.guards_selected(key);
+        is_selecting && pods.all(|pod| self.derived.pods.of(pod).binary_search(key).is_ok())
     }
 
     fn has_failed(&self, key: &SubjectKey) -> bool {
