@@ -23,7 +23,7 @@ table ip lab_sources {
   chain in { type filter hook prerouting priority raw; udp dport 9001-9004 ip saddr != @allowed counter name wrong; }
 }";
 
-fn guarded(service: Service) -> Service {
+pub(crate) fn guarded(service: Service) -> Service {
     service.annotation_of("egressd.io", "on-unavailable", "drop")
 }
 
@@ -43,7 +43,7 @@ fn blocked(egressd: &mut Egressd<'_>, fixture: &Fixture) -> Result<()> {
 }
 
 /// That no datagram of a flood had another source than these.
-fn expect_sources(flood: Flood, allowed: &[IpAddr]) -> Result<()> {
+pub(crate) fn expect_sources(flood: Flood, allowed: &[IpAddr]) -> Result<()> {
     let seen = flood.end()?;
     let wrong: BTreeSet<&IpAddr> = seen.values().filter(|source| !allowed.contains(source)).collect();
     let count = seen.values().filter(|source| !allowed.contains(source)).count();

@@ -21,6 +21,7 @@ mod fail_closed;
 mod files;
 mod first_light;
 mod fixture;
+mod guarded_by_selector;
 mod guests;
 mod hijack;
 mod history;
@@ -118,6 +119,8 @@ lab::tests![
     fail_closed::bad_input_blocks_only_pods_of_services_that_ask_for_it,
     fail_closed::an_unknown_pod_leaves_only_once_it_is_known,
     fail_closed::every_reason_not_to_translate_blocks_and_not_asking_does_not,
+    guarded_by_selector::a_pod_does_not_leave_before_a_slice_lists_it_and_then_with_the_services_address,
+    guarded_by_selector::what_a_single_stack_service_selects_does_not_leave_by_the_other_family,
     backstop::while_the_tables_are_lost_a_guarded_pod_reaches_the_cluster_and_nothing_else,
     backstop::with_the_last_guarded_pod_policies_and_marks_go,
     backstop::the_mark_is_seen_by_no_other_program_and_owned_tables_have_none,

@@ -7,14 +7,23 @@ use crate::addresses::NODE_NAME;
 
 /// A pod of a namespace that runs on the lab's node with these addresses.
 pub fn pod(namespace: &str, name: &str, addresses: impl IntoIterator<Item = IpAddr>) -> PodObject {
-    PodObject { namespace: namespace.to_owned(), name: name.to_owned(), addresses: addresses.into_iter().collect() }
+    let addresses = addresses.into_iter().collect();
+    PodObject { namespace: namespace.to_owned(), name: name.to_owned(), labels: Vec::new(), addresses }
 }
 
 #[derive(Clone, Debug)]
 pub struct PodObject {
     namespace: String,
     name: String,
+    labels: Vec<(String, String)>,
     addresses: Vec<IpAddr>,
+}
+
+impl PodObject {
+    pub fn label(mut self, name: &str, value: &str) -> Self {
+        self.labels.push((name.to_owned(), value.to_owned()));
+        self
+    }
 }
 
 impl Manifest for PodObject {
@@ -24,13 +33,17 @@ impl Manifest for PodObject {
 
     fn yaml(&self) -> Yaml {
         let addresses = self.addresses.iter().map(|a| Yaml::map([("ip", a.to_string().as_str().into())])).collect();
+        let mut metadata = vec![
+            ("name".to_owned(), self.name.as_str().into()),
+            ("namespace".to_owned(), self.namespace.as_str().into()),
+        ];
+        if !self.labels.is_empty() {
+            metadata.push(("labels".to_owned(), Yaml::table(&self.labels)));
+        }
         Yaml::map([
             ("apiVersion", "v1".into()),
             ("kind", "Pod".into()),
-            (
-                "metadata",
-                Yaml::map([("name", self.name.as_str().into()), ("namespace", self.namespace.as_str().into())]),
-            ),
+            ("metadata", Yaml::Map(metadata)),
             ("spec", Yaml::map([("nodeName", NODE_NAME.into())])),
             ("status", Yaml::map([("phase", "Running".into()), ("podIPs", Yaml::List(addresses))])),
         ])

@@ -14,6 +14,7 @@ pub fn service(name: &str) -> Service {
         labels: Vec::new(),
         annotations: Vec::new(),
         addresses: Vec::new(),
+        selector: Vec::new(),
         kind: "LoadBalancer".to_owned(),
     }
 }
@@ -27,6 +28,7 @@ pub struct Service {
     labels: Vec<(String, String)>,
     annotations: Vec<(String, String)>,
     addresses: Vec<IpAddr>,
+    selector: Vec<(String, String)>,
     kind: String,
 }
 
@@ -48,6 +50,12 @@ impl Service {
     /// Created at this time, like `2026-01-31T12:00:00Z`.
     pub fn created(self, time: &str) -> Self {
         Self { created: Some(time.to_owned()), ..self }
+    }
+
+    /// Selecting pods by this label.
+    pub fn selecting(mut self, name: &str, value: &str) -> Self {
+        self.selector.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     pub fn label(mut self, name: &str, value: &str) -> Self {
@@ -113,11 +121,18 @@ impl Manifest for Service {
             metadata.push(("annotations".to_owned(), Yaml::table(&self.annotations)));
         }
         let port = [("name", "http".into()), ("port", Yaml::Number(80)), ("targetPort", Yaml::Number(8080))];
+        let mut spec = vec![
+            ("type".to_owned(), self.kind.as_str().into()),
+            ("ports".to_owned(), Yaml::List(vec![Yaml::map(port)])),
+        ];
+        if !self.selector.is_empty() {
+            spec.push(("selector".to_owned(), Yaml::table(&self.selector)));
+        }
         Yaml::map([
             ("apiVersion", "v1".into()),
             ("kind", "Service".into()),
             ("metadata", Yaml::Map(metadata)),
-            ("spec", Yaml::map([("type", self.kind.as_str().into()), ("ports", Yaml::List(vec![Yaml::map(port)]))])),
+            ("spec", Yaml::Map(spec)),
             ("status", Yaml::map([("loadBalancer", Yaml::map([("ingress", Yaml::List(ingress))]))])),
         ])
     }
