@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::EvaluationEnd;
 use super::settle::{Answered, EgressRequest, NodeContext, foreign};
+use super::selected::GuardedPods;
 use super::{Rules, SubjectPlan, SubjectResult};
 use crate::decision::{Draft, OnChange, OnUnavailable};
 use crate::finding::{Finding, first_of};
@@ -64,7 +65,7 @@ pub(crate) fn unanswered(here: NodeContext<'_>, view: &SubjectView, request: Egr
         EgressRequest::Made => annotation.unwrap_or(here.on_unavailable),
         EgressRequest::Absent => OnUnavailable::Pass,
     };
-    let guarded = guarded(here, view, asked);
+    let guarded = GuardedPods::of(here, view, asked);
     if guarded.is_empty() {
         return None;
     }
@@ -72,8 +73,8 @@ pub(crate) fn unanswered(here: NodeContext<'_>, view: &SubjectView, request: Egr
         uid: view.subject.uid().clone(),
         created: view.subject.created(),
         rules: Rules::default(),
-        foreign: foreign(here.context, view),
-        guarded,
+        foreign: guarded.foreign(foreign(here.context, view)),
+        guarded: guarded.all(),
         on_change: OnChange::default(),
     };
     Some(SubjectResult { service: Some(plan.into()), end: EvaluationEnd::Failed, findings: Vec::new() })
