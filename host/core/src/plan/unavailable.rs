@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::EvaluationEnd;
-use super::settle::{Answered, EgressRequest, NodeContext, foreign};
 use super::selected::GuardedPods;
+use super::settle::{Answered, EgressRequest, NodeContext, foreign};
 use super::{Rules, SubjectPlan, SubjectResult};
 use crate::decision::{Draft, OnChange, OnUnavailable};
 use crate::finding::{Finding, first_of};
