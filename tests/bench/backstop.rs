@@ -10,14 +10,13 @@ use egressd_core::net::{AddressRange, MarkBit};
 use egressd_core::node::{Adapter as _, Part as _, Xfrm, XfrmMaker, XfrmPolicy};
 use lab::{Lab, Pod};
 
-use crate::clock::{self, used};
-use crate::connections::connect;
+use crate::connections::processor_time;
 use crate::measure::{Times, head, ms, ratio, row, timed};
 
 /// New connections in one measurement; all of them are below the default limit of conntrack.
 const CONNECTIONS: u16 = 4_000;
 /// Measurements of each; the best counts, since everything else on the machine only adds.
-const ROUNDS: usize = 40;
+const ROUNDS: u16 = 40;
 /// The pods of the lab that are measured.
 const GUARDED: u8 = 1;
 const OTHER: u8 = 3;
@@ -69,11 +68,7 @@ fn measure(count: u32, pod: u8) -> Figures {
 }
 
 fn connections(pod: &Pod, source: u16) -> Duration {
-    let rounds = (0..ROUNDS).map(|round| {
-        let source = source + u16::try_from(round).unwrap();
-        pod.host.namespace.run(|| used(clock::thread, || connect(pod.v4(), source, CONNECTIONS)).1).unwrap()
-            / u32::from(CONNECTIONS)
-    });
+    let rounds = (0..ROUNDS).map(|round| processor_time(pod, source + round, CONNECTIONS));
     Times::of(rounds.collect()).percentile(0)
 }
 

@@ -9,10 +9,11 @@ use egressd::kernel::nft::Netlink;
 use egressd_core::diff::diff;
 use egressd_core::node::Adapter as _;
 use egressd_core::ruleset::Ruleset;
-use lab::Lab;
 use lab::addresses::NEIGHBOUR_V4;
+use lab::{Lab, Pod};
 
 use crate::asks::EgressRequest;
+use crate::clock::{self, used};
 use crate::measure::{Times, head, ratio, row, timed};
 use crate::world::World;
 
@@ -75,7 +76,13 @@ fn measure(load: impl FnOnce(&Lab)) -> Duration {
 }
 
 /// One datagram to each of many ports: every one a new connection, all the way to the outside host.
-pub(crate) fn connect(from: IpAddr, source: u16, count: u16) {
+fn connect(from: IpAddr, source: u16, count: u16) {
     let socket = UdpSocket::bind((from, source)).unwrap();
     (10_000..10_000 + count).for_each(|port| drop(socket.send_to(&[0], (NEIGHBOUR_V4, port))));
+}
+
+/// The processor's time for a new connection of a pod, in the mean of so many.
+pub(crate) fn processor_time(pod: &Pod, source: u16, count: u16) -> Duration {
+    let work = || used(clock::thread, || connect(pod.v4(), source, count)).1;
+    pod.host.namespace.run(work).unwrap() / u32::from(count)
 }

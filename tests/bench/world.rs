@@ -37,16 +37,17 @@ pub(crate) struct World {
 
 /// Of a node that has no Service yet.
 pub(crate) fn pipeline() -> Pipeline {
-    pipeline_within(settings_of_many(Owner::Any).limits)
+    Pipeline::new(settings_within(settings_of_many(Owner::Any).limits), BTreeMap::new())
 }
 
-fn pipeline_within(limits: Limits) -> Pipeline {
+/// In the cluster of the measurements.
+pub(crate) fn settings_within(limits: Limits) -> Settings {
     let cluster = ClusterSettings {
         pod_networks: vec![n("10.0.0.0/8")],
         service_networks: vec![n("172.30.0.0/16")],
         ..ClusterSettings::default()
     };
-    Pipeline::new(Settings { cluster, limits, ..settings(Owner::Any) }, BTreeMap::new())
+    Settings { cluster, limits, ..settings(Owner::Any) }
 }
 
 impl World {
@@ -67,8 +68,13 @@ impl World {
     }
 
     pub(crate) fn empty(limits: Limits, policy: Policy) -> Self {
+        Self::of(settings_within(limits), policy)
+    }
+
+    /// Without Services.
+    pub(crate) fn of(settings: Settings, policy: Policy) -> Self {
         let (snapshot, applied, newest, in_force) = Default::default();
-        let pipeline = pipeline_within(limits);
+        let pipeline = Pipeline::new(settings, BTreeMap::new());
         Self { pipeline, snapshot, policy, each: ENDPOINTS, applied, newest, in_force }
     }
 

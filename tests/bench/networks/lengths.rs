@@ -15,8 +15,7 @@ use lab::addresses::NEIGHBOUR_V4;
 use lab::{Lab, Pod};
 
 use crate::asks::Policy;
-use crate::clock::{self, used};
-use crate::connections::connect;
+use crate::connections::processor_time;
 use crate::measure::{Times, head, row};
 use crate::world::World;
 
@@ -89,15 +88,10 @@ fn measure(count: u8, named: OtherElements) -> BestTimes {
     let (mut plain, mut networks) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         // Both are translated to one address, so they have to differ in the port.
-        plain.push(new_connection(lab.pod(2), 2_000 + round));
-        networks.push(new_connection(lab.pod(3), 3_000 + round));
+        plain.push(processor_time(lab.pod(2), 2_000 + round, CONNECTIONS));
+        networks.push(processor_time(lab.pod(3), 3_000 + round, CONNECTIONS));
     }
     BestTimes { plain: Times::of(plain).percentile(0), networks: Times::of(networks).percentile(0) }
-}
-
-fn new_connection(pod: &Pod, source: u16) -> Duration {
-    let work = || used(clock::thread, || connect(pod.v4(), source, CONNECTIONS)).1;
-    pod.host.namespace.run(work).unwrap() / u32::from(CONNECTIONS)
 }
 
 /// Keeps the tables when the socket is gone.
