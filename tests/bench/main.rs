@@ -10,6 +10,7 @@ mod clock;
 mod cluster;
 mod connections;
 mod evaluation;
+mod guard;
 mod kernel;
 mod measure;
 mod memory;
@@ -27,7 +28,7 @@ use std::fs;
 use lab::Readiness;
 
 /// All benchmarks by name.
-const PARTS: [(&str, fn()); 19] = [
+const PARTS: [(&str, fn()); 20] = [
     ("one change", change::one_change),
     ("a Node", node::a_node),
     ("EgressNodes", published::egress_nodes),
@@ -44,6 +45,7 @@ const PARTS: [(&str, fn()); 19] = [
     ("memory of policies", policies::memory_of_policies),
     ("misbehaviour", policies::misbehaviour),
     ("new connections", connections::new_connections),
+    ("guard", guard::guard),
     ("backstop", backstop::backstop),
     ("memory", memory::memory),
     ("cluster", cluster::cluster),
