@@ -158,10 +158,8 @@ impl Pipeline {
                 let all = snapshot.services.iter().filter(|(_, service)| is_kube_vips(service));
                 all.map(|(key, _)| key.clone()).collect()
             }
-            CommonChanges::OfAny => {
-                let unreadable = snapshot.unreadable.services.keys();
-                self.subjects.keys().chain(unreadable).cloned().collect()
-            }
+            // Also those that no policy is asked about: where they are found depends on it, too.
+            CommonChanges::OfAny => self.all(snapshot),
         };
         of_many.into_iter().chain(services).collect()
     }
