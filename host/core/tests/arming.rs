@@ -7,7 +7,7 @@ use egressd_core::compile::{arm, compile, table_names};
 use egressd_core::diff::diff;
 use egressd_core::net::is_private;
 use egressd_core::plan::{Plan, guarded};
-use egressd_core::ruleset::{Direction, Layout, Ruleset, State, TableNames};
+use egressd_core::ruleset::{Direction, KeyKind, Layout, Ruleset, State, TableNames};
 use egressd_core::testkit::{FakeKernel, Leaving, Packet, Universe, leaves, trace};
 use proptest::prelude::*;
 
@@ -28,9 +28,11 @@ fn leaves_untranslated(ruleset: &Ruleset, packet: Packet) -> bool {
     leaves(ruleset, ruleset, &leaving, 0)
 }
 
-/// The pods of which the tables of a plan have elements.
-fn pods(plan: &Plan) -> BTreeSet<IpAddr> {
-    plan.subjects.values().flat_map(|subject| subject.pods()).collect()
+/// The pods that are translated, or guarded.
+fn pods(applied: &Ruleset) -> BTreeSet<IpAddr> {
+    let maps = applied.tables.values().flat_map(|table| table.maps.values());
+    let maps = maps.filter(|map| map.kind.key != KeyKind::KnownPod);
+    maps.flat_map(|map| map.elements.keys()).map(|key| key.address()).collect()
 }
 
 /// Whether guarded pods may reach a destination by a table with these sets. That a pod is in no known network is known now.
@@ -55,7 +57,7 @@ proptest! {
     #[test]
     fn new_pods_are_guarded_and_for_all_others_nothing_changes((applied, before, now) in scenes()) {
         let armed = arm(&applied, &now, &names());
-        let (known, guards) = (pods(&before), guarded(&now));
+        let (known, guards) = (pods(&applied), guarded(&now));
         for packet in packets() {
             let shown = || format!("{packet:?}\n{applied}\n{armed}");
             prop_assert_eq!(trace(&applied, &packet), trace(&armed, &packet), "{}", shown());

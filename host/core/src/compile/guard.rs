@@ -28,6 +28,9 @@ fn chain(family: Family, table: &Table, objects: &Objects) -> Chain {
     let returns = |part: Match| Rule::when(part, Statement::Return);
     let mut rules = vec![returns(Match::Direction(Direction::Reply))];
     rules.extend(senders(family).into_iter().flat_map(|sender| sender.passing(table, objects)));
+    // First of what passes: what is translated, which is most, needs no look-up of its destination.
+    let pair = Key::of(MapKind::allowed_sources(family));
+    rules.push(returns(Match::In(pair, objects.allowed_sources.clone())));
     rules.push(returns(Match::destination_in(family, objects.excluded.clone())));
     if table.sets.contains_key(&objects.inside) {
         rules.push(inside(family, table, objects));
@@ -38,8 +41,6 @@ fn chain(family: Family, table: &Table, objects: &Objects) -> Chain {
         let private = Match::destination_in(family, PRIVATE.clone());
         rules.push(Rule::new([elsewhere, private], [Statement::Return]));
     }
-    let pair = Key::of(MapKind::allowed_sources(family));
-    rules.push(returns(Match::In(pair, objects.allowed_sources.clone())));
     rules.extend(senders(family).into_iter().flat_map(|sender| sender.dropped(table, objects)));
     Chain { hook: Some(Hook::filter(Point::Postrouting, PRIORITY)), rules }
 }
