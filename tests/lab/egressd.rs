@@ -22,13 +22,21 @@ use crate::wait::{DEADLINE, wait_until};
 pub struct Program {
     path: PathBuf,
     environment: Vec<(String, String)>,
-    /// The cgroup file to which the process writes 0 first.
-    entrance: Option<PathBuf>,
+    /// Commands that run first, each of which becomes the next one in the end.
+    before: Vec<String>,
 }
+
+/// Joins the cgroup of this file.
+const JOIN: &str = "echo 0 > \"$0\" && exec \"$@\"";
+/// Puts a small file system over a directory, with what is in it, and fills it. Nothing else sees that.
+const FILL: &str = "mkdir -p \"$0\" && exec 3< \"$0\" && mount -t tmpfs -o size=256k egressd-test \"$0\" &&
+cp -a /proc/self/fd/3/. \"$0\" && exec 3<&- || exit 70
+cat /dev/zero > \"$0/full\" 2> /dev/null
+exec \"$@\"";
 
 impl Program {
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), environment: Vec::new(), entrance: None }
+        Self { path: path.as_ref().to_owned(), environment: Vec::new(), before: Vec::new() }
     }
 
     pub fn environment(mut self, name: &str, value: &str) -> Self {
@@ -36,8 +44,17 @@ impl Program {
         self
     }
 
-    pub fn within(mut self, memory: &Memory) -> Self {
-        self.entrance = Some(memory.entrance());
+    pub fn within(self, memory: &Memory) -> Self {
+        self.after(&["sh", "-c", JOIN, &memory.entrance().to_string_lossy()])
+    }
+
+    /// With a disk for the state of the first node that is full, and has what was saved before.
+    pub fn on_a_full_disk(self, manifests: &Directory) -> Self {
+        self.after(&["unshare", "--mount", "sh", "-c", FILL, &manifests.state().to_string_lossy()])
+    }
+
+    fn after(mut self, command: &[&str]) -> Self {
+        self.before.extend(command.iter().map(|&part| part.to_owned()));
         self
     }
 
@@ -149,14 +166,10 @@ impl Program {
 
     /// `egressd` with these arguments on a node.
     pub(crate) fn command(&self, node: &Node, arguments: &[&str]) -> Command {
-        let mut command = match &self.entrance {
-            None => node.namespace.command(&self.path.to_string_lossy()),
-            Some(entrance) => {
-                let mut command = node.namespace.command("sh");
-                command.args(["-c", "echo 0 > \"$0\" && exec \"$@\""]).arg(entrance).arg(&self.path);
-                command
-            }
-        };
+        let path = self.path.to_string_lossy().into_owned();
+        let mut parts = self.before.iter().chain([&path]);
+        let mut command = node.namespace.command(parts.next().unwrap_or(&path));
+        command.args(parts);
         command.args(arguments).env("EGRESSD_LOCK_DIR", node.locks());
         // Where --socket does not name another. The machine's own is no business of a trial.
         command.env("EGRESSD_SOCKET", node.locks().join("egressd.sock")).envs(self.environment.iter().cloned());

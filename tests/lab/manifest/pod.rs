@@ -7,19 +7,29 @@ use crate::addresses::NODE_NAME;
 
 /// A pod of a namespace that runs on the lab's node with these addresses.
 pub fn pod(namespace: &str, name: &str, addresses: impl IntoIterator<Item = IpAddr>) -> PodObject {
-    let addresses = addresses.into_iter().collect();
-    PodObject { namespace: namespace.to_owned(), name: name.to_owned(), labels: Vec::new(), addresses }
+    PodObject {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        node: NODE_NAME.to_owned(),
+        labels: Vec::new(),
+        addresses: addresses.into_iter().collect(),
+    }
 }
 
 #[derive(Clone, Debug)]
 pub struct PodObject {
     namespace: String,
     name: String,
+    node: String,
     labels: Vec<(String, String)>,
     addresses: Vec<IpAddr>,
 }
 
 impl PodObject {
+    pub fn on_node(self, node: &str) -> Self {
+        Self { node: node.to_owned(), ..self }
+    }
+
     pub fn label(mut self, name: &str, value: &str) -> Self {
         self.labels.push((name.to_owned(), value.to_owned()));
         self
@@ -44,7 +54,7 @@ impl Manifest for PodObject {
             ("apiVersion", "v1".into()),
             ("kind", "Pod".into()),
             ("metadata", Yaml::Map(metadata)),
-            ("spec", Yaml::map([("nodeName", NODE_NAME.into())])),
+            ("spec", Yaml::map([("nodeName", self.node.as_str().into())])),
             ("status", Yaml::map([("phase", "Running".into()), ("podIPs", Yaml::List(addresses))])),
         ])
     }
