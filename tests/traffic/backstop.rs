@@ -13,7 +13,7 @@ use crate::fixture::{Fixture, WEB_V4, program, web};
 /// How many datagrams a pod sends at least while the tables are lost.
 const DATAGRAMS: u32 = 100_000;
 
-fn policies(fixture: &Fixture) -> Result<String> {
+pub(crate) fn policies(fixture: &Fixture) -> Result<String> {
     output_of(fixture.lab.node().namespace.command("ip").args(["xfrm", "policy"]))
 }
 
@@ -22,7 +22,7 @@ fn flush(fixture: &Fixture) -> Result<()> {
 }
 
 /// A guarded Service, on tables without an owner; both families have a guarded pod.
-fn fixture() -> Result<Fixture> {
+pub(crate) fn fixture() -> Result<Fixture> {
     let fixture = Fixture::new()?;
     fixture.manifests.write(&web().annotation_of("egressd.io", "on-unavailable", "drop"))?;
     let pod = fixture.selected();
@@ -32,15 +32,20 @@ fn fixture() -> Result<Fixture> {
     Ok(fixture)
 }
 
-fn run(fixture: &Fixture) -> Result<Egressd<'_>> {
+pub(crate) fn run(fixture: &Fixture) -> Result<Egressd<'_>> {
     let mut egressd = fixture.run_until_translated()?;
+    wait_for_policies(fixture, &mut egressd)?;
+    Ok(egressd)
+}
+
+/// Of pod 1, in the families in which it is guarded.
+pub(crate) fn wait_for_policies(fixture: &Fixture, egressd: &mut Egressd<'_>) -> Result<()> {
     let pods =
         [format!("src {}/32 dst 0.0.0.0/0", fixture.selected().v4()), format!("src {}/128", fixture.selected().v6())];
     egressd.wait_until("the pod has policies", || {
         let policies = policies(fixture)?;
         Ok(pods.iter().all(|pod| policies.contains(pod)))
-    })?;
-    Ok(egressd)
+    })
 }
 
 /// P12 for loss of the tables while egressd does not run, and P6 and the rest of the node beside it.

@@ -128,7 +128,7 @@ fn in_force(fixture: &Fixture) -> Result<Egressd<'_>> {
     Ok(egressd)
 }
 
-fn expect_same(fixture: &Fixture, egressd: &mut Egressd<'_>) -> Result<()> {
+pub(crate) fn expect_same(fixture: &Fixture, egressd: &mut Egressd<'_>) -> Result<()> {
     let same = || Ok(program().diff(&fixture.lab, &fixture.manifests)?.0 == Some(0));
     egressd.wait_until("the kernel has what the configuration says", same)
 }
@@ -153,6 +153,12 @@ pub(crate) fn two_hundred_changes_are_undone_each_in_a_moment() -> Result<()> {
 
 fn table() -> TableId {
     TableId { family: TableFamily::Ip, name: Name::new("kube_vip_v4").unwrap_or_else(|error| panic!("{error}")) }
+}
+
+/// What the kernel has in the IPv4 table, without counters.
+pub(crate) fn table_of(fixture: &Fixture) -> Result<Ruleset> {
+    let read = || Ok::<_, anyhow::Error>(Netlink::open()?.read_tables(&[table()])?.state);
+    fixture.lab.node().namespace.run(read)?
 }
 
 /// The first element of the map of plain addresses.

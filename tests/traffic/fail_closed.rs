@@ -13,7 +13,7 @@ use crate::changes::expect_exact;
 use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program, web};
 
 /// How many datagrams each pod sends at least while everything around it changes.
-const DATAGRAMS: u32 = 100_000;
+pub(crate) const DATAGRAMS: u32 = 100_000;
 
 /// What the outside host counts: packets of the guarded pod by their source.
 const COUNTERS: &str = "
@@ -28,14 +28,14 @@ pub(crate) fn guarded(service: Service) -> Service {
 }
 
 /// With a masquerade like a CNI's, so that what is not translated has the node's address.
-fn fixture() -> Result<Fixture> {
+pub(crate) fn fixture() -> Result<Fixture> {
     let fixture = Fixture::with_web()?;
     fixture.lab.node().masquerade_like_a_cni()?;
     fixture.manifests.write(&guarded(web()))?;
     Ok(fixture)
 }
 
-fn blocked(egressd: &mut Egressd<'_>, fixture: &Fixture) -> Result<()> {
+pub(crate) fn blocked(egressd: &mut Egressd<'_>, fixture: &Fixture) -> Result<()> {
     let pod = fixture.selected();
     egressd.wait_until("nothing of the pod leaves", || {
         Ok(fixture.lab.seen_from(pod, OUTSIDE_V4, Protocol::Udp)? == Seen::Nothing)

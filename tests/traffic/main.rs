@@ -21,7 +21,9 @@ mod fail_closed;
 mod files;
 mod first_light;
 mod fixture;
+mod foreign_floods;
 mod guarded_by_selector;
+mod guarded_floods;
 mod guests;
 mod hijack;
 mod history;
@@ -227,6 +229,11 @@ lab::tests![
     drift::what_another_program_changes_is_undone_and_reported,
     drift::two_hundred_changes_are_undone_each_in_a_moment,
     drift::a_foreign_table_in_the_place_of_ours_is_reported_and_not_touched,
+    foreign_floods::what_another_program_removes_of_the_guard_is_repaired_under_a_flood_and_reported,
+    foreign_floods::while_another_program_flushes_or_deletes_the_tables_guarded_pods_are_blocked,
+    guarded_floods::with_a_full_disk_no_restart_lets_a_guarded_pod_leave_with_another_source,
+    guarded_floods::with_too_little_memory_no_guarded_pod_leaves_with_another_source,
+    guarded_floods::what_egressd_owns_no_other_program_changes_under_a_flood_of_a_guarded_pod,
     under_load::a_hundred_thousand_connections_have_a_source_that_was_valid_at_the_time,
     under_load::another_priority_after_a_restart_under_load_changes_no_packet,
     under_load::restarts_and_kill_9_under_load_change_no_packet,
