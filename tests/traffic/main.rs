@@ -40,6 +40,9 @@ mod neighbours;
 mod networks;
 mod orphans;
 mod owner;
+mod peers_cases;
+mod peers_drift;
+mod peers_storms;
 mod policies;
 mod ports;
 mod published;
@@ -234,6 +237,12 @@ lab::tests![
     guarded_floods::with_a_full_disk_no_restart_lets_a_guarded_pod_leave_with_another_source,
     guarded_floods::with_too_little_memory_no_guarded_pod_leaves_with_another_source,
     guarded_floods::what_egressd_owns_no_other_program_changes_under_a_flood_of_a_guarded_pod,
+    peers_cases::a_one_shot_pod_sends_nothing_until_it_is_known_and_then_with_the_egress_address_alone,
+    peers_cases::while_a_service_comes_changes_and_goes_no_packet_has_the_pods_own_address_or_an_old_one,
+    peers_cases::while_no_node_holds_the_address_pods_are_blocked_and_with_pass_they_leave_with_their_nodes,
+    peers_drift::while_the_rules_are_flushed_deleted_or_reloaded_a_guarded_pod_is_blocked_and_then_as_before,
+    peers_drift::no_connection_keeps_the_source_that_it_began_with_before_a_repair,
+    peers_storms::killed_again_and_again_while_many_pods_start_egressd_lets_none_leave_with_another_source,
     under_load::a_hundred_thousand_connections_have_a_source_that_was_valid_at_the_time,
     under_load::another_priority_after_a_restart_under_load_changes_no_packet,
     under_load::restarts_and_kill_9_under_load_change_no_packet,
