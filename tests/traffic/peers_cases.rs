@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use anyhow::{Context, Result, ensure};
 use lab::addresses::{MOVING_V4, NODE_V4, OTHER_OUTSIDE_V4, OUTSIDE_V4, node_v4};
-use lab::manifest::{self, EndpointSlice, PodObject, Service};
+use lab::manifest::{self, EndpointSlice, Manifest, PodObject, Service};
 use lab::{Egressd, Pod, Program, Seen};
 
 use crate::fail_closed::{blocked, expect_sources, guarded};
@@ -47,22 +47,23 @@ fn no_endpoints() -> EndpointSlice {
 }
 
 /// Case 14: the Service is there first, then a pod that sends at once, and ends; several, one after the other, with one
-/// address.
+/// address. Whether the pod or its slice is known first differs.
 pub(crate) fn a_one_shot_pod_sends_nothing_until_it_is_known_and_then_with_the_egress_address_alone() -> Result<()> {
     let fixture = fixture()?;
     let (lab, pod) = (&fixture.lab, fixture.selected());
-    fixture.manifests.write(&guarded(web()))?;
+    fixture.manifests.write(&guarded(web().selecting("app", "web")))?;
+    let object = object(pod).label("app", "web");
+    let slice = fixture.web_endpoints();
+    let orders: [&[&dyn Manifest]; 3] = [&[&slice], &[&object], &[&slice, &object]];
     let mut egressd = run(&fixture)?;
-    for turn in 0..4 {
+    for first in orders {
         lab.node().forget_connections()?;
         let flood = lab.flood(pod, OUTSIDE_V4)?;
         flood.wait_until_sent(BETWEEN)?;
         let unknown = flood.position();
-        if turn % 2 == 0 {
-            fixture.manifests.write_together(COMING, &[&fixture.web_endpoints()])?;
-            flood.wait_until_sent(unknown + BETWEEN)?;
-        }
-        fixture.manifests.write_together(COMING, &[&fixture.web_endpoints(), &object(pod)])?;
+        fixture.manifests.write_together(COMING, first)?;
+        flood.wait_until_sent(unknown + BETWEEN)?;
+        fixture.manifests.write_together(COMING, &[&slice, &object])?;
         egressd.wait_until_seen(pod, OUTSIDE_V4, WEB_V4.into())?;
         flood.wait_until_sent(flood.position() + BETWEEN)?;
         expect_sources(flood, &[WEB_V4]).context("a pod that comes")?;
