@@ -70,7 +70,7 @@ pub(crate) const ROOMS: [(&str, &[&str]); 26] = [
     ("owner", &[]),
     ("placement", &["finding", "model", "owner", "text"]),
     ("beside", &["finding", "model", "ruleset"]),
-    ("plan", &["chain", "decision", "finding", "guard", "model", "net", "owner", "placement", "text"]),
+    ("plan", &["chain", "decision", "finding", "guard", "model", "net", "owner", "placement", "stray", "text"]),
     ("check", &["finding", "model", "net", "plan"]),
     ("ruleset", &["net"]),
     ("effect", &[]),

@@ -89,7 +89,7 @@ pub(crate) fn a_renamed_instance_reports_its_old_tables_and_clean_all_removes_th
     ended(&fixture, "old")?;
     let mut egressd = instance(&fixture, "new", &["--http", &HTTP.to_string()])?;
     let printed = wait_until_status_has(&mut egressd, &fixture, "table ip kube_vip_old_v4 is orphaned")?;
-    for part in ["[orphaned-table]", "still translates 1 pod;", "table ip6 kube_vip_old_v6 is orphaned"] {
+    for part in ["[orphaned-table]", "still translates 1 pod,", "table ip6 kube_vip_old_v6 is orphaned"] {
         ensure!(printed.contains(part), "{part:?} is missing:\n{printed}");
     }
     ensure!(egressd.log().matches("table ip kube_vip_old_v4 is orphaned").count() == 1, "{}", egressd.log());

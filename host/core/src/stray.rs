@@ -7,8 +7,11 @@
 
 mod domain;
 mod foreign;
+mod unavailable;
 
 use self::domain::{Domain, split};
+pub use self::unavailable::asked_unavailable;
+use self::unavailable::is_almost_unavailable;
 use crate::finding::{Finding, Severity, Span, at_most};
 use crate::model::{AnnotationPrefix, Service};
 use egressd_vocabulary::spelling::{MOST_EDITS, nearest, same_terms, terms};
@@ -112,6 +115,7 @@ pub fn has_any(service: &Service, prefix: &AnnotationPrefix) -> bool {
 /// be kept of a Service to report it.
 pub fn is_almost_ours(name: &str, prefix: &AnnotationPrefix) -> bool {
     foreign::matters(name)
+        || is_almost_unavailable(name, prefix)
         || [Place::Annotation, Place::Label].into_iter().any(|place| meant(place, name, prefix).is_some())
 }
 

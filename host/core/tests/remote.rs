@@ -65,7 +65,15 @@ impl Web {
         let on_unavailable = OnUnavailable::Pass;
         let (context, facts, ownership, sharing) = (&context, &facts, &ownership, &sharing);
         let pods = &KnownPods::NotWatched;
-        let here = NodeContext { context, facts, ownership, sharing, pods, on_unavailable };
+        let here = NodeContext {
+            context,
+            facts,
+            ownership,
+            sharing,
+            pods,
+            on_unavailable,
+            prefix: &AnnotationPrefix::default(),
+        };
         let decision = ChainDecision::Draft(Draft::of(rules).into());
         let answered = Answered {
             decision: &decision,

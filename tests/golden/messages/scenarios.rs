@@ -66,7 +66,8 @@ fn unavailable() -> Vec<Scenario> {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web-1, uid: web-1, labels: {app: web}}\n\
                status: {phase: Running, podIPs: [{ip: 10.244.0.7}, {ip: \"fd00:10:244::7\"}]}\n";
     let two_families = Scenario::with([selecting.as_str(), pod].join("---\n"));
-    vec![asks("dorp"), asks("drop").set(|settings| settings.owner = Owner::Auto), two_families]
+    let misspelled = Scenario::with(web(&[EGRESS, "kube-vip.io/on-unavailable: drop"]));
+    vec![misspelled, asks("dorp"), asks("drop").set(|settings| settings.owner = Owner::Auto), two_families]
 }
 
 /// More items than are read or may be.

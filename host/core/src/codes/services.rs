@@ -6,9 +6,11 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: "bad-on-unavailable",
         level: ERROR,
-        sentence: "The annotation `egressd.io/on-unavailable` has a value that is neither `drop` nor `pass`.",
-        cause: "The value is misspelled. It counts as `drop`, since `pass` is the default and needs no annotation.",
-        remedy: "Write `drop` or `pass`, or remove the annotation (docs/fail-closed.md).",
+        sentence: "The annotation `egressd.io/on-unavailable` has a value that is neither `drop` nor `pass`, or its name \
+                   is misspelled.",
+        cause: "The value or the name is misspelled. It counts as `drop`, since `pass` is the default and needs no \
+                annotation.",
+        remedy: "Correct the name, write `drop` or `pass`, or remove the annotation (docs/fail-closed.md).",
     },
     CodeEntry {
         code: "change-under-way",

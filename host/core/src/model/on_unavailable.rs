@@ -13,6 +13,8 @@ pub enum AskedUnavailable<'a> {
     /// Another value. Whoever writes the annotation restricts something, as `pass` is the default: so it counts as
     /// `drop` (unknown is never open).
     Unreadable(&'a str),
+    /// An annotation of almost this name, with another value than `pass`: likewise.
+    Misspelled(&'a str),
 }
 
 impl<'a> AskedUnavailable<'a> {
@@ -32,15 +34,7 @@ impl<'a> AskedUnavailable<'a> {
     pub fn effect(&self) -> Option<OnUnavailable> {
         match self {
             Self::Asked(asked) => Some(*asked),
-            Self::Unreadable(_) => Some(OnUnavailable::Drop),
-        }
-    }
-
-    /// The value that is none.
-    pub fn unreadable(&self) -> Option<&'a str> {
-        match self {
-            Self::Asked(_) => None,
-            Self::Unreadable(value) => Some(value),
+            Self::Unreadable(_) | Self::Misspelled(_) => Some(OnUnavailable::Drop),
         }
     }
 }

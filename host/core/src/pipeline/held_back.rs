@@ -6,9 +6,10 @@ use std::net::IpAddr;
 
 use super::Pipeline;
 use crate::decision::OnUnavailable;
-use crate::model::{AskedUnavailable, Snapshot, SubjectView, Unusable};
+use crate::model::{Snapshot, SubjectView, Unusable};
 use crate::net::RareAddresses;
 use crate::plan::GUARDED_PODS_OF_A_NODE;
+use crate::stray::asked_unavailable;
 
 impl Pipeline {
     /// The endpoints on this node that are not in the view, as many as are guarded whatever limits say.
@@ -25,7 +26,8 @@ impl Pipeline {
 
     /// Whether something asks for `drop`, as far as that is known without an answer of the policies.
     pub(super) fn may_drop(&self, view: &SubjectView) -> bool {
-        let annotation = AskedUnavailable::of(view.subject.annotations()).and_then(|asked| asked.effect());
+        let asked = asked_unavailable(view.subject.annotations(), &self.settings.prefix);
+        let annotation = asked.and_then(|asked| asked.effect());
         let last = self.drafts.get(view.subject.uid()).and_then(|draft| draft.on_unavailable);
         [annotation, last, Some(self.settings.on_unavailable)].contains(&Some(OnUnavailable::Drop))
     }

@@ -89,7 +89,7 @@ impl Pipeline {
     pub(super) fn here<'a>(&'a self, sharing: &'a Sharing) -> NodeContext<'a> {
         let Self { context, facts, ownership, newest, .. } = self;
         let (pods, on_unavailable) = (&newest.pods, self.settings.on_unavailable);
-        NodeContext { context, facts, ownership, sharing, pods, on_unavailable }
+        NodeContext { context, facts, ownership, sharing, pods, on_unavailable, prefix: &self.settings.prefix }
     }
 
     fn settle(&self, here: NodeContext<'_>, entry: &Entry) -> Option<SubjectResult> {

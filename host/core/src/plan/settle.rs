@@ -14,7 +14,7 @@ use crate::chain::{ChainDecision, ChainResult, FAILED};
 use crate::decision::{Draft, OnUnavailable, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
 use crate::guard;
-use crate::model::{ClusterFacts, Context, Endpoint, KnownPods, SubjectView};
+use crate::model::{AnnotationPrefix, ClusterFacts, Context, Endpoint, KnownPods, SubjectView};
 use crate::net::{Family, RareAddresses};
 use crate::placement::AddressOwnership;
 
@@ -33,6 +33,8 @@ pub struct NodeContext<'a> {
     pub pods: &'a KnownPods,
     /// What becomes of pods that are not translated, where a subject does not say.
     pub on_unavailable: OnUnavailable,
+    /// What stands before the slash in the names of annotations.
+    pub prefix: &'a AnnotationPrefix,
 }
 
 impl NodeContext<'_> {
@@ -113,7 +115,7 @@ pub fn settle(
         findings.extend(inside::findings(here.facts, &rules));
         findings.extend(not_implemented(&draft));
         findings.extend(here.ownership.notes(&view.subject));
-        findings.extend(unavailable::unreadable(view));
+        findings.extend(unavailable::unreadable(here, view));
         findings.extend(guarded.findings(&sources(&rules, &guarded.listed)));
     }
     let service = (!rules.is_empty() || !guarded.is_empty()).then(|| SubjectPlan {

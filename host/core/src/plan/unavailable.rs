@@ -12,6 +12,7 @@ use crate::decision::{Draft, OnChange, OnUnavailable};
 use crate::finding::{Finding, first_of};
 use crate::model::{AskedUnavailable, SubjectView};
 use crate::net::RareAddresses;
+use crate::stray::asked_unavailable;
 use crate::text::quoted;
 
 /// The code of the finding about pods whose packets are dropped.
@@ -29,8 +30,7 @@ pub(super) struct EndedAs<'a> {
 pub(super) fn on_unavailable(here: NodeContext<'_>, view: &SubjectView, ended: EndedAs<'_>) -> OnUnavailable {
     let EndedAs { end, answered, draft } = ended;
     let asks = answered.request == EgressRequest::Made || !draft.rules().is_empty();
-    let annotated = AskedUnavailable::of(view.subject.annotations());
-    let annotation = annotated.as_ref().and_then(AskedUnavailable::effect);
+    let annotation = annotated(here, view).and_then(|asked| asked.effect());
     match end {
         EvaluationEnd::Off => OnUnavailable::Pass,
         // What asks for no egress is not selected by an annotation about it.
@@ -60,7 +60,7 @@ pub(super) fn guarded(here: NodeContext<'_>, view: &SubjectView, asked: OnUnavai
 /// The guard of a subject that no policy has answered about yet. Its annotations decide, which the host itself reads: where
 /// policies take long to load, or to answer, nothing leaves for that.
 pub(crate) fn unanswered(here: NodeContext<'_>, view: &SubjectView, request: EgressRequest) -> Option<SubjectResult> {
-    let annotation = AskedUnavailable::of(view.subject.annotations()).and_then(|asked| asked.effect());
+    let annotation = annotated(here, view).and_then(|asked| asked.effect());
     let asked = match request {
         EgressRequest::Made => annotation.unwrap_or(here.on_unavailable),
         EgressRequest::Absent => OnUnavailable::Pass,
@@ -91,14 +91,22 @@ pub(super) fn blocked(guarded: &BTreeSet<IpAddr>, translated: &BTreeSet<IpAddr>)
     Some(Finding::warning(PODS_BLOCKED, message))
 }
 
-/// About an annotation with another value than those that there are.
-pub(super) fn unreadable(view: &SubjectView) -> Option<Finding> {
-    let asked = AskedUnavailable::of(view.subject.annotations())?;
-    let value = asked.unreadable()?;
-    let message = format!(
-        "{}: {} is neither drop nor pass, so it counts as drop until it is corrected",
-        AskedUnavailable::NAME,
-        quoted(value)
-    );
+/// About an annotation with another value than those that there are, or of almost this name.
+pub(super) fn unreadable(here: NodeContext<'_>, view: &SubjectView) -> Option<Finding> {
+    let name = AskedUnavailable::NAME;
+    let message = match annotated(here, view)? {
+        AskedUnavailable::Asked(_) => return None,
+        AskedUnavailable::Unreadable(value) => {
+            let value = quoted(value);
+            format!("{name}: {value} is neither drop nor pass, so it counts as drop until it is corrected")
+        }
+        AskedUnavailable::Misspelled(other) => {
+            format!("annotation {other} is a misspelled {name} and counts as drop; correct its name, or remove it")
+        }
+    };
     Some(Finding::error("bad-on-unavailable", message))
+}
+
+fn annotated<'a>(here: NodeContext<'_>, view: &'a SubjectView) -> Option<AskedUnavailable<'a>> {
+    asked_unavailable(view.subject.annotations(), here.prefix)
 }

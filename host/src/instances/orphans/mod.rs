@@ -30,8 +30,8 @@ impl Orphan {
         Finding::warning(
             "orphaned-table",
             format!(
-                "{table} is orphaned: no egressd {instance} runs on this node, and the table still translates {pods}; \
-                 start that egressd again, or remove the table with `egressd clean --instance-name={setting}` (all \
+                "{table} is orphaned: no egressd {instance} runs on this node, and the table still translates {pods}, and \
+                 drops what pods send that it guards (on-unavailable: drop); start that egressd again, or remove the table with `egressd clean --instance-name={setting}` (all \
                  orphaned tables: `egressd clean --all`)"
             ),
         )
