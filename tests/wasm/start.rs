@@ -80,6 +80,19 @@ async fn a_policy_that_loads_too_late_for_the_first_services_joins_those_in_forc
     until(&mut loader, |loaded| states(loaded) == all).await;
 }
 
+/// Catches: rules that go because the state directory was lost while a policy is broken.
+#[tokio::test]
+async fn where_it_is_unknown_what_was_in_force_no_policy_that_cannot_be_loaded_is_passed_over() {
+    let compiler = CountingCompiler::new();
+    compiler.release();
+    let broken = object("broken", b"no component".to_vec(), &[]);
+    let wanted = objects([policy("a", 1), broken]);
+    let mut loader = Loader::start(compiler.library(Objects::new(), Limits::default())).unwrap();
+    loader.lose(wanted.keys());
+    loader.want(wanted.values()).unwrap();
+    assert_eq!(states(&loader.next().await.unwrap()), [("a", Enforced), ("broken", Missed)].into());
+}
+
 #[tokio::test]
 async fn a_deleted_policy_is_not_compiled_any_more() {
     let compiler = CountingCompiler::new();

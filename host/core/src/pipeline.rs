@@ -266,6 +266,11 @@ impl Pipeline {
         Self { memory, ..self }
     }
 
+    /// Whether all is known that an earlier process remembered.
+    pub fn memory(&self) -> RestoredState {
+        self.memory
+    }
+
     /// What is the same for all Services now.
     pub fn context(&self) -> Arc<Context> {
         Arc::clone(&self.context)

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use egressd_core::compile::arm;
 use egressd_core::node::NodeChanges;
+use egressd_core::pipeline::RestoredState;
 use egressd_core::plan::Plan;
 use egressd_core::ruleset::Ruleset;
 use tracing::warn;
@@ -27,7 +28,12 @@ impl Daemon {
         let plan = self.pipeline.arming_without_objects();
         self.arm(&plan).await;
         let first = source.policies().await;
-        self.loader.want(wanted(&first, self.state.policies()).values())?;
+        let wanted = wanted(&first, self.state.policies());
+        // Rules are in force, and which policies they follow from is not remembered: it may be any of these.
+        if self.pipeline.memory() == RestoredState::Partial && self.state.policies().is_empty() {
+            self.loader.lose(wanted.keys());
+        }
+        self.loader.want(wanted.values())?;
         self.reading.begin(source);
         let mut services = FirstServices::Awaited;
         while services == FirstServices::Awaited || !self.reading.has_policies() {

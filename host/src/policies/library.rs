@@ -91,6 +91,11 @@ impl Library {
         Self { lost, ..self }
     }
 
+    /// Likewise, as that becomes known.
+    pub fn lose(&mut self, names: BTreeSet<String>) {
+        self.lost.extend(names);
+    }
+
     /// The same with other limits for all of them together.
     #[must_use]
     pub fn within(self, limits: Limits) -> Self {

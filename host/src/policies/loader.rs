@@ -1,6 +1,6 @@
 //! Loads policies on a thread of its own, beside those in force: the loop goes on with the old ones meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::Duration;
@@ -19,8 +19,10 @@ const BATCH_TIME: Duration = Duration::from_secs(1);
 /// The handle. When it is dropped the thread ends, after the policies at hand.
 #[derive(Debug)]
 pub struct Loader {
-    wanted: Sender<Vec<Arc<PolicyObject>>>,
+    wanted: Sender<WantedPolicies>,
     loaded: latest::Receiver,
+    /// Names under which an earlier process may have had something in force.
+    lost: BTreeSet<String>,
     /// What is wanted already, to send nothing twice.
     asked: Option<BTreeMap<String, Arc<PolicyObject>>>,
 }
@@ -39,7 +41,13 @@ impl Loader {
         let (wanted, requests) = mpsc::channel();
         let (done, loaded) = latest_channel();
         thread::Builder::new().name("policy-loader".to_owned()).spawn(move || load_all(library, &requests, &done))?;
-        Ok(Self { wanted, loaded, asked: None })
+        Ok(Self { wanted, loaded, lost: BTreeSet::new(), asked: None })
+    }
+
+    /// It is unknown what an earlier process had in force under these names, from the next request on: Services do not go
+    /// on without what cannot be loaded of them.
+    pub fn lose<'a>(&mut self, names: impl IntoIterator<Item = &'a String>) {
+        self.lost.extend(names.into_iter().cloned());
     }
 
     /// Sets the wanted policies; the result comes from [`Loader::next`]. The same policies twice are one request.
@@ -51,7 +59,8 @@ impl Loader {
         if self.asked.as_ref() == Some(&objects) {
             return Ok(());
         }
-        self.wanted.send(objects.values().cloned().collect()).map_err(|_| LoaderGone)?;
+        let wanted = WantedPolicies { objects: objects.values().cloned().collect(), lost: self.lost.clone() };
+        self.wanted.send(wanted).map_err(|_| LoaderGone)?;
         self.asked = Some(objects);
         Ok(())
     }
@@ -73,20 +82,29 @@ fn unmarked(object: &Arc<PolicyObject>) -> Arc<PolicyObject> {
     Arc::new(PolicyObject { mark: PolicyMark::default(), ..(**object).clone() })
 }
 
-/// The policies that should be loaded.
-type WantedPolicies = Vec<Arc<PolicyObject>>;
+/// The policies that should be loaded, and names of which it is unknown what was in force.
+#[derive(Debug)]
+struct WantedPolicies {
+    objects: Vec<Arc<PolicyObject>>,
+    lost: BTreeSet<String>,
+}
 
 struct HandleDropped;
 
 fn load_all(mut library: Library, requests: &Receiver<WantedPolicies>, done: &latest::Sender) {
     while let Ok(wanted) = wait(requests, library.next_try()) {
         if let Some(wanted) = wanted {
-            library.want(wanted);
+            take(&mut library, wanted);
         }
         if load(&mut library, requests, done).is_err() {
             return;
         }
     }
+}
+
+fn take(library: &mut Library, WantedPolicies { objects, lost }: WantedPolicies) {
+    library.lose(lost);
+    library.want(objects);
 }
 
 /// The next request; none when it is time to try again what failed.
@@ -108,7 +126,7 @@ fn load(
     let mut since = clock::now();
     loop {
         if let Some(newer) = newest(requests)? {
-            library.want(newer);
+            take(library, newer);
         }
         if library.step() == Step::Nothing {
             done.send(library.loaded());
@@ -160,6 +178,6 @@ impl Loader {
     pub(crate) fn controlled() -> (Self, LoaderControl) {
         let (wanted, _requests) = mpsc::channel();
         let (done, loaded) = latest_channel();
-        (Self { wanted, loaded, asked: None }, LoaderControl { _requests, done })
+        (Self { wanted, loaded, lost: BTreeSet::new(), asked: None }, LoaderControl { _requests, done })
     }
 }
