@@ -134,7 +134,7 @@ pub struct Pipeline {
     newest: Snapshot,
     /// The annotations that the policies accepted last, by the Service's identity.
     accepted: Remembered<Labels>,
-    /// The draft of the last evaluation that went well, likewise. Those without rules are left out.
+    /// The draft of the last evaluation that went well, likewise. Those that neither translate nor guard are left out.
     drafts: Remembered<Draft>,
     memory: RestoredState,
     /// Room that is kept for pods that are replaced.

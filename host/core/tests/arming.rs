@@ -8,7 +8,7 @@ use egressd_core::diff::diff;
 use egressd_core::net::is_private;
 use egressd_core::plan::{Plan, guarded};
 use egressd_core::ruleset::{Direction, KeyKind, Layout, Ruleset, State, TableNames};
-use egressd_core::testkit::{FakeKernel, Leaving, Packet, Universe, leaves, trace};
+use egressd_core::testkit::{FakeKernel, Leaving, Packet, Seen, Universe, leaves, trace};
 use proptest::prelude::*;
 
 fn names() -> TableNames {
@@ -24,14 +24,17 @@ fn packets() -> impl Iterator<Item = Packet> {
 
 /// With its own source: what no rule translates.
 fn leaves_untranslated(ruleset: &Ruleset, packet: Packet) -> bool {
-    let leaving = Leaving { packet, state: State::New, direction: Direction::Original, source: packet.source };
+    leaves_as(ruleset, packet, packet.source)
+}
+
+fn leaves_as(ruleset: &Ruleset, packet: Packet, source: IpAddr) -> bool {
+    let leaving = Leaving { packet, state: State::New, direction: Direction::Original, source };
     leaves(ruleset, ruleset, &leaving, 0)
 }
 
-/// The pods that are translated, or guarded.
-fn pods(applied: &Ruleset) -> BTreeSet<IpAddr> {
+fn guarded_in(applied: &Ruleset) -> BTreeSet<IpAddr> {
     let maps = applied.tables.values().flat_map(|table| table.maps.values());
-    let maps = maps.filter(|map| map.kind.key != KeyKind::KnownPod);
+    let maps = maps.filter(|map| map.kind.key == KeyKind::Guarded);
     maps.flat_map(|map| map.elements.keys()).map(|key| key.address()).collect()
 }
 
@@ -57,7 +60,7 @@ proptest! {
     #[test]
     fn new_pods_are_guarded_and_for_all_others_nothing_changes((applied, before, now) in scenes()) {
         let armed = arm(&applied, &now, &names());
-        let (known, guards) = (pods(&applied), guarded(&now));
+        let (known, guards) = (guarded_in(&applied), guarded(&now));
         for packet in packets() {
             let shown = || format!("{packet:?}\n{applied}\n{armed}");
             prop_assert_eq!(trace(&applied, &packet), trace(&armed, &packet), "{}", shown());
@@ -67,6 +70,9 @@ proptest! {
                 prop_assert_eq!(left, leaves_untranslated(&applied, packet), "{}", shown());
             } else if guards.contains_key(&packet.source) {
                 prop_assert_eq!(left, is_inside(sets, &now, &packet), "{}", shown());
+                if let Seen::As(source) = trace(&applied, &packet) {
+                    prop_assert!(leaves_as(&armed, packet, source), "{source} {}", shown());
+                }
             }
         }
     }

@@ -220,7 +220,7 @@ fn parts(chains: &Chains, chain: &Name) -> Vec<Name> {
 }
 
 /// Everything that a chain does. The kernel takes no chains that lead back to themselves.
-fn walk(chains: &Chains, name: &Name, each: &mut dyn FnMut(&Statement)) {
+pub(super) fn walk(chains: &Chains, name: &Name, each: &mut dyn FnMut(&Statement)) {
     for rule in chains.get(name).into_iter().flat_map(|chain| &chain.rules) {
         for statement in &rule.statements {
             each(statement);

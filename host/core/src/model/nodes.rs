@@ -187,7 +187,7 @@ where
     first
 }
 
-pub(super) fn is_too_wide(network: IpNet) -> bool {
+pub(crate) fn is_too_wide(network: IpNet) -> bool {
     let widest = match network {
         IpNet::V4(_) => WIDEST_V4,
         IpNet::V6(_) => WIDEST_V6,

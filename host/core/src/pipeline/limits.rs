@@ -55,9 +55,8 @@ impl Pipeline {
                 view.subject.endpoints.iter().filter(|e| in_force.contains(&e.address)).cloned().collect();
             view.findings.push(Excess::of_endpoints(key.kind, count, most));
         }
-        if count > most || self.may_drop(&view) {
-            view.held_back = self.held_back(snapshot, &view);
-        }
+        // Whatever asks for `drop` now: an answer to come may.
+        view.held_back = self.held_back(snapshot, &view);
         Some(view)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::remembered::Remembered;
-use crate::decision::Draft;
+use crate::decision::{Draft, OnUnavailable};
 use crate::model::{Interest, Labels, SubjectView, Uid};
 
 /// Remembers the input that was accepted: of the annotations what policies read.
@@ -39,9 +39,9 @@ pub(super) fn extended(accepted: &Labels, today: &Labels, before: &Interest, now
     extended
 }
 
-/// Remembers a draft that went well; one without rules leaves nothing to stay in force.
+/// Remembers a draft that went well; one without rules leaves nothing to stay in force, unless it guards the pods.
 pub(super) fn remember(drafts: &mut Remembered<Draft>, uid: &Uid, draft: &Arc<Draft>) {
-    if draft.rules().is_empty() {
+    if draft.rules().is_empty() && draft.on_unavailable != Some(OnUnavailable::Drop) {
         drafts.remove(uid);
     } else if drafts.get(uid).is_none_or(|known| known != draft) {
         drafts.insert(uid, Arc::clone(draft));

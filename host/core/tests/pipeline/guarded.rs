@@ -1,5 +1,6 @@
 //! Who is guarded, whatever becomes of the data that it is known by (P12).
 
+use egressd_core::decision::OnUnavailable;
 use egressd_core::model::{AskedUnavailable, ClusterFacts, Node, Placement};
 use egressd_core::plan::guarded;
 use egressd_core::testkit::{context, n};
@@ -54,7 +55,8 @@ fn the_pod_networks_of_this_node_stay_when_its_node_is_gone_or_lists_none_and_th
     fixture.node("other", Some(node(&["10.0.1.0/24"], &[])));
     let known = fixture.node(&own, Some(node(&["10.0.0.0/24"], &[])));
     assert!(holds_private(&known.inside) && !reports_kept_networks(&known));
-    for lost in [None, Some(node(&[], &[])), None] {
+    // The last is too wide to count.
+    for lost in [None, Some(node(&[], &[])), None, Some(node(&["10.0.0.0/7"], &[]))] {
         let round = fixture.node(&own, lost);
         assert!(holds_private(&round.inside) && reports_kept_networks(&round));
     }
@@ -80,6 +82,23 @@ fn a_pod_whose_address_a_node_lists_is_not_translated_and_stays_guarded() {
     let claimed = fixture.node("other", Some(node(&[], &[POD])));
     assert_eq!(claimed.plan.subjects.values().flat_map(|plan| plan.sources()).count(), 0);
     assert!(is_guarded(&claimed, POD));
+}
+
+/// Catches: an answer that guards and is not remembered, since it translates nothing.
+#[test]
+fn the_next_process_guards_what_a_policy_asked_to_guard_though_it_translated_nothing() {
+    let mut before = Fixture::new();
+    let mut guards = Draft::default();
+    guards.on_unavailable = Some(OnUnavailable::Drop);
+    before.reload([fixed_policy(Decision::Plan(guards))]);
+    let mut service = web(None);
+    service.status_addresses.clear();
+    assert!(is_guarded(&before.put(service, &[POD]), POD));
+    let drafts = before.pipeline.drafts().clone();
+    let mut next = Pipeline::new(settings(Owner::Any), BTreeMap::new()).recalling(drafts);
+    drop(next.update(&before.snapshot, &[ChangeKey::Cluster].into()));
+    drop(next.update(&before.snapshot, &[ChangeKey::Subject(SubjectKey::service("default", "web"))].into()));
+    assert!(guarded(&next.arming()).contains_key(&a(POD)));
 }
 
 #[test]
