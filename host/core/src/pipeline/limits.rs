@@ -55,7 +55,7 @@ impl Pipeline {
                 view.subject.endpoints.iter().filter(|e| in_force.contains(&e.address)).cloned().collect();
             view.findings.push(Excess::of_endpoints(key.kind, count, most));
         }
-        // Whatever asks for `drop` now: an answer to come may.
+        // Also where nothing asks for `drop` yet: an answer may.
         view.held_back = self.held_back(snapshot, &view);
         Some(view)
     }

@@ -64,8 +64,8 @@ mod tests {
         assert_eq!(
             message(Instance::Named(InstanceName::new("-x").unwrap()), 1),
             "table ip6 kube_vip_-x_v6 is orphaned: no egressd with the instance name -x runs on this node, and the \
-             table still translates 1 pod; start that egressd again, or remove the table with `egressd clean \
-             --instance-name=-x` (all orphaned tables: `egressd clean --all`)"
+             table still translates 1 pod, and drops what pods send that it guards (on-unavailable: drop); start that \
+             egressd again, or remove the table with `egressd clean --instance-name=-x` (all orphaned tables: `egressd clean --all`)"
         );
         let default = message(Instance::Default, 0);
         assert!(default.contains("no egressd without an instance name runs on this node"), "{default}");
