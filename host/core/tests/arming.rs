@@ -32,16 +32,17 @@ fn leaves_as(ruleset: &Ruleset, packet: Packet, source: IpAddr) -> bool {
     leaves(ruleset, ruleset, &leaving, 0)
 }
 
-fn guarded_in(applied: &Ruleset) -> BTreeSet<IpAddr> {
-    let maps = applied.tables.values().flat_map(|table| table.maps.values());
-    let maps = maps.filter(|map| map.kind.key == KeyKind::Guarded);
+/// The pods with elements of a kind.
+fn pods_in(ruleset: &Ruleset, kind: impl Fn(KeyKind) -> bool) -> BTreeSet<IpAddr> {
+    let maps = ruleset.tables.values().flat_map(|table| table.maps.values());
+    let maps = maps.filter(|map| kind(map.kind.key));
     maps.flat_map(|map| map.elements.keys()).map(|key| key.address()).collect()
 }
 
-/// Whether guarded pods may reach a destination by a table with these sets. That a pod is in no known network is known now.
-fn is_inside(sets: &Plan, now: &Plan, packet: &Packet) -> bool {
+/// Whether guarded pods may reach a destination by a table with these sets, of pods that are known to be elsewhere.
+fn is_inside(sets: &Plan, elsewhere: &BTreeSet<IpAddr>, packet: &Packet) -> bool {
     let excluded = sets.excluded.values().flatten().any(|range| range.contains(packet.destination));
-    let single = sets.exact.contains(&packet.destination) || now.elsewhere.contains(&packet.source);
+    let single = sets.exact.contains(&packet.destination) || elsewhere.contains(&packet.source);
     excluded || single && is_private(packet.destination)
 }
 
@@ -60,7 +61,12 @@ proptest! {
     #[test]
     fn new_pods_are_guarded_and_for_all_others_nothing_changes((applied, before, now) in scenes()) {
         let armed = arm(&applied, &now, &names());
-        let (known, guards) = (guarded_in(&applied), guarded(&now));
+        let (known, guards) = (pods_in(&applied, |kind| kind == KeyKind::Guarded), guarded(&now));
+        let there = pods_in(&applied, |kind| kind != KeyKind::KnownPod);
+        let elsewhere = pods_in(&armed, |kind| kind == KeyKind::Elsewhere);
+        let new = guards.keys().filter(|pod| now.elsewhere.contains(pod) && !there.contains(pod)).copied();
+        let expected = pods_in(&applied, |kind| kind == KeyKind::Elsewhere).into_iter().chain(new).collect();
+        prop_assert_eq!(&elsewhere, &expected);
         for packet in packets() {
             let shown = || format!("{packet:?}\n{applied}\n{armed}");
             prop_assert_eq!(trace(&applied, &packet), trace(&armed, &packet), "{}", shown());
@@ -69,7 +75,7 @@ proptest! {
             if known.contains(&packet.source) || !guards.contains_key(&packet.source) && !applied.tables.is_empty() {
                 prop_assert_eq!(left, leaves_untranslated(&applied, packet), "{}", shown());
             } else if guards.contains_key(&packet.source) {
-                prop_assert_eq!(left, is_inside(sets, &now, &packet), "{}", shown());
+                prop_assert_eq!(left, is_inside(sets, &elsewhere, &packet), "{}", shown());
                 if let Seen::As(source) = trace(&applied, &packet) {
                     prop_assert!(leaves_as(&armed, packet, source), "{source} {}", shown());
                 }

@@ -9,7 +9,7 @@ use super::names::Objects;
 use super::skeleton;
 use crate::net::Family;
 use crate::plan::{GuardedPod, Plan, PodLocation, guarded};
-use crate::ruleset::{GUARD, KeyKind, MapKey, Ruleset, Statement, Table, TableNames, Target};
+use crate::ruleset::{Element, GUARD, KeyKind, Map, MapKey, Ruleset, Statement, Table, TableNames, Target};
 
 /// Adds the guard of a plan to what is in force. A pod that is guarded there already stays as it is, and one that is
 /// translated may leave with what it is translated to: what policies say about it now is not known before they have answered.
@@ -33,18 +33,33 @@ pub fn arm(applied: &Ruleset, plan: &Plan, names: &TableNames) -> Ruleset {
             names.marks.into_iter().for_each(|bit| guard::add_marks(table, family, &objects, bit));
         }
         for (pod, guarded) in pods {
-            let in_force = in_force.map(|table| translated_to(table, *pod)).unwrap_or_default();
-            let sources = guarded.sources.union(&in_force).copied().collect();
-            add(table, plan, &objects, *pod, &GuardedPod { sources, ..guarded.clone() });
+            let translated = in_force.map(|table| translated_to(table, *pod)).unwrap_or_default();
+            let sources = guarded.sources.union(&translated).copied().collect();
+            let place = if in_force.is_some_and(|table| has_elements(table, *pod)) {
+                // Where others of its network may be, decides what is translated too, and that stays.
+                PodLocation::Known
+            } else {
+                location(plan, *pod)
+            };
+            let guarded = GuardedPod { sources, ..guarded.clone() };
+            guard::add_pod(table, &objects, GuardElements { family, pod: *pod, place, guarded: &guarded });
         }
     }
     armed
 }
 
-fn add(table: &mut Table, plan: &Plan, objects: &Objects, pod: IpAddr, guarded: &GuardedPod<'_>) {
-    let place = if plan.elsewhere.contains(&pod) { PodLocation::Elsewhere } else { PodLocation::Known };
-    let family = Family::of(pod);
-    guard::add_pod(table, objects, GuardElements { family, pod, place, guarded });
+fn location(plan: &Plan, pod: IpAddr) -> PodLocation {
+    if plan.elsewhere.contains(&pod) { PodLocation::Elsewhere } else { PodLocation::Known }
+}
+
+/// Whether something of a pod is translated, or decided not to be.
+fn has_elements(table: &Table, pod: IpAddr) -> bool {
+    table.maps.values().any(|map| map.kind.key != KeyKind::KnownPod && of_pod(map, pod).next().is_some())
+}
+
+fn of_pod(map: &Map, pod: IpAddr) -> impl Iterator<Item = &Element> {
+    let from = map.elements.range(MapKey::first_of(pod, map.kind.key)..);
+    from.take_while(move |(key, _)| key.address() == pod).map(|(_, element)| element)
 }
 
 fn guarded_pods(table: &Table) -> BTreeSet<IpAddr> {
@@ -56,8 +71,7 @@ fn guarded_pods(table: &Table) -> BTreeSet<IpAddr> {
 fn translated_to(table: &Table, pod: IpAddr) -> BTreeSet<IpAddr> {
     let mut addresses = BTreeSet::new();
     for map in table.maps.values() {
-        let of_pod = map.elements.range(MapKey::first_of(pod, map.kind.key)..);
-        for (_, element) in of_pod.take_while(|(key, _)| key.address() == pod) {
+        for element in of_pod(map, pod) {
             match &element.target {
                 Target::Address(address) => drop(addresses.insert(*address)),
                 Target::Jump(chain) => walk(&table.chains, chain, &mut |statement| {
