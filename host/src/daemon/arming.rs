@@ -59,7 +59,8 @@ impl Daemon {
     /// not where they could not be read with certainty: then it comes with the first round.
     async fn arm(&mut self, plan: &Plan) {
         let is_settled = self.to_replace.is_empty() && self.copy.is_none();
-        if !is_settled || self.applied_state != AppliedState::Current {
+        let guards_nothing = plan.guarded.is_empty() && plan.own_networks.is_empty();
+        if guards_nothing || !is_settled || self.applied_state != AppliedState::Current {
             return;
         }
         self.observers.state_channel.busy();

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::guard::{self, GuardElements};
-use super::keep::walk;
 use super::names::Objects;
-use super::skeleton;
+use super::{keep, skeleton};
 use crate::net::Family;
 use crate::plan::{GuardedPod, Plan, PodLocation, guarded};
-use crate::ruleset::{Element, GUARD, KeyKind, Map, MapKey, Ruleset, Statement, Table, TableNames, Target};
+use crate::ruleset::{self, Element, GUARD, KeyKind, MapKey, Ruleset, Table, TableNames, Target};
 
 /// Adds the guard of a plan to what is in force. A pod that is guarded there already stays as it is, and one that is
 /// translated may leave with what it is translated to: what policies say about it now is not known before they have answered.
@@ -20,7 +19,7 @@ pub fn arm(applied: &Ruleset, plan: &Plan, names: &TableNames) -> Ruleset {
     let guarded = guarded(plan);
     for family in Family::ALL {
         let in_force = applied.tables.get(&family.into());
-        let known = in_force.map(guarded_pods).unwrap_or_default();
+        let known: BTreeSet<IpAddr> = in_force.into_iter().flat_map(ruleset::guarded).collect();
         let is_new = |pod: &IpAddr| Family::of(*pod) == family && !known.contains(pod);
         let pods: Vec<_> = guarded.iter().filter(|(pod, _)| is_new(pod)).collect();
         let is_there = armed.tables.contains_key(&family.into());
@@ -39,7 +38,7 @@ pub fn arm(applied: &Ruleset, plan: &Plan, names: &TableNames) -> Ruleset {
                 // Where others of its network may be, decides what is translated too, and that stays.
                 PodLocation::Known
             } else {
-                location(plan, *pod)
+                plan.location(*pod)
             };
             let guarded = GuardedPod { sources, ..guarded.clone() };
             guard::add_pod(table, &objects, GuardElements { family, pod: *pod, place, guarded: &guarded });
@@ -48,40 +47,18 @@ pub fn arm(applied: &Ruleset, plan: &Plan, names: &TableNames) -> Ruleset {
     armed
 }
 
-fn location(plan: &Plan, pod: IpAddr) -> PodLocation {
-    if plan.elsewhere.contains(&pod) { PodLocation::Elsewhere } else { PodLocation::Known }
-}
-
 /// Whether something of a pod is translated, or decided not to be.
 fn has_elements(table: &Table, pod: IpAddr) -> bool {
-    table.maps.values().any(|map| map.kind.key != KeyKind::KnownPod && of_pod(map, pod).next().is_some())
-}
-
-fn of_pod(map: &Map, pod: IpAddr) -> impl Iterator<Item = &Element> {
-    let from = map.elements.range(MapKey::first_of(pod, map.kind.key)..);
-    from.take_while(move |(key, _)| key.address() == pod).map(|(_, element)| element)
-}
-
-fn guarded_pods(table: &Table) -> BTreeSet<IpAddr> {
-    let maps = table.maps.values().filter(|map| map.kind.key == KeyKind::Guarded);
-    maps.flat_map(|map| map.elements.keys()).map(|key| key.address()).collect()
+    table.maps.values().any(|map| map.kind.key != KeyKind::KnownPod && map.of_pod(pod).next().is_some())
 }
 
 /// All addresses that a pod may be translated to.
 fn translated_to(table: &Table, pod: IpAddr) -> BTreeSet<IpAddr> {
-    let mut addresses = BTreeSet::new();
-    for map in table.maps.values() {
-        for element in of_pod(map, pod) {
-            match &element.target {
-                Target::Address(address) => drop(addresses.insert(*address)),
-                Target::Jump(chain) => walk(&table.chains, chain, &mut |statement| {
-                    if let Statement::Snat(address) = statement {
-                        addresses.insert(*address);
-                    }
-                }),
-                Target::Nothing | Target::Mark(_) => {}
-            }
-        }
-    }
-    addresses
+    let elements = table.maps.values().flat_map(|map| map.of_pod(pod));
+    let addresses = |(_, element): (&MapKey, &Element)| match &element.target {
+        Target::Address(address) => BTreeSet::from([*address]),
+        Target::Jump(chain) => keep::translated_to(&table.chains, chain),
+        Target::Nothing | Target::Mark(_) => BTreeSet::new(),
+    };
+    elements.flat_map(addresses).collect()
 }

@@ -180,12 +180,7 @@ impl<'a> Keeping<'a> {
 
     /// Whether all that a chain does is its Service's own for this pod.
     fn chain_stays(&self, pod: IpAddr, chain: &Name) -> bool {
-        let mut addresses = BTreeSet::new();
-        walk(&self.applied.chains, chain, &mut |statement| {
-            if let Statement::Snat(address) = statement {
-                addresses.insert(*address);
-            }
-        });
+        let addresses = translated_to(&self.applied.chains, chain);
         // A chain may translate nothing, so that it names no address that could be another's.
         let is_own = |own: &SubjectAddresses| !own.addresses.is_empty() && addresses.is_subset(&own.addresses);
         self.of_chain(chain).is_some_and(|own| own.pods.contains(&pod) && is_own(own))
@@ -219,8 +214,19 @@ fn parts(chains: &Chains, chain: &Name) -> Vec<Name> {
     chains.get(chain).into_iter().flat_map(Chain::jumps).cloned().collect()
 }
 
+/// All addresses that a chain translates to.
+pub(super) fn translated_to(chains: &Chains, chain: &Name) -> BTreeSet<IpAddr> {
+    let mut addresses = BTreeSet::new();
+    walk(chains, chain, &mut |statement| {
+        if let Statement::Snat(address) = statement {
+            addresses.insert(*address);
+        }
+    });
+    addresses
+}
+
 /// Everything that a chain does. The kernel takes no chains that lead back to themselves.
-pub(super) fn walk(chains: &Chains, name: &Name, each: &mut dyn FnMut(&Statement)) {
+fn walk(chains: &Chains, name: &Name, each: &mut dyn FnMut(&Statement)) {
     for rule in chains.get(name).into_iter().flat_map(|chain| &chain.rules) {
         for statement in &rule.statements {
             each(statement);

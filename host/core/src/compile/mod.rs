@@ -29,7 +29,7 @@ use self::guard::GuardElements;
 use self::pods::Pods;
 use crate::model::ClusterFacts;
 use crate::net::{AddressRange, Family, is_within, private_destinations};
-use crate::plan::{Plan, PodLocation, guarded, ranked};
+use crate::plan::{Plan, guarded, ranked};
 use crate::ruleset::{
     Chain, Hook, Key, Layout, Map, MapKind, Match, NETWORKS, Name, PRIVATE, Rule, Ruleset, Set, Statement, Table,
     TableNames, look_into_prefixes,
@@ -60,8 +60,8 @@ fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Ta
         let pods = claims.iter().filter(|(pod, _)| Family::of(**pod) == family);
         Pods::new(family, objects, &plan.elsewhere, &mut table).add_all(pods);
         for (pod, guarded) in guarded.iter().filter(|(pod, _)| Family::of(**pod) == family) {
-            let place = if plan.elsewhere.contains(pod) { PodLocation::Elsewhere } else { PodLocation::Known };
-            guard::add_pod(&mut table, objects, GuardElements { family, pod: *pod, place, guarded });
+            let elements = GuardElements { family, pod: *pod, place: plan.location(*pod), guarded };
+            guard::add_pod(&mut table, objects, elements);
         }
         if let Some(own) = plan.own_networks.get(&family) {
             // What a Service translates, or guards, is a pod too.

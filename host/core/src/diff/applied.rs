@@ -11,8 +11,7 @@ use std::net::IpAddr;
 use super::scope::{Common, Scope};
 use super::{Changes, Slice, SlicedChange, cut, diff};
 use crate::ruleset::{
-    Chain, Element, GUARD, Map, MapKey, NETWORKS, Name, Ruleset, Table, TableFamily, copy_reachable, keep_guard,
-    look_into_prefixes,
+    Chain, GUARD, NETWORKS, Name, Ruleset, Table, TableFamily, copy_reachable, keep_guard, look_into_prefixes,
 };
 
 /// The ruleset that the kernel holds, with an index of its elements by pod.
@@ -124,7 +123,7 @@ impl Applied {
             for (name, map) in &table.maps {
                 let elements = part.map_of(name.clone(), map.kind);
                 for pod in pods.iter().filter(|pod| TableFamily::of(**pod) == *family) {
-                    elements.elements.extend(of_pod(map, *pod).map(|(key, element)| (*key, element.clone())));
+                    elements.elements.extend(map.of_pod(*pod).map(|(key, element)| (*key, element.clone())));
                 }
                 wanted.extend(elements.elements.values().filter_map(|element| element.target.chain().cloned()));
             }
@@ -275,11 +274,6 @@ fn share_prefixes(table: &Table, before: &mut Table, after: &mut Table) {
 
 fn objects(ruleset: &Ruleset) -> impl Iterator<Item = Object> {
     ruleset.tables.iter().flat_map(|(family, table)| table.chains.keys().map(|name| (*family, name.clone())))
-}
-
-/// The elements of one pod.
-fn of_pod(map: &Map, pod: IpAddr) -> impl Iterator<Item = (&MapKey, &Element)> {
-    map.elements.range(MapKey::first_of(pod, map.kind.key)..).take_while(move |(key, _)| key.address() == pod)
 }
 
 /// Adds how many elements of `table` lead to each of these chains.

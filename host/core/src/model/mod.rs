@@ -42,11 +42,11 @@ pub use interest::{Interest, is_withheld};
 pub use labels::Labels;
 pub use namespace::Namespace;
 pub use networks::{ClusterNetworks, Connected};
+pub(crate) use nodes::believed_pod_networks;
 pub use nodes::{
     FactsChange, KeptNodes, MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES, NodeFacts,
     PublishedFacts, PublishedIndex,
 };
-pub(crate) use nodes::{is_too_wide, own_pod_networks};
 pub use on_unavailable::AskedUnavailable;
 pub use pods::{KnownPods, Phase, Pod, PodNetwork, PodOwner, Pods};
 pub use policy::{PolicyMark, PolicyObject};

@@ -144,10 +144,15 @@ pub(super) fn primary_addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
     Family::ALL.into_iter().filter_map(first_of)
 }
 
-/// The networks of a Node's pods that count.
-pub(crate) fn own_pod_networks(node: &Node) -> impl Iterator<Item = IpNet> {
+/// The networks of a Node's pods, as many as count.
+fn own_pod_networks(node: &Node) -> impl Iterator<Item = IpNet> {
     let before = node.before.pod_networks.iter().take(MOST_NETWORKS_BEFORE);
     node.pod_networks.iter().take(MOST_NODE_NETWORKS).chain(before).copied()
+}
+
+/// The same, without those that are too wide to count.
+pub(crate) fn believed_pod_networks(node: &Node) -> impl Iterator<Item = IpNet> {
+    own_pod_networks(node).filter(|network| !is_too_wide(*network))
 }
 
 /// The addresses of a Node that count.
@@ -187,7 +192,7 @@ where
     first
 }
 
-pub(crate) fn is_too_wide(network: IpNet) -> bool {
+fn is_too_wide(network: IpNet) -> bool {
     let widest = match network {
         IpNet::V4(_) => WIDEST_V4,
         IpNet::V6(_) => WIDEST_V6,

@@ -2,8 +2,8 @@
 //! send.
 
 use super::Pipeline;
-use crate::model::{ClusterFacts, Snapshot, SubjectKey};
-use crate::plan::{Plan, Sharing};
+use crate::model::{ClusterFacts, Snapshot};
+use crate::plan::Plan;
 use crate::ruleset::TableNames;
 
 impl Pipeline {
@@ -15,11 +15,13 @@ impl Pipeline {
     /// What is to be guarded as far as annotations, earlier answers and EndpointSlices show. Of its rules only the sources
     /// matter that they give to guarded pods.
     pub fn arming(&self) -> Plan {
-        let asking = self.subjects.iter().filter(|(_, entry)| !entry.asks_nothing());
-        let sharing = Sharing::of(self.settings.shared, asking.map(|(_, entry)| &*entry.view));
-        let here = self.here(&sharing);
-        let newest = |key: &SubjectKey| Some((key.clone(), self.newest(here, key)?));
-        self.plan_of(&self.subjects.keys().filter_map(newest).collect())
+        // Where nothing asks for `drop`, as in most clusters, a start pays nothing for it.
+        let asks = self.subjects.iter().any(|(_, entry)| self.may_drop(&entry.view));
+        if !asks && self.own_networks(&self.facts).is_empty() {
+            return Plan::default();
+        }
+        let sharing = self.sharing_of_all();
+        self.plan_of(&self.all_newest(self.here(&sharing)))
     }
 
     /// The same before any object was read: this node's pod networks, where unknown pods are dropped. Nothing that an

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::Pipeline;
-use crate::model::{Node, Readiness, Snapshot, is_too_wide, own_pod_networks};
+use crate::model::{Node, Readiness, Snapshot, believed_pod_networks};
 use crate::net::Family;
 
 impl Pipeline {
@@ -26,14 +26,15 @@ impl Pipeline {
     pub(super) fn with_own_networks(&mut self, snapshot: &Snapshot) -> Snapshot {
         let newer = self.with_last_networks(snapshot);
         let node = newer.nodes.get(&self.settings.node);
-        self.own_pod_networks = node.into_iter().flat_map(|node| listed(node)).collect();
+        self.own_pod_networks = node.into_iter().flat_map(|node| believed_pod_networks(node)).collect();
         newer
     }
 
     /// The same, and nothing else is known for it.
     pub(super) fn with_last_networks(&self, snapshot: &Snapshot) -> Snapshot {
         let node = snapshot.nodes.get(&self.settings.node);
-        let known: BTreeSet<Family> = node.into_iter().flat_map(|node| listed(node)).map(Family::of_network).collect();
+        let known: BTreeSet<Family> =
+            node.into_iter().flat_map(|node| believed_pod_networks(node)).map(Family::of_network).collect();
         let missing = self.own_pod_networks.iter().filter(|network| !known.contains(&Family::of_network(**network)));
         let missing: Vec<IpNet> = missing.copied().collect();
         let mut newer = snapshot.clone();
@@ -44,11 +45,6 @@ impl Pipeline {
         }
         newer
     }
-}
-
-/// The networks of a Node's pods, but for those that are too wide to count.
-fn listed(node: &Node) -> impl Iterator<Item = IpNet> {
-    own_pod_networks(node).filter(|network| !is_too_wide(*network))
 }
 
 /// A Node of which there is nothing any more.

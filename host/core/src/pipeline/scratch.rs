@@ -20,11 +20,9 @@ use crate::record::{Record, SettledSubject};
 impl Pipeline {
     /// What follows, step by step or not. Only what the last step left to be asked is missing.
     pub fn from_scratch(&self) -> Round {
-        let asking = self.subjects.iter().filter(|(_, entry)| !entry.asks_nothing());
-        let sharing = Sharing::of(self.settings.shared, asking.map(|(_, entry)| &*entry.view));
+        let sharing = self.sharing_of_all();
         let here = self.here(&sharing);
-        let newest = |key: &SubjectKey| Some((key.clone(), self.newest(here, key)?));
-        let mut planned: BTreeMap<SubjectKey, SubjectResult> = self.subjects.keys().filter_map(newest).collect();
+        let mut planned = self.all_newest(here);
         for (key, instead) in self.all_refusals(here, &planned) {
             planned.insert(key, instead.planned);
         }
@@ -41,6 +39,18 @@ impl Pipeline {
             }
         }
         Round { plan, failing: self.all_failing(), ..round }
+    }
+
+    /// Which addresses all Services have.
+    pub(super) fn sharing_of_all(&self) -> Sharing {
+        let asking = self.subjects.iter().filter(|(_, entry)| !entry.asks_nothing());
+        Sharing::of(self.settings.shared, asking.map(|(_, entry)| &*entry.view))
+    }
+
+    /// What follows from the newest answer about each Service, whatever limits say.
+    pub(super) fn all_newest(&self, here: NodeContext<'_>) -> BTreeMap<SubjectKey, SubjectResult> {
+        let newest = |key: &SubjectKey| Some((key.clone(), self.newest(here, key)?));
+        self.subjects.keys().filter_map(newest).collect()
     }
 
     /// The last step, and all before it, as a whole.

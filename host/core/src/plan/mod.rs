@@ -100,6 +100,13 @@ pub struct SubjectPlan {
     pub on_change: OnChange,
 }
 
+impl Plan {
+    /// Where a pod is, as far as its packets depend on it.
+    pub fn location(&self, pod: IpAddr) -> PodLocation {
+        if self.elsewhere.contains(&pod) { PodLocation::Elsewhere } else { PodLocation::Known }
+    }
+}
+
 impl SubjectPlan {
     /// The pods that it translates: those of several rules more than once.
     pub fn sources(&self) -> impl Iterator<Item = IpAddr> {

@@ -19,6 +19,11 @@ impl Map {
     pub fn new(kind: MapKind) -> Self {
         Self { kind, elements: BTreeMap::new() }
     }
+
+    /// The elements of one pod.
+    pub fn of_pod(&self, pod: IpAddr) -> impl Iterator<Item = (&MapKey, &Element)> {
+        self.elements.range(MapKey::first_of(pod, self.kind.key)..).take_while(move |(key, _)| key.address() == pod)
+    }
 }
 
 /// The types of a map.

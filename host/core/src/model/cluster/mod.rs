@@ -24,7 +24,7 @@ pub use settings::{ClusterSettings, InsideNetworks, Origin};
 
 use self::exact::{ExactAddresses, cluster_addresses, listed_pods};
 use self::networks::{Certainty, Named, NetworkSources, Networks};
-use super::nodes::{NodeNetworks, is_too_wide, own_pod_networks, primary_addresses};
+use super::nodes::{NodeNetworks, believed_pod_networks, primary_addresses};
 use super::{Connected, Endpoint, Snapshot, SubjectKey, Unusable};
 use crate::finding::Finding;
 use crate::net::{AddressRange, Family, is_within, merge_ranges, private_destinations};
@@ -158,9 +158,8 @@ impl ClusterFacts {
         facts.further = further.addresses;
         facts.add_machines(settings, around);
         facts.add_exact(snapshot, &listing.outside(&facts.excluded));
-        let of_here = here.into_iter().flat_map(|node| own_pod_networks(node)).filter(|network| !is_too_wide(*network));
         let of_services = snapshot.service_networks.values().flat_map(|networks| networks.iter().copied());
-        let of_here: Vec<IpNet> = of_here.collect();
+        let of_here: Vec<IpNet> = here.into_iter().flat_map(|node| believed_pod_networks(node)).collect();
         facts.findings.extend(here.and_then(|node| sentences::own_networks_kept(&around.node, node)));
         facts.own_pods = own_pods(&of_here, &settings.pod_networks);
         facts.named_networks = merge_ranges(of_here.into_iter().chain(of_services).map(AddressRange::from));
