@@ -29,6 +29,7 @@ use egressd::instances::lock::{Lock, LockDir};
 use egressd::instances::orphans;
 use egressd::kernel::addresses::{self, Addresses, Observer};
 use egressd::kernel::bystanders;
+use egressd::kernel::flows::FlowsThread;
 use egressd::kernel::nft::{KernelThread, Netlink, Notifications};
 use egressd::kernel::xfrm::{Policies, XfrmThread};
 use egressd::log::Form;
@@ -211,7 +212,8 @@ async fn threads(settings: &Settings, limits: Limits, metrics: &Metrics, state: 
     let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let notifications = Notifications::follow(&kernel, &settings.tables).await?;
-    Ok(Threads { kernel, notifications, xfrm: XfrmThread::spawn().await?, loader, evaluator })
+    let (xfrm, flows) = (XfrmThread::spawn().await?, FlowsThread::spawn().await?);
+    Ok(Threads { kernel, notifications, xfrm, flows, loader, evaluator })
 }
 
 /// Shows others that this egressd lives. Translating does not depend on it.

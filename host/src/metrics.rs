@@ -39,6 +39,7 @@ pub struct Metrics {
     commits: Counter,
     commits_failed: Counter,
     table_changes: Family<Labels, Counter>,
+    connections_ended: Counter,
     commit_duration: Histogram,
     round_duration: Histogram,
     audit_cycles: Counter,
@@ -64,6 +65,7 @@ impl Default for Metrics {
             commits: Counter::default(),
             commits_failed: Counter::default(),
             table_changes: Family::default(),
+            connections_ended: Counter::default(),
             commit_duration: durations(),
             round_duration: durations(),
             audit_cycles: Counter::default(),
@@ -79,7 +81,7 @@ fn registry(metrics: &Metrics) -> Registry {
     let Metrics { services, endpoints, elements, connections, findings, .. } = metrics.clone();
     let Metrics { dropped, blocked, .. } = metrics.clone();
     let Metrics { commits, commits_failed, commit_duration, round_duration, .. } = metrics.clone();
-    let Metrics { audit_cycles, audit_disagreements, table_changes, .. } = metrics.clone();
+    let Metrics { audit_cycles, audit_disagreements, table_changes, connections_ended: ended, .. } = metrics.clone();
     let Metrics { evaluations, evaluation_failures, orphans, orphan_pods, .. } = metrics.clone();
     let mut registry = Registry::with_prefix("egressd");
     let r = &mut registry;
@@ -100,6 +102,7 @@ fn registry(metrics: &Metrics) -> Registry {
         "Changes of egressd's tables by other programs, by table; each was undone",
         table_changes,
     );
+    r.register("connections_ended", "Connections that were deleted because they contradict the rules", ended);
     r.register_with_unit("commit_duration", "Time of the kernel for one batch", Unit::Seconds, commit_duration);
     r.register_with_unit("round_duration", "Time from newest state to ruleset", Unit::Seconds, round_duration);
     r.register("audit_cycles", "Complete audits of the state that egressd keeps", audit_cycles);
@@ -129,6 +132,11 @@ impl Metrics {
     pub fn table_changed(&self, family: TableFamily, table: &Name) {
         let labels = vec![("family", family_label(family)), ("table", table.to_string())];
         self.table_changes.get_or_create(&labels).inc();
+    }
+
+    /// So many connections were deleted.
+    pub fn severed(&self, connections: usize) {
+        self.connections_ended.inc_by(u64::try_from(connections).unwrap_or(u64::MAX));
     }
 
     /// A plan and ruleset were worked out.

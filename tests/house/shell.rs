@@ -6,7 +6,7 @@ use crate::rooms::{WINGS, all_entered};
 use crate::rust::{code, files, name};
 
 /// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
-pub(crate) const SHELL: [(&str, &[&str]); 39] = [
+pub(crate) const SHELL: [(&str, &[&str]); 40] = [
     ("errors", &[]),
     ("log", &[]),
     ("metrics", &[]),
@@ -24,6 +24,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 39] = [
     ("kernel/nft", &["clock", "errors", "kernel/netlink", "kernel/worker"]),
     ("kernel/addresses", &["clock", "kernel/netlink"]),
     ("kernel/xfrm", &["kernel/netlink", "kernel/worker"]),
+    ("kernel/flows", &["clock", "kernel/netlink", "kernel/worker"]),
     ("source", &["clock", "egress_node", "errors", "files", "state"]),
     ("policies", &["clock", "errors", "metrics", "wasm"]),
     ("config", &["cli", "rights", "source"]),
@@ -38,6 +39,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 39] = [
             "clock",
             "errors",
             "kernel/addresses",
+            "kernel/flows",
             "kernel/nft",
             "kernel/xfrm",
             "metrics",

@@ -42,11 +42,12 @@ const HOST: [(&str, &[&str]); 21] = [
 ];
 
 /// Rooms of the host that reach the outside world, and know nothing of each other.
-const ADAPTERS: [&str; 9] = [
+const ADAPTERS: [&str; 10] = [
     "source",
     "wasm",
     "kernel/nft",
     "kernel/addresses",
+    "kernel/flows",
     "kernel/xfrm",
     "publish",
     "admin/http",
@@ -56,7 +57,7 @@ const ADAPTERS: [&str; 9] = [
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-pub(crate) const ROOMS: [(&str, &[&str]); 26] = [
+pub(crate) const ROOMS: [(&str, &[&str]); 29] = [
     ("net", &[]),
     ("text", &[]),
     ("stray", &["finding", "model"]),
@@ -108,6 +109,9 @@ pub(crate) const ROOMS: [(&str, &[&str]); 26] = [
     ("in_force", &["model", "plan", "record", "status", "reporting"]),
     ("whose", &["decision", "finding", "model"]),
     ("reporting", &["model", "net", "placement", "plan"]),
+    ("trace", &["net", "ruleset"]),
+    ("flows", &["compile", "model", "net", "ruleset", "trace"]),
+    ("on_change", &["decision", "diff", "flows", "in_force", "model", "plan"]),
 ];
 
 /// Rooms of the core that may import all others: the list of the rooms, and what tests are made with.

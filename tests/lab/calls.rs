@@ -7,7 +7,7 @@ use std::{panic, thread};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::probe::{self, Connection, Destination, Protocol, Seen};
+use crate::probe::{self, Connection, Destination, Flow, Protocol, Seen};
 use crate::topology::{Lab, Pod};
 
 /// Keeps [`Lab::seen_during`] from using a whole core.
@@ -115,5 +115,15 @@ impl Lab {
         let destination = destination.into();
         Connection::open(&pod.host.namespace, destination, &self.record)
             .with_context(|| format!("pod {} connects to {destination}", pod.number))
+    }
+
+    /// A UDP socket whose datagrams are one connection.
+    ///
+    /// # Errors
+    /// When there can be no socket.
+    pub fn talk(&self, pod: &Pod, destination: impl Into<Destination>) -> Result<Flow> {
+        let destination = destination.into();
+        Flow::open(&pod.host.namespace, destination, &self.record)
+            .with_context(|| format!("pod {} talks to {destination}", pod.number))
     }
 }

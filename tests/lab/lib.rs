@@ -35,6 +35,6 @@ pub use harness::{Test, TestGroup, Unsupported, main, main_if, main_of_groups, m
 pub use memory::Memory;
 pub use namespace::{Namespace, output_of};
 pub use privilege::{Readiness, prepare};
-pub use probe::{Connection, Destination, Flood, MAX_FLOOD_DATAGRAMS, Protocol, Seen};
+pub use probe::{Connection, Destination, Flood, Flow, MAX_FLOOD_DATAGRAMS, Protocol, Seen};
 pub use topology::{Builder, Host, Lab, Node, Pod};
 pub use wait::{DEADLINE, wait_until};

@@ -21,6 +21,7 @@ mod fail_closed;
 mod files;
 mod first_light;
 mod fixture;
+mod flows;
 mod foreign_floods;
 mod guarded_by_selector;
 mod guarded_floods;
@@ -126,6 +127,10 @@ lab::tests![
     fail_closed::every_reason_not_to_translate_blocks_and_not_asking_does_not,
     guarded_by_selector::a_pod_does_not_leave_before_a_slice_lists_it_and_then_with_the_services_address,
     guarded_by_selector::what_a_single_stack_service_selects_does_not_leave_by_the_other_family,
+    flows::what_contradicts_a_change_is_kept_by_default,
+    flows::what_contradicts_a_change_is_severed_where_that_is_asked_for_and_nothing_else,
+    flows::what_changed_while_no_egressd_ran_is_severed_at_the_start_where_that_is_asked_for,
+    flows::what_begins_to_be_translated_keeps_its_open_connections_unasked,
     backstop::while_the_tables_are_lost_a_guarded_pod_reaches_the_cluster_and_nothing_else,
     backstop::with_the_last_guarded_pod_policies_and_marks_go,
     backstop::the_mark_is_seen_by_no_other_program_and_owned_tables_have_none,

@@ -130,6 +130,11 @@ impl AppliedRound {
         }
     }
 
+    /// The subjects of which a round says something else than what surely is in force, or may.
+    pub fn keys_with(&self, newest: &PendingRound) -> BTreeSet<SubjectKey> {
+        self.behind.keys().chain(&newest.changed).cloned().collect()
+    }
+
     /// The Services of which something else is shown than `before`, those that came or went among them, by name. What
     /// both share is not looked at, so where one is a copy of the other with changes, this costs what those do.
     pub fn changed_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a SubjectKey> {
@@ -140,7 +145,7 @@ impl AppliedRound {
 
     fn begin(&mut self, newest: &PendingRound, at: UnixTime) -> BTreeSet<SubjectKey> {
         (self.overview, self.at) = (Arc::clone(&newest.overview), at);
-        self.behind.keys().chain(&newest.changed).cloned().collect()
+        self.keys_with(newest)
     }
 
     /// Whether some of these pods are translated by another plan than this one, or may be.

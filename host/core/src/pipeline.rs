@@ -7,6 +7,7 @@ mod answering;
 mod arming;
 mod asking;
 mod audit;
+mod begun;
 mod by_address;
 mod choice;
 mod claims;
@@ -43,6 +44,7 @@ use std::sync::Arc;
 
 use audit::Cursor;
 pub use audit::{Audit, AuditSubject, AuditedPart, Disagreement, Progress};
+use begun::BegunPods;
 use claims::Claims;
 pub use claims::ROOM_KEPT_FOR;
 use derived::Derived;
@@ -59,7 +61,7 @@ pub use turns::QuestionQueue;
 use crate::beside::ForeignTables;
 use crate::chain::PolicyFailure;
 use crate::compile::Kept;
-use crate::decision::{Draft, OnUnavailable};
+use crate::decision::{Draft, OnChange, OnUnavailable};
 use crate::finding::Finding;
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, Labels, Node,
@@ -93,6 +95,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What becomes of pods that are not translated, where their subject does not say (P12).
     pub on_unavailable: OnUnavailable,
+    /// What becomes of connections that contradict a change, where their subject does not say (P11).
+    pub on_change: OnChange,
     /// What becomes of what is in this node's pod networks and not known.
     pub unknown_pods: UnknownPods,
     /// What packets of guarded pods are marked with, while that is needed.
@@ -139,6 +143,8 @@ pub struct Pipeline {
     memory: RestoredState,
     /// Room that is kept for pods that are replaced.
     claims: Claims,
+    /// The pods that began and have no rules yet.
+    begun: BegunPods,
     /// The position of the audit.
     cursor: Cursor,
     /// How many answers were failures.
@@ -246,6 +252,7 @@ impl Pipeline {
             drafts: Remembered::of(BTreeMap::new()),
             memory: RestoredState::Whole,
             claims: Claims::default(),
+            begun: BegunPods::default(),
             cursor: Cursor::default(),
             failures: 0,
             inputs: 0,

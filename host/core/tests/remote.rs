@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 use egressd_core::chain::ChainDecision;
-use egressd_core::decision::{Draft, OnUnavailable};
+use egressd_core::decision::{Draft, OnChange, OnUnavailable};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, KnownPods, SubjectKey, SubjectView, TrafficPolicy, view,
@@ -63,6 +63,7 @@ impl Web {
         let (context, facts) = (context(), facts());
         let sharing = Sharing::default();
         let on_unavailable = OnUnavailable::Pass;
+        let on_change = OnChange::Keep;
         let (context, facts, ownership, sharing) = (&context, &facts, &ownership, &sharing);
         let pods = &KnownPods::NotWatched;
         let here = NodeContext {
@@ -72,6 +73,7 @@ impl Web {
             sharing,
             pods,
             on_unavailable,
+            on_change,
             prefix: &AnnotationPrefix::default(),
         };
         let decision = ChainDecision::Draft(Draft::of(rules).into());

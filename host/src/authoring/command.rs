@@ -119,6 +119,7 @@ fn config(args: &cli::ManifestArgs) -> Result<Config> {
             owner: cli::Owner::Any,
             shared_addresses: cli::SharedAddresses::Allow,
             on_unavailable: cli::OnUnavailable::Pass,
+            on_change: cli::OnChange::Keep,
             unknown_pods: cli::UnknownPods::Pass,
             pods: cli::Pods::Ignore,
             detect_networks: cli::DetectNetworks::Nodes,

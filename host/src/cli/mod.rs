@@ -38,7 +38,7 @@ pub use policy::{
 };
 pub use publish::{Publish, Published};
 pub use run::{LogFormat, Run, Watching};
-pub use source::{Annotations, Input, OnUnavailable, Owner, SharedAddresses, Source, UnknownPods};
+pub use source::{Annotations, Input, OnChange, OnUnavailable, Owner, SharedAddresses, Source, UnknownPods};
 pub use status::{ProbeArgs, Question, StatusArgs, StatusOutput};
 pub use watched::{Announcements, Pods};
 

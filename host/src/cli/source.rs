@@ -76,6 +76,11 @@ pub struct Source {
     #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_ON_UNAVAILABLE", help_heading = "Addresses",
           default_value_t = OnUnavailable::Pass)]
     pub on_unavailable: OnUnavailable,
+    /// What becomes of connections that contradict a change of the rules, where no policy says: kube-vip.io/flush-conntrack
+    /// does for its Service (docs/connections.md).
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_ON_CHANGE", help_heading = "Addresses",
+          default_value_t = OnChange::Keep)]
+    pub on_change: OnChange,
     /// What becomes of packets whose source is in this node's pod networks and no pod that is known (docs/fail-closed.md).
     ///
     /// `drop` needs `--pods watch` or, with --manifests, a Pod for each pod of the node.
@@ -162,6 +167,15 @@ pub enum OnUnavailable {
     Pass,
     /// What they send out of the cluster is dropped.
     Drop,
+}
+
+/// What becomes of connections that contradict a change of the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnChange {
+    /// They keep their source address until they end.
+    Keep,
+    /// They are deleted from connection tracking, so that their next packet is translated by the rules in force.
+    Sever,
 }
 
 /// What becomes of what is not known to be a pod.

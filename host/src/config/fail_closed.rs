@@ -1,7 +1,7 @@
-//! What becomes of packets of pods that are not translated, or not known.
+//! What becomes of packets of pods that are not translated, or not known, and of connections that contradict a change.
 
 use anyhow::{Result, bail};
-use egressd_core::decision::OnUnavailable;
+use egressd_core::decision::{OnChange, OnUnavailable};
 use egressd_core::plan::UnknownPods;
 
 use crate::cli::{self, Source};
@@ -11,6 +11,13 @@ pub(super) fn on_unavailable(source: &Source) -> OnUnavailable {
     match source.on_unavailable {
         cli::OnUnavailable::Pass => OnUnavailable::Pass,
         cli::OnUnavailable::Drop => OnUnavailable::Drop,
+    }
+}
+
+pub(super) fn on_change(source: &Source) -> OnChange {
+    match source.on_change {
+        cli::OnChange::Keep => OnChange::Keep,
+        cli::OnChange::Sever => OnChange::Sever,
     }
 }
 

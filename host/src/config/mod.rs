@@ -64,6 +64,7 @@ pub fn config(input: &Input) -> Result<Config> {
         shared: shared(*shared_addresses),
         limits: limits::of_services(limits),
         on_unavailable: fail_closed::on_unavailable(source),
+        on_change: fail_closed::on_change(source),
         unknown_pods: fail_closed::unknown_pods(source, &origin)?,
         mark: tables::mark(source.mark_mask)?,
     };

@@ -222,7 +222,7 @@ impl Daemon {
 
     /// Asked once where it is egressd alone, which lasts as long as the process, and else with each look: beside busy
     /// programs the answer takes long.
-    async fn writers(&mut self) -> Option<Writers> {
+    pub(super) async fn writers(&mut self) -> Option<Writers> {
         if self.backstop.writers.is_none() || self.backstop.is_due() {
             let tables = self.tables.clone();
             self.backstop.writers = self.kernel.ask(move |kernel| kernel.writers(&tables)).await.ok();

@@ -130,6 +130,7 @@ impl Daemon {
     async fn is_in_force(&mut self, newest: &PendingRound) {
         self.tables_current();
         self.repaired();
+        self.check_connections(newest).await;
         self.applied.clear_outstanding();
         self.show_in_force(|in_force, now| in_force.take_over(newest, now));
         self.follow_guard().await;

@@ -188,6 +188,9 @@ impl Daemon {
     /// Reports in what the kernel's tables differ from what they were left as.
     pub(super) fn report_drift(&mut self, drift: Vec<TableDrift>) {
         let now = clock::now();
+        if !drift.is_empty() {
+            self.connections.gap();
+        }
         for table in drift {
             self.observers.metrics.table_changed(table.family, &table.name);
             let program = self.drift.seen.program.clone();

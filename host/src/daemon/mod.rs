@@ -7,6 +7,7 @@ mod backstop;
 mod beside;
 mod carry;
 mod checking;
+mod connections;
 mod drift;
 pub mod evaluator;
 pub mod heap;
@@ -14,6 +15,7 @@ mod inherit;
 mod log;
 mod reading;
 mod relayout;
+mod severing;
 mod showing;
 mod takeover;
 mod tidying;
@@ -28,6 +30,7 @@ use backstop::Backstop;
 pub use backstop::{ipsec_in_use, missing_backstop};
 use carry::Remainder;
 use checking::Checking;
+use connections::ConnectionFacts;
 use drift::Drift;
 pub use drift::replaced;
 use egressd_core::compile::XfrmStamp;
@@ -39,6 +42,8 @@ use egressd_core::ruleset::{Name, TableFamily, TableNames};
 pub use inherit::lost_memory;
 use reading::Reading;
 use relayout::TableCopy;
+use severing::Severing;
+pub use severing::flows_not_checked;
 pub use takeover::{newer_layout, uncertain};
 use tokio::time::sleep_until;
 use tracing::info;
@@ -46,6 +51,7 @@ use tracing::info;
 use crate::clock::{self, Instant};
 use crate::daemon::evaluator::Evaluator;
 use crate::kernel::addresses::{Addresses, NodeInterfaces};
+use crate::kernel::flows::FlowsThread;
 use crate::kernel::nft::{KernelThread, Notifications};
 use crate::kernel::xfrm::XfrmThread;
 use crate::metrics::Metrics;
@@ -94,6 +100,8 @@ pub struct Daemon {
     drift: Drift,
     notifications: Notifications,
     backstop: Backstop,
+    severing: Severing,
+    connections: ConnectionFacts,
 }
 
 /// The threads that work for the loop while it waits.
@@ -105,6 +113,8 @@ pub struct Threads {
     pub notifications: Notifications,
     /// Changes and reads the kernel's IPsec policies.
     pub xfrm: XfrmThread,
+    /// Reads and deletes the kernel's connections.
+    pub flows: FlowsThread,
     pub loader: Loader,
     pub evaluator: Evaluator,
 }
@@ -153,6 +163,8 @@ enum NextStep {
     Round,
     /// Go on with what was worked out.
     Slice,
+    /// Nothing: what came changes no rule.
+    Wait,
     /// Do what has time until there is nothing else to do.
     Idle(IdleTask),
 }
@@ -166,7 +178,7 @@ impl Daemon {
     pub async fn take_over(
         settings: Settings,
         mut state: StateDir,
-        Threads { kernel, notifications, xfrm, loader, evaluator }: Threads,
+        Threads { kernel, notifications, xfrm, flows, loader, evaluator }: Threads,
         start: Start,
         observers: Observers,
     ) -> Result<Self> {
@@ -174,11 +186,15 @@ impl Daemon {
         let stamp = XfrmStamp { maker: XfrmMaker::of(&tables), bit: settings.mark };
         let backstop = Backstop::adopt(xfrm, stamp, observers.notices.clone()).await;
         let reading = Reading::new(&settings.prefix);
+        let on_change = settings.on_change;
         let mut pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
         pipeline.mark_guarded(backstop.marks());
         observers.state_channel.left(state.findings());
         let to_replace = takeover::begin(&kernel, &tables, start, &observers.state_channel).await.context(TAKEOVER)?;
         let held = takeover::held(&kernel, &tables, &to_replace, &observers.state_channel).await.context(TAKEOVER)?;
+        let drafts = state.drafts();
+        let remembered = drafts.iter().map(|(uid, draft)| (uid, &**draft));
+        let connections = ConnectionFacts::begin(&held.ruleset, remembered, on_change);
         inherit::inherit(&mut pipeline, &mut state, &held.ruleset, &observers.state_channel);
         let layout =
             relayout::begin(&kernel, &tables, &held.ruleset, &observers.state_channel).await.context(TAKEOVER)?;
@@ -189,6 +205,7 @@ impl Daemon {
         // What is written from here on follows from what was read before.
         let state = StateThread::start(state).context("cannot start the thread that writes the state directory")?;
         let since = clock::now();
+        let severing = Severing::begin(flows, observers.notices.clone(), observers.metrics.clone(), since);
         let daemon = Self {
             pipeline,
             evaluator,
@@ -214,6 +231,8 @@ impl Daemon {
             drift: Drift::begin(since),
             notifications,
             backstop,
+            severing,
+            connections,
         };
         daemon.show_certainty(Certainty::Settled);
         Ok(daemon)
@@ -264,11 +283,7 @@ impl Daemon {
     ) -> Result<()> {
         tokio::pin!(stop);
         loop {
-            match next {
-                NextStep::Round => self.round().await?,
-                NextStep::Slice => self.commit_next_slice().await,
-                NextStep::Idle(what) => self.idle(what).await?,
-            }
+            self.take_step(next).await?;
             self.observers.state_channel.idle();
             next = NextStep::Round;
             let idle = self.idle_due();
@@ -286,6 +301,7 @@ impl Daemon {
                 () = at(self.again) => self.ask_again(),
                 news = self.notifications.changed(), if self.drift.listens() => self.notice(&news),
                 () = at(self.drift.due()) => self.drift_due(),
+                turn = self.severing.turn() => next = self.take_turn(turn),
                 () = ready(()), if !self.turns.is_empty() => {}
                 () = ready(()), if self.remainder.is_some() => next = NextStep::Slice,
                 () = at(idle.map(|(at, _)| at)) => next = idle.map_or(next, |(_, what)| NextStep::Idle(what)),
@@ -293,6 +309,18 @@ impl Daemon {
             if next == NextStep::Round {
                 self.ask().await?;
             }
+        }
+    }
+
+    async fn take_step(&mut self, next: NextStep) -> Result<()> {
+        match next {
+            NextStep::Round => self.round().await,
+            NextStep::Slice => {
+                self.commit_next_slice().await;
+                Ok(())
+            }
+            NextStep::Idle(what) => self.idle(what).await,
+            NextStep::Wait => Ok(()),
         }
     }
 

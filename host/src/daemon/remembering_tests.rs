@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::*;
+use crate::kernel::flows::{self, Connections, FlowsThread};
 use crate::kernel::nft::{Error, ForeignChanges, Kernel, Notifications, Readback, Survey, TableId, Writers};
 use crate::kernel::xfrm::{self, Policies};
 use crate::policies::{Library, Sandbox};
@@ -154,7 +155,8 @@ impl Fixture {
         let notifications = Notifications::from(tokio::sync::watch::channel(ForeignChanges::default()).1);
         let evaluator = Evaluator::start(Chain::new([chain()])).unwrap();
         let xfrm = XfrmThread::over(|| Err::<Policies, _>(xfrm::Error::Unsupported)).await.unwrap();
-        let threads = Threads { kernel, notifications, xfrm, loader, evaluator };
+        let flows = FlowsThread::over(|| Err::<Connections, _>(flows::Error::Unsupported)).await.unwrap();
+        let threads = Threads { kernel, notifications, xfrm, flows, loader, evaluator };
         let ((sender, _taker), orphans) = (handover(), watch::channel(Arc::default()).1);
         let (state_channel, _reader) = state_channel(sender.findings(), Notices::default().reader(), orphans);
         let (state, observers) = (

@@ -1,7 +1,8 @@
-//! The kernel of this node: its nftables, its interfaces' addresses, and what is known to go past both.
+//! The kernel of this node: its nftables, its connections, its interfaces' addresses, and what is known to go past both.
 
 pub mod addresses;
 pub mod bystanders;
+pub mod flows;
 mod netlink;
 pub mod nft;
 pub mod worker;

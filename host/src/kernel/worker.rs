@@ -62,9 +62,16 @@ impl<S: 'static> Worker<S> {
     ) -> Result<T, WorkerError> {
         let (answer, answered) = oneshot::channel();
         // Who stopped waiting gets no answer, and that is fine.
-        let task: Task<S> = Box::new(move |owned| drop(answer.send(task(owned))));
-        self.tasks.send(task).map_err(|_| WorkerError::Gone)?;
+        self.post(move |owned| drop(answer.send(task(owned))))?;
         answered.await.map_err(|_| WorkerError::Gone)
+    }
+
+    /// Does a task, when those before it are done; nothing waits for it.
+    ///
+    /// # Errors
+    /// When the thread is gone.
+    pub fn post(&self, task: impl FnOnce(&mut S) + Send + 'static) -> Result<(), WorkerError> {
+        self.tasks.send(Box::new(task)).map_err(|_| WorkerError::Gone)
     }
 }
 

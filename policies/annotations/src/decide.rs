@@ -21,9 +21,7 @@ pub(crate) fn decide(settings: &Settings, context: &Context, subject: &Subject, 
 
 /// The annotations are the whole will of the Service's owner, so rules of an earlier policy are replaced.
 fn plan(request: &Request<'_>, context: &Context, subject: &Subject, mut draft: Draft) -> Outcome {
-    if draft.on_change.unwrap_or_default() != request.on_change {
-        draft.on_change = Some(request.on_change);
-    }
+    draft.on_change = request.on_change.or(draft.on_change);
     drop(draft.take_rules());
     let mut diagnostics = request.warnings.clone();
     if subject.service_type() != Some(ServiceType::LoadBalancer) {

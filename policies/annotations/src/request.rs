@@ -26,8 +26,8 @@ pub(crate) struct Request<'a> {
     pub(crate) allowed: Option<Allowed<'a>>,
     /// Both families.
     pub(crate) denied: Vec<IpNet>,
-    /// For connections that contradict a change.
-    pub(crate) on_change: OnChange,
+    /// For connections that contradict a change; none where the annotation is missing, and others decide.
+    pub(crate) on_change: Option<OnChange>,
     /// In force, but probably not as meant.
     pub(crate) warnings: Vec<Diagnostic>,
 }
@@ -74,14 +74,14 @@ fn with_other_mistakes(mut wrong: Vec<Diagnostic>, annotations: &Annotations<'_>
 /// Everything is read before anything is refused, so that people see all mistakes at once.
 fn request<'a>(annotations: &Annotations<'a>) -> Result<Request<'a>, Vec<Diagnostic>> {
     let mut wrong = Vec::new();
-    let flush = noted(boolean::parse(annotations.flush_conntrack), &mut wrong) == Some(true);
+    let flush = noted(boolean::parse(annotations.flush_conntrack), &mut wrong);
     let request = Request {
         ipv6: noted(boolean::parse(annotations.ipv6), &mut wrong) == Some(true),
         source_ports: noted(ports::parse(annotations.source_ports), &mut wrong),
         destination_ports: noted(ports::parse(annotations.destination_ports), &mut wrong),
         allowed: allowed(annotations, &mut wrong),
         denied: noted(networks::parse(annotations.denied_networks), &mut wrong).unwrap_or_default(),
-        on_change: if flush { OnChange::Sever } else { OnChange::Keep },
+        on_change: flush.map(|flush| if flush { OnChange::Sever } else { OnChange::Keep }),
         warnings: warnings(annotations, &mut wrong),
     };
     wrong.extend(annotations.unknown.iter().take(MOST_UNKNOWN).map(|annotation| unknown(annotation, Severity::Error)));

@@ -8,13 +8,15 @@ use std::sync::mpsc;
 use anyhow::{Context, Result};
 use egressd::admin::admin_server::{http_not_served, status_not_served};
 use egressd::clock::Moment;
-use egressd::daemon::{disagreed, ipsec_in_use, lost_memory, missing_backstop, newer_layout, replaced, uncertain};
+use egressd::daemon::{
+    disagreed, flows_not_checked, ipsec_in_use, lost_memory, missing_backstop, newer_layout, replaced, uncertain,
+};
 use egressd::files::Open;
 use egressd::instances::lock;
 use egressd::instances::orphans::Orphan;
 use egressd::kernel::bystanders::cilium_present;
 use egressd::kernel::nft::{self, Program, TableId};
-use egressd::kernel::xfrm;
+use egressd::kernel::{flows, xfrm};
 use egressd::source::manifests::Places;
 use egressd::source::watch::Unwatched;
 use egressd::state::{DiskReport, RestoredSource, Sources, StateDir, StateThread};
@@ -39,7 +41,11 @@ pub(super) fn findings() -> Result<Vec<Finding>> {
 /// The policies that block guarded pods while the tables are lost.
 fn backstop() -> Vec<Finding> {
     let theirs = "src 10.0.0.0/16 dst 10.1.0.0/16 dir out priority 379519 (and 2 more)";
-    vec![ipsec_in_use(theirs), missing_backstop(&xfrm::Error::Unsupported)]
+    vec![
+        ipsec_in_use(theirs),
+        missing_backstop(&xfrm::Error::Unsupported),
+        flows_not_checked(&flows::Error::Unsupported),
+    ]
 }
 
 /// Tables, and who else is there.

@@ -55,6 +55,29 @@ impl Connection {
     }
 }
 
+/// One socket from which datagrams go to one destination: to connection tracking all of them are one connection.
+#[derive(Debug)]
+pub struct Flow {
+    socket: UdpSocket,
+    record: Record,
+}
+
+impl Flow {
+    pub(crate) fn open(namespace: &Namespace, destination: Destination, record: &Record) -> Result<Self> {
+        let socket = namespace.run(|| open_udp(destination))??;
+        Ok(Self { socket, record: record.clone() })
+    }
+
+    /// The source address that the peer sees, by a new datagram.
+    ///
+    /// # Errors
+    /// When it arrives and its answer does not.
+    pub fn seen(&mut self) -> Result<Seen> {
+        let token = Token::fresh();
+        judge(token, ask_udp(&self.socket, token), &self.record)
+    }
+}
+
 /// The result of a call, from its answer, if any, and the receiver's record.
 fn judge(token: Token, answer: io::Result<Option<Token>>, record: &Record) -> Result<Seen> {
     match answer {
@@ -104,9 +127,17 @@ fn ask(stream: &mut TcpStream, token: Token) -> io::Result<Option<Token>> {
 }
 
 fn call_udp(destination: Destination, token: Token) -> io::Result<Option<Token>> {
+    ask_udp(&open_udp(destination)?, token)
+}
+
+fn open_udp(destination: Destination) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind(source(destination))?;
     socket.connect(destination.socket())?;
     socket.set_read_timeout(Some(CALL_TIMEOUT))?;
+    Ok(socket)
+}
+
+fn ask_udp(socket: &UdpSocket, token: Token) -> io::Result<Option<Token>> {
     socket.send(token.bytes())?;
     let mut answer = [0; TOKEN_LENGTH];
     let length = socket.recv(&mut answer)?;

@@ -12,7 +12,7 @@ mod service;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-pub use call::Connection;
+pub use call::{Connection, Flow};
 pub use flood::{Flood, MAX_DATAGRAMS as MAX_FLOOD_DATAGRAMS};
 
 pub(crate) use call::call;

@@ -22,6 +22,14 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
                  node different bits (`--mark-mask`, `EGRESSD_MARK_MASK`).",
     },
     CodeEntry {
+        code: "connections-not-checked",
+        level: WARNING,
+        sentence: "Connections that contradict the rules cannot be ended, so they keep their source address.",
+        cause: "The kernel has no ctnetlink (`CONFIG_NF_CT_NETLINK`), forbids it, or cannot give its connections. New \
+                connections are translated by the rules in force.",
+        remedy: "Load the module `nf_conntrack_netlink`, or restart the pods whose connections are to end.",
+    },
+    CodeEntry {
         code: "cilium-present",
         level: WARNING,
         sentence: "Cilium is on this node, and in one of its modes nothing is translated. It is in the log at the \

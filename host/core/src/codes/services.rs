@@ -70,13 +70,6 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
                  (`--limit-node-...`).",
     },
     CodeEntry {
-        code: "not-implemented",
-        level: WARNING,
-        sentence: "Something was asked for that egressd does not carry out yet.",
-        cause: "`on-change: sever` (`flush-conntrack: \"true\"`) of a policy's answer.",
-        remedy: "Leave it out, and restart the pods to end open connections.",
-    },
-    CodeEntry {
         code: "not-in-force",
         level: ERROR,
         sentence: "A change of the Service is not in force; what was in force before stays.",

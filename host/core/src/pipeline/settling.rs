@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::entry::{AnswerState, Entry};
 use super::limits::with_endpoints_counted;
-use super::{Pipeline, RestoredState, choice};
+use super::{Pipeline, RestoredState, Settings, choice};
 use crate::beside;
 use crate::chain::{ChainDecision, ChainResult, Shadow};
 use crate::check::PlanNote;
@@ -88,8 +88,18 @@ impl Pipeline {
 
     pub(super) fn here<'a>(&'a self, sharing: &'a Sharing) -> NodeContext<'a> {
         let Self { context, facts, ownership, newest, .. } = self;
-        let (pods, on_unavailable) = (&newest.pods, self.settings.on_unavailable);
-        NodeContext { context, facts, ownership, sharing, pods, on_unavailable, prefix: &self.settings.prefix }
+        let pods = &newest.pods;
+        let Settings { on_unavailable, on_change, prefix, .. } = &self.settings;
+        NodeContext {
+            context,
+            facts,
+            ownership,
+            sharing,
+            pods,
+            on_unavailable: *on_unavailable,
+            on_change: *on_change,
+            prefix,
+        }
     }
 
     fn settle(&self, here: NodeContext<'_>, entry: &Entry) -> Option<SubjectResult> {

@@ -30,6 +30,7 @@ impl Pipeline {
             dirty.extend(self.all(snapshot));
         }
         self.guard_selected_anew(snapshot);
+        self.take_begun_pods(snapshot);
         self.newest = snapshot.clone();
         dirty.iter().for_each(|key| self.take_place(snapshot, key));
         if about_inside {

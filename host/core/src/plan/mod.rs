@@ -10,7 +10,6 @@ mod guarded;
 mod inside;
 mod namespace;
 mod narrower;
-mod not_implemented;
 mod own;
 mod rank;
 mod remote;

@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::not_implemented::not_implemented;
 use super::selected::GuardedPods;
 use super::today::today;
 use super::unavailable::EndedAs;
 use super::{EvaluationEnd, Rules, Sharing, SubjectPlan, SubjectResult, alternatives, inside, remote, unavailable};
 use crate::chain::{ChainDecision, ChainResult, FAILED};
-use crate::decision::{Draft, OnUnavailable, Rule};
+use crate::decision::{Draft, OnChange, OnUnavailable, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
 use crate::guard;
 use crate::model::{AnnotationPrefix, ClusterFacts, Context, Endpoint, KnownPods, SubjectView};
@@ -33,6 +32,8 @@ pub struct NodeContext<'a> {
     pub pods: &'a KnownPods,
     /// What becomes of pods that are not translated, where a subject does not say.
     pub on_unavailable: OnUnavailable,
+    /// What becomes of connections that contradict a change, where a subject does not say.
+    pub on_change: OnChange,
     /// What stands before the slash in the names of annotations.
     pub prefix: &'a AnnotationPrefix,
 }
@@ -113,7 +114,6 @@ pub fn settle(
     if end != EvaluationEnd::Off {
         findings.splice(0..0, view.findings.iter().cloned());
         findings.extend(inside::findings(here.facts, &rules));
-        findings.extend(not_implemented(&draft));
         findings.extend(here.ownership.notes(&view.subject));
         findings.extend(unavailable::unreadable(here, view));
         findings.extend(guarded.findings(&sources(&rules, &guarded.listed)));
@@ -124,7 +124,7 @@ pub fn settle(
         rules: Rules::left(&draft, rules),
         foreign: guarded.foreign(foreign(here.context, view)),
         guarded: guarded.all(),
-        on_change: draft.on_change.unwrap_or_default(),
+        on_change: draft.on_change.unwrap_or(here.on_change),
     });
     SubjectResult { service: service.map(Arc::new), end, findings }
 }

@@ -124,6 +124,11 @@ impl Statement {
         if let Self::CountIn(counter) = self { Some(counter) } else { None }
     }
 
+    /// The address that it translates every packet to.
+    pub fn source(&self) -> Option<IpAddr> {
+        if let Self::Snat(address) | Self::SnatToPorts(address, _) = self { Some(*address) } else { None }
+    }
+
     /// Whether it translates, which only chains of type `nat` may.
     pub fn translates(&self) -> bool {
         matches!(self, Self::Snat(_) | Self::SnatToPorts(..) | Self::SnatTo(_) | Self::SnatBy(..))

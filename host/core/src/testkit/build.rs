@@ -10,7 +10,7 @@ use egressd_vocabulary::RuleParts;
 
 use crate::chain::{ChainDecision, ChainResult};
 use crate::compile::table_names;
-use crate::decision::{Draft, OnUnavailable, Rule};
+use crate::decision::{Draft, OnChange, OnUnavailable, Rule};
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, EgressNode, EgressPolicy, Endpoint,
     ManagedBy, Mark, Node, ObjectReference, Selection, Service, ServiceType, Slice, Snapshot, SubjectKey, SubjectKind,
@@ -78,6 +78,7 @@ pub fn settings(owner: Owner) -> Settings {
         shared: SharedAddresses::Allow,
         limits: Limits::default(),
         on_unavailable: OnUnavailable::Pass,
+        on_change: OnChange::Keep,
         unknown_pods: UnknownPods::Pass,
         mark: MarkBit::DEFAULT,
     }

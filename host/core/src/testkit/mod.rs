@@ -10,10 +10,14 @@ mod parts;
 mod random;
 mod refusing;
 mod several;
-mod trace;
+
 mod whole;
 mod xfrm;
 
+pub use crate::trace::{
+    ChainEnd, Connection, Effect, Frame, Hit, Hop, Journey, Leaving, Packet, Path, PathEnd, Route, Seen, Visit, follow,
+    leaves, trace, trace_by_earlier_hooks, trace_over,
+};
 pub use build::{
     SnapshotBuilder, a, answered_plainly, context, egress_policy, facts, n, news, rule, service, settings,
     settings_of_many, surroundings,
@@ -25,10 +29,6 @@ pub use parts::FakeInterfaces;
 pub use random::{AddressPlan, Universe, promised};
 pub use refusing::{Failure, Refusing};
 pub use several::Several;
-pub use trace::{
-    ChainEnd, Connection, Effect, Frame, Hit, Hop, Journey, Leaving, Packet, Path, PathEnd, Route, Seen, Visit, follow,
-    leaves, trace, trace_by_earlier_hooks, trace_over,
-};
 pub use whole::whole;
 pub use xfrm::{FakeXfrm, Forwarded, ForwardedPacket};
 

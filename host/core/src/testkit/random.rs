@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::build::{a, facts, n};
-use super::trace::Packet;
+use crate::trace::Packet;
 use egressd_vocabulary::RuleParts;
 
 use crate::decision::Rule;

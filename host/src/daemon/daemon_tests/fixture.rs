@@ -23,11 +23,12 @@ use super::claims::Claims;
 use super::kernel::{KernelControl, Request};
 use super::node_state::NodeState;
 use super::policy::{Gate, TRANSLATE, annotation_policy};
-use super::process::{Defect, ProcessChannels, ProcessConfig, run};
+use super::process::{Defect, ProcessChannels, ProcessConfig, ProcessEnds, run};
 use super::time::{let_threads_work, stop_time};
 use crate::admin::oneshot::ask;
 use crate::clock::Instant;
 use crate::kernel::addresses::NodeInterfaces;
+use crate::kernel::flows::testkit::HeldConnections;
 use crate::kernel::nft::ForeignChanges;
 use crate::kernel::xfrm::testkit::HeldPolicies;
 use crate::metrics::Metrics;
@@ -47,6 +48,7 @@ const HOUR: Duration = Duration::from_hours(1);
 pub(super) struct LoopFixture {
     pub(super) kernel_control: KernelControl,
     pub(super) policies: HeldPolicies,
+    pub(super) connections: HeldConnections,
     pub(super) gate: Gate,
     pub(super) state_channel: StateReader,
     pub(super) metrics: Metrics,
@@ -104,25 +106,26 @@ impl LoopFixture {
 
     /// The same, of which policies are not loaded.
     pub(super) fn start_without_policies(node: NodeState) -> Self {
-        let NodeState { start, kernel, writers, policies, snapshot, owner, state } = node;
+        let NodeState { start, kernel, writers, policies, connections, snapshot, owner, state } = node;
         let (kernel, kernel_control) = KernelControl::holding(kernel, writers);
         let ((chain, gate), (loader, loader_control)) = (annotation_policy(), Loader::controlled());
-        let (sender, receiver) = handover();
-        let (notices, metrics) = (Notices::default(), Metrics::default());
+        let ((sender, receiver), (notices, metrics)) = (handover(), (Notices::default(), Metrics::default()));
         let (addresses, known) = watch::channel(NodeInterfaces::default());
         let (news, heard) = watch::channel(ForeignChanges::default());
         let (state_channel, reader) =
             state_channel(sender.findings(), notices.reader(), watch::channel(Arc::default()).1);
         let ((stop, stopped), (defects, planted)) = (oneshot::channel(), mpsc::unbounded_channel());
-        let held = policies.clone();
-        let ends = ProcessChannels { kernel, policies: held, loader, receiver, known, news: heard, stopped, planted };
+        let (parts, ends) = ((policies.clone(), connections.clone()), ProcessEnds { stopped, planted });
+        let channels = ProcessChannels { kernel, parts, loader, receiver, known, news: heard, ends };
         let setting = ProcessConfig { settings: settings(owner), start, state: StateDir::open(state.path()) };
-        let daemon = tokio::spawn(run(setting, ends, Observers { state_channel, metrics: metrics.clone(), notices }));
+        let observers = Observers { state_channel, metrics: metrics.clone(), notices };
+        let daemon = tokio::spawn(run(setting, channels, observers));
         let time = tokio::spawn(stop_time(reader.clone()));
         sender.send(everything(&snapshot));
         Self {
             kernel_control,
             policies,
+            connections,
             gate,
             state_channel: reader,
             metrics,
@@ -365,12 +368,12 @@ impl LoopFixture {
 
     /// How it ended; and what another process finds.
     pub(super) async fn ended(self) -> (Result<()>, NodeState) {
-        let Self { daemon, time, kernel_control, policies, snapshot, owner, state, .. } = self;
+        let Self { daemon, time, kernel_control, policies, connections, snapshot, owner, state, .. } = self;
         let ended = daemon.await.unwrap();
         time.abort();
         assert_eq!(kernel_control.state().violations, [] as [&str; 0]);
         let (kernel, writers) = (kernel_control.ruleset(), kernel_control.state().writers);
-        (ended, NodeState { start: Start::Adopt, kernel, writers, policies, snapshot, owner, state })
+        (ended, NodeState { start: Start::Adopt, kernel, writers, policies, connections, snapshot, owner, state })
     }
 }
 

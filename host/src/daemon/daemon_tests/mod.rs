@@ -8,6 +8,7 @@
 mod arming;
 mod auditing;
 mod claims;
+mod connections;
 mod drift;
 mod fixture;
 mod guarded;

@@ -6,6 +6,7 @@ use egressd_core::ruleset::Ruleset;
 use tempfile::TempDir;
 
 use super::super::Start;
+use crate::kernel::flows::testkit::HeldConnections;
 use crate::kernel::nft::Writers;
 use crate::kernel::xfrm::testkit::HeldPolicies;
 
@@ -16,6 +17,7 @@ pub(super) struct NodeState {
     pub(super) kernel: Ruleset,
     pub(super) writers: Writers,
     pub(super) policies: HeldPolicies,
+    pub(super) connections: HeldConnections,
     pub(super) snapshot: Snapshot,
     pub(super) owner: Owner,
     pub(super) state: TempDir,
@@ -25,7 +27,15 @@ impl Default for NodeState {
     fn default() -> Self {
         let state = tempfile::tempdir().unwrap();
         let (kernel, snapshot) = (Ruleset::default(), Snapshot::default());
-        let policies = HeldPolicies::default();
-        Self { start: Start::Adopt, kernel, writers: Writers::Us, policies, snapshot, owner: Owner::Any, state }
+        Self {
+            start: Start::Adopt,
+            kernel,
+            writers: Writers::Us,
+            policies: HeldPolicies::default(),
+            connections: HeldConnections::default(),
+            snapshot,
+            owner: Owner::Any,
+            state,
+        }
     }
 }

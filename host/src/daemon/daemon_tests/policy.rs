@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use egressd_core::chain::{Chain, Member, MemberRole, Policy, PolicyFailure};
 use egressd_core::check::DEFECT;
-use egressd_core::decision::{Decision, Draft, Outcome, Rule};
+use egressd_core::decision::{Decision, Draft, OnChange, Outcome, Rule};
 use egressd_core::model::{Context, SubjectView};
 use egressd_core::testkit::{RuleParts, n, rule};
 use ipnet::{IpNet, Ipv4Net};
@@ -19,6 +19,8 @@ pub(super) const SLOWLY: &str = "slowly";
 pub(super) const NARROWLY: &str = "narrowly";
 /// The same with [`NETWORKS`] networks beside, so that the pod takes as many rules.
 pub(super) const WIDELY: &str = "widely";
+/// The same, and connections that contradict a change are ended.
+pub(super) const SEVERING: &str = "severing";
 /// The same, with a rule that no plan may have.
 pub(super) const DEFECTIVE: &str = "defective";
 /// To have no translation.
@@ -87,7 +89,11 @@ impl Policy for AnnotationPolicy {
             NARROWLY => RuleParts { include: vec![n(NETWORK)], ..rule.into() }.rule(),
             _ => rule,
         };
-        let plan = |rule| Decision::Plan(Draft::of(vec![as_set(rule)]));
+        let plan = |rule| {
+            let mut draft = Draft::of(vec![as_set(rule)]);
+            draft.on_change = (setting == SEVERING).then_some(OnChange::Sever);
+            Decision::Plan(draft)
+        };
         let address = view.subject.addresses.first().filter(|_| setting != NOTHING);
         let decision = address.map_or(Decision::Pass, |address| plan(rule(*address)));
         Ok(Outcome { decision, diagnostics: vec![] })

@@ -9,6 +9,8 @@ use super::super::{Daemon, IdleTask, NextStep, Observers, Start, Threads};
 use super::kernel::ControlledKernel;
 use crate::daemon::evaluator::Evaluator;
 use crate::kernel::addresses::{Addresses, NodeInterfaces};
+use crate::kernel::flows::FlowsThread;
+use crate::kernel::flows::testkit::HeldConnections;
 use crate::kernel::nft::{ForeignChanges, KernelThread, Notifications};
 use crate::kernel::xfrm::XfrmThread;
 use crate::kernel::xfrm::testkit::HeldPolicies;
@@ -26,11 +28,17 @@ pub(super) struct ProcessConfig {
 /// The loop's channels.
 pub(super) struct ProcessChannels {
     pub(super) kernel: ControlledKernel,
-    pub(super) policies: HeldPolicies,
+    /// The parts of the node beside its tables.
+    pub(super) parts: (HeldPolicies, HeldConnections),
     pub(super) loader: Loader,
     pub(super) receiver: SnapshotReceiver,
     pub(super) known: watch::Receiver<NodeInterfaces>,
     pub(super) news: watch::Receiver<ForeignChanges>,
+    pub(super) ends: ProcessEnds,
+}
+
+/// What ends or breaks the loop.
+pub(super) struct ProcessEnds {
     pub(super) stopped: oneshot::Receiver<()>,
     pub(super) planted: mpsc::UnboundedReceiver<Defect>,
 }
@@ -40,11 +48,13 @@ pub(super) type Defect = Box<dyn FnOnce(&mut Daemon) + Send>;
 
 pub(super) async fn run(config: ProcessConfig, channels: ProcessChannels, observers: Observers) -> Result<()> {
     let ProcessConfig { settings, start, state } = config;
-    let ProcessChannels { kernel, policies, loader, receiver, known, news, mut stopped, mut planted } = channels;
+    let ProcessChannels { kernel, parts: (policies, connections), loader, receiver, known, news, ends } = channels;
+    let ProcessEnds { mut stopped, mut planted } = ends;
     let kernel = KernelThread::spawn(move || Ok(kernel)).await?;
     let threads = Threads {
         kernel,
         xfrm: XfrmThread::over(move || Ok(policies.clone())).await?,
+        flows: FlowsThread::over(move || Ok(connections.clone())).await?,
         notifications: Notifications::from(news),
         loader,
         evaluator: Evaluator::start(Chain::default())?,

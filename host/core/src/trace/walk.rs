@@ -6,6 +6,9 @@ use super::Journey;
 use super::path::{Effect, Hit};
 use crate::ruleset::{Key, MapKey, Mark, Match, Name, Rule, SetKey, State, Statement, Table, Target};
 
+/// `NFT_JUMP_STACK_SIZE`.
+const MOST_JUMPS: usize = 16;
+
 /// How a chain ends for a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChainEnd {
@@ -77,8 +80,10 @@ impl<'a> ChainWalk<'a> {
     }
 
     fn chain(&mut self, name: &Name, depth: usize) -> ChainEnd {
-        // NFT_JUMP_STACK_SIZE
-        assert!(depth < 16, "the kernel allows 16 nested jumps");
+        // The kernel takes no rules that nest deeper.
+        if depth >= MOST_JUMPS {
+            return ChainEnd::Back;
+        }
         let rules = self.table.chains.get(name).map(|chain| chain.rules.as_slice()).unwrap_or_default();
         for (index, rule) in rules.iter().enumerate() {
             if !rule.matches.iter().all(|part| self.matches(part)) {

@@ -1,0 +1,96 @@
+//! The pods that began while a subject selected them already: what they sent before their rules were in force is to be
+//! sent anew (P11). Of a pod that ran before, nothing is: its connections began by what held then.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::Pipeline;
+use super::entry::Entry;
+use crate::model::{ObjectReference, Pod, PodNetwork, Pods, Snapshot, SubjectKey};
+
+/// How long a pod waits for its rules. A subject that needs longer begins to select a running pod.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How many pods wait at most: more begin on no node at once.
+const MOST_WAITING: usize = 4096;
+
+/// The pods that began and have no rules yet, by address.
+#[derive(Debug, Default)]
+pub(super) struct BegunPods(BTreeMap<IpAddr, BegunPod>);
+
+/// A pod that began.
+#[derive(Debug)]
+struct BegunPod {
+    name: ObjectReference,
+    /// The subjects that selected it then, and could translate it.
+    subjects: BTreeSet<SubjectKey>,
+    /// When it is a pod like any other; none before the first round that knows it.
+    until: Option<Duration>,
+}
+
+impl Pipeline {
+    /// Takes in which pods begin with a newer state. Nothing began of what is there when pods are read first.
+    pub(super) fn take_begun_pods(&mut self, snapshot: &Snapshot) {
+        let (Some(before), Some(now)) = (self.newest.pods.table(), snapshot.pods.table()) else { return };
+        let mut begun = std::mem::take(&mut self.begun);
+        for address in before.addresses_changed(now) {
+            if begun.0.get(&address).is_some_and(|pod| !has(now, &pod.name, address)) {
+                begun.0.remove(&address);
+            }
+            if let Some(pod) = began(before, now, address).filter(|_| begun.0.len() < MOST_WAITING) {
+                let subjects = self.selecting_now(pod);
+                if !subjects.is_empty() {
+                    begun.0.insert(address, BegunPod { name: pod.name.clone(), subjects, until: None });
+                }
+            }
+        }
+        self.begun = begun;
+    }
+
+    /// The subjects that select a pod, ask for something and have an address here.
+    fn selecting_now(&self, pod: &Pod) -> BTreeSet<SubjectKey> {
+        let of_namespace = self.subjects.of_namespace(&pod.name.namespace);
+        of_namespace.filter(|(_, entry)| self.translates(entry, pod)).map(|(key, _)| key.clone()).collect()
+    }
+
+    fn translates(&self, entry: &Entry, pod: &Pod) -> bool {
+        let subject = &entry.view.subject;
+        let selector = subject.service().and_then(|service| service.selection.selector());
+        let is_answered = entry.verdict.is_some() && !entry.asks_nothing();
+        let is_held = |address: &IpAddr| self.ownership.why_not_owner(subject, *address).is_none();
+        is_answered
+            && selector.is_some_and(|selector| selector.selects(&pod.labels))
+            && subject.addresses.iter().any(is_held)
+    }
+
+    /// The subjects of a pod in the last round.
+    pub fn subjects_of(&self, pod: IpAddr) -> &[SubjectKey] {
+        self.derived.pods.of(pod)
+    }
+
+    /// The pods that began and have rules by the last round, which is in force.
+    pub fn take_begun(&mut self, now: Duration) -> Vec<IpAddr> {
+        let derived = &self.derived;
+        let translates = |key: &SubjectKey, pod: IpAddr| {
+            derived.plans.get(key).is_some_and(|plan| plan.rules.iter().any(|rule| rule.sources().contains(&pod)))
+        };
+        let mut covered = Vec::new();
+        self.begun.0.retain(|address, pod| {
+            let has_rules =
+                derived.pods.of(*address).iter().any(|key| pod.subjects.contains(key) && translates(key, *address));
+            covered.extend(has_rules.then_some(*address));
+            !has_rules && now < *pod.until.get_or_insert(now + LONGEST_WAIT)
+        });
+        covered
+    }
+}
+
+fn has(pods: &Pods, name: &ObjectReference, address: IpAddr) -> bool {
+    pods.at(address).any(|pod| pod.name == *name)
+}
+
+/// The pod that has an address from now on: another life of it, or another pod, than before.
+fn began<'a>(before: &Pods, now: &'a Pods, address: IpAddr) -> Option<&'a Pod> {
+    let had = |pod: &&Pod| before.at(address).any(|earlier| earlier.name == pod.name && earlier.uid == pod.uid);
+    now.at(address).find(|pod| pod.network == PodNetwork::Own && !had(pod))
+}

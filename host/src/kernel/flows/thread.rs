@@ -1,0 +1,161 @@
+//! Connections on a thread of their own: a walk through 200,000 entries takes the kernel tens of milliseconds, and nothing
+//! waits for it. What it finds comes as events, in parts.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use egressd_core::flows::Filter;
+use tokio::sync::mpsc;
+
+use super::{Connections, Error, FoundFlow};
+use crate::clock;
+use crate::kernel::worker::{Worker, WorkerError};
+
+/// How many entries come at once: what the loop looks at between two of its other tasks.
+const PART: usize = 1024;
+/// How many parts wait for the loop.
+const WAITING_PARTS: usize = 4;
+
+/// What has connections: the kernel, or a fake of it.
+pub trait FlowKernel: Send {
+    /// Gives every entry that passes the filter to `each`, and maybe others, until that breaks off.
+    ///
+    /// # Errors
+    /// When the kernel does not answer, or not with all of them.
+    fn walk(&mut self, filter: Filter, each: &mut dyn FnMut(FoundFlow) -> ControlFlow<()>) -> Result<(), Error>;
+
+    /// Deletes entries; returns how many of them were there still.
+    ///
+    /// # Errors
+    /// When the kernel refuses one. Others may have been deleted.
+    fn delete(&mut self, flows: &[FoundFlow]) -> Result<usize, Error>;
+}
+
+/// A walk through the entries, which looks for some.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    pub filter: Filter,
+    pub sources: Sources,
+}
+
+/// Whose entries are looked for.
+#[derive(Clone, Debug)]
+pub struct Sources(pub Arc<BTreeSet<IpAddr>>);
+
+/// What came of a task.
+#[derive(Debug)]
+pub enum FlowEvent {
+    /// Some of the entries that a walk looks for.
+    Found(Vec<FoundFlow>),
+    /// A walk is over, after so long. Where it failed, entries may be missing.
+    Walked(Result<(), Error>, Duration),
+    /// Entries were deleted, so many.
+    Deleted(Result<usize, Error>),
+}
+
+/// A [`FlowKernel`] on a thread of its own. The thread ends when this is dropped.
+#[derive(Debug)]
+pub struct FlowsThread {
+    worker: Worker<Owned>,
+    events: mpsc::Receiver<FlowEvent>,
+}
+
+struct Owned {
+    open: Box<dyn FnMut() -> Result<Box<dyn FlowKernel>, Error> + Send>,
+    /// None before it is needed: a kernel loads a module for it.
+    kernel: Option<Box<dyn FlowKernel>>,
+    events: mpsc::Sender<FlowEvent>,
+}
+
+impl FlowsThread {
+    /// Starts the thread in the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub async fn spawn() -> Result<Self, Error> {
+        Self::over(Connections::open).await
+    }
+
+    /// Starts the thread; it opens the kernel with the first task, and again after a task that failed.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub async fn over<K: FlowKernel + 'static>(
+        mut open: impl FnMut() -> Result<K, Error> + Send + 'static,
+    ) -> Result<Self, Error> {
+        let open = move || open().map(|kernel| Box::new(kernel) as Box<dyn FlowKernel>);
+        let (sender, events) = mpsc::channel(WAITING_PARTS);
+        let owned = move || Ok::<_, WorkerError>(Owned { open: Box::new(open), kernel: None, events: sender });
+        let worker = Worker::spawn("flows", owned).await?;
+        Ok(Self { worker, events })
+    }
+
+    /// Begins a walk; its end is an event.
+    ///
+    /// # Errors
+    /// When the thread is gone.
+    pub fn walk(&self, walk: Walk) -> Result<(), Error> {
+        self.worker.post(move |owned| owned.walk(&walk)).map_err(Into::into)
+    }
+
+    /// Begins to delete entries; the result is an event.
+    ///
+    /// # Errors
+    /// When the thread is gone.
+    pub fn delete(&self, flows: Vec<FoundFlow>) -> Result<(), Error> {
+        self.worker.post(move |owned| owned.delete(&flows)).map_err(Into::into)
+    }
+
+    /// What comes next of the tasks; never where there is none.
+    pub async fn next(&mut self) -> FlowEvent {
+        match self.events.recv().await {
+            Some(event) => event,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Owned {
+    fn walk(&mut self, walk: &Walk) {
+        let begun = clock::now();
+        let events = self.events.clone();
+        let walked = self.ask(|kernel| {
+            let mut found = Vec::new();
+            let walked = kernel.walk(walk.filter, &mut |flow| {
+                if walk.sources.0.contains(&flow.flow.source) {
+                    found.push(flow);
+                }
+                if found.len() < PART {
+                    return ControlFlow::Continue(());
+                }
+                // Where the loop is gone, so is whoever would use the rest.
+                match events.blocking_send(FlowEvent::Found(std::mem::take(&mut found))) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            });
+            let _ = events.blocking_send(FlowEvent::Found(found));
+            walked
+        });
+        let _ = self.events.blocking_send(FlowEvent::Walked(walked, clock::since(begun)));
+    }
+
+    fn delete(&mut self, flows: &[FoundFlow]) {
+        let deleted = self.ask(|kernel| kernel.delete(flows));
+        let _ = self.events.blocking_send(FlowEvent::Deleted(deleted));
+    }
+
+    /// A kernel that failed is dropped: late answers to one request would be taken for those to the next.
+    fn ask<T>(&mut self, task: impl FnOnce(&mut dyn FlowKernel) -> Result<T, Error>) -> Result<T, Error> {
+        let mut kernel = match self.kernel.take() {
+            Some(kernel) => kernel,
+            None => (self.open)()?,
+        };
+        let done = task(&mut *kernel)?;
+        self.kernel = Some(kernel);
+        Ok(done)
+    }
+}
