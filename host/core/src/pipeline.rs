@@ -8,11 +8,13 @@ mod arming;
 mod asking;
 mod audit;
 mod by_address;
+mod by_label;
 mod choice;
 mod claims;
 #[cfg(feature = "testkit")]
 pub mod corrupt;
 mod derived;
+mod early;
 mod entries;
 mod entry;
 mod held_back;

@@ -30,6 +30,7 @@ impl Pipeline {
             dirty.extend(self.all(snapshot));
         }
         self.guard_selected_anew(snapshot);
+        dirty.extend(self.early_otherwise(snapshot));
         self.newest = snapshot.clone();
         dirty.iter().for_each(|key| self.take_place(snapshot, key));
         if about_inside {

@@ -1,4 +1,4 @@
-//! Views without pods of other namespaces, and the subjects that a pod belongs to.
+//! Views without pods of other namespaces, and with those that a Service selects before a slice lists them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,11 +26,13 @@ impl Pipeline {
     pub(super) fn view_of(&self, snapshot: &Snapshot, key: &SubjectKey) -> Option<(Arc<SubjectView>, Waits)> {
         let newest = self.with_the_chosen_first(self.view(snapshot, key)?);
         let uid = newest.subject.uid();
-        let known = self.subjects.get(key).filter(|entry| entry.view.subject.uid() == uid);
+        let known = self.earlier_entry(&newest);
         let remembered = || self.drafts.get(uid).map(|draft| EarlierEndpoints::Remembered(draft));
         let earlier = known.map(|entry| EarlierEndpoints::Looked(&entry.view, &entry.waits)).or_else(remembered);
         let earlier = earlier.unwrap_or(EarlierEndpoints::Nothing);
-        let (newest, waits) = sifted(&self.settings.node, &snapshot.pods, newest, earlier);
+        let listed = Arc::clone(&newest.subject.endpoints);
+        let (newest, mut waits) = sifted(&self.settings.node, &snapshot.pods, newest, earlier);
+        let newest = self.with_early(snapshot, newest, &listed, &mut waits);
         Some((Arc::new(newest), waits))
     }
 

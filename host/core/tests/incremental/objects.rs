@@ -8,6 +8,7 @@ use egressd_core::model::{
     AskedUnavailable, ClusterNetworks, Completeness, EgressPolicy, Endpoint, Labels, ManagedBy, Node, ObjectReference,
     Phase, Pod, PodNetwork, Pods, Readiness, Selection, Service, Slice, SubjectKey, Uid,
 };
+use egressd_core::net::Family;
 use egressd_core::testkit::{n, service};
 use ipnet::IpNet;
 
@@ -27,6 +28,7 @@ pub(crate) fn as_service(who: usize, spec: &Spec) -> Service {
     (service.key, service.uid) = (key(who), uid(who, spec.life));
     (service.created, service.kind) = (spec.created, spec.kind);
     service.selection = as_selection(Some(APPS[0]));
+    service.families = if who.is_multiple_of(2) { vec![Family::Ipv4] } else { Family::ALL.to_vec() };
     service.load_balancer_class = spec.class.map(Into::into);
     service.status_addresses.clone_from(&spec.addresses);
     service.cluster_addresses = spec.cluster_address.into_iter().collect();
