@@ -42,7 +42,9 @@ pub fn with_early<T: Fn(IpAddr) -> bool>(
     let Some(service) = view.subject.service().cloned() else { return view };
     let Some(selector) = service.selection.selector() else { return view };
     let room = beside.most.saturating_sub(beside.listed.len());
-    let early: Vec<Endpoint> = beside.early(&service, selector, waits).take(room).collect();
+    let mut early: Vec<Endpoint> = beside.early(&service, selector, waits).collect();
+    // Also those without room have been seen.
+    early.truncate(room);
     if !early.is_empty() {
         let mut endpoints: Vec<Endpoint> = view.subject.endpoints.iter().cloned().chain(early).collect();
         endpoints.sort_unstable();
