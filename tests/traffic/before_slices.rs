@@ -50,17 +50,15 @@ pub(crate) fn a_pod_is_translated_before_a_slice_lists_it_and_after_two_seconds_
     fixture.manifests.write(&object(lab, 2, "web"))?;
     egressd.wait_until_seen(new, OUTSIDE_V4, WEB_V4.into())?;
     egressd.wait_until_seen(new, OUTSIDE_V4, NODE_V4.into())?;
-    // An update of the same pod does not bring it back.
+    // An update of the same pod does not bring it back; that it was read shows one that comes behind it.
     fixture.manifests.write(&object(lab, 2, "web").label("more", "labels"))?;
-    fixture.manifests.write(&listed(&[lab.pod(1), lab.pod(4)]))?;
-    fixture.manifests.write(&object(lab, 4, "web"))?;
-    egressd.wait_until_seen(lab.pod(4), OUTSIDE_V4, WEB_V4.into())?;
+    fixture.manifests.write(&object(lab, 3, "web"))?;
+    egressd.wait_until_seen(fixture.unselected(), OUTSIDE_V4, WEB_V4.into())?;
     egressd.expect_seen(new, OUTSIDE_V4, Protocol::Udp, NODE_V4)?;
+    fixture.manifests.write(&object(lab, 3, "batch"))?;
     fixture.manifests.write(&listed(&[lab.pod(1), new]))?;
     egressd.wait_until_seen(new, OUTSIDE_V4, WEB_V4.into())?;
-    for protocol in Protocol::ALL {
-        egressd.expect_seen(fixture.unselected(), OUTSIDE_V4, protocol, NODE_V4)?;
-    }
+    egressd.wait_until_seen(fixture.unselected(), OUTSIDE_V4, NODE_V4.into())?;
     egressd.stop()
 }
 

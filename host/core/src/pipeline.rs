@@ -3,6 +3,8 @@
 
 mod again;
 mod anew;
+mod announced_pods;
+mod announcing;
 mod answering;
 mod arming;
 mod asking;
@@ -43,6 +45,9 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use announced_pods::AnnouncedPods;
+pub use announced_pods::{MAX_ANNOUNCED, PodAnnouncement};
+pub use announcing::{Missing, PodProgress};
 use audit::Cursor;
 pub use audit::{Audit, AuditSubject, AuditedPart, Disagreement, Progress};
 use claims::Claims;
@@ -64,8 +69,8 @@ use crate::compile::Kept;
 use crate::decision::{Draft, OnUnavailable};
 use crate::finding::Finding;
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, Labels, Node,
-    PolicyMark, PublishedIndex, Snapshot, SubjectKey, SubjectView, Surroundings, Uid,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, KnownPods, Labels,
+    Node, PolicyMark, PublishedIndex, Snapshot, SubjectKey, SubjectView, Surroundings, Uid,
 };
 use crate::net::MarkBit;
 use crate::owner::Owner;
@@ -132,6 +137,10 @@ pub struct Pipeline {
     derived: Derived,
     /// The annotations and labels that the policies read.
     interest: Interest,
+    /// Addresses of pods that their status does not have yet.
+    announced: AnnouncedPods,
+    /// The pods as the source reports them, without these.
+    reported_pods: KnownPods,
     /// The newest state that was taken in: other policies may read what earlier ones did not.
     newest: Snapshot,
     /// The annotations that the policies accepted last, by the Service's identity.
@@ -243,6 +252,8 @@ impl Pipeline {
             timers: Default::default(),
             derived,
             interest: Interest::everything(),
+            announced: AnnouncedPods::default(),
+            reported_pods: KnownPods::default(),
             newest: Snapshot::default(),
             accepted: Remembered::of(accepted),
             drafts: Remembered::of(BTreeMap::new()),

@@ -1,6 +1,7 @@
 //! Services that get pods of this node as endpoints before a slice lists them, and which of them a pod concerns.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::Pipeline;
 use super::entry::Entry;
@@ -27,6 +28,7 @@ impl Pipeline {
             listed,
             most: self.settings.limits.service.endpoints,
             is_translatable: |address| is_translatable(&self.facts, address),
+            is_announced: |pod: &Pod| self.announced.has(pod),
             earlier: known.map(|entry| &entry.waits),
         };
         with_early(view, waits, &beside)
@@ -54,10 +56,16 @@ impl Pipeline {
         self.subjects.get(view.subject.key()).filter(|entry| entry.view.subject.uid() == view.subject.uid())
     }
 
-    /// The Services that get a pod early of which a newer state says something else, or did.
-    pub(super) fn early_otherwise(&mut self, snapshot: &Snapshot) -> BTreeSet<SubjectKey> {
+    /// The Services that get a pod early of which a newer state says something else, or did, or which has one of these
+    /// addresses.
+    pub(super) fn early_otherwise(
+        &mut self,
+        snapshot: &Snapshot,
+        announced: &BTreeSet<IpAddr>,
+    ) -> BTreeSet<SubjectKey> {
         let [before, now] = [&self.newest, snapshot].map(|state| state.pods.table().cloned().unwrap_or_default());
-        let changed = before.addresses_changed(&now);
+        let mut changed = before.addresses_changed(&now);
+        changed.extend(announced);
         let pods: Vec<&Pod> = changed.iter().flat_map(|address| before.at(*address).chain(now.at(*address))).collect();
         self.getting_early(pods)
     }

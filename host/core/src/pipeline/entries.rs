@@ -131,11 +131,13 @@ impl Entries {
     /// Those that get a pod before a slice lists it.
     pub(super) fn getting(&mut self, pod: &Pod) -> Vec<SubjectKey> {
         self.take_labels();
-        let selects = |key: &&SubjectKey| {
-            let selector = self.get(key).and_then(Entry::early_selector);
-            selector.is_some_and(|selector| selector.selects(&pod.labels))
-        };
-        self.by_label.of(pod).filter(selects).cloned().collect()
+        self.selecting(pod).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The same, as far as it was known when a round was begun.
+    pub(super) fn selecting<'a>(&'a self, pod: &'a Pod) -> impl Iterator<Item = (&'a SubjectKey, &'a Entry)> {
+        let entries = self.by_label.of(pod).filter_map(|key| Some((key, self.get(key)?)));
+        entries.filter(|(_, entry)| entry.early_selector().is_some_and(|selector| selector.selects(&pod.labels)))
     }
 
     /// Whether a subject is found by the pods that it gets so.

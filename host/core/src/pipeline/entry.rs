@@ -139,11 +139,13 @@ impl Entry {
         (before, self.request) == (EgressRequest::Absent, EgressRequest::Made)
     }
 
-    /// The selector by which it gets pods that no slice lists.
+    /// The selector by which it gets pods that no slice lists, or may, since the policies have not answered yet.
     pub(super) fn early_selector(&self) -> Option<&PodSelector> {
-        match self.request {
-            EgressRequest::Made => self.view.subject.service()?.selection.selector(),
-            EgressRequest::Absent => None,
+        match (self.request, &self.verdict) {
+            (EgressRequest::Made, _) | (EgressRequest::Absent, None) => {
+                self.view.subject.service()?.selection.selector()
+            }
+            (EgressRequest::Absent, Some(_)) => None,
         }
     }
 

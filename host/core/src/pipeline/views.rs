@@ -19,7 +19,8 @@ impl Pipeline {
         let mut over = self.timers.due(now);
         over.retain(|key| self.subjects.times_of(key).is_some_and(|entry| entry.waits.end(now)));
         let newest = self.newest.clone();
-        over.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
+        let waited: Vec<Question> = over.into_iter().filter_map(|key| self.look(&newest, key, false)).collect();
+        waited.into_iter().chain(self.end_announced(now)).collect()
     }
 
     /// The newest view of a Service, with the endpoints here that are its own as far as is known, and those that wait.

@@ -21,7 +21,11 @@ pub(super) struct EarlyPod {
 }
 
 /// What is known beside the view of a subject, and what was known of it before.
-pub struct BesideSlices<'a, T: Fn(IpAddr) -> bool> {
+pub struct BesideSlices<'a, T, A>
+where
+    T: Fn(IpAddr) -> bool,
+    A: Fn(&Pod) -> bool,
+{
     pub node: &'a str,
     pub pods: &'a Pods,
     /// All endpoints that slices list, sorted.
@@ -30,15 +34,17 @@ pub struct BesideSlices<'a, T: Fn(IpAddr) -> bool> {
     pub most: usize,
     /// Whether an endpoint with an address is translated at all.
     pub is_translatable: T,
+    /// Whether the addresses of a pod are announced, and its status has none.
+    pub is_announced: A,
     pub earlier: Option<&'a Waits>,
 }
 
 /// The view with the pods of this node that a Service selects and that no slice lists yet; `waits` begin for these.
-pub fn with_early<T: Fn(IpAddr) -> bool>(
-    mut view: SubjectView,
-    waits: &mut Waits,
-    beside: &BesideSlices<'_, T>,
-) -> SubjectView {
+pub fn with_early<T, A>(mut view: SubjectView, waits: &mut Waits, beside: &BesideSlices<'_, T, A>) -> SubjectView
+where
+    T: Fn(IpAddr) -> bool,
+    A: Fn(&Pod) -> bool,
+{
     let Some(service) = view.subject.service().cloned() else { return view };
     let Some(selector) = service.selection.selector() else { return view };
     let room = beside.most.saturating_sub(beside.listed.len());
@@ -53,13 +59,17 @@ pub fn with_early<T: Fn(IpAddr) -> bool>(
     view
 }
 
-impl<T: Fn(IpAddr) -> bool> BesideSlices<'_, T> {
+impl<T, A> BesideSlices<'_, T, A>
+where
+    T: Fn(IpAddr) -> bool,
+    A: Fn(&Pod) -> bool,
+{
     fn early<'b>(
         &'b self,
         service: &'b Service,
         selector: &'b PodSelector,
         waits: &'b mut Waits,
-    ) -> impl Iterator<Item = Endpoint> + use<'b, T> {
+    ) -> impl Iterator<Item = Endpoint> + use<'b, T, A> {
         let pods = self.pods.selected_pods(&service.key.namespace, selector);
         let addresses = pods.flat_map(|pod| pod.listed_as(&service.families).map(move |address| (pod, address)));
         addresses.filter_map(move |(pod, address)| {
@@ -78,8 +88,13 @@ impl<T: Fn(IpAddr) -> bool> BesideSlices<'_, T> {
             return Some(Until::Over);
         }
         let earlier = self.earlier.and_then(|earlier| earlier.early(address)).filter(|early| early.uid == pod.uid);
-        let new = || self.may_be(pod, address, selector).then_some(Until::NotBegun);
-        earlier.map(|early| early.until).or_else(new)
+        let may_be = || self.may_be(pod, address, selector);
+        match (earlier.map(|early| early.until), (self.is_announced)(pod)) {
+            // Nothing that slices follow from is known of it before its status has the address.
+            (None | Some(Until::NotBegun | Until::At(_)), true) => may_be().then_some(Until::Announced),
+            (None | Some(Until::Announced), false) => may_be().then_some(Until::NotBegun),
+            (Some(until), _) => Some(until),
+        }
     }
 
     /// Whether the address is that of selected pods alone.

@@ -78,7 +78,7 @@ impl Wait {
     pub(super) fn without_staying_longer(self) -> Self {
         match self {
             Self::Stays(Until::Over) => Self::Held(Until::Over),
-            Self::Stays(Until::NotBegun | Until::At(_)) | Self::Held(_) => self,
+            Self::Stays(Until::NotBegun | Until::At(_) | Until::Announced) | Self::Held(_) => self,
         }
     }
 
@@ -96,6 +96,8 @@ pub(super) enum Until {
     NotBegun,
     /// At this time.
     At(Duration),
+    /// It begins when what it waits for can come.
+    Announced,
     /// The wait is over.
     Over,
 }
@@ -104,7 +106,7 @@ impl Until {
     pub(super) fn is_over(self) -> bool {
         match self {
             Self::Over => true,
-            Self::NotBegun | Self::At(_) => false,
+            Self::NotBegun | Self::At(_) | Self::Announced => false,
         }
     }
 
@@ -115,7 +117,7 @@ impl Until {
                 Some(now + MAX_POD_WAIT)
             }
             Self::At(at) => Some(*at),
-            Self::Over => None,
+            Self::Announced | Self::Over => None,
         }
     }
 
@@ -125,7 +127,7 @@ impl Until {
                 *self = Self::Over;
                 Some(())
             }
-            Self::NotBegun | Self::At(_) | Self::Over => None,
+            Self::NotBegun | Self::At(_) | Self::Announced | Self::Over => None,
         }
     }
 }
