@@ -2,6 +2,8 @@
 //! known: who is guarded (P12), by all its addresses, where the Service asks for `drop`; and who is translated.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "selected/announced.rs"]
+mod announced;
 #[path = "selected/early.rs"]
 mod early;
 #[path = "selected/fixture.rs"]

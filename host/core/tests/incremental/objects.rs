@@ -9,6 +9,7 @@ use egressd_core::model::{
     Phase, Pod, PodNetwork, Pods, Readiness, Selection, Service, Slice, SubjectKey, Uid,
 };
 use egressd_core::net::Family;
+use egressd_core::pipeline::PodAnnouncement;
 use egressd_core::testkit::{n, service};
 use ipnet::IpNet;
 
@@ -106,6 +107,12 @@ pub(crate) fn as_pod(number: u8, pod: &OnePod) -> Pod {
         addresses: pod.addresses.clone(),
         labels: app(pod.label),
     }
+}
+
+/// With or without the life of the pod that it is about.
+pub(crate) fn as_announcement(number: u8, pod: &OnePod) -> PodAnnouncement {
+    let Pod { name, uid, addresses, .. } = as_pod(number, pod);
+    PodAnnouncement { pod: name, uid: pod.label.map(|_| uid), addresses }
 }
 
 pub(crate) fn known(pods: &[(&'static str, IpAddr)]) -> Pods {

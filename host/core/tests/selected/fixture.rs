@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use egressd_core::chain::{ChainDecision, ChainResult};
 use egressd_core::decision::{Draft, OnUnavailable};
+use egressd_core::in_force::{AppliedRound, UnixTime};
 use egressd_core::model::{
     AskedUnavailable, ChangeKey, ClusterNetworks, ClusterSettings, Interest, KnownPods, ManagedBy, ObjectReference,
     Origin, Phase, Pod, PodNetwork, Pods, Selection, Service, ServiceType, Slice, Snapshot, SubjectKey, Uid,
 };
 use egressd_core::net::Family;
 use egressd_core::owner::{AddressState, Owner};
-use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
+use egressd_core::pipeline::{Pipeline, PodAnnouncement, PodProgress, Question, Round, Settings};
 use egressd_core::plan::SubjectPlan;
 use egressd_core::testkit::{SnapshotBuilder, a, context, n, rule, service, settings};
 use egressd_core::whose::MAX_POD_WAIT;
@@ -112,6 +113,7 @@ pub(crate) struct Fixture {
     /// The Services about which no policy has anything to say.
     silent: BTreeSet<SubjectKey>,
     asked: usize,
+    unanswered: Vec<Question>,
 }
 
 impl Default for Fixture {
@@ -141,6 +143,7 @@ impl Fixture {
             asking: BTreeSet::new(),
             silent: BTreeSet::new(),
             asked: 0,
+            unanswered: Vec::new(),
         }
     }
 
@@ -225,6 +228,38 @@ impl Fixture {
     /// How many questions the policies were asked.
     pub(crate) fn asked(&self) -> usize {
         self.asked
+    }
+
+    /// Its addresses are announced.
+    pub(crate) fn announce(&mut self, announced: PodAnnouncement) {
+        let questions = self.pipeline.announce(announced, self.now);
+        self.ask(questions);
+    }
+
+    /// How far it is, once the last round is committed.
+    pub(crate) fn progress(&self, announced: &PodAnnouncement) -> PodProgress {
+        let mut in_force = AppliedRound::default();
+        in_force.take_over(&self.round.records(), UnixTime(1));
+        self.pipeline.progress(announced, &in_force)
+    }
+
+    pub(crate) fn progress_before_the_commit(&self, announced: &PodAnnouncement) -> PodProgress {
+        self.pipeline.progress(announced, &AppliedRound::default())
+    }
+
+    /// The Service is there, and the policies have not answered about it yet.
+    pub(crate) fn service_without_an_answer(&mut self, Web { service, .. }: Web) {
+        let key = service.key.clone();
+        SnapshotBuilder::default().service(service, &[]).add_to(&mut self.snapshot);
+        let questions = self.pipeline.update(&self.snapshot, &[ChangeKey::Subject(key)].into());
+        self.round = self.pipeline.round();
+        self.unanswered = questions;
+    }
+
+    /// Now they do.
+    pub(crate) fn policies_answer(&mut self) {
+        let questions = std::mem::take(&mut self.unanswered);
+        self.ask(questions);
     }
 
     /// A pod comes, or changes.
