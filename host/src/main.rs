@@ -35,6 +35,7 @@ use egressd::kernel::xfrm::{Policies, XfrmThread};
 use egressd::log::Form;
 use egressd::metrics::Metrics;
 use egressd::neighbours;
+use egressd::pod_wait::pod_waits;
 use egressd::policies::{Library, Loader, Sandbox};
 use egressd::rights::Publish;
 use egressd::source::Source;
@@ -128,6 +129,7 @@ async fn follow(args: &Run) -> Result<()> {
     let (sender, receiver) = handover();
     let orphans = look_around(&config, &instance, &locks, &notices)?;
     let (state_channel, reader) = state_channel(sender.findings(), notices.reader(), orphans.found());
+    let (pod_waits, announced) = pod_waits();
     let admin_server = AdminServer {
         node: node.clone(),
         publish: publish.publish,
@@ -137,6 +139,7 @@ async fn follow(args: &Run) -> Result<()> {
         metrics: metrics.clone(),
         orphans,
         notices: notices.clone(),
+        pod_waits,
     };
     self::publish(&source, config.origin.publish_dir(), &reader, publish)?;
     admin_server.start(listeners).context("cannot start the thread that answers questions")?;
@@ -149,7 +152,7 @@ async fn follow(args: &Run) -> Result<()> {
     let _lives = hold(&locks, &instance);
     source.spawn(sender)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
-    daemon.run(receiver, addresses, stop).await
+    daemon.hearing(announced).run(receiver, addresses, stop).await
 }
 
 /// The settings; what is wrong with them or with this node, and no reason to end, is logged.

@@ -7,6 +7,7 @@ mod at_start;
 mod authoring;
 mod backstop;
 mod bad_input;
+mod before_slices;
 mod beside;
 mod beside_calico;
 mod beside_flannel;
@@ -125,6 +126,9 @@ lab::tests![
     fail_closed::bad_input_blocks_only_pods_of_services_that_ask_for_it,
     fail_closed::an_unknown_pod_leaves_only_once_it_is_known,
     fail_closed::every_reason_not_to_translate_blocks_and_not_asking_does_not,
+    before_slices::a_pod_is_translated_before_a_slice_lists_it_and_after_two_seconds_only_if_one_does,
+    before_slices::no_packet_changes_its_source_when_the_slice_arrives,
+    before_slices::a_guarded_pod_leaves_with_the_services_address_from_the_first_packet_on,
     guarded_by_selector::a_pod_does_not_leave_before_a_slice_lists_it_and_then_with_the_services_address,
     guarded_by_selector::what_a_single_stack_service_selects_does_not_leave_by_the_other_family,
     flows::what_contradicts_a_change_is_kept_by_default,

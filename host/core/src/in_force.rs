@@ -121,6 +121,11 @@ impl AppliedRound {
         !self.behind.is_empty()
     }
 
+    /// Whether the newest round says something else of a Service, or something that was not compared yet.
+    pub fn waits_for(&self, key: &SubjectKey) -> bool {
+        self.behind.contains_key(key)
+    }
+
     /// What the kernel may translate a Service's pods by, for whoever compares what connections were promised with what
     /// the next round promises.
     pub fn promised(&self, key: &SubjectKey) -> PossiblePlans<'_> {

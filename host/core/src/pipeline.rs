@@ -3,17 +3,21 @@
 
 mod again;
 mod anew;
+mod announced_pods;
+mod announcing;
 mod answering;
 mod arming;
 mod asking;
 mod audit;
 mod begun;
 mod by_address;
+mod by_label;
 mod choice;
 mod claims;
 #[cfg(feature = "testkit")]
 pub mod corrupt;
 mod derived;
+mod early;
 mod entries;
 mod entry;
 mod held_back;
@@ -42,6 +46,9 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use announced_pods::AnnouncedPods;
+pub use announced_pods::{MAX_ANNOUNCED, PodAnnouncement};
+pub use announcing::{Missing, PodProgress};
 use audit::Cursor;
 pub use audit::{Audit, AuditSubject, AuditedPart, Disagreement, Progress};
 use begun::BegunPods;
@@ -64,8 +71,8 @@ use crate::compile::Kept;
 use crate::decision::{Draft, OnChange, OnUnavailable};
 use crate::finding::Finding;
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, Labels, Node,
-    PolicyMark, PublishedIndex, Snapshot, SubjectKey, SubjectView, Surroundings, Uid,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, KnownPods, Labels,
+    Node, PolicyMark, PublishedIndex, Snapshot, SubjectKey, SubjectView, Surroundings, Uid,
 };
 use crate::net::MarkBit;
 use crate::owner::Owner;
@@ -134,6 +141,10 @@ pub struct Pipeline {
     derived: Derived,
     /// The annotations and labels that the policies read.
     interest: Interest,
+    /// Addresses of pods that their status does not have yet.
+    announced: AnnouncedPods,
+    /// The pods as the source reports them, without these.
+    reported_pods: KnownPods,
     /// The newest state that was taken in: other policies may read what earlier ones did not.
     newest: Snapshot,
     /// The annotations that the policies accepted last, by the Service's identity.
@@ -247,6 +258,8 @@ impl Pipeline {
             timers: Default::default(),
             derived,
             interest: Interest::everything(),
+            announced: AnnouncedPods::default(),
+            reported_pods: KnownPods::default(),
             newest: Snapshot::default(),
             accepted: Remembered::of(accepted),
             drafts: Remembered::of(BTreeMap::new()),

@@ -173,6 +173,7 @@ fn what_the_loop_keeps_of_a_service_beside_its_objects_is_bounded() {
     let snapshot = snapshot();
     let ((_, _, in_force), [bytes, pieces]) = cost(|| in_force(&snapshot));
     assert_eq!(in_force.subjects.len(), usize::from(SERVICES));
-    // LocalAddresses at the same time: what is known, planned, applied and reported of it, and the indexes by address.
-    assert!(bytes <= 2_900 && pieces <= 27, "{bytes} bytes in {pieces} allocations beside its objects");
+    // LocalAddresses at the same time: what is known, planned, applied and reported of it, and the indexes by address and by
+    // label.
+    assert!(bytes <= 3_000 && pieces <= 27, "{bytes} bytes in {pieces} allocations beside its objects");
 }

@@ -1,7 +1,11 @@
-//! Who is guarded without a slice (P12): the pods of this node that the selector of a Service matches which asks for
-//! `drop`, as far as they are known, by all their addresses.
+//! What follows without a slice from the pods of this node that the selector of a Service matches, as far as they are
+//! known: who is guarded (P12), by all its addresses, where the Service asks for `drop`; and who is translated.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "selected/announced.rs"]
+mod announced;
+#[path = "selected/early.rs"]
+mod early;
 #[path = "selected/fixture.rs"]
 mod fixture;
 
@@ -18,6 +22,10 @@ fn texts(addresses: &[&str]) -> Vec<String> {
     addresses.iter().map(ToString::to_string).collect()
 }
 
+fn app(number: u8) -> &'static str {
+    if (40..45).contains(&number) { "other" } else { "web" }
+}
+
 fn web_pod(name: &str, addresses: &[&str]) -> Pod {
     pod("default", name, addresses)
 }
@@ -30,6 +38,8 @@ fn a_pod_that_a_drop_service_selects_is_guarded_by_all_its_addresses_before_a_sl
     fixture.come(web_pod("web-1", &[POD, V6, SECOND]));
     assert_eq!(fixture.guarded("default"), [POD, SECOND, V6]);
     assert_eq!(fixture.codes("default"), ["pods-not-listed"]);
+    fixture.wait_for_slices();
+    assert_eq!(fixture.guarded("default"), [POD, SECOND, V6]);
 }
 
 #[test]
@@ -160,20 +170,28 @@ fn where_pods_are_not_watched_slices_alone_count_and_the_last_known_pods_go_on_t
 fn so_many_pods_are_guarded_without_a_slice_as_are_guarded_whatever_limits_say() {
     let mut fixture = Fixture::default();
     fixture.service(web("default", Guards::Drop), &["10.0.9.1"]);
-    for number in 0..600 {
-        fixture.come(web_pod(&format!("web-{number}"), &[&format!("10.0.{}.{}", number / 250, number % 250 + 1)]));
-    }
+    let address = |number: u16| format!("10.0.{}.{}", number / 250, number % 250 + 1);
+    fixture.come_all((0..600).map(|number| web_pod(&format!("web-{number}"), &[&address(number)])));
+    fixture.wait_for_slices();
     assert_eq!(fixture.guarded("default").len(), 512);
     assert!(fixture.guarded("default").contains(&"10.0.9.1".to_owned()));
 }
 
-/// The price of a pod's change: the Services of its namespace that guard it, and not all that list or select others.
+/// The price of a pod's change: the Services of its namespace that guard or translate it, and not all that list or select
+/// others, or ask for nothing.
 #[test]
-fn a_change_of_a_pod_costs_the_drop_services_that_select_it() {
+fn a_change_of_a_pod_costs_the_services_that_select_it_and_ask_for_something() {
     let mut fixture = Fixture::default();
     for number in 0..50 {
-        let guards = if number < 3 { Guards::Drop } else { Guards::Unsaid };
-        fixture.service(web(if number < 40 { "default" } else { "other" }, guards).named(number), &[]);
+        let guards = match number {
+            0 | 1 => Guards::Drop,
+            2 | 40.. => Guards::Unsaid,
+            3..40 => Guards::Nothing,
+        };
+        fixture.service(
+            web(if number < 45 { "default" } else { "other" }, guards).named(number).selecting(app(number)),
+            &[],
+        );
     }
     assert_eq!(fixture.looked_at(labelled(web_pod("db-1", &[POD]), "db")), 0);
     assert_eq!(fixture.looked_at(web_pod("web-1", &["10.0.0.2"])), 3);

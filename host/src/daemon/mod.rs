@@ -1,5 +1,6 @@
 //! THE loop. It owns `applied`, which moves on success alone; nothing else does, so there are no locks.
 
+mod announced;
 mod arming;
 mod asking;
 mod auditing;
@@ -55,6 +56,7 @@ use crate::kernel::flows::FlowsThread;
 use crate::kernel::nft::{KernelThread, Notifications};
 use crate::kernel::xfrm::XfrmThread;
 use crate::metrics::Metrics;
+use crate::pod_wait::{AnnouncedPods, PodWait};
 use crate::policies::{Loaded, Loader, wanted};
 use crate::source::handover::{SnapshotReceiver, Update};
 use crate::state::{StateDir, StateThread};
@@ -102,6 +104,9 @@ pub struct Daemon {
     backstop: Backstop,
     severing: Severing,
     connections: ConnectionFacts,
+    announced: AnnouncedPods,
+    /// The announced pods that are waited for.
+    waiting: Vec<PodWait>,
 }
 
 /// The threads that work for the loop while it waits.
@@ -233,6 +238,8 @@ impl Daemon {
             backstop,
             severing,
             connections,
+            announced: AnnouncedPods::none(),
+            waiting: Vec::new(),
         };
         daemon.show_certainty(Certainty::Settled);
         Ok(daemon)
@@ -284,6 +291,7 @@ impl Daemon {
         tokio::pin!(stop);
         loop {
             self.take_step(next).await?;
+            self.answer_announced();
             self.observers.state_channel.idle();
             next = NextStep::Round;
             let idle = self.idle_due();
@@ -297,6 +305,7 @@ impl Daemon {
                 update = source.next() => self.apply_update(&update, source)?,
                 loaded = self.loader.next() => self.apply_policies(loaded?, source)?,
                 known = addresses.changed() => self.set_interfaces(known?),
+                come = self.announced.next() => self.take_announced(come),
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.ask_again(),
                 news = self.notifications.changed(), if self.drift.listens() => self.notice(&news),

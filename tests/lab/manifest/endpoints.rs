@@ -14,6 +14,7 @@ pub fn endpoints(service: &str, addresses: impl IntoIterator<Item = IpAddr>) -> 
         node: NODE_NAME.to_owned(),
         addresses: addresses.into_iter().collect(),
         targets: BTreeMap::new(),
+        managed_by: None,
     }
 }
 
@@ -24,6 +25,7 @@ pub struct EndpointSlice {
     node: String,
     addresses: Vec<IpAddr>,
     targets: BTreeMap<IpAddr, (String, String)>,
+    managed_by: Option<&'static str>,
 }
 
 impl EndpointSlice {
@@ -33,6 +35,11 @@ impl EndpointSlice {
 
     pub fn on_node(self, node: &str) -> Self {
         Self { node: node.to_owned(), ..self }
+    }
+
+    /// As the endpoint-slice controller marks its own.
+    pub fn by_controller(self) -> Self {
+        Self { managed_by: Some("endpointslice-controller.k8s.io"), ..self }
     }
 
     /// With a `targetRef` for one of its endpoints, correct or not.
@@ -70,7 +77,10 @@ impl Manifest for EndpointSlice {
     }
 
     fn yaml(&self) -> Yaml {
-        let labels = [("kubernetes.io/service-name", self.service.as_str().into())];
+        let labels = [
+            ("kubernetes.io/service-name", self.service.as_str().into()),
+            ("endpointslice.kubernetes.io/managed-by", self.managed_by.unwrap_or_default().into()),
+        ];
         let metadata = Yaml::map([
             ("name", self.name().as_str().into()),
             ("namespace", self.namespace.as_str().into()),

@@ -15,6 +15,7 @@ pub fn service(name: &str) -> Service {
         annotations: Vec::new(),
         addresses: Vec::new(),
         selector: Vec::new(),
+        families: Vec::new(),
         kind: "LoadBalancer".to_owned(),
     }
 }
@@ -29,6 +30,7 @@ pub struct Service {
     annotations: Vec<(String, String)>,
     addresses: Vec<IpAddr>,
     selector: Vec<(String, String)>,
+    families: Vec<&'static str>,
     kind: String,
 }
 
@@ -56,6 +58,11 @@ impl Service {
     pub fn selecting(mut self, name: &str, value: &str) -> Self {
         self.selector.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// With these `ipFamilies`.
+    pub fn families(self, families: &[&'static str]) -> Self {
+        Self { families: families.to_vec(), ..self }
     }
 
     pub fn label(mut self, name: &str, value: &str) -> Self {
@@ -125,6 +132,9 @@ impl Manifest for Service {
             ("type".to_owned(), self.kind.as_str().into()),
             ("ports".to_owned(), Yaml::List(vec![Yaml::map(port)])),
         ];
+        if !self.families.is_empty() {
+            spec.push(("ipFamilies".to_owned(), Yaml::texts(&self.families)));
+        }
         if !self.selector.is_empty() {
             spec.push(("selector".to_owned(), Yaml::table(&self.selector)));
         }

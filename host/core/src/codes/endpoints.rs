@@ -85,10 +85,12 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         level: INFO,
         sentence: "Addresses of pods that the Service selects are in no EndpointSlice, and what they send out of the \
                    cluster is dropped.",
-        cause: "`on-unavailable: drop` is in force for the Service, and the pods of the node are known. A pod is new, or \
-                the address is of a family or a network that the Service has not.",
-        remedy: "Nothing for a new pod. Make the Service dual-stack where its pods are and should reach destinations of \
-                 both families (docs/fail-closed.md).",
+        cause: "`on-unavailable: drop` is in force for the Service, and the pods of the node are known. The address is \
+                of a family or a network that the Service has not, or no EndpointSlice lists the pod two seconds after \
+                it came.",
+        remedy: "Make the Service dual-stack where its pods are and should reach destinations of both families \
+                 (docs/fail-closed.md). Where no EndpointSlice lists the pod by any address, see whether the \
+                 endpoint-slice controller of the cluster works.",
     },
     CodeEntry {
         code: "remote-endpoints",

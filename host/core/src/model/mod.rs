@@ -63,4 +63,4 @@ pub use subject_kinds::SubjectKinds;
 pub use texts::Texts;
 pub use unreadable::{Unreadable, UnreadableService};
 pub use unusable::Unusable;
-pub use view::{Context, SubjectView, view};
+pub use view::{Context, SubjectView, is_translatable, view};

@@ -10,6 +10,7 @@ use imbl::{OrdMap, OrdSet};
 
 use super::bounds::keep_short;
 use super::{Labels, ObjectReference, PodSelector, Uid};
+use crate::net::{AddressRange, Family};
 
 /// A pod, cut to what shows whose an address is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,11 +54,17 @@ impl Pod {
     }
 
     /// The addresses that it has now.
-    fn held(&self) -> &[IpAddr] {
+    pub fn held(&self) -> &[IpAddr] {
         match self.phase {
             Phase::Alive => &self.addresses,
             Phase::Ended => &[],
         }
+    }
+
+    /// The addresses that the slices of a Service with these families list of it: the first of each.
+    pub fn listed_as(&self, families: &[Family]) -> impl Iterator<Item = IpAddr> {
+        let first = |family| self.held().iter().copied().find(|address| Family::of(*address) == family);
+        Family::ALL.into_iter().filter(|family| families.contains(family)).filter_map(first)
     }
 }
 
@@ -115,16 +122,30 @@ impl Pods {
         names.filter_map(|name| self.get(name))
     }
 
+    /// The pods with an address in this range.
+    pub fn within(&self, range: AddressRange) -> impl Iterator<Item = &Pod> {
+        let names = self.by_address.range(range.first()..=range.last()).flat_map(|(_, names)| names);
+        names.filter_map(|name| self.get(name))
+    }
+
     /// The addresses of a namespace's pods that have a network of their own, have not ended and have these labels.
     pub fn selected<'a>(
         &'a self,
         namespace: &'a Arc<str>,
         selector: &'a PodSelector,
     ) -> impl Iterator<Item = IpAddr> + use<'a> {
+        self.selected_pods(namespace, selector).flat_map(|pod| pod.held().iter().copied())
+    }
+
+    /// These pods themselves.
+    pub fn selected_pods<'a>(
+        &'a self,
+        namespace: &'a Arc<str>,
+        selector: &'a PodSelector,
+    ) -> impl Iterator<Item = &'a Pod> + use<'a> {
         let from = self.by_name.range(ObjectReference::first_of(Arc::clone(namespace))..);
-        let pods = from.take_while(|(name, _)| name.namespace == *namespace).map(|(_, pod)| pod);
-        let selected = pods.filter(|pod| pod.network == PodNetwork::Own && selector.selects(&pod.labels));
-        selected.flat_map(|pod| pod.held().iter().copied())
+        let pods = from.take_while(|(name, _)| name.namespace == *namespace).map(|(_, pod)| &**pod);
+        pods.filter(|pod| pod.network == PodNetwork::Own && selector.selects(&pod.labels))
     }
 
     /// The addresses of the pods that are other in a later state. What both share is not looked at.

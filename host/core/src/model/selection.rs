@@ -49,6 +49,11 @@ impl Selection {
 }
 
 impl PodSelector {
+    /// A label that every selected pod has, with its value; none where it selects nothing.
+    pub fn first_label(&self) -> Option<(&str, &str)> {
+        self.0.iter().next()
+    }
+
     /// Whether it selects a pod with these labels.
     pub fn selects(&self, labels: &Labels) -> bool {
         !self.0.is_empty() && self.0.iter().all(|(name, value)| labels.get(name) == Some(value))

@@ -117,6 +117,11 @@ fn endpoints<'a, L: Iterator<Item = &'a Arc<[Endpoint]>>>(
     (same.map_or_else(|| endpoints.into_iter().cloned().collect(), Arc::clone), never)
 }
 
+/// Whether an endpoint with this address is translated, if everything else is right.
+pub fn is_translatable(facts: &ClusterFacts, address: IpAddr) -> bool {
+    why_never(facts, address).is_none()
+}
+
 fn why_never(facts: &ClusterFacts, address: IpAddr) -> Option<Never> {
     let unusable = Unusable::of(address).map(Never::Unusable);
     unusable.or_else(|| facts.node_addresses.contains(&address).then_some(Never::Node))

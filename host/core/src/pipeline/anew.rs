@@ -75,7 +75,10 @@ impl Pipeline {
     /// Where what is known is other than what looking at all of the newest state gives: a sentence for each difference.
     pub fn stale(&self) -> Vec<String> {
         let entries = self.all(&self.newest).into_iter().filter_map(|key| self.stale_entry(&key));
-        self.stale_surroundings().chain(self.stale_places()).chain(self.not_found()).chain(entries).collect()
+        let unlabelled = self.subjects.keys().filter(|key| !self.subjects.is_found_by_labels(key));
+        let unlabelled = unlabelled.map(|key| format!("{key} is not found by the labels that it selects"));
+        let surroundings = self.stale_surroundings().chain(self.stale_places()).chain(self.not_found());
+        surroundings.chain(unlabelled).chain(entries).collect()
     }
 
     fn stale_surroundings(&self) -> impl Iterator<Item = String> {

@@ -65,7 +65,15 @@ impl Pipeline {
         if entry.asks_nothing() {
             entry.keep_little(Viewer { node: &self.context.node, interest: &self.interest });
         }
-        if refused { self.ask_about_accepted(key) } else { None }
+        let begins = self.subjects.get_mut(key)?.begins_to_ask();
+        let early = begins.then(|| self.look_for_early(key)).flatten();
+        early.or_else(|| if refused { self.ask_about_accepted(key) } else { None })
+    }
+
+    /// Asks once more, with the pods that no slice lists, where there are any.
+    fn look_for_early(&mut self, key: &SubjectKey) -> Option<Question> {
+        let newest = self.newest.clone();
+        self.look(&newest, key.clone(), false)
     }
 
     /// What has to be asked about the input that was accepted last: nothing, where it is today's to the policies.

@@ -73,7 +73,8 @@ impl Pipeline {
         for key in self.subjects.take_untimed() {
             self.timers.set(&key, self.subjects.times_of(&key), now);
         }
-        self.timers.next(now).into_iter().chain(self.claims.begin(&mut self.subjects, now)).min()
+        let timers = self.timers.next(now).into_iter().chain(self.announced.next());
+        timers.chain(self.claims.begin(&mut self.subjects, now)).min()
     }
 
     /// Whether an answer is still of use.

@@ -112,6 +112,7 @@ impl Pipeline {
         self.derived = Derived { records, ..Derived::new(self.settings.shared, self.settings.limits) };
         (self.cursor, self.places, self.nodes, self.further, self.outside) = Default::default();
         self.subjects.touch_all();
+        self.subjects.label_anew();
         let snapshot = self.newest.clone();
         self.look_at_all_of_it(&snapshot)
     }

@@ -21,7 +21,7 @@ use crate::record::{Record, RecordState};
 pub type Corruption = (&'static str, fn(&mut Pipeline, usize) -> Option<()>);
 
 /// One defect of everything that is kept between two rounds.
-pub const CORRUPTIONS: [Corruption; 33] = [
+pub const CORRUPTIONS: [Corruption; 34] = [
     ("a record is another", |pipeline, which| {
         let key = pipeline.known(which)?;
         pipeline.put_record(key)
@@ -124,6 +124,9 @@ pub const CORRUPTIONS: [Corruption; 33] = [
     ("a Service that guards what it selects is not found", |pipeline, which| {
         let key = nth(pipeline.derived.selecting.iter().cloned(), which)?;
         pipeline.derived.selecting.remove(&key).then_some(())
+    }),
+    ("a Service that gets pods before a slice lists them is not found by their labels", |pipeline, which| {
+        pipeline.subjects.lose_label(which)
     }),
     ("addresses lead to no Service", |pipeline, which| {
         let key = nth(pipeline.places.by_service().keys().cloned(), which)?;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::again::{RetryState, is_undecided};
+use super::by_label::LabelNumber;
 use super::claims::Claim;
 use super::input::{ChainAnswer, asks_nothing};
 use super::memory::with_annotations;
@@ -12,8 +13,9 @@ use super::shown::{ViewHash, Viewer, are_alike};
 use super::{Question, QuestionInput};
 use crate::chain::{ChainResult, RESTS};
 use crate::finding::Finding;
-use crate::model::{AnnotationPrefix, Labels, Published, Subject, SubjectKey, SubjectObject, SubjectView};
+use crate::model::{AnnotationPrefix, Labels, PodSelector, Published, Subject, SubjectKey, SubjectObject, SubjectView};
 use crate::net::RareAddresses;
+use crate::plan::EgressRequest;
 use crate::whose::Waits;
 
 /// What is known about one Service.
@@ -42,8 +44,12 @@ pub(super) struct Entry {
     pub(super) again: RetryState,
     /// Whether the newest answer is remembered.
     pub(super) answer: Answer,
-    /// Its endpoints whose pods are not known.
+    /// Its endpoints whose pods are not known, and its pods that no slice lists.
     pub(super) waits: Waits,
+    /// Whether it asks for egress: only then pods are looked for that no slice lists.
+    pub(super) request: EgressRequest,
+    /// The label by which those pods find it, as far as it was taken in.
+    pub(super) label: Option<LabelNumber>,
     /// Room that is kept for its pods while they are replaced.
     pub(super) claim: Claim,
 }
@@ -80,8 +86,11 @@ pub(super) enum AnswerState {
 impl Entry {
     /// Of a Service about which nothing is known but what an earlier process answered.
     pub(super) fn new(view: Arc<SubjectView>, verdict: Option<ChainResult>) -> Self {
+        let request = if verdict.is_some() { EgressRequest::Made } else { EgressRequest::Absent };
         Self {
             view,
+            request,
+            label: None,
             shown: None,
             input: 0,
             published: Published::default(),
@@ -114,6 +123,35 @@ impl Entry {
     /// Whether the policies have nothing to say about it.
     pub(super) fn asks_nothing(&self) -> bool {
         self.verdict.as_ref().is_some_and(asks_nothing)
+    }
+
+    /// Takes in whether egress is asked for by the newest answer; whether it is now and was not before. An answer that
+    /// depends on endpoints must not take away the ones that it depends on, so it takes none back while there are pods
+    /// that no slice lists.
+    pub(super) fn begins_to_ask(&mut self) -> bool {
+        let asks = !self.asks_nothing() || self.verdict.as_ref().is_some_and(|verdict| verdict.policy.is_some());
+        let before = self.request;
+        self.request = match before {
+            EgressRequest::Made if self.waits.has_early() => EgressRequest::Made,
+            EgressRequest::Made | EgressRequest::Absent if asks => EgressRequest::Made,
+            EgressRequest::Made | EgressRequest::Absent => EgressRequest::Absent,
+        };
+        (before, self.request) == (EgressRequest::Absent, EgressRequest::Made)
+    }
+
+    /// The selector by which it gets pods that no slice lists, or may, since the policies have not answered yet.
+    pub(super) fn early_selector(&self) -> Option<&PodSelector> {
+        match (self.request, &self.verdict) {
+            (EgressRequest::Made, _) | (EgressRequest::Absent, None) => {
+                self.view.subject.service()?.selection.selector()
+            }
+            (EgressRequest::Absent, Some(_)) => None,
+        }
+    }
+
+    /// The label by which those pods find it.
+    pub(super) fn label(&self, key: &SubjectKey) -> Option<LabelNumber> {
+        self.early_selector().and_then(|selector| LabelNumber::of(key, selector))
     }
 
     /// Whether there is nothing to ask about this newer view: the policies were shown the same, and have answered.

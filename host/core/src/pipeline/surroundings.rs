@@ -80,9 +80,10 @@ impl Pipeline {
                 self.subjects.keys().cloned().collect()
             }
             AffectedSubjects::These(ranges) => {
+                let early = self.early_within(&ranges);
                 // Pods may be guarded that no slice lists.
                 let of = |range| self.places.within(range).chain(self.derived.pods.within(range));
-                ranges.into_iter().flat_map(of).cloned().collect()
+                ranges.into_iter().flat_map(of).cloned().chain(early).collect()
             }
         }
     }

@@ -17,6 +17,7 @@ impl Pipeline {
     /// else.
     pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<ChangeKey>) -> Vec<Question> {
         let snapshot = &self.with_own_networks(snapshot);
+        let (snapshot, announced) = &self.with_announced(snapshot);
         self.take_policies(snapshot);
         let changed = self.changed(snapshot);
         let about_inside = keys.contains(&ChangeKey::Cluster)
@@ -31,6 +32,8 @@ impl Pipeline {
         }
         self.guard_selected_anew(snapshot);
         self.take_begun_pods(snapshot);
+        dirty.extend(announced.iter().flat_map(|address| self.places.of(*address)).cloned());
+        dirty.extend(self.early_otherwise(snapshot, announced));
         self.newest = snapshot.clone();
         dirty.iter().for_each(|key| self.take_place(snapshot, key));
         if about_inside {

@@ -1,4 +1,4 @@
-//! Views without pods of other namespaces, and the subjects that a pod belongs to.
+//! Views without pods of other namespaces, and with those that a Service selects before a slice lists them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,18 +19,21 @@ impl Pipeline {
         let mut over = self.timers.due(now);
         over.retain(|key| self.subjects.times_of(key).is_some_and(|entry| entry.waits.end(now)));
         let newest = self.newest.clone();
-        over.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
+        let waited: Vec<Question> = over.into_iter().filter_map(|key| self.look(&newest, key, false)).collect();
+        waited.into_iter().chain(self.end_announced(now)).collect()
     }
 
     /// The newest view of a Service, with the endpoints here that are its own as far as is known, and those that wait.
     pub(super) fn view_of(&self, snapshot: &Snapshot, key: &SubjectKey) -> Option<(Arc<SubjectView>, Waits)> {
         let newest = self.with_the_chosen_first(self.view(snapshot, key)?);
         let uid = newest.subject.uid();
-        let known = self.subjects.get(key).filter(|entry| entry.view.subject.uid() == uid);
+        let known = self.earlier_entry(&newest);
         let remembered = || self.drafts.get(uid).map(|draft| EarlierEndpoints::Remembered(draft));
         let earlier = known.map(|entry| EarlierEndpoints::Looked(&entry.view, &entry.waits)).or_else(remembered);
         let earlier = earlier.unwrap_or(EarlierEndpoints::Nothing);
-        let (newest, waits) = sifted(&self.settings.node, &snapshot.pods, newest, earlier);
+        let listed = Arc::clone(&newest.subject.endpoints);
+        let (newest, mut waits) = sifted(&self.settings.node, &snapshot.pods, newest, earlier);
+        let newest = self.with_early(snapshot, newest, &listed, &mut waits);
         Some((Arc::new(newest), waits))
     }
 

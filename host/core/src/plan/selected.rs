@@ -98,8 +98,8 @@ fn not_listed(selected: &RareAddresses) -> Option<Finding> {
     let pod = first_of(*selected.first()?, selected.len() - 1);
     let message = format!(
         "on-unavailable: drop blocks pod {pod}: the Service's selector matches it and no EndpointSlice lists this \
-         address, so it is not translated; wait while the pod is new, and make the Service dual-stack \
-         (ipFamilyPolicy: PreferDualStack) where it is of the other family"
+         address, so it is not translated; make the Service dual-stack (ipFamilyPolicy: PreferDualStack) where it is of \
+         the other family, and else see why no EndpointSlice lists the pod"
     );
     Some(Finding::new(Severity::Info, "pods-not-listed", message))
 }

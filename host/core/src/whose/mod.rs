@@ -4,12 +4,14 @@
 //! A slice can be known earlier than its pod. Such an endpoint waits, [`MAX_POD_WAIT`] at most: what is in force for it
 //! stays so long, and what is new is held back so long. While pods cannot be read, what is in force stays.
 
+mod early;
 mod reason;
 mod wait;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+pub use early::{BesideSlices, with_early};
 use reason::Reason;
 use wait::Wait;
 pub use wait::{MAX_POD_WAIT, Waits};

@@ -1,35 +1,58 @@
-//! How long an endpoint waits for its pod.
+//! How long an endpoint waits for its pod, and a pod for its slice.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::early::EarlyPod;
+
 /// The longest wait. The kubelet writes a pod's address before any slice can have it, so that the two are apart by no
-/// more than two watches are.
+/// more than two watches are, and the time that the endpoint-slice controller takes.
 pub const MAX_POD_WAIT: Duration = Duration::from_secs(2);
 
-/// The endpoints of one Service that wait for their pods.
+/// The endpoints of one Service that wait for their pods, and its pods that wait for a slice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Waits(BTreeMap<IpAddr, Wait>);
+pub struct Waits {
+    for_pods: BTreeMap<IpAddr, Wait>,
+    /// All pods that the selector matches.
+    for_slices: BTreeMap<IpAddr, EarlyPod>,
+}
 
 impl Waits {
     pub(super) fn get(&self, address: IpAddr) -> Option<Wait> {
-        self.0.get(&address).copied()
+        self.for_pods.get(&address).copied()
     }
 
     pub(super) fn insert(&mut self, address: IpAddr, wait: Wait) {
-        self.0.insert(address, wait);
+        self.for_pods.insert(address, wait);
+    }
+
+    pub(super) fn early(&self, address: IpAddr) -> Option<&EarlyPod> {
+        self.for_slices.get(&address)
+    }
+
+    pub(super) fn insert_early(&mut self, address: IpAddr, pod: EarlyPod) {
+        self.for_slices.insert(address, pod);
+    }
+
+    /// Whether one of its endpoints is a pod that no slice lists.
+    pub fn has_early(&self) -> bool {
+        self.for_slices.values().any(|pod| !pod.until.is_over())
     }
 
     /// When the first of them is over; those that did not begin begin now.
     pub fn begin(&mut self, now: Duration) -> Option<Duration> {
-        self.0.values_mut().filter_map(|wait| wait.clock().begin(now)).min()
+        self.clocks().filter_map(|until| until.begin(now)).min()
     }
 
     /// Whether one of them is over now that was not before.
     pub fn end(&mut self, now: Duration) -> bool {
-        let ended = self.0.values_mut().filter_map(|wait| wait.clock().end(now));
-        ended.count() > 0
+        self.clocks().filter_map(|until| until.end(now)).count() > 0
+    }
+
+    fn clocks(&mut self) -> impl Iterator<Item = &mut Until> {
+        let for_slices = self.for_slices.values_mut().map(|pod| &mut pod.until);
+        self.for_pods.values_mut().map(Wait::clock).chain(for_slices)
     }
 }
 
@@ -55,7 +78,7 @@ impl Wait {
     pub(super) fn without_staying_longer(self) -> Self {
         match self {
             Self::Stays(Until::Over) => Self::Held(Until::Over),
-            Self::Stays(Until::NotBegun | Until::At(_)) | Self::Held(_) => self,
+            Self::Stays(Until::NotBegun | Until::At(_) | Until::Announced) | Self::Held(_) => self,
         }
     }
 
@@ -73,6 +96,8 @@ pub(super) enum Until {
     NotBegun,
     /// At this time.
     At(Duration),
+    /// It begins when what it waits for can come.
+    Announced,
     /// The wait is over.
     Over,
 }
@@ -81,7 +106,7 @@ impl Until {
     pub(super) fn is_over(self) -> bool {
         match self {
             Self::Over => true,
-            Self::NotBegun | Self::At(_) => false,
+            Self::NotBegun | Self::At(_) | Self::Announced => false,
         }
     }
 
@@ -92,7 +117,7 @@ impl Until {
                 Some(now + MAX_POD_WAIT)
             }
             Self::At(at) => Some(*at),
-            Self::Over => None,
+            Self::Announced | Self::Over => None,
         }
     }
 
@@ -102,7 +127,7 @@ impl Until {
                 *self = Self::Over;
                 Some(())
             }
-            Self::NotBegun | Self::At(_) | Self::Over => None,
+            Self::NotBegun | Self::At(_) | Self::Announced | Self::Over => None,
         }
     }
 }

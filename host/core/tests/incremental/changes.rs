@@ -15,8 +15,8 @@ use egressd_core::testkit::n;
 use crate::events::{Listed, NAMESPACES, NOTE, OfCluster, OfHost, OfNode, OfPods, OfService, SERVICES, Spec};
 use crate::node::Node;
 use crate::objects::{
-    as_egress_policy, as_node, as_plugin, as_pod, as_selection, as_service, as_slice, key, known, labels, networks,
-    pod_name, uid,
+    as_announcement, as_egress_policy, as_node, as_plugin, as_pod, as_selection, as_service, as_slice, key, known,
+    labels, networks, pod_name, uid,
 };
 
 /// An object that shows which network plugin the cluster has.
@@ -162,6 +162,9 @@ impl Node {
     }
 
     pub(crate) fn meet_pods(&mut self, event: &OfPods) -> Vec<Question> {
+        if let OfPods::Announced(number, pod) = event {
+            return self.pipeline.announce(as_announcement(*number, pod), self.now);
+        }
         let before = std::mem::take(&mut self.snapshot.pods);
         self.snapshot.pods = match (event, before) {
             (OfPods::Are(pods), _) => KnownPods::Complete(known(pods)),
@@ -169,7 +172,7 @@ impl Node {
             (OfPods::LastKnown, KnownPods::NotWatched) => KnownPods::LastKnown(Pods::default()),
             (OfPods::LastKnown, KnownPods::LastKnown(pods)) => KnownPods::Complete(pods),
             (OfPods::LastKnown, KnownPods::Complete(pods)) => KnownPods::LastKnown(pods),
-            (OfPods::One(..) | OfPods::OneGone(_), before) => {
+            (OfPods::One(..) | OfPods::Announced(..) | OfPods::OneGone(_), before) => {
                 self.snapshot.pods = before;
                 return self.meet_pod(event);
             }
@@ -186,7 +189,7 @@ impl Node {
             OfPods::OneGone(number) => {
                 NAMESPACES.iter().flat_map(|name| pods.remove(&pod_name(name, *number))).collect()
             }
-            OfPods::Are(_) | OfPods::NotWatched | OfPods::LastKnown => return Vec::new(),
+            OfPods::Are(_) | OfPods::NotWatched | OfPods::LastKnown | OfPods::Announced(..) => return Vec::new(),
         };
         self.update(changed.into_iter().map(ChangeKey::Pod))
     }

@@ -116,6 +116,8 @@ pub(crate) enum OfPods {
     /// They cannot be read now, or can be again.
     LastKnown,
     One(u8, OnePod),
+    /// The addresses of this pod are announced.
+    Announced(u8, OnePod),
     OneGone(u8),
 }
 

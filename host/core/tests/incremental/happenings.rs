@@ -111,6 +111,7 @@ fn of_pods() -> impl Strategy<Value = OfPods> {
         1 => Just(OfPods::NotWatched),
         2 => Just(OfPods::LastKnown),
         8 => (0..4u8, one_pod()).prop_map(|(number, pod)| OfPods::One(number, pod)),
+        2 => (0..4u8, one_pod()).prop_map(|(number, pod)| OfPods::Announced(number, pod)),
         1 => (0..4u8).prop_map(OfPods::OneGone),
     ]
 }
@@ -118,7 +119,7 @@ fn of_pods() -> impl Strategy<Value = OfPods> {
 fn one_pod() -> impl Strategy<Value = OnePod> {
     let network = prop_oneof![7 => Just(PodNetwork::Own), 1 => Just(PodNetwork::Host)];
     let phase = prop_oneof![7 => Just(Phase::Alive), 1 => Just(Phase::Ended)];
-    let addresses = subsequence([&PODS[..], &ADDRESSES[..1]].concat(), 1..=2).prop_map(|texts| all(&texts));
+    let addresses = subsequence([&PODS[..], &ADDRESSES[..1]].concat(), 0..=2).prop_map(|texts| all(&texts));
     let label = of(select(APPS.to_vec()));
     (select(NAMESPACES.to_vec()), addresses, network, phase, label).prop_map(
         |(namespace, addresses, network, phase, label)| OnePod { namespace, addresses, network, phase, label },

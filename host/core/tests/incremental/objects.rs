@@ -8,6 +8,8 @@ use egressd_core::model::{
     AskedUnavailable, ClusterNetworks, Completeness, EgressPolicy, Endpoint, Labels, ManagedBy, Node, ObjectReference,
     Phase, Pod, PodNetwork, Pods, Readiness, Selection, Service, Slice, SubjectKey, Uid,
 };
+use egressd_core::net::Family;
+use egressd_core::pipeline::PodAnnouncement;
 use egressd_core::testkit::{n, service};
 use ipnet::IpNet;
 
@@ -27,6 +29,7 @@ pub(crate) fn as_service(who: usize, spec: &Spec) -> Service {
     (service.key, service.uid) = (key(who), uid(who, spec.life));
     (service.created, service.kind) = (spec.created, spec.kind);
     service.selection = as_selection(Some(APPS[0]));
+    service.families = if who.is_multiple_of(2) { vec![Family::Ipv4] } else { Family::ALL.to_vec() };
     service.load_balancer_class = spec.class.map(Into::into);
     service.status_addresses.clone_from(&spec.addresses);
     service.cluster_addresses = spec.cluster_address.into_iter().collect();
@@ -104,6 +107,12 @@ pub(crate) fn as_pod(number: u8, pod: &OnePod) -> Pod {
         addresses: pod.addresses.clone(),
         labels: app(pod.label),
     }
+}
+
+/// With or without the life of the pod that it is about.
+pub(crate) fn as_announcement(number: u8, pod: &OnePod) -> PodAnnouncement {
+    let Pod { name, uid, addresses, .. } = as_pod(number, pod);
+    PodAnnouncement { pod: name, uid: pod.label.map(|_| uid), addresses }
 }
 
 pub(crate) fn known(pods: &[(&'static str, IpAddr)]) -> Pods {

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use egressd_core::chain::Chain;
-use egressd_core::model::{AnnotationPrefix, AskedUnavailable, ChangeKey, Service, Snapshot, SubjectKey};
+use egressd_core::model::{
+    AnnotationPrefix, AskedUnavailable, ChangeKey, KnownPods, Pods, Service, Snapshot, SubjectKey,
+};
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::pipeline::{Pipeline, Round};
 use egressd_core::ruleset::Ruleset;
@@ -32,6 +34,7 @@ use crate::kernel::flows::testkit::HeldConnections;
 use crate::kernel::nft::ForeignChanges;
 use crate::kernel::xfrm::testkit::HeldPolicies;
 use crate::metrics::Metrics;
+use crate::pod_wait::{PodWaits, pod_waits};
 use crate::policies::{Loaded, Loader, LoaderControl};
 use crate::source::handover::{SnapshotSender, Update, handover};
 use crate::state::StateDir;
@@ -66,6 +69,7 @@ pub(super) struct LoopFixture {
     /// Until it is loaded.
     chain: Option<Chain>,
     stop: Option<oneshot::Sender<()>>,
+    pub(super) pod_waits: PodWaits,
     defects: mpsc::UnboundedSender<Defect>,
     daemon: JoinHandle<Result<()>>,
     time: JoinHandle<()>,
@@ -115,7 +119,8 @@ impl LoopFixture {
         let (state_channel, reader) =
             state_channel(sender.findings(), notices.reader(), watch::channel(Arc::default()).1);
         let ((stop, stopped), (defects, planted)) = (oneshot::channel(), mpsc::unbounded_channel());
-        let (parts, ends) = ((policies.clone(), connections.clone()), ProcessEnds { stopped, planted });
+        let (pod_waits, announced) = pod_waits();
+        let (parts, ends) = ((policies.clone(), connections.clone()), ProcessEnds { stopped, planted, announced });
         let channels = ProcessChannels { kernel, parts, loader, receiver, known, news: heard, ends };
         let setting = ProcessConfig { settings: settings(owner), start, state: StateDir::open(state.path()) };
         let observers = Observers { state_channel, metrics: metrics.clone(), notices };
@@ -140,6 +145,7 @@ impl LoopFixture {
             loader_control,
             chain: Some(chain),
             stop: Some(stop),
+            pod_waits,
             defects,
             daemon,
             time,
@@ -204,6 +210,13 @@ impl LoopFixture {
         SnapshotBuilder::default().service(service, endpoints).add_to(&mut self.snapshot);
         self.claims.pods.entry(key.clone()).or_default().extend(endpoints.iter().map(|text| a(text)));
         self.send(key);
+    }
+
+    /// These are the pods of the node.
+    pub(super) fn pods(&mut self, pods: Pods) {
+        self.snapshot.pods = KnownPods::Complete(pods);
+        let keys = BTreeSet::from([ChangeKey::Pods]);
+        self.sender.send(Update { snapshot: self.snapshot.clone(), keys, ..Update::default() });
     }
 
     /// Lets another program change the kernel's tables, and the kernel notify of it.

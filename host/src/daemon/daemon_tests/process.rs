@@ -14,6 +14,7 @@ use crate::kernel::flows::testkit::HeldConnections;
 use crate::kernel::nft::{ForeignChanges, KernelThread, Notifications};
 use crate::kernel::xfrm::XfrmThread;
 use crate::kernel::xfrm::testkit::HeldPolicies;
+use crate::pod_wait::AnnouncedPods;
 use crate::policies::Loader;
 use crate::source::handover::SnapshotReceiver;
 use crate::state::StateDir;
@@ -41,6 +42,7 @@ pub(super) struct ProcessChannels {
 pub(super) struct ProcessEnds {
     pub(super) stopped: oneshot::Receiver<()>,
     pub(super) planted: mpsc::UnboundedReceiver<Defect>,
+    pub(super) announced: AnnouncedPods,
 }
 
 /// Something wrong, which comes while the loop has nothing to do.
@@ -49,7 +51,7 @@ pub(super) type Defect = Box<dyn FnOnce(&mut Daemon) + Send>;
 pub(super) async fn run(config: ProcessConfig, channels: ProcessChannels, observers: Observers) -> Result<()> {
     let ProcessConfig { settings, start, state } = config;
     let ProcessChannels { kernel, parts: (policies, connections), loader, receiver, known, news, ends } = channels;
-    let ProcessEnds { mut stopped, mut planted } = ends;
+    let ProcessEnds { mut stopped, mut planted, announced } = ends;
     let kernel = KernelThread::spawn(move || Ok(kernel)).await?;
     let threads = Threads {
         kernel,
@@ -59,7 +61,7 @@ pub(super) async fn run(config: ProcessConfig, channels: ProcessChannels, observ
         loader,
         evaluator: Evaluator::start(Chain::default())?,
     };
-    let mut daemon = Daemon::take_over(settings, state, threads, start, observers).await?;
+    let mut daemon = Daemon::take_over(settings, state, threads, start, observers).await?.hearing(announced);
     let (mut addresses, mut defect) = (Addresses::from(known), None);
     let stop = interrupted(&mut stopped, &mut planted, &mut defect);
     let mut ended = daemon.follow(&receiver, &mut addresses, stop).await;

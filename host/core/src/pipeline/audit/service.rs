@@ -105,7 +105,9 @@ impl Pipeline {
     fn is_found_by_pods(&self, key: &SubjectKey, plan: Option<&SubjectPlan>) -> bool {
         let mut pods = plan.into_iter().flat_map(SubjectPlan::pods);
         let is_selecting = self.derived.selecting.contains(key) == self.guards_selected(key);
-        is_selecting && pods.all(|pod| self.derived.pods.of(pod).binary_search(key).is_ok())
+        is_selecting
+            && self.subjects.is_found_by_labels(key)
+            && pods.all(|pod| self.derived.pods.of(pod).binary_search(key).is_ok())
     }
 
     fn has_failed(&self, key: &SubjectKey) -> bool {

@@ -1,0 +1,117 @@
+//! Pods whose addresses are announced before their status has them: by whoever sets up their network, which knows an
+//! address before any program of the pod runs. An announcement is about a pod that the node knows as an object; it adds
+//! the addresses, and nothing else about the pod.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{KnownPods, ObjectReference, Phase, Pod, PodNetwork, Pods, Uid};
+
+/// How long an announcement counts while the status of its pod has no addresses. The kubelet writes them when the pod's
+/// network is set up, and again while it cannot.
+pub const MAX_ANNOUNCED: Duration = Duration::from_mins(1);
+
+/// How many announcements are kept; the oldest goes first. A node has some hundred pods.
+const MOST_ANNOUNCED: usize = 1024;
+
+/// The addresses of a pod, as whoever sets up its network states them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodAnnouncement {
+    pub pod: ObjectReference,
+    /// Which life of it, where that is stated.
+    pub uid: Option<Uid>,
+    pub addresses: Vec<IpAddr>,
+}
+
+/// The announcements that count.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AnnouncedPods {
+    /// With the time until which it counts.
+    all: BTreeMap<ObjectReference, (PodAnnouncement, Duration)>,
+}
+
+impl PodAnnouncement {
+    /// Whether it is about this life of the pod of its name.
+    pub(super) fn is_about(&self, pod: &Pod) -> bool {
+        self.pod == pod.name && self.uid.as_ref().is_none_or(|uid| *uid == pod.uid)
+    }
+
+    /// Whether the pod has what was announced, or never will.
+    fn is_settled_by(&self, pod: &Pod) -> bool {
+        let is_reported = !pod.addresses.is_empty() || pod.phase == Phase::Ended || pod.network == PodNetwork::Host;
+        self.is_about(pod) && is_reported
+    }
+}
+
+impl AnnouncedPods {
+    /// Takes in an announcement in the place of an earlier one about its pod; returns the addresses that this is about.
+    pub(super) fn add(&mut self, announcement: PodAnnouncement, now: Duration) -> BTreeSet<IpAddr> {
+        let mut about: BTreeSet<IpAddr> = announcement.addresses.iter().copied().collect();
+        if self.all.len() >= MOST_ANNOUNCED && !self.all.contains_key(&announcement.pod) {
+            let oldest = self.all.iter().min_by_key(|(_, (_, until))| *until).map(|(pod, _)| pod.clone());
+            about.extend(oldest.into_iter().flat_map(|pod| self.remove(&pod)));
+        }
+        let name = announcement.pod.clone();
+        about.extend(self.remove(&name));
+        self.all.insert(name, (announcement, now + MAX_ANNOUNCED));
+        about
+    }
+
+    /// Drops what an object shows by now, and what was about pods that are gone; returns their addresses.
+    pub(super) fn settle(&mut self, before: &KnownPods, now: &KnownPods) -> BTreeSet<IpAddr> {
+        let Some(pods) = now.table() else { return BTreeSet::new() };
+        let was_there = |announcement: &PodAnnouncement| {
+            let before = before.table().and_then(|pods| pods.get(&announcement.pod));
+            before.is_some_and(|pod| announcement.is_about(pod))
+        };
+        let is_over = |announcement: &PodAnnouncement| match pods.get(&announcement.pod) {
+            Some(pod) if announcement.is_about(pod) => announcement.is_settled_by(pod),
+            Some(_) | None => was_there(announcement),
+        };
+        let over = self.all.values().map(|(announcement, _)| announcement).filter(|announcement| is_over(announcement));
+        let over: Vec<ObjectReference> = over.map(|announcement| announcement.pod.clone()).collect();
+        over.iter().flat_map(|pod| self.remove(pod)).collect()
+    }
+
+    /// Drops those whose time is over; returns their addresses.
+    pub(super) fn end(&mut self, now: Duration) -> BTreeSet<IpAddr> {
+        let over = self.all.iter().filter(|(_, (_, until))| *until <= now).map(|(pod, _)| pod.clone());
+        over.collect::<Vec<_>>().iter().flat_map(|pod| self.remove(pod)).collect()
+    }
+
+    /// When the time of the first is over.
+    pub(super) fn next(&self) -> Option<Duration> {
+        self.all.values().map(|(_, until)| *until).min()
+    }
+
+    /// Whether the addresses of a pod are announced.
+    pub(super) fn has(&self, pod: &Pod) -> bool {
+        self.all.get(&pod.name).is_some_and(|(announcement, _)| announcement.is_about(pod))
+    }
+
+    /// The pods with the announced addresses.
+    pub(super) fn over(&self, reported: &KnownPods) -> KnownPods {
+        match reported {
+            KnownPods::NotWatched => KnownPods::NotWatched,
+            KnownPods::Complete(pods) => KnownPods::Complete(self.added_to(pods)),
+            KnownPods::LastKnown(pods) => KnownPods::LastKnown(self.added_to(pods)),
+        }
+    }
+
+    fn added_to(&self, pods: &Pods) -> Pods {
+        let mut with = pods.clone();
+        for (announcement, _) in self.all.values() {
+            if let Some(pod) = pods.get(&announcement.pod).filter(|pod| announcement.is_about(pod)) {
+                with.insert(Arc::new(Pod { addresses: announcement.addresses.clone(), ..pod.clone() }));
+            }
+        }
+        with
+    }
+
+    fn remove(&mut self, pod: &ObjectReference) -> BTreeSet<IpAddr> {
+        let removed = self.all.remove(pod);
+        removed.into_iter().flat_map(|(announcement, _)| announcement.addresses).collect()
+    }
+}
