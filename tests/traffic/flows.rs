@@ -82,30 +82,30 @@ fn fixture(asked: Asked) -> Result<Fixture> {
 }
 
 /// One open connection of each kind.
-struct OpenConnections {
+pub(crate) struct OpenConnections {
     udp: Flow,
     tcp: Connection,
 }
 
 impl OpenConnections {
-    fn of(fixture: &Fixture, pod: &Pod) -> Result<Self> {
+    pub(crate) fn of(fixture: &Fixture, pod: &Pod) -> Result<Self> {
         Ok(Self { udp: fixture.lab.talk(pod, OUTSIDE_V4)?, tcp: fixture.lab.connect(pod, OUTSIDE_V4)? })
     }
 
     /// Both live, and are seen as this address.
-    fn expect_seen(&mut self, address: IpAddr) -> Result<()> {
+    pub(crate) fn expect_seen(&mut self, address: IpAddr) -> Result<()> {
         let (udp, tcp) = (self.udp.seen()?, self.tcp.seen().context("the TCP connection ended")?);
         ensure!([udp, tcp] == [Seen::from(address); 2], "UDP is seen as {udp}, TCP as {tcp}, not as {address}");
         Ok(())
     }
 
-    fn expect_kept(&mut self, address: IpAddr) -> Result<()> {
+    pub(crate) fn expect_kept(&mut self, address: IpAddr) -> Result<()> {
         std::thread::sleep(KEPT_FOR);
         self.expect_seen(address)
     }
 
     /// The UDP flow goes on with this address, and the TCP connection is refused by its peer, which knows no such one.
-    fn expect_severed(&mut self, egressd: &mut Egressd<'_>, address: IpAddr) -> Result<()> {
+    pub(crate) fn expect_severed(&mut self, egressd: &mut Egressd<'_>, address: IpAddr) -> Result<()> {
         let udp = &mut self.udp;
         egressd.wait_until("the UDP flow follows", || Ok(udp.seen()? == Seen::from(address)))?;
         ensure!(self.tcp.seen().is_err(), "the TCP connection goes on");

@@ -23,6 +23,7 @@ mod files;
 mod first_light;
 mod fixture;
 mod flows;
+mod flows_unasked;
 mod foreign_floods;
 mod guarded_by_selector;
 mod guarded_floods;
@@ -135,6 +136,10 @@ lab::tests![
     flows::what_contradicts_a_change_is_severed_where_that_is_asked_for_and_nothing_else,
     flows::what_changed_while_no_egressd_ran_is_severed_at_the_start_where_that_is_asked_for,
     flows::what_begins_to_be_translated_keeps_its_open_connections_unasked,
+    flows_unasked::what_a_new_pod_began_before_its_rules_ends_and_what_a_running_one_began_stays,
+    flows_unasked::what_began_while_the_rules_were_gone_ends_and_what_was_kept_before_stays,
+    flows_unasked::a_guarded_pod_that_keeps_its_port_is_translated_once_the_address_is_there,
+    flows_unasked::two_hundred_thousand_connections_of_others_stay_where_some_end,
     backstop::while_the_tables_are_lost_a_guarded_pod_reaches_the_cluster_and_nothing_else,
     backstop::with_the_last_guarded_pod_policies_and_marks_go,
     backstop::the_mark_is_seen_by_no_other_program_and_owned_tables_have_none,
