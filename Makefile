@@ -81,6 +81,10 @@ test-fresh: ## the README's commands on new machines of several kinds (root; min
 test-fresh-setup: ## the same without the demo; TRIALS="bookworm/bare trixie/bare" runs only these
 	@tests/fresh/run $(or $(TRIALS),setup)
 
+.PHONY: test-kernels
+test-kernels: setup ## what depends on the kernel, on others under qemu; KERNELS="6.1" runs only these; tens of minutes
+	@tests/kernels/run $(KERNELS)
+
 test-static: setup ## the binary of the image, alone in an empty root; minutes
 	@deploy/test-static
 

@@ -105,7 +105,7 @@ fn expect_soon(addresses: &mut Addresses, expected: &[&str]) {
                 newest = addresses.changed().await.unwrap();
             }
         };
-        timeout(EVENT_TIMEOUT, change).await
+        timeout(lab::patient(EVENT_TIMEOUT), change).await
     });
     assert!(waited.is_ok(), "{:?}, not {expected:?}", texts(&addresses.now()));
 }

@@ -15,7 +15,7 @@ use crate::manifest::Directory;
 use crate::memory::Memory;
 use crate::probe::{Destination, Protocol, Seen};
 use crate::topology::{Lab, Node, Pod};
-use crate::wait::{DEADLINE, wait_until};
+use crate::wait::{DEADLINE, patient, wait_until};
 
 /// The binary `egressd`. Tests get it from `env!("CARGO_BIN_EXE_egressd")`.
 #[derive(Clone, Debug)]
@@ -325,7 +325,7 @@ impl Egressd<'_> {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            ensure!(begun.elapsed() < deadline, "egressd does not end\n{}", self.circumstances());
+            ensure!(begun.elapsed() < patient(deadline), "egressd does not end\n{}", self.circumstances());
             thread::sleep(Duration::from_millis(10));
         }
     }

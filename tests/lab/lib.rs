@@ -27,6 +27,7 @@ mod nft;
 mod privilege;
 mod probe;
 mod topology;
+mod uplink;
 mod wait;
 
 pub use calls::Call;
@@ -37,4 +38,5 @@ pub use namespace::{Namespace, output_of};
 pub use privilege::{Readiness, prepare};
 pub use probe::{Connection, Destination, Flood, Flow, MAX_FLOOD_DATAGRAMS, Protocol, Seen};
 pub use topology::{Builder, Host, Lab, Node, Pod};
-pub use wait::{DEADLINE, wait_until};
+pub use uplink::Uplink;
+pub use wait::{DEADLINE, fewer, patient, wait_until};

@@ -9,7 +9,7 @@ use egressd_core::diff::{Batch, Change, Verb};
 use egressd_core::ruleset::{Map, MapKey, MapKind, Name, Ruleset, TableFamily};
 use lab::addresses::OUTSIDE_V4;
 use lab::manifest;
-use lab::{Egressd, Flood};
+use lab::{Egressd, Flood, patient};
 
 use crate::busy::{figure, unowned};
 use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program};
@@ -151,7 +151,7 @@ pub(crate) fn two_hundred_changes_are_undone_each_in_a_moment() -> Result<()> {
     egressd.stop()
 }
 
-fn table() -> TableId {
+pub(crate) fn table() -> TableId {
     TableId { family: TableFamily::Ip, name: Name::new("kube_vip_v4").unwrap_or_else(|error| panic!("{error}")) }
 }
 
@@ -179,7 +179,7 @@ fn undone_element() -> Result<Duration> {
         Duration::ZERO
     })?;
     while kernel.read_tables(&[table()])?.state != whole {
-        ensure!(begun.elapsed() < DEADLINE, "it is not undone");
+        ensure!(begun.elapsed() < patient(DEADLINE), "it is not undone");
         thread::sleep(Duration::from_millis(1));
     }
     Ok(begun.elapsed())

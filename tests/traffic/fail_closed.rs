@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use anyhow::{Context, Result, ensure};
 use lab::addresses::{NODE_V4, OUTSIDE_V4};
 use lab::manifest::{self, Service};
-use lab::{Egressd, Flood, Protocol, Seen};
+use lab::{Egressd, Flood, Protocol, Seen, fewer};
 
 use crate::changes::expect_exact;
 use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program, web};
@@ -96,7 +96,7 @@ pub(crate) fn no_change_of_ours_lets_a_packet_of_a_guarded_pod_leave_with_anothe
     let mut egressd = fixture.run_until_translated()?;
     let flood = fixture.lab.flood(pod, OUTSIDE_V4)?;
     let mut turn = 0;
-    while flood.position() < DATAGRAMS {
+    while turn < 2 || flood.position() < fewer(DATAGRAMS) {
         fixture.manifests.write(&guarded(manifest::service("web").addresses([OTHER_V4]).egress()))?;
         egressd.wait_until_seen(pod, OUTSIDE_V4, OTHER_V4.into())?;
         let restricted = guarded(web()).annotation("egress-allowed-networks", "172.18.0.0/24");
@@ -120,7 +120,6 @@ pub(crate) fn no_change_of_ours_lets_a_packet_of_a_guarded_pod_leave_with_anothe
     }
     expect_sources(flood, &[WEB_V4, OTHER_V4])?;
     expect_exact(&fixture)?;
-    ensure!(turn >= 2, "only {turn} rounds of changes were made");
     egressd.stop()
 }
 

@@ -16,6 +16,7 @@ mod beside_metallb;
 mod busy;
 mod calls;
 mod changes;
+mod devices;
 mod drift;
 mod edits;
 mod fail_closed;
@@ -24,6 +25,7 @@ mod first_light;
 mod fixture;
 mod flows;
 mod flows_unasked;
+mod flowtables;
 mod foreign_floods;
 mod guarded_by_selector;
 mod guarded_floods;
@@ -38,6 +40,7 @@ mod life;
 mod limits;
 mod links;
 mod listeners;
+mod lookups;
 mod memory;
 mod neighbours;
 mod networks;
@@ -151,6 +154,11 @@ lab::tests![
     bad_input::the_last_accepted_configuration_follows_current_endpoints,
     settings::a_custom_prefix_leaves_kube_vips_annotations_without_effect,
     settings::kube_vips_environment_variables_are_understood,
+    devices::behind_a_vlan_sources_are_as_behind_a_cable,
+    devices::behind_a_bond_sources_are_as_behind_a_cable,
+    devices::behind_wireguard_sources_are_as_behind_a_cable,
+    lookups::while_its_element_is_replaced_all_the_time_no_packet_of_a_pod_misses_it,
+    flowtables::a_connection_in_a_flowtable_keeps_its_source_past_the_guard_and_others_do_not_leave,
     neighbours::egressd_wins_against_a_masquerade_that_was_there_before,
     neighbours::egressd_wins_against_a_masquerade_that_is_added_later,
     neighbours::other_tables_stay_as_they_are,

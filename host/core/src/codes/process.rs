@@ -22,14 +22,6 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
                  node different bits (`--mark-mask`, `EGRESSD_MARK_MASK`).",
     },
     CodeEntry {
-        code: "connections-not-checked",
-        level: WARNING,
-        sentence: "Connections that contradict the rules cannot be ended, so they keep their source address.",
-        cause: "The kernel has no ctnetlink (`CONFIG_NF_CT_NETLINK`), forbids it, or cannot give its connections. New \
-                connections are translated by the rules in force.",
-        remedy: "Load the module `nf_conntrack_netlink`, or restart the pods whose connections are to end.",
-    },
-    CodeEntry {
         code: "cilium-present",
         level: WARNING,
         sentence: "Cilium is on this node, and in one of its modes nothing is translated. It is in the log at the \
@@ -45,6 +37,14 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         cause: "The kernel lacks Landlock (information), or the container's seccomp profile forbids what is needed \
                 (warning).",
         remedy: "Use the kernel or the seccomp profile that the message names.",
+    },
+    CodeEntry {
+        code: "connections-not-checked",
+        level: WARNING,
+        sentence: "Connections that contradict the rules cannot be ended, so they keep their source address.",
+        cause: "The kernel has no ctnetlink (`CONFIG_NF_CT_NETLINK`), forbids it, or cannot give its connections. New \
+                connections are translated by the rules in force.",
+        remedy: "Load the module `nf_conntrack_netlink`, or restart the pods whose connections are to end.",
     },
     CodeEntry {
         code: "directory-not-private",
