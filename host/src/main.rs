@@ -18,8 +18,9 @@ use egressd::admin::print;
 use egressd::admin::status_socket;
 use egressd::authoring::{self, Answer};
 use egressd::cli::{
-    CleanArgs, Cli, Command, Input, LogFormat, PlanArgs, PolicyCommand, ProbeArgs, Question, Run, StatusArgs,
+    CleanArgs, Cli, CniArgs, Command, Input, LogFormat, PlanArgs, PolicyCommand, ProbeArgs, Question, Run, StatusArgs,
 };
+use egressd::cni;
 use egressd::config::{self, Config};
 use egressd::daemon::evaluator::Evaluator;
 use egressd::daemon::heap;
@@ -60,7 +61,10 @@ const TROUBLE: u8 = 2;
 
 fn main() -> ExitCode {
     // No command of clap's, which would suggest it to people who mistype another one.
-    let mut arguments = std::env::args_os().skip(1);
+    let mut arguments = std::env::args_os();
+    if arguments.next().is_some_and(|name| cni::is_plugin(&name)) {
+        return cni::run();
+    }
     if arguments.next().is_some_and(|first| first == wasm::SUBCOMMAND) {
         return wasm::compile_child(arguments.next().and_then(|bytes| bytes.to_str()?.parse().ok()));
     }
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
         Command::Diff(args) => difference(&args),
         Command::Status(args) => status(&args).map(|()| ExitCode::SUCCESS),
         Command::Clean(args) => clean(&args),
+        Command::Cni(args) => cni(&args),
         Command::ExplainCode(args) => explain::print(&mut out::stdout(), &args).map(|()| ExitCode::SUCCESS),
         Command::Completion { shell } => manual::completion(&mut out::stdout(), shell).map(|()| ExitCode::SUCCESS),
         Command::Policy(command) => policy(&command),
@@ -324,6 +329,10 @@ fn difference(input: &Input) -> Result<ExitCode> {
     output::difference(&mut out::stdout(), &readback, &changes).context("cannot print the difference")?;
     let same = changes.is_empty() && readback.foreign.is_empty();
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+}
+
+fn cni(args: &CniArgs) -> Result<ExitCode> {
+    args.command.as_ref().map_or_else(|| Ok(cni::run()), |command| cni::install::run(command, stop))
 }
 
 fn policy(command: &PolicyCommand) -> Result<ExitCode> {

@@ -6,7 +6,7 @@ use crate::rooms::{WINGS, all_entered};
 use crate::rust::{code, files, name};
 
 /// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
-pub(crate) const SHELL: [(&str, &[&str]); 39] = [
+pub(crate) const SHELL: [(&str, &[&str]); 40] = [
     ("errors", &[]),
     ("log", &[]),
     ("metrics", &[]),
@@ -55,6 +55,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 39] = [
     ("admin/pool", &["clock"]),
     ("admin/http", &["admin/pool"]),
     ("admin/status_socket", &["admin/pool", "clock", "files"]),
+    ("cni", &["admin/status_socket", "cli", "clock", "errors", "files", "out"]),
     ("admin/document", &["state_channel", "clock", "kernel/nft", "policies", "rights"]),
     ("admin/scrape", &["state_channel", "instances/orphans", "kernel/nft", "metrics"]),
     (
