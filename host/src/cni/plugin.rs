@@ -12,8 +12,8 @@ use super::arguments::{self, Pod};
 use super::command::CniCommand;
 use super::config::{self, NetworkConfig, OnFailure};
 use super::error::Error;
+use super::previous;
 use super::spec_version::SpecVersion;
-use super::{PLUGIN_NAME, previous};
 
 /// How a runtime starts the plugin.
 #[derive(Clone, Copy, Debug)]
