@@ -16,7 +16,9 @@ pub(super) enum Outcome {
     Unavailable(String),
     /// egressd did not understand the question, which does not change.
     Refused(String),
-    /// None answers.
+    /// One was there and closed the connection: it ends, or has too many others.
+    Cut,
+    /// None is there.
     Unreachable(String),
 }
 
@@ -31,7 +33,8 @@ pub(super) fn read(bytes: &[u8]) -> Outcome {
         (Some("HTTP/1.1"), Some(code)) => {
             Outcome::Unavailable(format!("it answers {}, so it is of a release without this question", Text::new(code)))
         }
-        _ => Outcome::Unreachable("the connection was closed without an answer".to_owned()),
+        _ if bytes.is_empty() => Outcome::Cut,
+        _ => Outcome::Unavailable("its answer is no HTTP, so it is of a release without this question".to_owned()),
     }
 }
 
@@ -82,8 +85,9 @@ mod tests {
             assert!(matches!(with("200 OK", body), Outcome::Unavailable(_)), "{body}");
         }
         assert!(matches!(with("404 Not Found", "there are ..."), Outcome::Unavailable(_)));
-        for bytes in [&b""[..], b"{\"node\":1}", b"HTTP/1.1", b"\xff\xfe"] {
-            assert!(matches!(read(bytes), Outcome::Unreachable(_)), "{bytes:?}");
+        for bytes in [&b"{\"node\":1}"[..], b"HTTP/1.1", b"\xff\xfe"] {
+            assert!(matches!(read(bytes), Outcome::Unavailable(_)), "{bytes:?}");
         }
+        assert_eq!(read(b""), Outcome::Cut);
     }
 }

@@ -36,10 +36,11 @@ pub(super) fn ask(question: &Question) -> Outcome {
     }
 }
 
-/// An egressd that starts answers soon. A pod that begins anyway has no use for waiting without one.
+/// An egressd that starts answers soon. A pod that begins anyway has no use for waiting without one; but where one was
+/// there, it may only have had too many questions at once.
 fn is_worth_another(outcome: &Outcome, on_failure: OnFailure) -> bool {
     match (outcome, on_failure) {
-        (Outcome::Unavailable(_) | Outcome::Unreachable(_), OnFailure::Closed) => true,
+        (Outcome::Cut, _) | (Outcome::Unavailable(_) | Outcome::Unreachable(_), OnFailure::Closed) => true,
         (Outcome::Unavailable(_) | Outcome::Unreachable(_), OnFailure::Open)
         | (Outcome::InForce | Outcome::Unselected | Outcome::Late(_) | Outcome::Refused(_), _) => false,
     }
@@ -59,11 +60,14 @@ fn exchange(question: &Question, until: Instant) -> io::Result<Vec<u8>> {
     let late = until + GRACE;
     let mut stream = status_socket::connect_within(&question.socket, late)?;
     stream.set_write_timeout(Some(left(late)?))?;
-    stream.write_all(request(question, until.saturating_duration_since(clock::now())).as_bytes())?;
+    let asked = stream.write_all(request(question, until.saturating_duration_since(clock::now())).as_bytes());
     let mut answer = Vec::new();
+    if let Err(error) = asked {
+        return if error.kind() == io::ErrorKind::BrokenPipe { Ok(answer) } else { Err(error) };
+    }
     match read_all(&mut stream, &mut answer, late) {
-        // It closes with a part of the question unread, and the answer is there all the same.
-        Err(error) if error.kind() == io::ErrorKind::ConnectionReset && !answer.is_empty() => Ok(answer),
+        // It closes with a part of the question unread; an answer is there all the same.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(answer),
         read => read.map(|()| answer),
     }
 }

@@ -91,6 +91,25 @@ fn without_an_egressd_open_passes_at_once_and_closed_waits_for_one() {
 }
 
 #[test]
+fn an_egressd_that_closes_a_connection_is_asked_again_and_one_that_has_ended_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("s");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let closing = thread::spawn(move || {
+        drop(listener.accept().unwrap());
+        let (mut stream, _) = listener.accept().unwrap();
+        received(&mut stream);
+        drop(stream);
+        egressd(listener, &["in-force"]).iter().count()
+    });
+    assert_eq!(ask(&question(&socket, 60, "open")), Outcome::InForce);
+    assert_eq!(closing.join().unwrap(), 1);
+    let begun = clock::now();
+    assert!(matches!(ask(&question(&socket, 60, "open")), Outcome::Unreachable(_)));
+    assert!(clock::since(begun) < Duration::from_secs(5));
+}
+
+#[test]
 fn what_egressd_knows_is_not_asked_again() {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("s");

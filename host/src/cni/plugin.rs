@@ -117,6 +117,7 @@ impl Failure {
                 let remedy = "install the plugin of the egressd that runs, with `egressd cni install`";
                 failure("egressd did not understand the question", remedy, details)
             }
+            Outcome::Cut => Self::of(Outcome::Unreachable("each connection was closed".to_owned()), wait),
             Outcome::Unreachable(details) => {
                 failure("no egressd answers on this node", "start egressd on this node", details)
             }
