@@ -18,7 +18,7 @@ use egressd::admin::print;
 use egressd::admin::status_socket;
 use egressd::authoring::{self, Answer};
 use egressd::cli::{
-    CleanArgs, Cli, CniArgs, Command, Input, LogFormat, PlanArgs, PolicyCommand, ProbeArgs, Question, Run, StatusArgs,
+    CleanArgs, Cli, Command, Input, LogFormat, PlanArgs, PolicyCommand, ProbeArgs, Question, Run, StatusArgs,
 };
 use egressd::cni;
 use egressd::config::{self, Config};
@@ -80,7 +80,7 @@ fn main() -> ExitCode {
         Command::Diff(args) => difference(&args),
         Command::Status(args) => status(&args).map(|()| ExitCode::SUCCESS),
         Command::Clean(args) => clean(&args),
-        Command::Cni(args) => cni(&args),
+        Command::Cni(args) => cni::install::run(&args, stop),
         Command::ExplainCode(args) => explain::print(&mut out::stdout(), &args).map(|()| ExitCode::SUCCESS),
         Command::Completion { shell } => manual::completion(&mut out::stdout(), shell).map(|()| ExitCode::SUCCESS),
         Command::Policy(command) => policy(&command),
@@ -329,10 +329,6 @@ fn difference(input: &Input) -> Result<ExitCode> {
     output::difference(&mut out::stdout(), &readback, &changes).context("cannot print the difference")?;
     let same = changes.is_empty() && readback.foreign.is_empty();
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
-}
-
-fn cni(args: &CniArgs) -> Result<ExitCode> {
-    args.command.as_ref().map_or_else(|| Ok(cni::run()), |command| cni::install::run(command, stop))
 }
 
 fn policy(command: &PolicyCommand) -> Result<ExitCode> {

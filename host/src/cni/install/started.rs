@@ -8,15 +8,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::{Entry, Goal, Job, Places, ProgramFile, Report, stay};
-use crate::cli::{CniCommand, CniFail, CniInstallArgs, CniPlaces, CniRemoveArgs, CniStaying};
-use crate::cni::OnFailure;
+use crate::cli::{CniArgs, CniCommand, CniFail, CniInstallArgs, CniPlaces, CniRemoveArgs, CniStaying};
+use crate::cni::{self, OnFailure};
 use crate::out;
 
-/// What was typed. `stop` ends what stays.
+/// What was typed; without a command it is the plugin. `stop` ends what stays.
 ///
 /// # Errors
 /// When the system has no threads or signals for it, or nothing can be printed.
-pub fn run<F: Future<Output = ()>>(command: &CniCommand, stop: impl FnOnce() -> Result<F>) -> Result<ExitCode> {
+pub fn run<F: Future<Output = ()>>(args: &CniArgs, stop: impl FnOnce() -> Result<F>) -> Result<ExitCode> {
+    let Some(command) = &args.command else { return Ok(cni::run()) };
     let (job, staying) = match command {
         CniCommand::Install(args) => (installing(args), &args.staying),
         CniCommand::Remove(args) => (removing(args), &args.staying),
