@@ -6,6 +6,7 @@ pub mod admin;
 pub mod authoring;
 pub mod cli;
 pub mod clock;
+pub mod cni;
 pub mod config;
 pub mod daemon;
 pub mod egress_node;

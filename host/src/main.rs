@@ -20,6 +20,7 @@ use egressd::authoring::{self, Answer};
 use egressd::cli::{
     CleanArgs, Cli, Command, Input, LogFormat, PlanArgs, PolicyCommand, ProbeArgs, Question, Run, StatusArgs,
 };
+use egressd::cni;
 use egressd::config::{self, Config};
 use egressd::daemon::evaluator::Evaluator;
 use egressd::daemon::heap;
@@ -62,7 +63,10 @@ const TROUBLE: u8 = 2;
 
 fn main() -> ExitCode {
     // No command of clap's, which would suggest it to people who mistype another one.
-    let mut arguments = std::env::args_os().skip(1);
+    let mut arguments = std::env::args_os();
+    if arguments.next().is_some_and(|name| cni::is_plugin(&name)) {
+        return cni::run();
+    }
     if arguments.next().is_some_and(|first| first == wasm::SUBCOMMAND) {
         return wasm::compile_child(arguments.next().and_then(|bytes| bytes.to_str()?.parse().ok()));
     }
@@ -78,6 +82,7 @@ fn main() -> ExitCode {
         Command::Diff(args) => difference(&args),
         Command::Status(args) => status(&args).map(|()| ExitCode::SUCCESS),
         Command::Clean(args) => clean(&args),
+        Command::Cni(args) => cni::install::run(&args, stop),
         Command::ExplainCode(args) => explain::print(&mut out::stdout(), &args).map(|()| ExitCode::SUCCESS),
         Command::Completion { shell } => manual::completion(&mut out::stdout(), shell).map(|()| ExitCode::SUCCESS),
         Command::Policy(command) => policy(&command),

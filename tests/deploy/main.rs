@@ -1,6 +1,7 @@
 //! The deployment as it is written, and as kustomize renders it: it agrees with the program and with the pages.
 //! `tests/cluster` tests it at an API server.
 
+mod cni;
 mod metrics;
 mod objects;
 mod overlay;
@@ -25,6 +26,7 @@ const WRITTEN: &[Test] = list![
     written::the_image_has_one_name_which_no_kustomization_replaces,
     written::a_container_that_fails_leaves_its_reason_with_the_pod,
     written::the_probes_ask_over_a_socket_of_the_pods_own,
+    cni::the_container_has_the_image_of_the_base_and_arguments_that_the_program_understands,
     page::every_path_of_a_command_is_there,
     page::every_block_of_commands_says_where_it_runs,
     page::every_kustomization_has_its_row,
@@ -45,6 +47,9 @@ const RENDERED: &[Test] = list![
     rights::publishing_less_grants_only_the_rights_for_that,
     rights::whatever_may_be_written_is_bound_by_an_admission_policy,
     rights::the_overlay_for_older_servers_has_no_admission_policy,
+    cni::the_component_adds_a_container_without_capabilities_and_two_directories_of_the_node,
+    cni::the_plugin_asks_where_egressd_answers_on_the_node,
+    cni::removing_reaches_the_container_by_an_annotation,
     metrics::scrapes_ask_where_the_program_listens,
     metrics::the_address_is_accepted_in_both_families,
     metrics::the_service_and_the_monitor_select_the_pods,

@@ -52,11 +52,22 @@ impl Objects {
         Ok(&self.only("DaemonSet")?["spec"]["template"])
     }
 
-    /// The only container of the pod.
+    /// egressd's container. Components may add others beside it.
     pub(crate) fn container(&self) -> Result<&Value> {
+        self.container_named("egressd")
+    }
+
+    pub(crate) fn container_named(&self, name: &str) -> Result<&Value> {
         let containers = &self.pod()?["spec"]["containers"];
-        anyhow::ensure!(items(containers).count() == 1, "not one container: {containers}");
-        Ok(&containers[0])
+        let mut named = items(containers).filter(|container| container["name"] == *name);
+        named.next().with_context(|| format!("there is no container {name}: {containers}"))
+    }
+
+    /// The same, to make of a manifest what another one has to be.
+    pub(crate) fn container_mut(&mut self) -> Result<&mut Value> {
+        let set = self.0.iter_mut().find(|object| object["kind"] == "DaemonSet").context("a DaemonSet")?;
+        let containers = set["spec"]["template"]["spec"]["containers"].as_array_mut().context("a list")?;
+        containers.iter_mut().find(|container| container["name"] == "egressd").context("egressd's container")
     }
 }
 

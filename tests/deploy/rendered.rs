@@ -107,8 +107,10 @@ pub(crate) fn an_overlay_replaces_the_image_by_its_documented_name() -> Result<(
 pub(crate) fn the_component_remove_differs_in_arguments_and_rollout() -> Result<()> {
     let removing = render_overlay(&Overlay::default().components(&["remove"]))?;
     let mut expected = render(&deploy().join("base"))?;
+    expected.container_mut()?["args"] = json!(["clean", "--all", "--stay"]);
     let set = expected.0.iter_mut().find(|object| object["kind"] == "DaemonSet").context("a DaemonSet")?;
-    set["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["clean", "--all", "--stay"]);
+    // For the container of another component.
+    set["spec"]["template"]["metadata"]["annotations"]["egressd.io/remove"] = json!("true");
     set["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"] = json!("100%");
     ensure!(removing == expected, "{:#}\n{:#}", removing.only("DaemonSet")?, expected.only("DaemonSet")?);
     let arguments = texts(&removing.container()?["args"]);
@@ -145,16 +147,14 @@ fn expect_removal_in_any_order(mut names: Vec<String>) -> Result<()> {
 fn with_effective_environment(mut objects: Objects) -> Result<Objects> {
     let made = environment(objects.container()?, |field| Some(field.to_owned()))?;
     let made: BTreeMap<String, String> = made.into_iter().collect();
-    let set = objects.0.iter_mut().find(|object| object["kind"] == "DaemonSet").context("a DaemonSet")?;
-    set["spec"]["template"]["spec"]["containers"][0]["env"] = json!(made);
+    objects.container_mut()?["env"] = json!(made);
     Ok(objects)
 }
 
 pub(crate) fn selinux_changes_the_label_of_the_process_alone() -> Result<()> {
     let labelled = render_overlay(&Overlay::default().components(&["selinux"]))?;
     let mut expected = render(&deploy().join("base"))?;
-    let set = expected.0.iter_mut().find(|object| object["kind"] == "DaemonSet").context("a DaemonSet")?;
-    let security = &mut set["spec"]["template"]["spec"]["containers"][0]["securityContext"];
+    let security = &mut expected.container_mut()?["securityContext"];
     security["seLinuxOptions"] = json!({"type": "spc_t"});
     ensure!(labelled == expected, "{:#}", labelled.only("DaemonSet")?);
     Ok(())

@@ -57,6 +57,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 40] = [
     ("admin/pool", &["clock"]),
     ("admin/http", &["admin/pool"]),
     ("admin/status_socket", &["admin/pool", "clock", "files"]),
+    ("cni", &["admin/status_socket", "cli", "clock", "errors", "files", "out"]),
     ("admin/document", &["state_channel", "clock", "kernel/nft", "policies", "rights"]),
     ("admin/scrape", &["state_channel", "instances/orphans", "kernel/nft", "metrics"]),
     (

@@ -5,6 +5,7 @@
 //! them can be run alone.
 
 mod container;
+mod first_packet;
 mod fixture;
 mod install;
 mod page;
@@ -33,6 +34,9 @@ fn main() -> ExitCode {
         ports::a_pod_on_the_host_network_is_not_translated_and_reported,
         starts::a_single_new_pod_is_translated,
         starts::many_new_pods_are_all_translated,
+        first_packet::with_the_plugin_the_first_packet_of_a_pod_has_the_services_address,
+        first_packet::two_hundred_pods_at_once_begin_with_the_services_address,
+        first_packet::a_killed_egressd_and_a_removed_plugin_leave_a_network_that_works,
         policies::a_policy_is_compiled_in_the_container_and_takes_effect,
         updates::an_update_under_traffic_changes_no_source,
         updates::a_killed_egressd_is_started_again_and_changes_no_source,

@@ -66,6 +66,27 @@ Examples:
   # Remove those of every instance that has ended
   egressd clean --all";
 
+/// Of `cni install`.
+pub(super) const CNI_INSTALL: &str = "\
+Examples:
+  # Show what would be changed on this node, as root
+  egressd cni install --dry-run
+
+  # Install the plugin, and install it again when the cluster's network is configured anew
+  egressd cni install --stay
+
+  # No pod begins before its rules are in force, and none while egressd does not answer
+  egressd cni install --stay --fail closed --wait 10";
+
+/// Of `cni remove`.
+pub(super) const CNI_REMOVE: &str = "\
+Examples:
+  # Take the plugin out of the network configuration, and remove its file, as root
+  egressd cni remove
+
+  # The same where CRI-O is the container runtime
+  egressd cni remove --keep-plugin";
+
 /// Of `explain-code`.
 pub(super) const EXPLAIN_CODE: &str = "\
 Examples:

@@ -2,6 +2,7 @@
 
 mod address;
 mod clean;
+mod cni;
 mod environment;
 mod examples;
 mod explain;
@@ -25,6 +26,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub use clean::CleanArgs;
+pub use cni::{CniArgs, CniCommand, CniFail, CniInstallArgs, CniPlaces, CniRemoveArgs, CniStaying};
 pub use environment::{OTHER_NAMES, name_in_use};
 pub use explain::{ExplainArgs, ExplainOutput};
 pub use instance::{Instance, Locks, Socket};
@@ -90,6 +92,10 @@ pub enum Command {
     /// which is named with the reason, 2 for wrong usage. Needs CAP_NET_ADMIN.
     #[command(after_long_help = examples::CLEAN)]
     Clean(CleanArgs),
+    /// Be a CNI plugin that lets a pod begin when its rules are in force, or put that plugin on a node.
+    ///
+    /// A container runtime starts the plugin, as `egressd-cni`; people start `cni install` and `cni remove`.
+    Cni(CniArgs),
     /// Write, test and pack policies. Offline: no cluster, no kernel, no privileges.
     #[command(subcommand)]
     Policy(PolicyCommand),

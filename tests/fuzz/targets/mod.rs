@@ -5,6 +5,7 @@
 
 mod addresses;
 mod annotations;
+mod cni;
 mod components;
 mod journals;
 mod manifests;
@@ -33,9 +34,10 @@ pub(crate) enum InputResult {
     Refused,
 }
 
-pub(crate) const TARGETS: [Target; 10] = [
+pub(crate) const TARGETS: [Target; 11] = [
     Target { name: "addresses", reads: "what the kernel says about interfaces", laws: addresses::laws },
     Target { name: "annotations", reads: "the annotations of a Service", laws: annotations::laws },
+    Target { name: "cni", reads: "a configuration of a pod's network", laws: cni::laws },
     Target { name: "components", reads: "a policy's component", laws: components::laws },
     Target { name: "journals", reads: "the files of the state directory", laws: journals::laws },
     Target { name: "manifests", reads: "a file of manifests", laws: manifests::laws },

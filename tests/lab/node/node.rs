@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 
 use super::machine::Machine;
 use super::plane::{PROXY_TOKEN, kubelet_token};
+use super::programs::plugin_directory;
 use super::servers::{self, NodeServer, ProxyMode};
 use super::settings;
 use crate::addresses::{NODE_NAME, SECOND_NODE_NAME, node_v4, node_v6};
@@ -36,11 +37,13 @@ impl Node {
     /// Node number `number`, from 1, with containerd; it lives as long as the thread that makes it.
     pub(super) fn new(number: u8, machine: Machine, cgroup: &str, directory: &Path) -> Result<Self> {
         let logs = directory.to_owned();
-        machine.write("/run/lab/containerd.toml", &settings::containerd()?)?;
+        machine.write("/run/lab/containerd.toml", &settings::containerd())?;
         machine.write("/run/lab/kubelet.json", &settings::kubelet(number, cgroup).to_string())?;
         let (mode, containerd, kubelet, proxy) = (ProxyMode::Nftables, None, None, None);
         let mut node = Self { number, mode, kubelet, proxy, containerd, machine, logs };
         node.configure_network(1500)?;
+        let plugins = plugin_directory()?.display();
+        node.shell(&format!("mkdir -p {0} && cp {plugins}/* {0}", settings::PLUGINS))?;
         node.start(NodeServer::Containerd)?;
         Ok(node)
     }
@@ -67,6 +70,19 @@ impl Node {
     pub fn configure_network(&self, mtu: u16) -> Result<()> {
         let text = settings::network(self.number, mtu).to_string();
         self.machine.write(&format!("{}/10-pods.conflist", settings::NETWORKS), &text)
+    }
+
+    /// The network configuration that the container runtime uses.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn network_configuration(&self) -> Result<String> {
+        self.shell(&format!("cat {}/10-pods.conflist", settings::NETWORKS))
+    }
+
+    /// The directories of CNI plugins and of network configurations, as manifests name them.
+    pub fn network_directories() -> [&'static str; 2] {
+        [settings::PLUGINS, settings::NETWORKS]
     }
 
     /// Brings an image into the container runtime.

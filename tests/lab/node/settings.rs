@@ -3,19 +3,19 @@
 use serde_json::{Value, json};
 
 use super::image::PROBE;
-use super::programs::plugin_directory;
 use crate::addresses::{node_v4, pod_v4_on, pod_v6_on};
 
 /// containerd's directory of CNI configurations.
 pub(super) const NETWORKS: &str = "/run/cni/net.d";
+/// containerd's directory of CNI plugins, with copies of those of the machine: what is installed there ends with the node.
+pub(super) const PLUGINS: &str = "/run/cni/bin";
 /// containerd's socket.
 pub(super) const CONTAINERD: &str = "/run/containerd/containerd.sock";
 
 /// For containerd 1.6 and newer. Its optional plugin would make a directory in `/opt`; AppArmor's profile would be the
 /// whole machine's; and without CAP_SYS_RESOURCE a container's `oom_score_adj` can only be restricted.
-pub(super) fn containerd() -> anyhow::Result<String> {
-    let plugins = plugin_directory()?.display();
-    Ok(format!(
+pub(super) fn containerd() -> String {
+    format!(
         "version = 2
 disabled_plugins = [\"io.containerd.internal.v1.opt\"]
 [plugins.\"io.containerd.grpc.v1.cri\"]
@@ -25,10 +25,10 @@ disabled_plugins = [\"io.containerd.internal.v1.opt\"]
   [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.runc]
     runtime_type = \"io.containerd.runc.v2\"
   [plugins.\"io.containerd.grpc.v1.cri\".cni]
-    bin_dir = \"{plugins}\"
+    bin_dir = \"{PLUGINS}\"
     conf_dir = \"{NETWORKS}\"
 "
-    ))
+    )
 }
 
 /// For Kubernetes 1.36, which refuses version 1 of control groups by default.
@@ -44,6 +44,8 @@ pub(super) fn kubelet(node: u8, cgroup: &str) -> Value {
         "authorization": {"mode": "AlwaysAllow"},
         "resolvConf": "/run/lab/resolv.conf",
         "failSwapOn": false,
+        // As many as its network has addresses for.
+        "maxPods": 250,
         "address": node_v4(node),
         "healthzBindAddress": "127.0.0.1",
         // The machine's disk and memory are other people's, too.

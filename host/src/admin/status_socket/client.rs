@@ -154,7 +154,7 @@ fn failed(path: &Path, source: io::Error) -> Error {
     }
 }
 
-pub(super) fn connect_within(path: &Path, until: Instant) -> io::Result<UnixStream> {
+pub fn connect_within(path: &Path, until: Instant) -> io::Result<UnixStream> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     set_socket_timeout(&socket, Timeout::Send, Some(left(until)?))?;
     connect(&socket, &SocketAddrUnix::new(path)?)?;

@@ -19,7 +19,7 @@ use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{sleep, timeout};
 
-pub use client::{INSIDE, Probe, inside, probe, read};
+pub use client::{INSIDE, Probe, connect_within, inside, probe, read};
 
 use crate::admin::pool::{Bounds, ConnectionPool, ConnectionState};
 use crate::clock;
