@@ -17,6 +17,7 @@ pub mod log;
 pub mod metrics;
 pub mod neighbours;
 pub mod out;
+pub mod pod_wait;
 pub mod policies;
 pub mod publish;
 pub mod rights;

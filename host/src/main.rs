@@ -34,6 +34,7 @@ use egressd::kernel::xfrm::{Policies, XfrmThread};
 use egressd::log::Form;
 use egressd::metrics::Metrics;
 use egressd::neighbours;
+use egressd::pod_wait::pod_waits;
 use egressd::policies::{Library, Loader, Sandbox};
 use egressd::rights::Publish;
 use egressd::source::Source;
@@ -127,6 +128,7 @@ async fn follow(args: &Run) -> Result<()> {
     let (sender, receiver) = handover();
     let orphans = look_around(&config, &instance, &locks, &notices)?;
     let (state_channel, reader) = state_channel(sender.findings(), notices.reader(), orphans.found());
+    let (pod_waits, announced) = pod_waits();
     let admin_server = AdminServer {
         node: node.clone(),
         publish: publish.publish,
@@ -136,19 +138,26 @@ async fn follow(args: &Run) -> Result<()> {
         metrics: metrics.clone(),
         orphans,
         notices: notices.clone(),
+        pod_waits,
     };
     self::publish(&source, config.origin.publish_dir(), &reader, publish)?;
     admin_server.start(listeners).context("cannot start the thread that answers questions")?;
     let observers = Observers { state_channel, metrics, notices };
-    let daemon = tokio::select! {
-        adopted = Daemon::take_over(config.settings, state, threads, start(args), observers) => adopted?,
-        () = &mut stop => return Ok(()),
-    };
+    let adopting = Daemon::take_over(config.settings, state, threads, start(args), observers);
+    let Some(daemon) = unless(stop.as_mut(), adopting).await else { return Ok(()) };
     // While a newer egressd's table is waited for, nothing here stands against its removal.
     let _lives = hold(&locks, &instance);
     source.spawn(sender)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
-    daemon.run(receiver, addresses, stop).await
+    daemon?.hearing(announced).run(receiver, addresses, stop).await
+}
+
+/// What something comes to; none where this ends before.
+async fn unless<T>(ended: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        () = ended => None,
+    }
 }
 
 /// The settings; what is wrong with them or with this node, and no reason to end, is logged.

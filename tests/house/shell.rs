@@ -6,10 +6,11 @@ use crate::rooms::{WINGS, all_entered};
 use crate::rust::{code, files, name};
 
 /// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
-pub(crate) const SHELL: [(&str, &[&str]); 39] = [
+pub(crate) const SHELL: [(&str, &[&str]); 41] = [
     ("errors", &[]),
     ("log", &[]),
     ("metrics", &[]),
+    ("pod_wait", &[]),
     ("out", &[]),
     ("rights", &[]),
     ("cli", &[]),
@@ -41,6 +42,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 39] = [
             "kernel/nft",
             "kernel/xfrm",
             "metrics",
+            "pod_wait",
             "policies",
             "source",
             "state",
@@ -54,6 +56,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 39] = [
     ("admin/manual", &["cli"]),
     ("admin/pool", &["clock"]),
     ("admin/http", &["admin/pool"]),
+    ("admin/cni", &["pod_wait"]),
     ("admin/status_socket", &["admin/pool", "clock", "files"]),
     ("admin/document", &["state_channel", "clock", "kernel/nft", "policies", "rights"]),
     ("admin/scrape", &["state_channel", "instances/orphans", "kernel/nft", "metrics"]),
@@ -61,6 +64,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 39] = [
         "admin/admin_server",
         &[
             "admin/pool",
+            "admin/cni",
             "admin/document",
             "admin/http",
             "admin/scrape",
@@ -70,6 +74,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 39] = [
             "instances/orphans",
             "kernel/nft",
             "metrics",
+            "pod_wait",
             "rights",
         ],
     ),

@@ -12,15 +12,17 @@ use egressd_core::finding::Finding;
 use egressd_core::ruleset::TableNames;
 use tracing::info;
 
+use crate::admin::cni::{self, AddRequest, Malformed};
 use crate::admin::document::{Document, inside};
-use crate::admin::http::{self, Get, HttpAnswer, HttpOutcome};
-use crate::admin::pool::Bounds;
+use crate::admin::http::{self, HttpAnswer, HttpOutcome, HttpRequest, Posts, RequestBody};
+use crate::admin::pool::{Bounds, ConnectionState};
 use crate::admin::scrape;
 use crate::admin::status_socket::{INSIDE, Probe, StatusSocket};
 use crate::clock;
 use crate::instances::orphans;
 use crate::kernel::nft::{KernelThread, Survey};
 use crate::metrics::{Format, Metrics};
+use crate::pod_wait::PodWaits;
 use crate::rights::Publish;
 use crate::state_channel::notices::{Notices, insist};
 use crate::state_channel::{DaemonState, StateReader};
@@ -28,9 +30,9 @@ use crate::state_channel::{DaemonState, StateReader};
 /// How long the loop may work on one thing before it counts as stuck.
 const LOOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a client of the socket is served: on a node with thousands of Services and too much to do, the document takes
-/// its time.
-const SOCKET_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a client of the socket is served, which is longer than one may wait for a pod: on a node with thousands of
+/// Services and too much to do, the document takes its time, too.
+const SOCKET_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// What the admin server knows, and where it answers.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ pub struct AdminServer {
     pub orphans: orphans::OrphanWatch,
     /// Where a listener is noted that cannot be opened.
     pub notices: Notices,
+    /// Where pods are announced.
+    pub pod_waits: PodWaits,
 }
 
 /// Where the admin server answers.
@@ -82,7 +86,7 @@ impl AdminServer {
     async fn serve_http(self: Arc<Self>, address: SocketAddr) {
         let note = |why: Option<&str>| self.notices.note("HTTP", why.map(http_not_served));
         let listener = insist(|| http::listen(address), note).await;
-        http::serve(listener, Bounds::default(), move |get| Arc::clone(&self).answer(get)).await;
+        http::serve(listener, Bounds::default(), move |request| Arc::clone(&self).answer(request)).await;
     }
 
     /// Whenever the socket is removed, it is made again.
@@ -97,9 +101,10 @@ impl AdminServer {
 
     async fn serve_on(self: Arc<Self>, socket: &StatusSocket) {
         let admin_server = Arc::clone(&self);
-        let answer = move |stream, visit| {
-            let admin_server = Arc::clone(&admin_server);
-            http::connection(stream, visit, move |get| std::future::ready(admin_server.probe(&get.path)))
+        let answer = move |stream, visit: ConnectionState| {
+            let (admin_server, waits) = (Arc::clone(&admin_server), visit.clone());
+            let answer = move |request| Arc::clone(&admin_server).answer_on_socket(request, waits.clone());
+            http::connection(stream, visit, Posts::UpTo(cni::MAX_BODY), answer)
         };
         let bounds = Bounds { patience: SOCKET_TIMEOUT, ..Bounds::default() };
         socket.serve(bounds, move || Arc::clone(&self).document(), answer).await;
@@ -112,18 +117,43 @@ impl AdminServer {
         serde_json::to_string(&document).unwrap_or_default()
     }
 
-    async fn answer(self: Arc<Self>, get: Get) -> HttpAnswer {
-        match get.path.as_str() {
+    async fn answer(self: Arc<Self>, request: HttpRequest) -> HttpAnswer {
+        match request.path.as_str() {
             "/livez" => self.live(),
             "/readyz" => ready(&self.reader.newest()),
             "/metrics" => {
                 let (newest, survey) = self.look().await;
-                let format = Format::accepted_by(get.accept.as_deref());
+                let format = Format::accepted_by(request.accept.as_deref());
                 let body = scrape::text(&self.metrics, &newest, survey.as_deref(), format);
                 HttpAnswer { outcome: HttpOutcome::Good, content_type: format.content_type(), body }
             }
             _ => HttpAnswer::text(HttpOutcome::NotFound, "there are /livez, /readyz and /metrics"),
         }
+    }
+
+    /// What is asked of us on the unix socket alone: whoever may set up pods' networks is root on the node.
+    async fn answer_on_socket(self: Arc<Self>, request: HttpRequest, visit: ConnectionState) -> HttpAnswer {
+        match request.body {
+            RequestBody::Absent => self.probe(&request.path),
+            RequestBody::Posted(_) | RequestBody::Unreadable if request.path != cni::ADD => {
+                HttpAnswer::text(HttpOutcome::NotFound, cni::ADD)
+            }
+            RequestBody::Posted(body) => self.add_pod(AddRequest::read(&body), visit).await,
+            RequestBody::Unreadable => self.add_pod(Err(Malformed::Body), visit).await,
+        }
+    }
+
+    /// Announces a pod, and answers once all that selects it is in force.
+    async fn add_pod(&self, request: Result<AddRequest, Malformed>, visit: ConnectionState) -> HttpAnswer {
+        let AddRequest { announcement, wait } = match request {
+            Ok(request) => request,
+            Err(malformed) => return HttpAnswer::text(HttpOutcome::BadRequest, malformed.to_string()),
+        };
+        visit.parked();
+        let pod = announcement.pod.clone();
+        let end = self.pod_waits.wait(announcement, wait).await;
+        let body = cni::answer(&pod, &end, self.reader.newest().trouble.as_deref());
+        HttpAnswer { outcome: HttpOutcome::Good, content_type: "application/json", body }
     }
 
     /// What the unix socket answers. Paths may come, and none changes: other releases ask here.

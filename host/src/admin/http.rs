@@ -1,4 +1,4 @@
-//! A small HTTP server: GET, one answer per connection. It knows no path.
+//! A small HTTP server: GET, and POST where it is wanted, one answer per connection. It knows no path.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::service::service_fn;
@@ -34,18 +34,46 @@ pub struct Error {
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Get {
+pub struct HttpRequest {
     /// The path, without a query.
     pub path: String,
     /// All headers `Accept`, joined by commas as RFC 9110 has it. None without one, and where one is not text.
     pub accept: Option<String>,
+    pub body: RequestBody,
 }
 
-impl Get {
+/// What a client sends with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestBody {
+    /// Nothing: it is a GET.
+    Absent,
+    /// What it posts.
+    Posted(Bytes),
+    /// It posts more than is read, or ends early.
+    Unreadable,
+}
+
+/// Whether a listener takes POST.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Posts {
+    Refused,
+    /// With a body of so many bytes at most.
+    UpTo(usize),
+}
+
+impl HttpRequest {
     fn of(request: &Request<Incoming>) -> Self {
         let all = request.headers().get_all(ACCEPT).iter().map(|value| value.to_str().ok());
         let accept = all.collect::<Option<Vec<&str>>>().filter(|all| !all.is_empty());
-        Self { path: request.uri().path().to_owned(), accept: accept.map(|all| all.join(",")) }
+        let path = request.uri().path().to_owned();
+        Self { path, accept: accept.map(|all| all.join(",")), body: RequestBody::Absent }
+    }
+
+    /// Waits for what it posts.
+    async fn posting(request: Request<Incoming>, most: usize) -> Self {
+        let head = Self::of(&request);
+        let read = Limited::new(request.into_body(), most).collect().await;
+        Self { body: read.map_or(RequestBody::Unreadable, |body| RequestBody::Posted(body.to_bytes())), ..head }
     }
 }
 
@@ -62,6 +90,8 @@ pub struct HttpAnswer {
 pub enum HttpOutcome {
     /// 200.
     Good,
+    /// 400.
+    BadRequest,
     /// 404.
     NotFound,
     /// 503.
@@ -72,6 +102,7 @@ impl HttpOutcome {
     fn status(self) -> StatusCode {
         match self {
             Self::Good => StatusCode::OK,
+            Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -101,7 +132,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 pub async fn serve<F: Future<Output = HttpAnswer> + 'static>(
     listener: TcpListener,
     bounds: Bounds,
-    answer: impl Fn(Get) -> F + 'static,
+    answer: impl Fn(HttpRequest) -> F + 'static,
 ) {
     let (pool, answer) = (ConnectionPool::new(bounds), Rc::new(answer));
     loop {
@@ -111,7 +142,7 @@ pub async fn serve<F: Future<Output = HttpAnswer> + 'static>(
             continue;
         };
         let answer = Rc::clone(&answer);
-        pool.admit(|visit| connection(stream, visit, move |get| answer(get))).await;
+        pool.admit(|visit| connection(stream, visit, Posts::Refused, move |request| answer(request))).await;
     }
 }
 
@@ -119,26 +150,33 @@ pub async fn serve<F: Future<Output = HttpAnswer> + 'static>(
 pub async fn connection<F: Future<Output = HttpAnswer>>(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     visit: ConnectionState,
-    answer: impl Fn(Get) -> F,
+    posts: Posts,
+    answer: impl Fn(HttpRequest) -> F,
 ) {
-    let service = service_fn(|request: Request<Incoming>| {
-        visit.asked();
-        let known = matches!(*request.method(), Method::GET | Method::HEAD);
-        let answering = known.then(|| answer(Get::of(&request)));
-        let visit = visit.clone();
-        async move {
-            let response = match answering {
-                Some(answering) => response(answering.await),
-                None => with_status(StatusCode::METHOD_NOT_ALLOWED, Response::default()),
-            };
-            visit.answered();
-            Ok::<_, Infallible>(response)
-        }
+    let (visit, answer) = (&visit, &answer);
+    let service = service_fn(move |request: Request<Incoming>| async move {
+        let response = match read(request, visit, posts).await {
+            Some(request) => response(answer(request).await),
+            None => with_status(StatusCode::METHOD_NOT_ALLOWED, Response::default()),
+        };
+        visit.answered();
+        Ok::<_, Infallible>(response)
     });
     let mut server = hyper::server::conn::http1::Builder::new();
     server.keep_alive(false).max_buf_size(MAX_REQUEST).max_headers(MAX_HEADERS);
     // A client that does not use HTTP, or is gone, has what it has.
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// The whole request; none of a method that is not served. Until all of it has come its client counts as silent.
+async fn read(request: Request<Incoming>, visit: &ConnectionState, posts: Posts) -> Option<HttpRequest> {
+    let read = match (request.method(), posts) {
+        (&Method::GET | &Method::HEAD, _) => Some(HttpRequest::of(&request)),
+        (&Method::POST, Posts::UpTo(most)) => Some(HttpRequest::posting(request, most).await),
+        (_, Posts::Refused | Posts::UpTo(_)) => None,
+    };
+    visit.asked();
+    read
 }
 
 fn response(answer: HttpAnswer) -> Response<Full<Bytes>> {

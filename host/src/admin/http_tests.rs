@@ -18,7 +18,7 @@ fn listener() -> SocketAddr {
             let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
             opened.send(listener.local_addr().unwrap()).unwrap();
             let bounds = Bounds { silence: FOREVER, patience: FOREVER, ..Bounds::default() };
-            let answer = |get: Get| {
+            let answer = |get: HttpRequest| {
                 let accept = get.accept.map(|accept| format!("{accept} ")).unwrap_or_default();
                 std::future::ready(HttpAnswer::text(HttpOutcome::Good, accept + &get.path))
             };

@@ -2,6 +2,7 @@
 
 pub mod admin_server;
 pub mod clean;
+pub mod cni;
 pub mod document;
 pub mod explain;
 pub mod http;

@@ -41,12 +41,16 @@ pub struct ConnectionPool {
     /// By age.
     inside: RefCell<BTreeMap<u64, (ConnectionState, AbortHandle)>>,
     newest: Cell<u64>,
-    left: Notify,
+    left: Rc<Notify>,
 }
 
 /// How far a connection is.
 #[derive(Clone, Debug)]
-pub struct ConnectionState(Rc<Cell<Phase>>);
+pub struct ConnectionState {
+    phase: Rc<Cell<Phase>>,
+    /// Whoever waits for a place.
+    left: Rc<Notify>,
+}
 
 /// What a connection waits for, in the order in which those that wait for their clients give way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,38 +61,50 @@ enum Phase {
     Answered(Instant),
     /// For us.
     Asked,
+    /// For something that we wait for, too: it has no place meanwhile. Whoever lets it wait bounds how many do.
+    Parked,
 }
 
 impl ConnectionState {
-    fn begin() -> Self {
-        Self(Rc::new(Cell::new(Phase::Silent(clock::now()))))
+    fn begin(left: &Rc<Notify>) -> Self {
+        Self { phase: Rc::new(Cell::new(Phase::Silent(clock::now()))), left: Rc::clone(left) }
     }
 
     /// The request has come.
     pub fn asked(&self) {
-        self.0.set(Phase::Asked);
+        self.phase.set(Phase::Asked);
+    }
+
+    /// The answer depends on something that may take long: its place is another's meanwhile.
+    pub fn parked(&self) {
+        self.phase.set(Phase::Parked);
+        self.left.notify_one();
     }
 
     /// The answer is made.
     pub fn answered(&self) {
-        self.0.set(Phase::Answered(clock::now()));
+        self.phase.set(Phase::Answered(clock::now()));
+    }
+
+    fn has_place(&self) -> bool {
+        self.phase.get() != Phase::Parked
     }
 
     /// Ends when its client has been silent for too long.
     async fn silent_for(&self, silence: Duration) {
         sleep(silence).await;
-        match self.0.get() {
+        match self.phase.get() {
             Phase::Silent(_) => {}
-            Phase::Asked | Phase::Answered(_) => pending().await,
+            Phase::Asked | Phase::Parked | Phase::Answered(_) => pending().await,
         }
     }
 
     /// Since when it waits for its client.
     fn waits(&self) -> Option<(Phase, Instant)> {
-        let phase = self.0.get();
+        let phase = self.phase.get();
         match phase {
             Phase::Silent(since) | Phase::Answered(since) => Some((phase, since)),
-            Phase::Asked => None,
+            Phase::Asked | Phase::Parked => None,
         }
     }
 }
@@ -104,13 +120,13 @@ enum NextEviction {
 impl ConnectionPool {
     /// A listener without connections.
     pub fn new(bounds: Bounds) -> Rc<Self> {
-        Rc::new(Self { bounds, inside: RefCell::default(), newest: Cell::default(), left: Notify::new() })
+        Rc::new(Self { bounds, inside: RefCell::default(), newest: Cell::default(), left: Rc::default() })
     }
 
     /// Serves a connection, once there is a place for it.
     pub async fn admit<F: Future<Output = ()> + 'static>(self: &Rc<Self>, serve: impl FnOnce(ConnectionState) -> F) {
         self.make_room().await;
-        let visit = ConnectionState::begin();
+        let visit = ConnectionState::begin(&self.left);
         let number = self.newest.get() + 1;
         self.newest.set(number);
         let place = ConnectionSlot { pool: Rc::clone(self), number };
@@ -133,7 +149,7 @@ impl ConnectionPool {
 
     /// Waits for a place, or takes one from whoever waits for a client and has had time enough.
     async fn make_room(&self) {
-        while self.inside.borrow().len() >= self.bounds.places {
+        while self.taken() >= self.bounds.places {
             match self.next() {
                 NextEviction::Leaves(number) => {
                     let leaving = self.inside.borrow_mut().remove(&number);
@@ -146,6 +162,10 @@ impl ConnectionPool {
                 NextEviction::Unknown => self.left.notified().await,
             }
         }
+    }
+
+    fn taken(&self) -> usize {
+        self.inside.borrow().values().filter(|(visit, _)| visit.has_place()).count()
     }
 
     /// The oldest that is silent, else the oldest that does not take its answer.

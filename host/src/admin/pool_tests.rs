@@ -121,3 +121,17 @@ fn no_connection_lasts_for_ever() {
         assert_eq!(trial.ended().await, ["is worked for"]);
     });
 }
+
+/// 200 pods may wait at once, and probes and `status` are answered meanwhile.
+#[test]
+fn whoever_is_parked_has_no_place_until_it_is_answered() {
+    run(async {
+        let trial = ConnectionFixture::new(TWO);
+        for _ in 0..200 {
+            trial.comes("parked", ConnectionState::parked).await;
+        }
+        trial.comes("asked", ConnectionState::asked).await;
+        trial.comes("asked", ConnectionState::asked).await;
+        assert_eq!(trial.ended().await, [] as [&str; 0]);
+    });
+}

@@ -1,5 +1,6 @@
 //! THE loop. It owns `applied`, which moves on success alone; nothing else does, so there are no locks.
 
+mod announced;
 mod arming;
 mod asking;
 mod auditing;
@@ -49,6 +50,7 @@ use crate::kernel::addresses::{Addresses, NodeInterfaces};
 use crate::kernel::nft::{KernelThread, Notifications};
 use crate::kernel::xfrm::XfrmThread;
 use crate::metrics::Metrics;
+use crate::pod_wait::{AnnouncedPods, PodWait};
 use crate::policies::{Loaded, Loader, wanted};
 use crate::source::handover::{SnapshotReceiver, Update};
 use crate::state::{StateDir, StateThread};
@@ -94,6 +96,9 @@ pub struct Daemon {
     drift: Drift,
     notifications: Notifications,
     backstop: Backstop,
+    announced: AnnouncedPods,
+    /// The announced pods that are waited for.
+    waiting: Vec<PodWait>,
 }
 
 /// The threads that work for the loop while it waits.
@@ -214,6 +219,8 @@ impl Daemon {
             drift: Drift::begin(since),
             notifications,
             backstop,
+            announced: AnnouncedPods::none(),
+            waiting: Vec::new(),
         };
         daemon.show_certainty(Certainty::Settled);
         Ok(daemon)
@@ -264,11 +271,7 @@ impl Daemon {
     ) -> Result<()> {
         tokio::pin!(stop);
         loop {
-            match next {
-                NextStep::Round => self.round().await?,
-                NextStep::Slice => self.commit_next_slice().await,
-                NextStep::Idle(what) => self.idle(what).await?,
-            }
+            self.take_step(next).await?;
             self.observers.state_channel.idle();
             next = NextStep::Round;
             let idle = self.idle_due();
@@ -282,6 +285,7 @@ impl Daemon {
                 update = source.next() => self.apply_update(&update, source)?,
                 loaded = self.loader.next() => self.apply_policies(loaded?, source)?,
                 known = addresses.changed() => self.set_interfaces(known?),
+                come = self.announced.next() => self.take_announced(come),
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.ask_again(),
                 news = self.notifications.changed(), if self.drift.listens() => self.notice(&news),
@@ -294,6 +298,16 @@ impl Daemon {
                 self.ask().await?;
             }
         }
+    }
+
+    async fn take_step(&mut self, next: NextStep) -> Result<()> {
+        match next {
+            NextStep::Round => self.round().await?,
+            NextStep::Slice => self.commit_next_slice().await,
+            NextStep::Idle(what) => self.idle(what).await?,
+        }
+        self.answer_announced();
+        Ok(())
     }
 
     /// Works out what follows from the newest state, and carries it out.

@@ -103,7 +103,8 @@ fn open(Listeners { socket, http }: Listeners, pending: &Pending) {
         let pending = Rc::clone(pending);
         tokio::task::spawn_local(async move {
             let listener = insist(|| http::listen(address), report_changes()).await;
-            let answer = move |get: http::Get| std::future::ready(answer(&get.path, pending.borrow().as_deref()));
+            let answer =
+                move |get: http::HttpRequest| std::future::ready(answer(&get.path, pending.borrow().as_deref()));
             http::serve(listener, Bounds::default(), answer).await;
         });
     }
@@ -114,8 +115,8 @@ async fn serve_socket(path: PathBuf, pending: Pending) {
     let socket = insist(|| StatusSocket::open(&path), report_changes()).await;
     let answer = move |stream, visit| {
         let pending = Rc::clone(&pending);
-        let answer = move |get: http::Get| std::future::ready(answer(&get.path, pending.borrow().as_deref()));
-        http::connection(stream, visit, answer)
+        let answer = move |get: http::HttpRequest| std::future::ready(answer(&get.path, pending.borrow().as_deref()));
+        http::connection(stream, visit, http::Posts::Refused, answer)
     };
     // There is no status.
     socket.serve(Bounds::default(), || std::future::ready(String::new()), answer).await;

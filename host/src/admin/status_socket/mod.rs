@@ -36,8 +36,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
 /// every ten seconds.
 const SOCKET_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The kernel's queue of clients that wait.
-const BACKLOG: i32 = 64;
+/// The kernel's queue of clients that wait: all pods of a node may begin at once.
+const BACKLOG: i32 = 256;
 
 /// Only the owner, root as a rule, may ask: the document names every Service of the node.
 const MODE: u32 = 0o600;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use egressd_core::chain::Chain;
-use egressd_core::model::{AnnotationPrefix, AskedUnavailable, ChangeKey, Service, Snapshot, SubjectKey};
+use egressd_core::model::{
+    AnnotationPrefix, AskedUnavailable, ChangeKey, KnownPods, Pods, Service, Snapshot, SubjectKey,
+};
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::pipeline::{Pipeline, Round};
 use egressd_core::ruleset::Ruleset;
@@ -31,6 +33,7 @@ use crate::kernel::addresses::NodeInterfaces;
 use crate::kernel::nft::ForeignChanges;
 use crate::kernel::xfrm::testkit::HeldPolicies;
 use crate::metrics::Metrics;
+use crate::pod_wait::{PodWaits, pod_waits};
 use crate::policies::{Loaded, Loader, LoaderControl};
 use crate::source::handover::{SnapshotSender, Update, handover};
 use crate::state::StateDir;
@@ -64,6 +67,7 @@ pub(super) struct LoopFixture {
     /// Until it is loaded.
     chain: Option<Chain>,
     stop: Option<oneshot::Sender<()>>,
+    pub(super) pod_waits: PodWaits,
     defects: mpsc::UnboundedSender<Defect>,
     daemon: JoinHandle<Result<()>>,
     time: JoinHandle<()>,
@@ -114,13 +118,14 @@ impl LoopFixture {
         let (state_channel, reader) =
             state_channel(sender.findings(), notices.reader(), watch::channel(Arc::default()).1);
         let ((stop, stopped), (defects, planted)) = (oneshot::channel(), mpsc::unbounded_channel());
+        let (pod_waits, announced) = pod_waits();
         let held = policies.clone();
         let ends = ProcessChannels { kernel, policies: held, loader, receiver, known, news: heard, stopped, planted };
-        let setting = ProcessConfig { settings: settings(owner), start, state: StateDir::open(state.path()) };
-        let daemon = tokio::spawn(run(setting, ends, Observers { state_channel, metrics: metrics.clone(), notices }));
-        let time = tokio::spawn(stop_time(reader.clone()));
+        let config = ProcessConfig { settings: settings(owner), start, state: StateDir::open(state.path()), announced };
         sender.send(everything(&snapshot));
         Self {
+            daemon: tokio::spawn(run(config, ends, Observers { state_channel, metrics: metrics.clone(), notices })),
+            time: tokio::spawn(stop_time(reader.clone())),
             kernel_control,
             policies,
             gate,
@@ -137,9 +142,8 @@ impl LoopFixture {
             loader_control,
             chain: Some(chain),
             stop: Some(stop),
+            pod_waits,
             defects,
-            daemon,
-            time,
             state,
         }
     }
@@ -201,6 +205,13 @@ impl LoopFixture {
         SnapshotBuilder::default().service(service, endpoints).add_to(&mut self.snapshot);
         self.claims.pods.entry(key.clone()).or_default().extend(endpoints.iter().map(|text| a(text)));
         self.send(key);
+    }
+
+    /// These are the pods of the node.
+    pub(super) fn pods(&mut self, pods: Pods) {
+        self.snapshot.pods = KnownPods::Complete(pods);
+        let keys = BTreeSet::from([ChangeKey::Pods]);
+        self.sender.send(Update { snapshot: self.snapshot.clone(), keys, ..Update::default() });
     }
 
     /// Lets another program change the kernel's tables, and the kernel notify of it.

@@ -5,6 +5,7 @@
 //! could not carry out, and one to tables that were not read after a failure, fails the test by itself (`kernel.rs`).
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod announced;
 mod arming;
 mod auditing;
 mod claims;

@@ -12,6 +12,7 @@ use crate::kernel::addresses::{Addresses, NodeInterfaces};
 use crate::kernel::nft::{ForeignChanges, KernelThread, Notifications};
 use crate::kernel::xfrm::XfrmThread;
 use crate::kernel::xfrm::testkit::HeldPolicies;
+use crate::pod_wait::AnnouncedPods;
 use crate::policies::Loader;
 use crate::source::handover::SnapshotReceiver;
 use crate::state::StateDir;
@@ -21,6 +22,7 @@ pub(super) struct ProcessConfig {
     pub(super) settings: Settings,
     pub(super) start: Start,
     pub(super) state: StateDir,
+    pub(super) announced: AnnouncedPods,
 }
 
 /// The loop's channels.
@@ -39,7 +41,7 @@ pub(super) struct ProcessChannels {
 pub(super) type Defect = Box<dyn FnOnce(&mut Daemon) + Send>;
 
 pub(super) async fn run(config: ProcessConfig, channels: ProcessChannels, observers: Observers) -> Result<()> {
-    let ProcessConfig { settings, start, state } = config;
+    let ProcessConfig { settings, start, state, announced } = config;
     let ProcessChannels { kernel, policies, loader, receiver, known, news, mut stopped, mut planted } = channels;
     let kernel = KernelThread::spawn(move || Ok(kernel)).await?;
     let threads = Threads {
@@ -49,7 +51,7 @@ pub(super) async fn run(config: ProcessConfig, channels: ProcessChannels, observ
         loader,
         evaluator: Evaluator::start(Chain::default())?,
     };
-    let mut daemon = Daemon::take_over(settings, state, threads, start, observers).await?;
+    let mut daemon = Daemon::take_over(settings, state, threads, start, observers).await?.hearing(announced);
     let (mut addresses, mut defect) = (Addresses::from(known), None);
     let stop = interrupted(&mut stopped, &mut planted, &mut defect);
     let mut ended = daemon.follow(&receiver, &mut addresses, stop).await;
