@@ -24,7 +24,7 @@ use egressd::cni;
 use egressd::config::{self, Config};
 use egressd::daemon::evaluator::Evaluator;
 use egressd::daemon::heap;
-use egressd::daemon::{Daemon, Observers, Start, Threads};
+use egressd::daemon::{Daemon, Observers, Start, Threads, unless};
 use egressd::errors::with_causes;
 use egressd::instances::lock::{Lock, LockDir};
 use egressd::instances::orphans;
@@ -149,15 +149,13 @@ async fn follow(args: &Run) -> Result<()> {
     self::publish(&source, config.origin.publish_dir(), &reader, publish)?;
     admin_server.start(listeners).context("cannot start the thread that answers questions")?;
     let observers = Observers { state_channel, metrics, notices };
-    let daemon = tokio::select! {
-        adopted = Daemon::take_over(config.settings, state, threads, start(args), observers) => adopted?,
-        () = &mut stop => return Ok(()),
-    };
+    let adopting = Daemon::take_over(config.settings, state, threads, start(args), observers);
+    let Some(daemon) = unless(stop.as_mut(), adopting).await else { return Ok(()) };
     // While a newer egressd's table is waited for, nothing here stands against its removal.
     let _lives = hold(&locks, &instance);
     source.spawn(sender)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
-    daemon.hearing(announced).run(receiver, addresses, stop).await
+    daemon?.hearing(announced).run(receiver, addresses, stop).await
 }
 
 /// The settings; what is wrong with them or with this node, and no reason to end, is logged.

@@ -21,12 +21,10 @@ const WRITTEN: [&str; 2] = ["/opt/cni/bin", "/etc/cni/net.d"];
 
 fn typed(arguments: &[String]) -> Result<CniInstallArgs> {
     let arguments = std::iter::once("egressd").chain(arguments.iter().map(String::as_str));
-    match Cli::try_parse_from(arguments)?.command {
-        Command::Cni(cni) => match cni.command {
-            Some(CniCommand::Install(install)) => Ok(install),
-            Some(CniCommand::Remove(_)) | None => anyhow::bail!("it does not install"),
-        },
-        other => anyhow::bail!("{other:?} was typed"),
+    let Command::Cni(cni) = Cli::try_parse_from(arguments)?.command else { anyhow::bail!("another command was typed") };
+    match cni.command {
+        Some(CniCommand::Install(install)) => Ok(install),
+        Some(CniCommand::Remove(_)) | None => anyhow::bail!("it does not install"),
     }
 }
 

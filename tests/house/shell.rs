@@ -6,10 +6,11 @@ use crate::rooms::{WINGS, all_entered};
 use crate::rust::{code, files, name};
 
 /// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
-pub(crate) const SHELL: [(&str, &[&str]); 41] = [
+pub(crate) const SHELL: [(&str, &[&str]); 43] = [
     ("errors", &[]),
     ("log", &[]),
     ("metrics", &[]),
+    ("pod_wait", &[]),
     ("out", &[]),
     ("rights", &[]),
     ("cli", &[]),
@@ -43,6 +44,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 41] = [
             "kernel/nft",
             "kernel/xfrm",
             "metrics",
+            "pod_wait",
             "policies",
             "source",
             "state",
@@ -56,6 +58,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 41] = [
     ("admin/manual", &["cli"]),
     ("admin/pool", &["clock"]),
     ("admin/http", &["admin/pool"]),
+    ("admin/cni", &["pod_wait"]),
     ("admin/status_socket", &["admin/pool", "clock", "files"]),
     ("cni", &["admin/status_socket", "cli", "clock", "errors", "files", "out"]),
     ("admin/document", &["state_channel", "clock", "kernel/nft", "policies", "rights"]),
@@ -64,6 +67,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 41] = [
         "admin/admin_server",
         &[
             "admin/pool",
+            "admin/cni",
             "admin/document",
             "admin/http",
             "admin/scrape",
@@ -73,6 +77,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 41] = [
             "instances/orphans",
             "kernel/nft",
             "metrics",
+            "pod_wait",
             "rights",
         ],
     ),

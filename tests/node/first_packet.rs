@@ -1,9 +1,10 @@
 //! The CNI plugin on real nodes, one with a bridge and one with a cable to each pod: a pod that calls with its first
 //! instruction is seen with the Service's address from its first call on, and whatever becomes of egressd, pods begin.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use egressd::clock;
 use lab::cluster::Overlay;
 use lab::node::{App, Arrival, Cluster, Node, Pod, Role};
 use lab::wait_until;
@@ -86,15 +87,15 @@ pub(crate) fn with_the_plugin_the_first_packet_of_a_pod_has_the_services_address
 
 pub(crate) fn two_hundred_pods_at_once_begin_with_the_services_address() -> Result<()> {
     with_plugin("crowd", 9, |cluster, fixture| {
-        let begun = Instant::now();
+        let begun = clock::now();
         cluster.apply(&[fixture.app().on("node-1").replicas(MANY_PODS).object()])?;
         let pods = loop {
             let pods = cluster.wait_for_pods(fixture.name, fixture.name, MANY_PODS as usize);
-            if pods.is_ok() || begun.elapsed() > MANY_PODS_TIMEOUT {
+            if pods.is_ok() || clock::since(begun) > MANY_PODS_TIMEOUT {
                 break pods?;
             }
         };
-        say(&format!("{MANY_PODS} pods with the plugin ran after {:.0} s", begun.elapsed().as_secs_f64()));
+        say(&format!("{MANY_PODS} pods with the plugin ran after {:.0} s", clock::since(begun).as_secs_f64()));
         expect_first_calls(cluster, fixture, &pods)?;
         end(cluster, fixture)
     })

@@ -19,6 +19,7 @@ mod relayout;
 mod severing;
 mod showing;
 mod takeover;
+mod threads;
 mod tidying;
 
 use std::future::{Future, ready};
@@ -45,23 +46,19 @@ use reading::Reading;
 use relayout::TableCopy;
 use severing::Severing;
 pub use severing::flows_not_checked;
-pub use takeover::{newer_layout, uncertain};
+pub use takeover::{newer_layout, uncertain, unless};
+pub use threads::{Observers, Threads};
 use tokio::time::sleep_until;
 use tracing::info;
 
 use crate::clock::{self, Instant};
 use crate::daemon::evaluator::Evaluator;
 use crate::kernel::addresses::{Addresses, NodeInterfaces};
-use crate::kernel::flows::FlowsThread;
 use crate::kernel::nft::{KernelThread, Notifications};
-use crate::kernel::xfrm::XfrmThread;
-use crate::metrics::Metrics;
 use crate::pod_wait::{AnnouncedPods, PodWait};
 use crate::policies::{Loaded, Loader, wanted};
 use crate::source::handover::{SnapshotReceiver, Update};
 use crate::state::{StateDir, StateThread};
-use crate::state_channel::StateChannel;
-use crate::state_channel::notices::Notices;
 
 /// What could not be done where a start fails.
 const TAKEOVER: &str = "cannot take over the tables";
@@ -107,32 +104,6 @@ pub struct Daemon {
     announced: AnnouncedPods,
     /// The announced pods that are waited for.
     waiting: Vec<PodWait>,
-}
-
-/// The threads that work for the loop while it waits.
-#[derive(Debug)]
-pub struct Threads {
-    /// Changes and reads the kernel's tables.
-    pub kernel: KernelThread,
-    /// Of what other programs do to them.
-    pub notifications: Notifications,
-    /// Changes and reads the kernel's IPsec policies.
-    pub xfrm: XfrmThread,
-    /// Reads and deletes the kernel's connections.
-    pub flows: FlowsThread,
-    pub loader: Loader,
-    pub evaluator: Evaluator,
-}
-
-/// Where the loop reports.
-#[derive(Debug)]
-pub struct Observers {
-    /// What is in force.
-    pub state_channel: StateChannel,
-    /// What is counted.
-    pub metrics: Metrics,
-    /// What is wrong with this node.
-    pub notices: Notices,
 }
 
 /// What to do at the start with tables that are there.
@@ -291,7 +262,6 @@ impl Daemon {
         tokio::pin!(stop);
         loop {
             self.take_step(next).await?;
-            self.answer_announced();
             self.observers.state_channel.idle();
             next = NextStep::Round;
             let idle = self.idle_due();
@@ -323,14 +293,13 @@ impl Daemon {
 
     async fn take_step(&mut self, next: NextStep) -> Result<()> {
         match next {
-            NextStep::Round => self.round().await,
-            NextStep::Slice => {
-                self.commit_next_slice().await;
-                Ok(())
-            }
-            NextStep::Idle(what) => self.idle(what).await,
-            NextStep::Wait => Ok(()),
+            NextStep::Round => self.round().await?,
+            NextStep::Slice => self.commit_next_slice().await,
+            NextStep::Idle(what) => self.idle(what).await?,
+            NextStep::Wait => {}
         }
+        self.answer_announced();
+        Ok(())
     }
 
     /// Works out what follows from the newest state, and carries it out.

@@ -174,3 +174,11 @@ pub fn uncertain() -> Finding {
                    the rules in force stay, and they are read again until they can be compared with the configuration";
     Finding::warning("readback-uncertain", message)
 }
+
+/// What something comes to; none where this ends before.
+pub async fn unless<T>(ended: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        () = ended => None,
+    }
+}

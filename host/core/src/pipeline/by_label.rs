@@ -17,12 +17,12 @@ pub(super) struct ByLabel(BTreeSet<(LabelNumber, SubjectKey)>);
 impl LabelNumber {
     /// That by which a Service with this selector is found; none where it selects nothing.
     pub(super) fn of(key: &SubjectKey, selector: &PodSelector) -> Option<Self> {
-        selector.first_label().map(|label| Self::of_label(&key.namespace, label))
+        selector.first_label().map(|(name, value)| Self::of_label(&key.namespace, name, value))
     }
 
-    fn of_label(namespace: &str, label: (&str, &str)) -> Self {
+    fn of_label(namespace: &str, name: &str, value: &str) -> Self {
         let mut hasher = DefaultHasher::new();
-        (namespace, label).hash(&mut hasher);
+        [namespace, name, value].hash(&mut hasher);
         Self(hasher.finish())
     }
 }
@@ -38,7 +38,8 @@ impl ByLabel {
 
     /// At least the Services that select a pod.
     pub(super) fn of(&self, pod: &Pod) -> impl Iterator<Item = &SubjectKey> {
-        pod.labels.iter().flat_map(|label| self.having(LabelNumber::of_label(&pod.name.namespace, label)))
+        let number = |(name, value)| LabelNumber::of_label(&pod.name.namespace, name, value);
+        pod.labels.iter().map(number).flat_map(|number| self.having(number))
     }
 
     fn having(&self, label: LabelNumber) -> impl Iterator<Item = &SubjectKey> {

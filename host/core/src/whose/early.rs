@@ -2,7 +2,7 @@
 //! address. The kubelet writes it before the pod's own program runs, and the endpoint-slice controller reads it there, so
 //! that the pod's first packets would leave before a slice is here.
 //!
-//! A slice has the last word: once it listed a pod and does not any more, and where none lists it [`MAX_POD_WAIT`] after
+//! A slice decides: once it listed a pod and does not any more, and where none lists it [`MAX_POD_WAIT`] after
 //! it was first seen, the pod is no endpoint, until it is another pod or has another address.
 //!
 //! [`MAX_POD_WAIT`]: super::MAX_POD_WAIT

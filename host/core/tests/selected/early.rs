@@ -85,7 +85,7 @@ fn another_pod_of_its_name_another_address_and_labels_that_match_again_begin_ane
     }
 }
 
-/// The slice has said otherwise.
+/// The slice decides.
 #[test]
 fn a_pod_that_a_slice_listed_and_does_not_any_more_leaves_at_once() {
     let mut fixture = asking();

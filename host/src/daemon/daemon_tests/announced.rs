@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use egressd_core::model::{Labels, ObjectReference, Phase, Pod, PodNetwork, Pods, Uid};
 use egressd_core::pipeline::{Missing, PodAnnouncement, PodProgress};
-use egressd_core::testkit::a;
+use egressd_core::testkit::{Seen, a, trace};
 use tokio::task::JoinHandle;
 
-use super::fixture::{LoopFixture, key};
+use super::claims::outwards;
+use super::fixture::{ADDRESS, LoopFixture, key};
 use crate::pod_wait::{WaitEnd, WaitState};
 
 const POD: &str = "10.0.0.1";
@@ -49,9 +50,9 @@ async fn whoever_announces_a_pod_is_answered_once_the_kernel_has_its_translation
     let commit = fixture.commit().await;
     assert!(!waits.is_finished(), "it is not committed");
     commit.perform();
-    fixture.settle().await;
+    fixture.reported().await;
+    assert_eq!(trace(&fixture.kernel_control.ruleset(), &outwards(a(POD))), Seen::As(a(ADDRESS)));
     assert_eq!(waits.await.unwrap(), WaitEnd::Done(PodProgress::InForce([key("web")].into())));
-    assert!(format!("{:?}", fixture.kernel_control.ruleset()).contains(POD));
 }
 
 #[tokio::test(start_paused = true)]

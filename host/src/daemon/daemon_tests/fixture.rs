@@ -24,7 +24,7 @@ use super::super::{Daemon, Observers, Start};
 use super::claims::Claims;
 use super::kernel::{KernelControl, Request};
 use super::node_state::NodeState;
-use super::policy::{Gate, TRANSLATE, annotation_policy};
+use super::policy::{Gate, TRANSLATE, annotation_policy, loaded};
 use super::process::{Defect, ProcessChannels, ProcessConfig, ProcessEnds, run};
 use super::time::{let_threads_work, stop_time};
 use crate::admin::oneshot::ask;
@@ -35,7 +35,7 @@ use crate::kernel::nft::ForeignChanges;
 use crate::kernel::xfrm::testkit::HeldPolicies;
 use crate::metrics::Metrics;
 use crate::pod_wait::{PodWaits, pod_waits};
-use crate::policies::{Loaded, Loader, LoaderControl};
+use crate::policies::{Loader, LoaderControl};
 use crate::source::handover::{SnapshotSender, Update, handover};
 use crate::state::StateDir;
 use crate::state_channel::notices::Notices;
@@ -120,14 +120,14 @@ impl LoopFixture {
             state_channel(sender.findings(), notices.reader(), watch::channel(Arc::default()).1);
         let ((stop, stopped), (defects, planted)) = (oneshot::channel(), mpsc::unbounded_channel());
         let (pod_waits, announced) = pod_waits();
-        let (parts, ends) = ((policies.clone(), connections.clone()), ProcessEnds { stopped, planted, announced });
+        let (parts, ends) = ((policies.clone(), connections.clone()), ProcessEnds { stopped, planted });
         let channels = ProcessChannels { kernel, parts, loader, receiver, known, news: heard, ends };
-        let setting = ProcessConfig { settings: settings(owner), start, state: StateDir::open(state.path()) };
+        let config = ProcessConfig { settings: settings(owner), start, state: StateDir::open(state.path()), announced };
         let observers = Observers { state_channel, metrics: metrics.clone(), notices };
-        let daemon = tokio::spawn(run(setting, channels, observers));
-        let time = tokio::spawn(stop_time(reader.clone()));
         sender.send(everything(&snapshot));
         Self {
+            daemon: tokio::spawn(run(config, channels, observers)),
+            time: tokio::spawn(stop_time(reader.clone())),
             kernel_control,
             policies,
             connections,
@@ -147,15 +147,13 @@ impl LoopFixture {
             stop: Some(stop),
             pod_waits,
             defects,
-            daemon,
-            time,
             state,
         }
     }
 
     /// Lets the loop have its policies.
     pub(super) fn load_policies(&mut self) {
-        self.loader_control.load(loaded(self.chain.take().unwrap()));
+        self.loader_control.load(loaded(self.chain.take()));
     }
 
     /// Lets the loop have its tables.
@@ -393,10 +391,6 @@ impl LoopFixture {
 fn everything(snapshot: &Snapshot) -> Update {
     let keys = snapshot.services.keys().cloned().map(ChangeKey::Subject).chain([ChangeKey::Cluster]).collect();
     Update { snapshot: snapshot.clone(), keys, ..Update::default() }
-}
-
-fn loaded(chain: Chain) -> Loaded {
-    Loaded { chain: Some(chain), reports: vec![], valid: BTreeMap::new(), findings: vec![] }
 }
 
 /// A Service of the tests.

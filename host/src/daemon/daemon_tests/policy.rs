@@ -1,8 +1,10 @@
 //! A policy that does what the annotation `do` says, and can be made to wait.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, mpsc};
 
+use crate::policies::Loaded;
 use egressd_core::chain::{Chain, Member, MemberRole, Policy, PolicyFailure};
 use egressd_core::check::DEFECT;
 use egressd_core::decision::{Decision, Draft, OnChange, Outcome, Rule};
@@ -106,4 +108,9 @@ pub(super) fn annotation_policy() -> (Chain, Gate) {
     let (may_end, waits) = mpsc::channel();
     let policy = AnnotationPolicy { begun: says_begun, may_end: Mutex::new(waits) };
     (Chain::new([Member::new(MemberRole::Policy(Arc::new(policy)))]), Gate { begun, may_end })
+}
+
+/// What the loader gives once a chain is loaded.
+pub(super) fn loaded(chain: Option<Chain>) -> Loaded {
+    Loaded { chain, reports: vec![], valid: BTreeMap::new(), findings: vec![] }
 }

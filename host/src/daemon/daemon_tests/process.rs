@@ -24,6 +24,7 @@ pub(super) struct ProcessConfig {
     pub(super) settings: Settings,
     pub(super) start: Start,
     pub(super) state: StateDir,
+    pub(super) announced: AnnouncedPods,
 }
 
 /// The loop's channels.
@@ -42,16 +43,15 @@ pub(super) struct ProcessChannels {
 pub(super) struct ProcessEnds {
     pub(super) stopped: oneshot::Receiver<()>,
     pub(super) planted: mpsc::UnboundedReceiver<Defect>,
-    pub(super) announced: AnnouncedPods,
 }
 
 /// Something wrong, which comes while the loop has nothing to do.
 pub(super) type Defect = Box<dyn FnOnce(&mut Daemon) + Send>;
 
 pub(super) async fn run(config: ProcessConfig, channels: ProcessChannels, observers: Observers) -> Result<()> {
-    let ProcessConfig { settings, start, state } = config;
+    let ProcessConfig { settings, start, state, announced } = config;
     let ProcessChannels { kernel, parts: (policies, connections), loader, receiver, known, news, ends } = channels;
-    let ProcessEnds { mut stopped, mut planted, announced } = ends;
+    let ProcessEnds { mut stopped, mut planted } = ends;
     let kernel = KernelThread::spawn(move || Ok(kernel)).await?;
     let threads = Threads {
         kernel,
