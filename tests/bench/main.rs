@@ -10,6 +10,7 @@ mod clock;
 mod cluster;
 mod connections;
 mod evaluation;
+mod flows;
 mod guard;
 mod kernel;
 mod measure;
@@ -28,7 +29,7 @@ use std::fs;
 use lab::Readiness;
 
 /// All benchmarks by name.
-const PARTS: [(&str, fn()); 20] = [
+const PARTS: [(&str, fn()); 21] = [
     ("one change", change::one_change),
     ("a Node", node::a_node),
     ("EgressNodes", published::egress_nodes),
@@ -47,6 +48,7 @@ const PARTS: [(&str, fn()); 20] = [
     ("new connections", connections::new_connections),
     ("guard", guard::guard),
     ("backstop", backstop::backstop),
+    ("flows", flows::flows),
     ("memory", memory::memory),
     ("cluster", cluster::cluster),
 ];
