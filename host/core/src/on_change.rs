@@ -104,7 +104,12 @@ impl<'a> SubjectChange<'a> {
         }
     }
 
+    /// A subject of whose earlier plan nothing is known, as at a start, concerns no connection where it asks for nothing.
     fn add_all_to(&self, checks: &mut Checks) {
+        let guards = self.now.is_some_and(|plan| !plan.guarded.is_empty());
+        if self.before.is_empty() && !self.severs() && !guards {
+            return;
+        }
         self.pods().into_iter().for_each(|pod| self.add_pod_to(checks, pod));
     }
 

@@ -194,11 +194,14 @@ impl Severing {
         self.notices.note(TOPIC, None);
     }
 
-    /// All of it is done again later: which entries are gone by now does not matter.
+    /// All of it is done again later: which entries are gone by now does not matter. Not where the kernel never answers:
+    /// what waits for it would grow with each pod.
     fn failed(&mut self, error: &Error) {
         let Some(walk) = self.walk.take() else { return };
         let is_urgent = walk.checks.is_urgent();
-        self.due.join(walk.checks);
+        if !matches!(error, Error::Unsupported | Error::NotPermitted) {
+            self.due.join(walk.checks);
+        }
         let wait = self.wait.map_or(FIRST_RETRY, |wait| (wait * 2).min(LAST_RETRY));
         (self.next, self.wait) = (clock::now() + wait, Some(wait));
         if is_urgent {
