@@ -121,11 +121,18 @@ impl Pair for ShadowPair {
 fn answer(decision: ChainDecision, findings: Vec<Finding>) -> <ShadowPair as Pair>::Answer {
     let findings = findings.into_iter().map(anonymous).collect();
     match decision {
-        ChainDecision::Draft(draft) => (if draft.rules().is_empty() { 2 } else { 1 }, Some(draft), findings),
+        ChainDecision::Draft(draft) => (if draft.rules().is_empty() { 2 } else { 1 }, Some(kept(&draft)), findings),
         ChainDecision::Invalid { .. } => (3, None, findings),
         ChainDecision::Denied { .. } => (4, None, findings),
         ChainDecision::Failed(failure) => panic!("{failure}"),
     }
+}
+
+/// A draft that leaves open what becomes of connections, as the release did where `keep` was asked for, has them kept.
+fn kept(draft: &Draft) -> Arc<Draft> {
+    let mut kept = draft.clone();
+    kept.on_change = Some(draft.on_change.unwrap_or_default());
+    Arc::new(kept)
 }
 
 /// A finding without its message and the name of its policy.

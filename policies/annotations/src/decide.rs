@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use egressd_policy_sdk::{Context, Diagnostic, Draft, Family, IpNet, Outcome, Rule, RuleError, ServiceType, Subject};
+use egressd_policy_sdk::{
+    Context, Diagnostic, Draft, Family, IpNet, OnChange, Outcome, Rule, RuleError, ServiceType, Subject,
+};
 
 use crate::annotations::Annotations;
 use crate::coverage::nothing_left;
@@ -21,7 +23,9 @@ pub(crate) fn decide(settings: &Settings, context: &Context, subject: &Subject, 
 
 /// The annotations are the whole will of the Service's owner, so rules of an earlier policy are replaced.
 fn plan(request: &Request<'_>, context: &Context, subject: &Subject, mut draft: Draft) -> Outcome {
-    draft.on_change = request.on_change.or(draft.on_change);
+    // Without the annotation the host's default counts, and not what an earlier policy asked for.
+    let earlier = draft.on_change.filter(|earlier| *earlier != OnChange::default()).map(|_| OnChange::default());
+    draft.on_change = request.on_change.or(earlier);
     drop(draft.take_rules());
     let mut diagnostics = request.warnings.clone();
     if subject.service_type() != Some(ServiceType::LoadBalancer) {
