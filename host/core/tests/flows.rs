@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use egressd_core::compile::{compile, table_names};
 use egressd_core::decision::OnChange;
 use egressd_core::diff::{Common, Scope};
-use egressd_core::flows::{Check, Flow, FlowId, KeptFlows, Reason, Verdict, verdict};
+use egressd_core::flows::{Check, Checks, Flow, FlowId, KeptFlows, Known, Reason, Verdict, Zone, verdict};
 use egressd_core::in_force::{AppliedRound, PendingRound, UnixTime};
 use egressd_core::model::SubjectKey;
 use egressd_core::net::{Family, Protocol};
@@ -29,6 +29,16 @@ fn round(plan: &Plan, changed: impl IntoIterator<Item = SubjectKey>) -> PendingR
     PendingRound { records, changed: changed.into_iter().collect(), ..PendingRound::default() }
 }
 
+/// The addresses of the node.
+fn nodes() -> BTreeSet<IpAddr> {
+    [a("192.168.0.200"), a("fd00:7::200")].into()
+}
+
+fn known(nodes: &BTreeSet<IpAddr>) -> Known<'_> {
+    static NONE: LazyLock<KeptFlows> = LazyLock::new(KeptFlows::default);
+    Known { kept: &NONE, nodes }
+}
+
 /// The entries of all packets of the universe, with every source that one may have.
 fn flows() -> Vec<Flow> {
     let mut all = Vec::new();
@@ -41,7 +51,15 @@ fn flows() -> Vec<Flow> {
             for seen_as in world.addresses.iter().copied().chain([pod, node]) {
                 for transport in [Some((Protocol::Tcp, 80, 80)), Some((Protocol::Udp, 81, 82)), None] {
                     let id = FlowId(u32::try_from(all.len()).unwrap());
-                    all.push(Flow { source: pod, called: to, destination: to, seen_as, transport, id });
+                    all.push(Flow {
+                        source: pod,
+                        called: to,
+                        destination: to,
+                        seen_as,
+                        transport,
+                        id,
+                        zone: Zone::Default,
+                    });
                 }
             }
         }
@@ -66,7 +84,7 @@ fn is_to_go(before: &Plan, after: &Plan, flow: &Flow) -> bool {
     let keys: BTreeSet<&SubjectKey> = before.subjects.keys().chain(after.subjects.keys()).collect();
     let severs = |key: &&&SubjectKey| of(key).any(severing);
     let of_severing = given(keys.iter().filter(severs).flat_map(|key| of(key)), flow.source);
-    let promised = promised(after, &packet(flow));
+    let promised = promised(after, &packet(flow)).filter(|_| !is_of_others(before, after, flow));
     let asked = match promised {
         Some(address) => {
             address != flow.seen_as && (of_severing.contains(&address) || of_severing.contains(&flow.seen_as))
@@ -76,6 +94,13 @@ fn is_to_go(before: &Plan, after: &Plan, flow: &Flow) -> bool {
     let is_guarded = after.subjects.values().any(|plan| plan.guarded.contains(&flow.source));
     let is_dropped = is_guarded && !given(after.subjects.values(), flow.source).contains(&flow.seen_as);
     asked || is_dropped && promised.is_some_and(|address| address != flow.seen_as)
+}
+
+/// Whether its source is neither the pod's, the node's nor one that a subject gives or gave the pod.
+fn is_of_others(before: &Plan, after: &Plan, flow: &Flow) -> bool {
+    let subjects = before.subjects.values().chain(after.subjects.values());
+    let known = given(subjects, flow.source).into_iter().chain(nodes()).chain([flow.source]);
+    !known.into_iter().any(|address| address == flow.seen_as)
 }
 
 fn with_on_change(mut plan: Plan, severs: [bool; 4]) -> Plan {
@@ -120,10 +145,10 @@ proptest! {
             severing: &severed,
             of_pod: &|pod| of_pod.iter().find(|(one, _)| *one == pod).map_or(&[][..], |(_, keys)| keys),
         });
-        let ruleset = compile(&after, &table_names(None));
+        let (ruleset, nodes) = (compile(&after, &table_names(None)), nodes());
         for flow in flows() {
             let goes = checks.get(flow.source).is_some_and(|check| {
-                verdict(&flow, flow.promised(&ruleset), &check, &KeptFlows::default()) == Verdict::Severed
+                verdict(&flow, flow.promised(&ruleset), &check, known(&nodes)) == Verdict::Severed
             });
             let expected = pods.contains(&flow.source) && is_to_go(&before, &after, &flow);
             prop_assert_eq!(goes, expected, "{:?}", flow);
@@ -133,7 +158,7 @@ proptest! {
     /// Whatever the reason: no entry goes that the rules in force would make.
     #[test]
     fn what_fits_the_rules_in_force_never_goes(plan in Universe::on_paper().plans(), given in any::<bool>()) {
-        let ruleset = compile(&plan, &table_names(None));
+        let (ruleset, nodes) = (compile(&plan, &table_names(None)), nodes());
         let reasons = [Reason::Asked, Reason::Guarded, Reason::New, Reason::Gap, Reason::Census];
         let addresses = Universe::on_paper().worlds.into_iter().flat_map(|world| world.addresses);
         let severing = if given { addresses.collect() } else { BTreeSet::new() };
@@ -142,7 +167,7 @@ proptest! {
             let promised = promised(&plan, &packet(&flow));
             prop_assert_eq!(flow.promised(&ruleset), promised);
             if promised == Some(flow.seen_as) {
-                prop_assert_eq!(verdict(&flow, promised, &check, &KeptFlows::default()), Verdict::Fits);
+                prop_assert_eq!(verdict(&flow, promised, &check, known(&nodes)), Verdict::Fits);
             }
         }
     }
@@ -150,11 +175,19 @@ proptest! {
 
 fn flow(seen_as: &str) -> Flow {
     let (source, to) = (a("10.0.0.1"), a("192.0.2.1"));
-    Flow { source, called: to, destination: to, seen_as: a(seen_as), transport: None, id: FlowId(7) }
+    Flow {
+        source,
+        called: to,
+        destination: to,
+        seen_as: a(seen_as),
+        transport: None,
+        id: FlowId(7),
+        zone: Zone::Default,
+    }
 }
 
 fn judged(flow: &Flow, check: &Check, kept: &KeptFlows) -> Verdict {
-    verdict(flow, Some(a("11.0.0.1")), check, kept)
+    verdict(flow, Some(a("11.0.0.1")), check, Known { kept, nodes: &nodes() })
 }
 
 #[test]
@@ -186,4 +219,27 @@ fn of_more_entries_than_are_known_all_are_kept() {
     assert!(kept.began_later(&flow("192.168.0.200")));
     kept.retain(&BTreeSet::new());
     assert!(!kept.began_later(&flow("192.168.0.200")));
+}
+
+#[test]
+fn what_another_program_translates_and_what_is_in_its_zone_stays() {
+    let check = Check { severing: [a("11.0.0.1")].into(), ..Check::of(Reason::Asked) };
+    assert_eq!(judged(&flow("5.5.5.5"), &check, &KeptFlows::default()), Verdict::Fits);
+    assert_eq!(judged(&flow("10.0.0.1"), &check, &KeptFlows::default()), Verdict::Severed);
+    let beside = Flow { zone: Zone::Other, ..flow("10.0.0.1") };
+    assert_eq!(judged(&beside, &check, &KeptFlows::default()), Verdict::Fits);
+}
+
+/// A walk takes time, and what is found by it is compared with the rules of its end.
+#[test]
+fn what_began_by_rules_that_changed_during_a_walk_stays() {
+    for mut checks in [Checks::of_all(Reason::Gap), Checks::of(flow("11.0.0.9").source, Check::of(Reason::New))] {
+        let later = Check { earlier: [a("11.0.0.9")].into(), ..Check::of(Reason::Census) };
+        checks.learn(&Checks::of(flow("11.0.0.9").source, later));
+        let check = checks.get(flow("11.0.0.9").source).unwrap();
+        let mut looked_at = KeptFlows::default();
+        looked_at.set(flow("11.0.0.9").source, BTreeSet::new());
+        assert_eq!(judged(&flow("11.0.0.9"), &check, &looked_at), Verdict::Kept);
+        assert_eq!(judged(&flow("192.168.0.200"), &check, &looked_at), Verdict::Severed);
+    }
 }

@@ -117,6 +117,11 @@ fn known(name: &str, progress: &PodProgress, trouble: Option<&str>) -> (&'static
 fn late(name: &str, missing: &Missing, trouble: Option<&str>) -> String {
     match (missing, trouble) {
         (Missing::Object, _) => format!("the object of {name} is not known yet"),
+        (Missing::Address, _) => {
+            format!(
+                "the addresses are not those of {name} alone: its status has others, or another pod has one of them"
+            )
+        }
         (Missing::Answer(key), _) => format!("the policies have not answered about {key} yet, which selects {name}"),
         (Missing::Commit(key), None) => format!("what {key} asks for {name} is not in the kernel yet"),
         (Missing::Commit(key), Some(trouble)) => format!("what {key} asks for {name} is not in the kernel: {trouble}"),

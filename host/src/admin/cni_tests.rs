@@ -57,6 +57,7 @@ fn every_end_has_its_answer_and_one_sentence() {
         (WaitEnd::Late(WaitState::NotBegun), "timeout"),
         (WaitEnd::TooMany, "timeout"),
         (waits(Missing::Object), "timeout"),
+        (waits(Missing::Address), "timeout"),
         (waits(Missing::Answer(key.clone())), "timeout"),
         (waits(Missing::Commit(key.clone())), "timeout"),
     ];

@@ -97,6 +97,7 @@ impl Daemon {
         }
         self.connections.end_severing(newest);
         self.severing.forget(scope, self.applied.ruleset());
+        self.severing.learn(&checks);
         // Where no other program can change the tables there are no gaps, and nothing has to be known for one.
         if checks.is_urgent() || !checks.is_empty() && self.writers().await != Some(Writers::Us) {
             self.severing.want(checks);

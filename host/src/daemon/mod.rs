@@ -280,7 +280,7 @@ impl Daemon {
                 () = at(self.again) => self.ask_again(),
                 news = self.notifications.changed(), if self.drift.listens() => self.notice(&news),
                 () = at(self.drift.due()) => self.drift_due(),
-                turn = self.severing.turn() => next = self.take_turn(turn),
+                turn = self.severing.turn(), if self.remainder.is_none() => next = self.take_turn(turn),
                 () = ready(()), if !self.turns.is_empty() => {}
                 () = ready(()), if self.remainder.is_some() => next = NextStep::Slice,
                 () = at(idle.map(|(at, _)| at)) => next = idle.map_or(next, |(_, what)| NextStep::Idle(what)),
@@ -351,6 +351,7 @@ impl Daemon {
     /// The newest state of this node's interfaces. A Service with several addresses may change to another of them.
     fn set_interfaces(&mut self, known: NodeInterfaces) {
         let NodeInterfaces { held, connected } = known;
+        self.severing.set_nodes(held.keys().copied().collect());
         let mut questions = self.pipeline.set_local_addresses(held);
         questions.extend(self.pipeline.connect(connected));
         self.queue(questions);

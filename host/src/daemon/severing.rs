@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use egressd_core::diff::Scope;
 use egressd_core::finding::Finding;
-use egressd_core::flows::{Checks, FlowId, KeptFlows, Verdict, is_translated, translated, verdict};
+use egressd_core::flows::{Checks, FlowId, KeptFlows, Known, Verdict, is_translated, translated, verdict};
 use egressd_core::ruleset::Ruleset;
 use tracing::{info, warn};
 
@@ -44,6 +44,8 @@ pub(super) struct Severing {
     wait: Option<Duration>,
     walk: Option<CurrentWalk>,
     kept: KeptFlows,
+    /// The addresses of this node.
+    nodes: BTreeSet<IpAddr>,
 }
 
 /// What is to be done with connections.
@@ -77,7 +79,20 @@ enum WalkEnd {
 impl Severing {
     pub(super) fn begin(thread: FlowsThread, notices: Notices, metrics: Metrics, now: Instant) -> Self {
         let (due, kept) = (Checks::default(), KeptFlows::default());
-        Self { thread, notices, metrics, due, next: now, wait: None, walk: None, kept }
+        Self { thread, notices, metrics, due, next: now, wait: None, walk: None, kept, nodes: BTreeSet::new() }
+    }
+
+    /// Takes in which addresses this node has.
+    pub(super) fn set_nodes(&mut self, nodes: BTreeSet<IpAddr>) {
+        self.nodes = nodes;
+    }
+
+    /// Takes in what a round in force concerns; the entries of a walk under way are compared with its rules, too.
+    pub(super) fn learn(&mut self, checks: &Checks) {
+        self.due.learn(checks);
+        if let Some(walk) = &mut self.walk {
+            walk.checks.learn(checks);
+        }
     }
 
     /// Takes in what is to be looked at.
@@ -153,11 +168,12 @@ impl Severing {
 
     fn found(&mut self, flows: Vec<FoundFlow>, ruleset: &Ruleset) {
         let Some(walk) = &mut self.walk else { return };
+        let known = Known { kept: &self.kept, nodes: &self.nodes };
         let mut severed = Vec::new();
         for found in flows {
             let flow = found.flow;
             let Some(check) = walk.checks.get(flow.source) else { continue };
-            match verdict(&flow, flow.promised(ruleset), &check, &self.kept) {
+            match verdict(&flow, flow.promised(ruleset), &check, known) {
                 Verdict::Fits => {}
                 Verdict::Kept => drop(walk.kept.entry(flow.source).or_default().insert(flow.id)),
                 Verdict::Severed => severed.push(found),

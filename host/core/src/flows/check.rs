@@ -40,6 +40,11 @@ impl Check {
         Self { reasons: [reason].into(), ..Self::default() }
     }
 
+    fn learn(&mut self, later: &Self) {
+        self.earlier.extend(&later.earlier);
+        self.now.extend(&later.now);
+    }
+
     fn join(&mut self, other: Self) {
         self.reasons.extend(other.reasons);
         self.severing.extend(other.severing);
@@ -71,6 +76,11 @@ impl Checks {
         Self { all: [reason].into(), pods: BTreeMap::new() }
     }
 
+    /// One pod.
+    pub fn of(pod: IpAddr, check: Check) -> Self {
+        Self { all: BTreeSet::new(), pods: [(pod, check)].into() }
+    }
+
     /// Adds a check of one pod.
     pub fn add(&mut self, pod: IpAddr, check: Check) {
         self.pods.entry(pod).or_default().join(check);
@@ -80,6 +90,23 @@ impl Checks {
     pub fn join(&mut self, other: Self) {
         self.all.extend(other.all);
         other.pods.into_iter().for_each(|(pod, check)| self.add(pod, check));
+    }
+
+    /// Takes in what later checks know of pods that are looked at: what an earlier rule of a pod gave it began by rules, also
+    /// where another change came since.
+    pub fn learn(&mut self, later: &Self) {
+        for (pod, check) in &later.pods {
+            let known = self.pods.get_mut(pod);
+            match known {
+                Some(known) => known.learn(check),
+                None if self.all.is_empty() => {}
+                None => {
+                    let mut known = Check::default();
+                    known.learn(check);
+                    self.pods.insert(*pod, known);
+                }
+            }
+        }
     }
 
     /// Whether nothing is to be looked at.

@@ -18,7 +18,7 @@ pub use adopted::AdoptedPromises;
 pub use check::{Check, Checks, Filter, Reason};
 pub use kept::{KeptFlows, MOST_KEPT};
 pub use translated::{is_translated, translated};
-pub use verdict::{Verdict, verdict};
+pub use verdict::{Known, Verdict, verdict};
 
 use crate::net::Protocol;
 use crate::ruleset::Ruleset;
@@ -38,6 +38,16 @@ pub struct Flow {
     /// Protocol, source port and destination port; none for protocols without them.
     pub transport: Option<(Protocol, u16, u16)>,
     pub id: FlowId,
+    pub zone: Zone,
+}
+
+/// Which part of connection tracking an entry is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zone {
+    /// The one that all packets are in unless another program says otherwise.
+    Default,
+    /// One that another program has packets in, perhaps beside the default one.
+    Other,
 }
 
 /// The kernel's number of an entry, for as long as that lives.

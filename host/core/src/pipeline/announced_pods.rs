@@ -38,10 +38,14 @@ impl PodAnnouncement {
         self.pod == pod.name && self.uid.as_ref().is_none_or(|uid| *uid == pod.uid)
     }
 
-    /// Whether the pod has what was announced, or never will.
-    fn is_settled_by(&self, pod: &Pod) -> bool {
-        let is_reported = !pod.addresses.is_empty() || pod.phase == Phase::Ended || pod.network == PodNetwork::Host;
-        self.is_about(pod) && is_reported
+    /// Whether the pod's status has what was announced, or something else since then, or never will. What it had before is
+    /// that of an earlier sandbox, which a kubelet reports until it has looked at the new one.
+    fn is_settled_by(&self, pod: &Pod, before: Option<&Pod>) -> bool {
+        let has_all = self.addresses.iter().all(|address| pod.addresses.contains(address));
+        let earlier = before.filter(|before| before.uid == pod.uid).map(|before| &before.addresses);
+        let is_new = !pod.addresses.is_empty() && earlier != Some(&pod.addresses);
+        let never_will = pod.phase == Phase::Ended || pod.network == PodNetwork::Host;
+        self.is_about(pod) && (has_all || is_new || never_will)
     }
 }
 
@@ -62,13 +66,10 @@ impl AnnouncedPods {
     /// Drops what an object shows by now, and what was about pods that are gone; returns their addresses.
     pub(super) fn settle(&mut self, before: &KnownPods, now: &KnownPods) -> BTreeSet<IpAddr> {
         let Some(pods) = now.table() else { return BTreeSet::new() };
-        let was_there = |announcement: &PodAnnouncement| {
-            let before = before.table().and_then(|pods| pods.get(&announcement.pod));
-            before.is_some_and(|pod| announcement.is_about(pod))
-        };
+        let earlier = |announcement: &PodAnnouncement| before.table()?.get(&announcement.pod);
         let is_over = |announcement: &PodAnnouncement| match pods.get(&announcement.pod) {
-            Some(pod) if announcement.is_about(pod) => announcement.is_settled_by(pod),
-            Some(_) | None => was_there(announcement),
+            Some(pod) if announcement.is_about(pod) => announcement.is_settled_by(pod, earlier(announcement)),
+            Some(_) | None => earlier(announcement).is_some_and(|pod| announcement.is_about(pod)),
         };
         let over = self.all.values().map(|(announcement, _)| announcement).filter(|announcement| is_over(announcement));
         let over: Vec<ObjectReference> = over.map(|announcement| announcement.pod.clone()).collect();
@@ -79,6 +80,10 @@ impl AnnouncedPods {
     pub(super) fn end(&mut self, now: Duration) -> BTreeSet<IpAddr> {
         let over = self.all.iter().filter(|(_, (_, until))| *until <= now).map(|(pod, _)| pod.clone());
         over.collect::<Vec<_>>().iter().flat_map(|pod| self.remove(pod)).collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 
     /// When the time of the first is over.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::entry::{AnswerState, Entry};
 use super::{Pipeline, PodAnnouncement, Question};
 use crate::in_force::AppliedRound;
-use crate::model::{Phase, Pod, PodNetwork, Snapshot, SubjectKey};
-use crate::plan::{EgressRequest, SubjectPlan};
+use crate::model::{Phase, Pod, PodNetwork, Pods, Snapshot, SubjectKey};
+use crate::plan::EgressRequest;
 
 /// How far a pod is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +28,8 @@ pub enum PodProgress {
 pub enum Missing {
     /// Its object is not known, or is that of an earlier life.
     Object,
+    /// Its status or a later announcement has other addresses, or another pod still has one of them.
+    Address,
     /// The policies have not answered about a Service that selects it.
     Answer(SubjectKey),
     /// A change is not committed.
@@ -54,9 +55,15 @@ impl Pipeline {
     /// The state with the addresses that are announced, where its source reports none, and the addresses of which that
     /// says something else than before.
     pub(super) fn with_announced(&mut self, snapshot: &Snapshot) -> (Snapshot, BTreeSet<IpAddr>) {
-        let about = self.announced.settle(&self.reported_pods, &snapshot.pods);
+        let mut about = self.announced.settle(&self.reported_pods, &snapshot.pods);
         self.reported_pods = snapshot.pods.clone();
-        (Snapshot { pods: self.announced.over(&snapshot.pods), ..snapshot.clone() }, about)
+        let pods = self.announced.over(&snapshot.pods);
+        // What is announced takes the place of what the status has, which is news about both.
+        if !about.is_empty() || !self.announced.is_empty() {
+            let both = self.newest.pods.table().zip(pods.table());
+            about.extend(both.into_iter().flat_map(|(before, now)| before.addresses_changed(now)));
+        }
+        (Snapshot { pods, ..snapshot.clone() }, about)
     }
 
     fn look_at_announced(&mut self, about: BTreeSet<IpAddr>) -> Vec<Question> {
@@ -74,11 +81,15 @@ impl Pipeline {
             return PodProgress::Unselected;
         }
         let selecting: Vec<(&SubjectKey, &Entry)> = self.subjects.selecting(pod).collect();
+        let asks = selecting.iter().any(|(_, entry)| entry.request == EgressRequest::Made);
+        if asks && !announced.addresses.iter().all(|address| has_alone(pods, pod, *address)) {
+            return PodProgress::Waits(Missing::Address);
+        }
         let missing = selecting.iter().find_map(|(key, entry)| self.missing(key, entry, in_force));
         if let Some(missing) = missing {
             return PodProgress::Waits(missing);
         }
-        let having = selecting.into_iter().filter(|(key, _)| self.has_pod(key, pod, announced));
+        let having = selecting.into_iter().filter(|(key, entry)| self.has_pod(key, entry, pod));
         let having: BTreeSet<SubjectKey> = having.map(|(key, _)| key.clone()).collect();
         if having.is_empty() { PodProgress::Unselected } else { PodProgress::InForce(having) }
     }
@@ -94,10 +105,23 @@ impl Pipeline {
         (entry.request == EgressRequest::Made && !is_committed).then(|| Missing::Commit(key.clone()))
     }
 
-    /// Whether the plan of a Service translates or guards a pod.
-    fn has_pod(&self, key: &SubjectKey, pod: &Pod, announced: &PodAnnouncement) -> bool {
-        let plan: Option<&Arc<SubjectPlan>> = self.derived.plans.get(key);
-        let is_its = |address: IpAddr| pod.held().contains(&address) || announced.addresses.contains(&address);
-        plan.is_some_and(|plan| plan.pods().any(is_its))
+    /// Whether the plan of a Service translates or guards a pod, by each address that its slices would list.
+    fn has_pod(&self, key: &SubjectKey, entry: &Entry, pod: &Pod) -> bool {
+        let Some(plan) = self.derived.plans.get(key) else { return false };
+        let families = entry.view.subject.service().map(|service| &service.families);
+        let listed: BTreeSet<IpAddr> = families.into_iter().flat_map(|families| pod.listed_as(families)).collect();
+        let is_about = |address: &IpAddr| {
+            plan.guarded.contains(address) || plan.rules.iter().any(|rule| rule.sources().contains(address))
+        };
+        match listed.is_empty() {
+            true => pod.held().iter().any(is_about),
+            false => listed.iter().all(is_about),
+        }
     }
+}
+
+/// Whether an address is that of this pod, and of no other that has a network of its own.
+fn has_alone(pods: &Pods, pod: &Pod, address: IpAddr) -> bool {
+    let mut having = pods.at(address).filter(|other| other.network == PodNetwork::Own);
+    having.next().is_some_and(|first| first.name == pod.name) && having.next().is_none()
 }

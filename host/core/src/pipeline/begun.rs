@@ -14,9 +14,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How many pods wait at most: more begin on no node at once.
 const MOST_WAITING: usize = 4096;
 
+/// How many addresses of earlier pods are remembered at most; beyond, all are forgotten.
+const MOST_EARLIER: usize = 1 << 16;
+
 /// The pods that began and have no rules yet, by address.
 #[derive(Debug, Default)]
-pub(super) struct BegunPods(BTreeMap<IpAddr, BegunPod>);
+pub(super) struct BegunPods {
+    waiting: BTreeMap<IpAddr, BegunPod>,
+    /// Which pod had an address last: where its status or its object goes for a moment, it did not begin.
+    earlier: BTreeMap<IpAddr, ObjectReference>,
+}
 
 /// A pod that began.
 #[derive(Debug)]
@@ -34,13 +41,15 @@ impl Pipeline {
         let (Some(before), Some(now)) = (self.newest.pods.table(), snapshot.pods.table()) else { return };
         let mut begun = std::mem::take(&mut self.begun);
         for address in before.addresses_changed(now) {
-            if begun.0.get(&address).is_some_and(|pod| !has(now, &pod.name, address)) {
-                begun.0.remove(&address);
+            if begun.waiting.get(&address).is_some_and(|pod| !has(now, &pod.name, address)) {
+                begun.waiting.remove(&address);
             }
-            if let Some(pod) = began(before, now, address).filter(|_| begun.0.len() < MOST_WAITING) {
+            begun.remember(before, address);
+            let began = began(before, now, address).filter(|pod| begun.earlier.get(&address) != Some(&pod.name));
+            if let Some(pod) = began.filter(|_| begun.waiting.len() < MOST_WAITING) {
                 let subjects = self.selecting_now(pod);
                 if !subjects.is_empty() {
-                    begun.0.insert(address, BegunPod { name: pod.name.clone(), subjects, until: None });
+                    begun.waiting.insert(address, BegunPod { name: pod.name.clone(), subjects, until: None });
                 }
             }
         }
@@ -75,13 +84,23 @@ impl Pipeline {
             derived.plans.get(key).is_some_and(|plan| plan.rules.iter().any(|rule| rule.sources().contains(&pod)))
         };
         let mut covered = Vec::new();
-        self.begun.0.retain(|address, pod| {
+        self.begun.waiting.retain(|address, pod| {
             let has_rules =
                 derived.pods.of(*address).iter().any(|key| pod.subjects.contains(key) && translates(key, *address));
             covered.extend(has_rules.then_some(*address));
             !has_rules && now < *pod.until.get_or_insert(now + LONGEST_WAIT)
         });
         covered
+    }
+}
+
+impl BegunPods {
+    fn remember(&mut self, before: &Pods, address: IpAddr) {
+        if self.earlier.len() >= MOST_EARLIER {
+            self.earlier.clear();
+        }
+        let had = before.at(address).find(|pod| pod.network == PodNetwork::Own);
+        self.earlier.extend(had.map(|pod| (address, pod.name.clone())));
     }
 }
 

@@ -175,5 +175,28 @@ fn an_announced_address_that_another_pod_has_is_not_translated() {
     fixture.come(crate::fixture::pod("other", "web-1", &[POD]));
     fixture.announce(announced(&[POD]));
     assert!(fixture.translated("default").is_empty());
-    assert_eq!(fixture.progress(&announced(&[POD])), PodProgress::Unselected);
+    assert_eq!(fixture.progress(&announced(&[POD])), PodProgress::Waits(Missing::Address));
+}
+
+/// A pod keeps its identity over another sandbox, and the kubelet reports the address of the last one for a while.
+#[test]
+fn a_status_that_has_the_address_of_an_earlier_sandbox_does_not_end_an_announcement() {
+    const EARLIER: &str = "10.0.0.77";
+    let mut fixture = Fixture::default();
+    fixture.service(web("default", Guards::Unsaid), &[]);
+    fixture.come(web_pod("web-1", &[EARLIER]));
+    fixture.announce(announced(&[POD]));
+    assert_eq!(fixture.translated("default"), [POD]);
+    assert_eq!(fixture.progress(&announced(&[POD])), in_force());
+    fixture.come(web_pod("web-1", &[POD]));
+    assert_eq!(fixture.progress(&announced(&[POD])), in_force());
+}
+
+#[test]
+fn of_two_announcements_of_a_pod_only_the_last_is_in_force() {
+    let mut fixture = fixture();
+    fixture.announce(announced(&["10.0.0.77"]));
+    fixture.announce(announced(&[POD]));
+    assert_eq!(fixture.progress(&announced(&["10.0.0.77"])), PodProgress::Waits(Missing::Address));
+    assert_eq!(fixture.progress(&announced(&[POD])), in_force());
 }

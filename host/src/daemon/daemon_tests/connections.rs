@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use egressd_core::flows::{Filter, Flow, FlowId};
+use egressd_core::flows::{Filter, Flow, FlowId, Zone};
 use egressd_core::testkit::a;
 use tokio::time::sleep;
 
@@ -19,7 +19,15 @@ const SECOND: &str = "11.0.0.3";
 
 fn flow(number: u32, source: &str, seen_as: &str) -> Flow {
     let to = a("198.51.100.1");
-    Flow { source: a(source), called: to, destination: to, seen_as: a(seen_as), transport: None, id: FlowId(number) }
+    Flow {
+        source: a(source),
+        called: to,
+        destination: to,
+        seen_as: a(seen_as),
+        transport: None,
+        id: FlowId(number),
+        zone: Zone::Default,
+    }
 }
 
 fn open(fixture: &LoopFixture, flows: &[Flow]) {

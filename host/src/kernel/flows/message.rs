@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use egressd_core::flows::{Filter, Flow, FlowId};
+use egressd_core::flows::{Filter, Flow, FlowId, Zone};
 use egressd_core::net::{Family, Protocol};
 
 use crate::kernel::netlink::{Attributes, Flags, Header, Message, Writer, array};
@@ -24,6 +24,7 @@ const FILTER: u16 = 25;
 /// In a tuple.
 const TUPLE_IP: u16 = 1;
 const TUPLE_PROTOCOL: u16 = 2;
+const TUPLE_ZONE: u16 = 3;
 
 /// In its addresses: `CTA_IP_V4_SRC`, `CTA_IP_V4_DST`, and the same of IPv6.
 const IPV4: [u16; 2] = [1, 2];
@@ -96,8 +97,17 @@ pub(super) fn read(message: &Message<'_>) -> Option<FoundFlow> {
     let (source, called) = addresses(original)?;
     let (destination, seen_as) = addresses(attributes.nest(TUPLE_REPLY))?;
     let id = FlowId(u32::from_be_bytes(array(attributes.get(ID)?, 0)?));
-    let flow = Flow { source, called, destination, seen_as, transport: transport(attributes), id };
+    let flow =
+        Flow { source, called, destination, seen_as, transport: transport(attributes), id, zone: zone(attributes) };
     Some(FoundFlow { flow, name: name(attributes)? })
+}
+
+/// An entry that is in another zone in one direction alone has it in the tuple.
+fn zone(attributes: Attributes<'_>) -> Zone {
+    let of_tuple = |kind| attributes.nest(kind).get(TUPLE_ZONE);
+    let zones = [attributes.get(ZONE), of_tuple(TUPLE_ORIGINAL), of_tuple(TUPLE_REPLY)];
+    let is_default = |zone: &[u8]| zone.iter().all(|byte| *byte == 0);
+    if zones.into_iter().flatten().all(is_default) { Zone::Default } else { Zone::Other }
 }
 
 /// Who sends, and whom.
