@@ -123,10 +123,9 @@ impl LoopFixture {
         let (parts, ends) = ((policies.clone(), connections.clone()), ProcessEnds { stopped, planted });
         let channels = ProcessChannels { kernel, parts, loader, receiver, known, news: heard, ends };
         let config = ProcessConfig { settings: settings(owner), start, state: StateDir::open(state.path()), announced };
-        let observers = Observers { state_channel, metrics: metrics.clone(), notices };
         sender.send(everything(&snapshot));
         Self {
-            daemon: tokio::spawn(run(config, channels, observers)),
+            daemon: tokio::spawn(run(config, channels, Observers { state_channel, metrics: metrics.clone(), notices })),
             time: tokio::spawn(stop_time(reader.clone())),
             kernel_control,
             policies,
