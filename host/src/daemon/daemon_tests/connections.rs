@@ -52,6 +52,7 @@ async fn walk(fixture: &mut LoopFixture) {
 
 async fn translating(setting: &str, writers: Writers) -> LoopFixture {
     let mut fixture = LoopFixture::begin_with(NodeState { writers, ..NodeState::default() }).await;
+    fixture.hold(&[FIRST, SECOND, NODES]);
     fixture.set_service("web", setting, FIRST, &["10.0.0.1"]);
     fixture.set_service("dns", TRANSLATE, FIRST, &["10.0.0.2"]);
     walk(&mut fixture).await;
