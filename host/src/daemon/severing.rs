@@ -158,7 +158,8 @@ impl Severing {
             FlowEvent::Deleted(Ok(deleted)) => {
                 self.metrics.severed(deleted);
                 self.proceed(|walk| {
-                    walk.deleting -= 1;
+                    // A late answer may be to a deletion of an earlier walk, which failed.
+                    walk.deleting = walk.deleting.saturating_sub(1);
                     walk.deleted += deleted;
                 });
             }
