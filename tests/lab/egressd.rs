@@ -291,7 +291,11 @@ impl Egressd<'_> {
     pub fn wait_until_seen(&mut self, pod: &Pod, destination: impl Into<Destination>, expected: Seen) -> Result<()> {
         let (lab, destination) = (self.lab, destination.into());
         self.wait_until(&format!("pod {} is seen as {expected} at {destination}", pod.number), || {
-            Ok(lab.seen_from(pod, destination, Protocol::Tcp)? == expected)
+            match lab.seen_from(pod, destination, Protocol::Tcp) {
+                // It began before the change that is waited for, which severed it.
+                Err(error) if is_reset(&error) => Ok(false),
+                seen => Ok(seen? == expected),
+            }
         })
     }
 
@@ -336,4 +340,8 @@ impl Drop for Egressd<'_> {
         // Already ended is as good.
         self.child.kill().and_then(|()| self.child.wait()).ok();
     }
+}
+
+fn is_reset(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
 }

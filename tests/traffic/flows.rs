@@ -106,17 +106,21 @@ impl OpenConnections {
 
     /// The UDP flow goes on with this address, and the TCP connection is refused by its peer, which knows no such one.
     pub(crate) fn expect_severed(&mut self, egressd: &mut Egressd<'_>, address: IpAddr) -> Result<()> {
-        let udp = &mut self.udp;
-        egressd.wait_until("the UDP flow follows", || Ok(udp.seen()? == Seen::from(address)))?;
-        ensure!(self.tcp.seen().is_err(), "the TCP connection goes on");
-        Ok(())
+        let Self { udp, tcp } = self;
+        egressd.wait_until("the UDP flow follows", || Ok(is_seen(udp.seen(), address)))?;
+        egressd.wait_until("the TCP connection ends", || Ok(!matches!(tcp.seen(), Ok(Seen::Source(_)))))
     }
+}
+
+/// A call that is severed on its way is no answer yet.
+pub(crate) fn is_seen(call: Result<Seen>, address: IpAddr) -> bool {
+    call.is_ok_and(|seen| seen == Seen::from(address))
 }
 
 fn wait_for_new(fixture: &Fixture, egressd: &mut Egressd<'_>, then: IpAddr) -> Result<()> {
     for protocol in [Protocol::Udp, Protocol::Tcp] {
         egressd.wait_until(&format!("new connections are seen as {then}"), || {
-            Ok(fixture.lab.seen_from(fixture.selected(), OUTSIDE_V4, protocol)? == Seen::from(then))
+            Ok(is_seen(fixture.lab.seen_from(fixture.selected(), OUTSIDE_V4, protocol), then))
         })?;
     }
     Ok(())

@@ -5,26 +5,30 @@
 //! its *rules* are of one generation, while every *set look-up* reads the generation anew. Hence the order of
 //! batches (each left out when it is empty):
 //!
-//! 1. **arm** the guard: pods that are guarded from now on, and sources that they may have from now on, in one batch,
+//! 1. **prepare** tables and sets that are not there yet: the kernel may publish the ranges of a set at the very end of
+//!    its commit, when packets meet the rules and elements of the same batch already (seen with Linux 6.18.44: 1 of 25
+//!    starts translated a packet between pods);
+//! 2. **arm** the guard: pods that are guarded from now on, and sources that they may have from now on, in one batch,
 //!    before anything else changes;
-//! 2. **widen** sets: never in one batch with the rules that read them. Rules only ever return for what is in a set, so
+//! 3. **widen** sets: never in one batch with the rules that read them. Rules only ever return for what is in a set, so
 //!    a packet of the new state that is in one has to be in it before anything else changes, and one of the old state
 //!    until nothing is left to change;
-//! 3. **make** new objects: a packet of the old generation that already looks up a new element would find the
+//! 4. **make** new objects: a packet of the old generation that already looks up a new element would find the
 //!    chain it leads to empty, if both came in one batch. Rules of a chain that is there are changed only to
 //!    repair it, since [`crate::compile`] gives other rules another chain;
-//! 4. **switch** elements: one look-up decides, so a replaced element is atomic. Of one pod what is asked first comes
+//! 5. **switch** elements: one look-up decides, so a replaced element is atomic. Of one pod what is asked first comes
 //!    first, in as many batches as elements lie behind each other (`levels.rs`); mostly it is one;
-//! 5. **break** what is left of a pod of which something came: it has both for a moment, since none would be a leak;
+//! 6. **break** what is left of a pod of which something came: it has both for a moment, since none would be a leak;
 //!    and delete the chains that nothing leads to any more;
-//! 6. **narrow** sets. A set that has to be widened and narrowed has everything of both states meanwhile. Maps go that
+//! 7. **narrow** sets. A set that has to be widened and narrowed has everything of both states meanwhile. Maps go that
 //!    are for a length of prefixes that is in use no more, with the rules that look into them;
-//! 7. **disarm** the guard: pods that are guarded no more, and sources that they no longer have. In one batch: the guard
+//! 8. **disarm** the guard: pods that are guarded no more, and sources that they no longer have. In one batch: the guard
 //!    asks whether a pod is guarded before and after it asks for the source.
 //!
-//! Before all of them goes a base chain that moves to another priority (`moves.rs`).
+//! Before sets are widened a base chain moves to another priority (`moves.rs`).
 //!
-//! A table that is not there yet is made in one batch. A commit walks all chains of the network namespace and holds its
+//! A table that is replaced goes and comes in one batch ([`replace`]), so there the kernel's delay remains: otherwise
+//! its packets would meet no table in between. A commit walks all chains of the network namespace and holds its
 //! nft mutex, and the whole batch has to fit one send buffer: 30,000 elements at once would keep every other writer on
 //! the node waiting. So what is large is cut into [slices](cut) first, each of which is such a change of its own.
 
@@ -171,8 +175,7 @@ pub fn diff(applied: &Ruleset, desired: &Ruleset) -> Changes {
             }
             // A set of one kind cannot become one of another, so all of the table is made anew.
             (Some(old), Some(new)) if old.layout != new.layout || table::clash(old, new) => {
-                phases.make.push(Change { family, table: old.name.clone(), verb: Verb::DeleteTable });
-                table::create(&mut phases, family, new);
+                table::recreate(&mut phases, family, new);
             }
             (Some(old), Some(new)) => table::change(&mut phases, family, old, new),
         }
@@ -202,8 +205,8 @@ struct Phases {
     /// The copy of a base chain at its new place, and the end of the old one.
     moves: [Vec<Change>; 2],
     arm: Vec<Change>,
-    /// Sets that are not there yet: with the first batch that makes something, since its rules may look into them.
-    new_sets: Vec<Change>,
+    /// Tables and sets that are not there yet, before any rule that looks into them.
+    prepare: Vec<Change>,
     widen: Vec<Change>,
     make: Vec<Change>,
     switch: Vec<Vec<Change>>,
@@ -219,11 +222,9 @@ impl Phases {
 
     /// To other parts of a node, a set that is widened is one that is made, and one that is narrowed is an old way that
     /// goes.
-    fn into_changes(mut self) -> Changes {
-        let first = if self.arm.is_empty() { &mut self.make } else { &mut self.arm };
-        first.splice(0..0, self.new_sets);
+    fn into_changes(self) -> Changes {
         let [copy, delete] = self.moves;
-        let arm = [(Phase::Arm, self.arm)];
+        let arm = [self.prepare, self.arm].map(|changes| (Phase::Arm, changes));
         let come = [copy, delete, self.widen, self.make].map(|changes| (Phase::Make, changes));
         let switch = self.switch.into_iter().map(|changes| (Phase::Switch, changes));
         let go = [self.break_, self.narrow].map(|changes| (Phase::Break, changes));

@@ -10,31 +10,45 @@ use super::sets::{self, Steps};
 use super::{Change, Phases, Verb};
 use crate::ruleset::prefixes::rules as rules_by_prefix;
 use crate::ruleset::{
-    Chain, Element, GUARD, KeyKind, Map, MapKey, MapKind, NETWORKS, Name, Rule, Table, TableFamily, is_of_the_guard,
+    Chain, Element, GUARD, KeyKind, Map, MapKey, MapKind, NETWORKS, Name, Rule, Set, Table, TableFamily,
+    is_of_the_guard,
 };
 
-/// All of a table that is not there yet: no packet has met it, so one batch does.
+/// All of a table that is not there yet, its sets before what looks into them.
 pub(super) fn create(phases: &mut Phases, family: TableFamily, new: &Table) {
-    let mut push = |verb| phases.make.push(Change { family, table: new.name.clone(), verb });
-    push(Verb::AddTable(new.layout));
-    counters::come(None, new).into_iter().for_each(&mut push);
-    for (name, set) in &new.sets {
-        push(Verb::AddSet(name.clone(), set.kind()));
-        sets::fill(name, set).into_iter().for_each(&mut push);
-    }
-    for (name, map) in &new.maps {
-        push(Verb::AddMap(name.clone(), map.kind));
-    }
-    for (name, chain) in &new.chains {
-        push(Verb::AddChain(name.clone(), chain.hook.clone()));
-    }
-    for (name, chain) in new.chains.iter().filter(|(_, chain)| !chain.rules.is_empty()) {
-        push(Verb::AddRules(name.clone(), chain.rules.clone()));
-    }
-    for (name, map) in new.maps.iter().filter(|(_, map)| !map.elements.is_empty()) {
+    let change = |verb| Change { family, table: new.name.clone(), verb };
+    phases.prepare.extend(empty(new).map(change));
+    phases.make.extend(content(new).map(change));
+}
+
+/// All of a table in the place of another one of its name, in one batch: its packets are to meet one of both.
+pub(super) fn recreate(phases: &mut Phases, family: TableFamily, new: &Table) {
+    let verbs = [Verb::DeleteTable].into_iter().chain(empty(new)).chain(content(new));
+    phases.make.extend(verbs.map(|verb| Change { family, table: new.name.clone(), verb }));
+}
+
+/// The table, and its sets with all that is in them.
+fn empty(new: &Table) -> impl Iterator<Item = Verb> {
+    let sets = new.sets.iter().flat_map(|(name, set)| made(name, set));
+    [Verb::AddTable(new.layout)].into_iter().chain(sets)
+}
+
+fn made(name: &Name, set: &Set) -> impl Iterator<Item = Verb> {
+    [Verb::AddSet(name.clone(), set.kind())].into_iter().chain(sets::fill(name, set))
+}
+
+/// What packets meet of a table.
+fn content(new: &Table) -> impl Iterator<Item = Verb> {
+    let maps = new.maps.iter().map(|(name, map)| Verb::AddMap(name.clone(), map.kind));
+    let chains = new.chains.iter().map(|(name, chain)| Verb::AddChain(name.clone(), chain.hook.clone()));
+    let ruled = new.chains.iter().filter(|(_, chain)| !chain.rules.is_empty());
+    let rules = ruled.map(|(name, chain)| Verb::AddRules(name.clone(), chain.rules.clone()));
+    let filled = new.maps.iter().filter(|(_, map)| !map.elements.is_empty());
+    let elements = filled.map(|(name, map)| {
         let elements = map.elements.iter().map(|(key, element)| (*key, element.clone())).collect();
-        push(Verb::AddElements(name.clone(), map.kind, elements));
-    }
+        Verb::AddElements(name.clone(), map.kind, elements)
+    });
+    counters::come(None, new).into_iter().chain(maps).chain(chains).chain(rules).chain(elements)
 }
 
 /// What differs between two states of one table.
@@ -72,9 +86,8 @@ impl Writer<'_> {
     fn sets(&mut self, old: &Table, new: &Table) {
         for (name, set) in &new.sets {
             let Some(before) = old.sets.get(name) else {
-                let make = [Some(Verb::AddSet(name.clone(), set.kind())), sets::fill(name, set)];
-                let make = make.into_iter().flatten().map(|verb| self.change(verb)).collect::<Vec<_>>();
-                self.phases.new_sets.extend(make);
+                let make = made(name, set).map(|verb| self.change(verb)).collect::<Vec<_>>();
+                self.phases.prepare.extend(make);
                 continue;
             };
             let Steps { widen, narrow } = Steps::between(name, before, set);
