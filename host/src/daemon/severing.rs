@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::at;
 use crate::clock::{self, Instant};
 use crate::errors::with_causes;
-use crate::kernel::flows::{Error, FlowEvent, FlowsThread, FoundFlow, Sources, Walk};
+use crate::kernel::flows::{Error, FlowEvent, FlowResult, FlowsThread, FoundFlow, Sources, Walk, WalkNumber};
 use crate::metrics::Metrics;
 use crate::state_channel::notices::Notices;
 
@@ -42,6 +42,8 @@ pub(super) struct Severing {
     next: Instant,
     /// How long was waited after the last failure.
     wait: Option<Duration>,
+    /// That of the last walk.
+    number: WalkNumber,
     walk: Option<CurrentWalk>,
     kept: KeptFlows,
     /// The addresses of this node.
@@ -78,8 +80,18 @@ enum WalkEnd {
 
 impl Severing {
     pub(super) fn begin(thread: FlowsThread, notices: Notices, metrics: Metrics, now: Instant) -> Self {
-        let (due, kept) = (Checks::default(), KeptFlows::default());
-        Self { thread, notices, metrics, due, next: now, wait: None, walk: None, kept, nodes: BTreeSet::new() }
+        Self {
+            thread,
+            notices,
+            metrics,
+            due: Checks::default(),
+            next: now,
+            wait: None,
+            number: WalkNumber::default(),
+            walk: None,
+            kept: KeptFlows::default(),
+            nodes: BTreeSet::new(),
+        }
     }
 
     /// Takes in which addresses this node has.
@@ -142,7 +154,8 @@ impl Severing {
             sources.extend(translated(ruleset));
         }
         let sources = Arc::new(sources);
-        let walk = Walk { filter: checks.filter(), sources: Sources(Arc::clone(&sources)) };
+        self.number = self.number.next();
+        let walk = Walk { number: self.number, filter: checks.filter(), sources: Sources(Arc::clone(&sources)) };
         let (kept, end) = (BTreeMap::new(), WalkEnd::Open);
         let asked = self.thread.walk(walk);
         self.walk = Some(CurrentWalk { checks, sources, kept, deleting: 0, deleted: 0, end });
@@ -152,18 +165,25 @@ impl Severing {
     }
 
     fn take_event(&mut self, event: FlowEvent, ruleset: &Ruleset) {
-        match event {
-            FlowEvent::Found(flows) => self.found(flows, ruleset),
-            FlowEvent::Walked(Ok(()), took) => self.proceed(|walk| walk.end = WalkEnd::Done(took)),
-            FlowEvent::Deleted(Ok(deleted)) => {
-                self.metrics.severed(deleted);
-                self.proceed(|walk| {
-                    // A late answer may be to a deletion of an earlier walk, which failed.
-                    walk.deleting = walk.deleting.saturating_sub(1);
-                    walk.deleted += deleted;
-                });
-            }
-            FlowEvent::Walked(Err(error), _) | FlowEvent::Deleted(Err(error)) => self.failed(&error),
+        let FlowEvent { walk, result } = event;
+        if let FlowResult::Deleted(Ok(deleted)) = &result {
+            self.metrics.severed(*deleted);
+        }
+        // What is late is of a walk that failed, which begins anew.
+        if walk == self.number {
+            self.take_result(result, ruleset);
+        }
+    }
+
+    fn take_result(&mut self, result: FlowResult, ruleset: &Ruleset) {
+        match result {
+            FlowResult::Found(flows) => self.found(flows, ruleset),
+            FlowResult::Walked(Ok(()), took) => self.proceed(|walk| walk.end = WalkEnd::Done(took)),
+            FlowResult::Deleted(Ok(deleted)) => self.proceed(|walk| {
+                walk.deleting -= 1;
+                walk.deleted += deleted;
+            }),
+            FlowResult::Walked(Err(error), _) | FlowResult::Deleted(Err(error)) => self.failed(&error),
         }
     }
 
@@ -184,7 +204,7 @@ impl Severing {
             return;
         }
         walk.deleting += 1;
-        if let Err(error) = self.thread.delete(severed) {
+        if let Err(error) = self.thread.delete(self.number, severed) {
             self.failed(&error);
         }
     }
@@ -236,3 +256,7 @@ pub fn flows_not_checked(error: &Error) -> Finding {
     );
     Finding::warning("connections-not-checked", message)
 }
+
+#[cfg(test)]
+#[path = "severing_tests.rs"]
+mod tests;

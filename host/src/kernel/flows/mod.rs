@@ -19,7 +19,7 @@ use rustix::thread::{MembarrierCommand, membarrier};
 
 pub use error::Error;
 pub use message::FoundFlow;
-pub use thread::{FlowEvent, FlowKernel, FlowsThread, Sources, Walk};
+pub use thread::{FlowEvent, FlowKernel, FlowResult, FlowsThread, Sources, Walk, WalkNumber};
 
 use self::message::{ask, delete, read};
 use super::netlink::{Answer, Received, Refused, Setup, Socket, Switch, Writer, strictly};

@@ -34,9 +34,22 @@ pub trait FlowKernel: Send {
     fn delete(&mut self, flows: &[FoundFlow]) -> Result<usize, Error>;
 }
 
+/// Which walk it is: what comes late of one that failed is not of the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WalkNumber(u64);
+
+impl WalkNumber {
+    /// That of the walk after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
 /// A walk through the entries, which looks for some.
 #[derive(Clone, Debug)]
 pub struct Walk {
+    pub number: WalkNumber,
     pub filter: Filter,
     pub sources: Sources,
 }
@@ -45,9 +58,16 @@ pub struct Walk {
 #[derive(Clone, Debug)]
 pub struct Sources(pub Arc<BTreeSet<IpAddr>>);
 
+/// What came of a task of a walk.
+#[derive(Debug)]
+pub struct FlowEvent {
+    pub walk: WalkNumber,
+    pub result: FlowResult,
+}
+
 /// What came of a task.
 #[derive(Debug)]
-pub enum FlowEvent {
+pub enum FlowResult {
     /// Some of the entries that a walk looks for.
     Found(Vec<FoundFlow>),
     /// A walk is over, after so long. Where it failed, entries may be missing.
@@ -101,12 +121,12 @@ impl FlowsThread {
         self.worker.post(move |owned| owned.walk(&walk)).map_err(Into::into)
     }
 
-    /// Begins to delete entries; the result is an event.
+    /// Begins to delete entries that a walk found; the result is an event.
     ///
     /// # Errors
     /// When the thread is gone.
-    pub fn delete(&self, flows: Vec<FoundFlow>) -> Result<(), Error> {
-        self.worker.post(move |owned| owned.delete(&flows)).map_err(Into::into)
+    pub fn delete(&self, walk: WalkNumber, flows: Vec<FoundFlow>) -> Result<(), Error> {
+        self.worker.post(move |owned| owned.delete(walk, &flows)).map_err(Into::into)
     }
 
     /// What comes next of the tasks; never where there is none.
@@ -122,6 +142,7 @@ impl Owned {
     fn walk(&mut self, walk: &Walk) {
         let begun = clock::now();
         let events = self.events.clone();
+        let event = |result| FlowEvent { walk: walk.number, result };
         let walked = self.ask(|kernel| {
             let mut found = Vec::new();
             let walked = kernel.walk(walk.filter, &mut |flow| {
@@ -132,20 +153,20 @@ impl Owned {
                     return ControlFlow::Continue(());
                 }
                 // Where the loop is gone, so is whoever would use the rest.
-                match events.blocking_send(FlowEvent::Found(std::mem::take(&mut found))) {
+                match events.blocking_send(event(FlowResult::Found(std::mem::take(&mut found)))) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(_) => ControlFlow::Break(()),
                 }
             });
-            let _ = events.blocking_send(FlowEvent::Found(found));
+            let _ = events.blocking_send(event(FlowResult::Found(found)));
             walked
         });
-        let _ = self.events.blocking_send(FlowEvent::Walked(walked, clock::since(begun)));
+        let _ = self.events.blocking_send(event(FlowResult::Walked(walked, clock::since(begun))));
     }
 
-    fn delete(&mut self, flows: &[FoundFlow]) {
-        let deleted = self.ask(|kernel| kernel.delete(flows));
-        let _ = self.events.blocking_send(FlowEvent::Deleted(deleted));
+    fn delete(&mut self, walk: WalkNumber, flows: &[FoundFlow]) {
+        let result = FlowResult::Deleted(self.ask(|kernel| kernel.delete(flows)));
+        let _ = self.events.blocking_send(FlowEvent { walk, result });
     }
 
     /// A kernel that failed is dropped: late answers to one request would be taken for those to the next.
