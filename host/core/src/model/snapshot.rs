@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::{
     Announcements, ByName, ClusterNetworks, EgressNodes, EgressPolicy, Endpoint, KnownPods, Labels, Namespace,
-    PolicyObject, Service, SubjectKey, SubjectKind, SubjectObject, Uid, Unreadable,
+    ObjectReference, PolicyObject, Service, SubjectKey, SubjectKind, SubjectObject, Uid, Unreadable,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +146,8 @@ pub enum ChangeKey {
     Policy(String),
     /// An address that a pod of this node has or had.
     Pod(IpAddr),
+    /// A pod of this node that has no address, or had none: only what announces its addresses is about it.
+    PodWithoutAddress(ObjectReference),
     /// How much is known of the pods of this node.
     Pods,
     /// What load balancers write about the nodes that announce addresses: which Services that concerns is found by the

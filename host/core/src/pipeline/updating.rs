@@ -111,6 +111,8 @@ impl Pipeline {
                 // Its effect comes with the chain that is loaded from it.
                 ChangeKey::Policy(_) => BTreeSet::new(),
                 ChangeKey::Announced | ChangeKey::EgressNodes => BTreeSet::new(),
+                // What is announced of it is joined to it in any case.
+                ChangeKey::PodWithoutAddress(_) => BTreeSet::new(),
                 ChangeKey::Pod(address) => self.places.of(*address).cloned().collect(),
                 ChangeKey::Pods => self.subjects.keys().cloned().collect(),
             }

@@ -15,7 +15,9 @@ use std::mem;
 use std::sync::Arc;
 
 use egressd_core::finding::{Finding, at_most};
-use egressd_core::model::{ChangeKey, KnownPods, Node, ObjectReference, Pods, ReadState, Snapshot, SubjectKey, Texts};
+use egressd_core::model::{
+    ChangeKey, KnownPods, Node, ObjectReference, Pod, Pods, ReadState, Snapshot, SubjectKey, Texts,
+};
 
 use super::super::claims;
 use super::super::documents::Object;
@@ -304,7 +306,7 @@ impl State {
                     snapshot.policies.insert(policy.name.clone(), policy);
                 }
             }
-            Object::Pod(pod) => keys.extend(self.pods.insert(pod).into_iter().map(ChangeKey::Pod)),
+            Object::Pod(pod) => self.store_pod(pod),
             Object::Networks(identity, networks) => {
                 keys.extend(networks::set(snapshot, networks::title(identity.0, &identity.1), Some(&networks)));
             }
@@ -312,6 +314,26 @@ impl State {
             // The API server is asked for those of this node alone, and for no Endpoints.
             Object::PodElsewhere(_) | Object::Endpoints(_) => {}
         }
+    }
+
+    fn store_pod(&mut self, pod: Arc<Pod>) {
+        if self.pods.get(&pod.name) != Some(&*pod) {
+            self.note_pod_without_address(&pod.name);
+            let name = pod.name.clone();
+            self.keys.extend(self.pods.insert(pod).into_iter().map(ChangeKey::Pod));
+            self.note_pod_without_address(&name);
+        }
+    }
+
+    fn remove_pod(&mut self, name: &ObjectReference) {
+        self.note_pod_without_address(name);
+        self.keys.extend(self.pods.remove(name).into_iter().map(ChangeKey::Pod));
+    }
+
+    /// Its addresses may be announced, and no address leads to it.
+    fn note_pod_without_address(&mut self, name: &ObjectReference) {
+        let has_none = self.pods.get(name).is_some_and(|pod| pod.held().is_empty());
+        self.keys.extend(has_none.then(|| ChangeKey::PodWithoutAddress(name.clone())));
     }
 
     fn store_node(&mut self, name: String, node: Arc<Node>, arguments: &Arguments) {
@@ -350,7 +372,7 @@ impl State {
             Kind::Claims(ClaimKind::Leases) => snapshot.announced.leases.remove(name).map(|_| ChangeKey::Announced),
             Kind::Networks(_) => networks::set(snapshot, networks::title(kind, name), None),
             Kind::Pods => {
-                self.keys.extend(self.pods.remove(name).into_iter().map(ChangeKey::Pod));
+                self.remove_pod(name);
                 None
             }
             Kind::Endpoints => None,

@@ -37,6 +37,8 @@ fn any_object() -> impl Strategy<Value = (Kind, Reading)> {
         (any_of(&["p", "q"]), any_of(&["{}", "[]"])).prop_map(|(of, settings)| (Kind::Policies, policy(of, settings))),
         (any_of(&["shop", "hr"]), any_of(&["x", "y"]), prop::sample::select(&PODS[..]))
             .prop_map(|(namespace, of, last)| (Kind::Pods, pod(namespace, of, last))),
+        (any_of(&["shop", "hr"]), any_of(&["x", "y"]))
+            .prop_map(|(namespace, of)| (Kind::Pods, pod_without_address(namespace, of))),
     ]
 }
 
@@ -135,7 +137,7 @@ proptest! {
 }
 
 /// What a reader knows that reads only what the keys name.
-fn mirrored(Mirror { snapshot: mut mirror, mut whose }: Mirror, update: Option<Update>) -> Mirror {
+fn mirrored(Mirror { snapshot: mut mirror, mut whose, mut without_address }: Mirror, update: Option<Update>) -> Mirror {
     let Update { snapshot, keys, .. } =
         update.unwrap_or_else(|| Update { snapshot: mirror.clone(), ..Update::default() });
     for key in keys {
@@ -154,7 +156,13 @@ fn mirrored(Mirror { snapshot: mut mirror, mut whose }: Mirror, update: Option<U
             ChangeKey::Pod(address) => {
                 whose.insert(address, whose_is(&snapshot, address));
             }
-            ChangeKey::Pods => whose = whose_all_are(&snapshot),
+            ChangeKey::PodWithoutAddress(name) => {
+                without_address.remove(&name);
+                without_address.extend(all_without_address(&snapshot).take(&name));
+            }
+            ChangeKey::Pods => {
+                (whose, without_address) = (whose_all_are(&snapshot), all_without_address(&snapshot));
+            }
             ChangeKey::EgressNodes => mirror.egress_nodes = snapshot.egress_nodes.clone(),
             ChangeKey::Announced => mirror.announced = snapshot.announced.clone(),
             ChangeKey::Policy(key) => {
@@ -162,7 +170,7 @@ fn mirrored(Mirror { snapshot: mut mirror, mut whose }: Mirror, update: Option<U
             }
         }
     }
-    Mirror { snapshot: mirror, whose }
+    Mirror { snapshot: mirror, whose, without_address }
 }
 
 /// Everything but pods, and whose the addresses of pods are.
@@ -170,13 +178,20 @@ fn mirrored(Mirror { snapshot: mut mirror, mut whose }: Mirror, update: Option<U
 struct Mirror {
     snapshot: Snapshot,
     whose: BTreeMap<IpAddr, String>,
+    without_address: BTreeSet<ObjectReference>,
 }
 
 fn mirror_of(snapshot: &Snapshot) -> Mirror {
-    let whose = whose_all_are(snapshot);
-    Mirror { snapshot: Snapshot { pods: KnownPods::default(), ..snapshot.clone() }, whose }
+    let (whose, without_address) = (whose_all_are(snapshot), all_without_address(snapshot));
+    Mirror { snapshot: Snapshot { pods: KnownPods::default(), ..snapshot.clone() }, whose, without_address }
 }
 
 fn whose_all_are(snapshot: &Snapshot) -> BTreeMap<IpAddr, String> {
     PODS.map(|last| IpAddr::from([10, 0, 0, last])).map(|address| (address, whose_is(snapshot, address))).into()
+}
+
+fn all_without_address(snapshot: &Snapshot) -> BTreeSet<ObjectReference> {
+    let Some(pods) = snapshot.pods.table() else { return BTreeSet::new() };
+    let all = pods.names().filter_map(|name| pods.get(name));
+    all.filter(|pod| pod.held().is_empty()).map(|pod| pod.name.clone()).collect()
 }

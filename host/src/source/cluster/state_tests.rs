@@ -91,6 +91,12 @@ fn pod(namespace: &str, of: &str, last: u8) -> Reading {
     Reading { uid: Some("1".to_owned()), ..good(name(namespace, of), Object::Pod(Arc::new(pod))) }
 }
 
+fn pod_without_address(namespace: &str, of: &str) -> Reading {
+    let Content::Object(Object::Pod(pod)) = pod(namespace, of, 1).content else { unreachable!("it is a pod") };
+    let pod = Pod { addresses: vec![], ..(*pod).clone() };
+    Reading { uid: Some("1".to_owned()), ..good(name(namespace, of), Object::Pod(Arc::new(pod))) }
+}
+
 /// Whose an address is, as the namespace `shop` sees it.
 fn whose_is(snapshot: &Snapshot, address: IpAddr) -> String {
     match &snapshot.pods {
@@ -120,6 +126,7 @@ fn keys(state: &mut State) -> Vec<String> {
         ChangeKey::Cluster => "cluster".to_owned(),
         ChangeKey::Policy(name) => format!("policy {name}"),
         ChangeKey::Pod(address) => format!("pod {address}"),
+        ChangeKey::PodWithoutAddress(pod) => format!("pod {}/{} without an address", pod.namespace, pod.name),
         ChangeKey::Pods => "pods".to_owned(),
         ChangeKey::Announced => "announced".to_owned(),
         ChangeKey::EgressNodes => "egressnodes".to_owned(),
@@ -273,6 +280,26 @@ fn pods_are_known_once_they_were_listed_and_last_known_while_they_cannot_be_read
     assert_eq!((known(&state).as_str(), keys(&mut state)), ("last Foreign(\"hr\")", vec![]));
     state.apply(Kind::Pods, Event::Complete);
     assert_eq!((known(&state).as_str(), keys(&mut state)), ("Unknown", vec!["pod 10.0.0.1".into(), "pods".into()]));
+}
+
+/// A runtime may announce its addresses before the object is known.
+#[test]
+fn a_pod_is_news_before_it_has_an_address_too() {
+    let mut state = State::of(Kind::FOLLOWED);
+    list(&mut state, Kind::Pods, &[]);
+    assert_eq!(keys(&mut state), ["pods"]);
+    for _ in 0..2 {
+        state.apply(Kind::Pods, Event::Changed(pod_without_address("hr", "x")));
+        assert_eq!(keys(&mut state), ["pod hr/x without an address"]);
+        state.apply(Kind::Pods, Event::Changed(pod_without_address("hr", "x")));
+        assert!(keys(&mut state).is_empty(), "nothing changed");
+        state.apply(Kind::Pods, Event::Changed(pod("hr", "x", 1)));
+        assert_eq!(keys(&mut state), ["pod 10.0.0.1", "pod hr/x without an address"]);
+        state.apply(Kind::Pods, Event::Changed(pod_without_address("hr", "x")));
+        assert_eq!(keys(&mut state), ["pod 10.0.0.1", "pod hr/x without an address"]);
+        state.apply(Kind::Pods, Event::Gone(name("hr", "x")));
+        assert_eq!(keys(&mut state), ["pod hr/x without an address"]);
+    }
 }
 
 /// An installation without the right has everything else.

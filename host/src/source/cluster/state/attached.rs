@@ -20,6 +20,7 @@ impl State {
             | ChangeKey::Announced
             | ChangeKey::EgressNodes
             | ChangeKey::Pod(_)
+            | ChangeKey::PodWithoutAddress(_)
             | ChangeKey::Pods => None,
         })
     }
