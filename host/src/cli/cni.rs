@@ -36,7 +36,7 @@ pub struct CniInstallArgs {
     #[command(flatten)]
     pub places: CniPlaces,
     /// How long a pod waits for its rules, in seconds, at most 60.
-    #[arg(long, value_name = "SECONDS", env = "EGRESSD_CNI_WAIT", help_heading = "Plugin", default_value_t = 2,
+    #[arg(long, value_name = "SECONDS", env = "EGRESSD_CNI_WAIT", help_heading = "Plugin", default_value_t = 10,
           value_parser = clap::value_parser!(u8).range(1..=60))]
     pub wait: u8,
     /// What happens to a pod whose rules are not in force by then, and to each pod while egressd does not answer.

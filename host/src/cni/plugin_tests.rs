@@ -100,7 +100,7 @@ fn closed_stops_a_pod_with_one_sentence_and_what_egressd_answers() {
         json!({
             "cniVersion": "1.1.0",
             "code": 11,
-            "msg": "pod shop/web-0 does not begin: its rules were not in force within 2 s; see `egressd status` on this \
+            "msg": "pod shop/web-0 does not begin: its rules were not in force within 10 s; see `egressd status` on this \
                     node, or set `fail` of egressd-cni to `open`",
             "details": "no slice yet",
         })

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use crate::model::{KnownPods, ObjectReference, Phase, Pod, PodNetwork, Pods, Uid};
 
-/// How long an announcement counts while the status of its pod has no addresses. The kubelet writes them when the pod's
-/// network is set up, and again while it cannot.
-pub const MAX_ANNOUNCED: Duration = Duration::from_mins(1);
+/// How long an announcement counts while the status of its pod has no addresses. The kubelet writes them soon after the pod's
+/// network is set up, and again while it cannot; where it began 200 pods at once, up to 80 s later. A pod that goes, or
+/// another announcement of it, ends it at once.
+pub const MAX_ANNOUNCED: Duration = Duration::from_mins(10);
 
 /// How many announcements are kept; the oldest goes first. A node has some hundred pods.
 const MOST_ANNOUNCED: usize = 1024;

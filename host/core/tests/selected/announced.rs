@@ -97,7 +97,7 @@ fn a_status_with_other_addresses_takes_the_place_of_an_announcement() {
 }
 
 #[test]
-fn an_announcement_ends_after_a_minute_with_another_one_and_with_its_pod() {
+fn an_announcement_ends_after_ten_minutes_with_another_one_and_with_its_pod() {
     let mut fixture = fixture();
     fixture.announce(announced(&[POD]));
     assert_eq!(fixture.next(), Some(MAX_ANNOUNCED));
