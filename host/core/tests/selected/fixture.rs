@@ -96,6 +96,7 @@ pub(crate) fn pod(namespace: &str, name: &str, addresses: &[&str]) -> Pod {
         network: PodNetwork::Own,
         addresses: addresses.iter().map(|text| a(text)).collect(),
         labels: Default::default(),
+        started: None,
     };
     labelled(pod, "web")
 }
