@@ -110,16 +110,31 @@ async fn a_service_that_the_earlier_process_did_not_know_ends_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_process_leaves_a_sign_of_life_when_it_ends_and_before_where_it_crashes() {
+async fn a_process_leaves_a_sign_of_life_while_it_runs_and_when_it_ends() {
     let began = now();
     let node = left_behind(&[RUNNING]).await;
-    let found = sign(&node).unwrap();
+    signed(&node, 1);
+    let (path, mut fixture) = (node.state.path().to_owned(), LoopFixture::begin_with(node).await);
+    walk(&mut fixture).await;
+    let found = StateDir::open(&path).take_sign_of_life().unwrap();
     assert!((began..=now()).contains(&found.at.0) && found.beginning.is_empty(), "{found:?}");
 
+    fs::write(path.join("alive"), "").unwrap();
+    fixture.stop();
+    let (_, node) = fixture.ended().await;
+    assert!(sign(&node).unwrap().at >= found.at);
+}
+
+/// It has not seen to the pods that began before it did.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_ends_before_its_first_round_leaves_the_earlier_sign() {
+    let node = left_behind(&[RUNNING]).await;
     signed(&node, 1);
-    let (path, mut fixture) = (node.state.path().to_owned(), LoopFixture::start(node));
-    assert_eq!(StateDir::open(&path).take_sign_of_life().unwrap().at, UnixTime(1), "nothing is in force");
-    fixture.take_over().await;
-    walk(&mut fixture).await;
-    assert!(StateDir::open(&path).take_sign_of_life().unwrap().at >= found.at);
+    let mut fixture = LoopFixture::start_without_policies(node);
+    fixture.asked_at_start().await.perform();
+    fixture.asked_at_start().await.perform();
+    fixture.settle().await;
+    fixture.stop();
+    let (_, node) = fixture.ended().await;
+    assert_eq!(sign(&node).unwrap().at, UnixTime(1));
 }
