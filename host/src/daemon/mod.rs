@@ -176,7 +176,8 @@ impl Daemon {
         let remembered = drafts.iter().map(|(uid, draft)| (uid, &**draft));
         let connections = ConnectionFacts::begin(&held.ruleset, remembered, on_change);
         inherit::inherit(&mut pipeline, &mut state, &held.ruleset, &observers.state_channel);
-        pipeline.resume(state.take_sign_of_life(), translated(&held.ruleset), Moment::now().into());
+        let left = (!held.ruleset.tables.is_empty()).then(|| translated(&held.ruleset));
+        pipeline.resume(state.take_sign_of_life(), left, Moment::now().into());
         let layout =
             relayout::begin(&kernel, &tables, &held.ruleset, &observers.state_channel).await.context(TAKEOVER)?;
         let replaces = !layout.to_replace.is_empty();

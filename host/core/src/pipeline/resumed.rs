@@ -8,6 +8,10 @@ use std::sync::Arc;
 use super::Pipeline;
 use crate::model::{KnownPods, Pod, PodNetwork, Pods, Uid, UnixTime};
 
+/// How old a sign may be where no tables were left, in seconds: a machine starts within that, and who installs egressd again
+/// later has connections that are to stay.
+const MOST_WITHOUT_TABLES: i64 = 600;
+
 /// How many pods begin at one time at most, as far as they are remembered.
 const MOST_BEGINNING: usize = 1024;
 
@@ -31,10 +35,13 @@ pub(super) struct EarlierProcess {
 }
 
 impl Pipeline {
-    /// Goes on after an earlier process that left this sign of life and tables that translate these pods, at `now`. A sign
-    /// from the future comes from another clock, and says nothing.
-    pub fn resume(&mut self, sign: Option<SignOfLife>, translated: BTreeSet<IpAddr>, now: UnixTime) {
-        let Some(sign) = sign.filter(|sign| sign.at <= now) else { return };
+    /// Goes on after an earlier process that left this sign of life and tables that translate these pods, none where it left
+    /// no tables, at `now`. A sign from the future comes from another clock, and says nothing.
+    pub fn resume(&mut self, sign: Option<SignOfLife>, left: Option<BTreeSet<IpAddr>>, now: UnixTime) {
+        let earliest = left.is_none().then(|| now.0.saturating_sub(MOST_WITHOUT_TABLES));
+        let counts = |sign: &SignOfLife| sign.at <= now && earliest.is_none_or(|earliest| sign.at.0 >= earliest);
+        let Some(sign) = sign.filter(counts) else { return };
+        let translated = left.unwrap_or_default();
         let subjects = self.accepted().keys().chain(self.drafts().keys()).cloned().collect();
         self.begun.resume(EarlierProcess { sign, translated, subjects: Arc::new(subjects) });
     }

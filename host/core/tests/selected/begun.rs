@@ -40,8 +40,8 @@ fn meanwhile(fixture: &mut Fixture, pod: Pod) {
 }
 
 fn restart(fixture: &mut Fixture, sign: Option<SignOfLife>, translated: &[&str]) {
-    let translated = translated.iter().map(|pod| a(pod)).collect();
-    fixture.restart_after(|pipeline| pipeline.resume(sign, translated, UnixTime(START)));
+    let left = Some(translated.iter().map(|pod| a(pod)).collect());
+    fixture.restart_after(|pipeline| pipeline.resume(sign, left, UnixTime(START)));
 }
 
 /// The pods whose connections are looked at with the next round.
@@ -67,6 +67,17 @@ fn a_first_start_and_a_sign_from_the_future_make_no_pod_new() {
         meanwhile(&mut fixture, started("web-2", YOUNG, START + 2));
         restart(&mut fixture, sign, &[]);
         assert!(begun(&mut fixture, Duration::ZERO).is_empty());
+    }
+}
+
+/// Connections that pods have had for days are not to end where egressd was removed and is installed again.
+#[test]
+fn where_no_tables_were_left_a_sign_counts_for_ten_minutes() {
+    for (start, expected) in [(SIGN + 600, vec![YOUNG]), (SIGN + 601, vec![])] {
+        let mut fixture = ended();
+        meanwhile(&mut fixture, started("web-2", YOUNG, SIGN + 1));
+        fixture.restart_after(|pipeline| pipeline.resume(Some(sign(SIGN)), None, UnixTime(start)));
+        assert_eq!(begun(&mut fixture, Duration::ZERO), expected);
     }
 }
 
