@@ -161,6 +161,7 @@ fn pod(address: IpAddr) -> Pod {
         network: PodNetwork::Own,
         addresses: vec![address],
         labels: Default::default(),
+        started: None,
     }
 }
 

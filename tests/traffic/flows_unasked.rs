@@ -5,6 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use jiff::Timestamp;
 use lab::addresses::{NODE_V4, OUTSIDE_V4};
 use lab::manifest::{self, PodObject, Service};
 use lab::{Lab, Seen};
@@ -16,6 +17,8 @@ use crate::flows::{OpenConnections, is_seen};
 
 /// By then the connections were looked at that are kept.
 const LOOKED_AT: Duration = Duration::from_secs(6);
+/// A kubelet writes whole seconds.
+const NEXT_SECOND: Duration = Duration::from_millis(1_100);
 /// Entries of others, as a busy node has them.
 const OTHERS: u32 = 200_000;
 
@@ -45,6 +48,32 @@ pub(crate) fn what_a_new_pod_began_before_its_rules_ends_and_what_a_running_one_
     fixture.manifests.write(&object(lab, 2, "web"))?;
     fixture.manifests.write(&object(lab, 3, "web"))?;
     fixture.manifests.write(&manifest::endpoints("web", all))?;
+    egressd.wait_until_seen(lab.pod(3), OUTSIDE_V4, WEB_V4.into())?;
+    new.expect_severed(&mut egressd, WEB_V4)?;
+    running.expect_kept(NODE_V4)?;
+    egressd.stop()
+}
+
+/// Pod 2 begins while no egressd runs; pod 3 began long before, and its labels begin to match meanwhile.
+pub(crate) fn what_a_pod_began_while_no_egressd_ran_ends_and_what_an_older_one_began_stays() -> Result<()> {
+    let fixture = Fixture::with_web()?;
+    let (lab, long_ago) = (&fixture.lab, Timestamp::now() - Duration::from_secs(3600));
+    lab.node().masquerade_like_a_cni()?;
+    fixture.manifests.write(&selecting(web()))?;
+    fixture.manifests.write(&object(lab, 1, "web").started(long_ago))?;
+    fixture.manifests.write(&object(lab, 3, "batch").started(long_ago))?;
+    fixture.run_until_translated()?.stop()?;
+    sleep(NEXT_SECOND);
+    let began = Timestamp::now();
+    let [mut new, mut running] =
+        [OpenConnections::of(&fixture, lab.pod(2))?, OpenConnections::of(&fixture, lab.pod(3))?];
+    new.expect_seen(NODE_V4)?;
+    running.expect_seen(NODE_V4)?;
+
+    fixture.manifests.write(&object(lab, 2, "web").started(began))?;
+    fixture.manifests.write(&object(lab, 3, "web").started(long_ago))?;
+    fixture.manifests.write(&manifest::endpoints("web", [1, 2, 3].map(|number| lab.pod(number).v4())))?;
+    let mut egressd = fixture.run()?;
     egressd.wait_until_seen(lab.pod(3), OUTSIDE_V4, WEB_V4.into())?;
     new.expect_severed(&mut egressd, WEB_V4)?;
     running.expect_kept(NODE_V4)?;

@@ -140,6 +140,7 @@ lab::tests![
     flows::what_changed_while_no_egressd_ran_is_severed_at_the_start_where_that_is_asked_for,
     flows::what_begins_to_be_translated_keeps_its_open_connections_unasked,
     flows_unasked::what_a_new_pod_began_before_its_rules_ends_and_what_a_running_one_began_stays,
+    flows_unasked::what_a_pod_began_while_no_egressd_ran_ends_and_what_an_older_one_began_stays,
     flows_unasked::what_began_while_the_rules_were_gone_ends_and_what_was_kept_before_stays,
     flows_unasked::a_guarded_pod_that_keeps_its_port_is_translated_once_the_address_is_there,
     flows_unasked::two_hundred_thousand_connections_of_others_stay_where_some_end,

@@ -4,6 +4,8 @@
 
 #[path = "selected/announced.rs"]
 mod announced;
+#[path = "selected/begun.rs"]
+mod begun;
 #[path = "selected/early.rs"]
 mod early;
 #[path = "selected/fixture.rs"]

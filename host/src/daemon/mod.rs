@@ -1,5 +1,6 @@
 //! THE loop. It owns `applied`, which moves on success alone; nothing else does, so there are no locks.
 
+mod alive;
 mod announced;
 mod arming;
 mod asking;
@@ -37,6 +38,7 @@ use drift::Drift;
 pub use drift::replaced;
 use egressd_core::compile::XfrmStamp;
 use egressd_core::diff::Applied;
+use egressd_core::flows::translated;
 use egressd_core::in_force::AppliedRound;
 use egressd_core::node::{Certainty, XfrmMaker};
 use egressd_core::pipeline::{Pipeline, QuestionQueue, Settings, Step};
@@ -51,7 +53,7 @@ pub use threads::{Observers, Threads};
 use tokio::time::sleep_until;
 use tracing::info;
 
-use crate::clock::{self, Instant};
+use crate::clock::{self, Instant, Moment};
 use crate::daemon::evaluator::Evaluator;
 use crate::kernel::addresses::{Addresses, NodeInterfaces};
 use crate::kernel::nft::{KernelThread, Notifications};
@@ -101,6 +103,8 @@ pub struct Daemon {
     backstop: Backstop,
     severing: Severing,
     connections: ConnectionFacts,
+    /// When the next sign of life is due.
+    next_sign: Instant,
     announced: AnnouncedPods,
     /// The announced pods that are waited for.
     waiting: Vec<PodWait>,
@@ -172,6 +176,8 @@ impl Daemon {
         let remembered = drafts.iter().map(|(uid, draft)| (uid, &**draft));
         let connections = ConnectionFacts::begin(&held.ruleset, remembered, on_change);
         inherit::inherit(&mut pipeline, &mut state, &held.ruleset, &observers.state_channel);
+        let left = (!held.ruleset.tables.is_empty()).then(|| translated(&held.ruleset));
+        pipeline.resume(state.take_sign_of_life(), left, Moment::now().into());
         let layout =
             relayout::begin(&kernel, &tables, &held.ruleset, &observers.state_channel).await.context(TAKEOVER)?;
         let replaces = !layout.to_replace.is_empty();
@@ -209,6 +215,7 @@ impl Daemon {
             backstop,
             severing,
             connections,
+            next_sign: since,
             announced: AnnouncedPods::none(),
             waiting: Vec::new(),
         };
@@ -231,8 +238,9 @@ impl Daemon {
         self.end(ended).await
     }
 
-    async fn end(self, ended: Result<()>) -> Result<()> {
+    async fn end(mut self, ended: Result<()>) -> Result<()> {
         self.observers.state_channel.busy();
+        self.leave_sign();
         self.state.finish().await;
         ended
     }
@@ -264,7 +272,7 @@ impl Daemon {
             self.take_step(next).await?;
             self.observers.state_channel.idle();
             next = NextStep::Round;
-            let idle = self.idle_due();
+            let (idle, sign) = (self.idle_due(), self.sign_due());
             // What is newer comes before what waits: it is asked in turn with it, and carried out with the next slice.
             tokio::select! {
                 biased;
@@ -280,6 +288,7 @@ impl Daemon {
                 () = at(self.again) => self.ask_again(),
                 news = self.notifications.changed(), if self.drift.listens() => self.notice(&news),
                 () = at(self.drift.due()) => self.drift_due(),
+                () = at(sign) => next = self.leave_sign(),
                 turn = self.severing.turn(), if self.remainder.is_none() => next = self.take_turn(turn),
                 () = ready(()), if !self.turns.is_empty() => {}
                 () = ready(()), if self.remainder.is_some() => next = NextStep::Slice,

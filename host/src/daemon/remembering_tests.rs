@@ -11,7 +11,7 @@ use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::model::{AnnotationPrefix, ChangeKey, Context as NodeContext, Interest, SubjectView, Uid};
 use egressd_core::node::{Adapter, Nft};
 use egressd_core::owner::Owner;
-use egressd_core::pipeline::Updates;
+use egressd_core::pipeline::{SignOfLife, Updates};
 use egressd_core::testkit::{SnapshotBuilder, rule, service, settings};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -55,6 +55,8 @@ impl Disk for SlowDisk {
 
     fn write_drafts(&mut self, _: Updates<Draft>) {}
 
+    fn write_sign(&mut self, _: SignOfLife) {}
+
     fn health(&self) -> Health {
         Health::Good
     }
@@ -71,6 +73,8 @@ impl Disk for HangingDisk {
     }
 
     fn write_drafts(&mut self, _: Updates<Draft>) {}
+
+    fn write_sign(&mut self, _: SignOfLife) {}
 
     fn health(&self) -> Health {
         Health::Good

@@ -67,7 +67,7 @@ fn cut(kind: Kind, object: &mut Value) {
             // What containers are given may be secret.
             keep(object, "/metadata", &["name", "namespace", "uid", "labels"]);
             keep(object, "/spec", &["nodeName", "hostNetwork"]);
-            keep(object, "/status", &["phase", "podIP", "podIPs"]);
+            keep(object, "/status", &["phase", "podIP", "podIPs", "startTime"]);
         }
         Kind::Slices
         | Kind::EgressNodes

@@ -3,6 +3,7 @@
 //! gave last, a file for each. What an earlier process left is read at the start; from then on a thread of its own writes
 //! (`thread.rs`).
 
+mod alive;
 mod damage;
 mod draft;
 mod journal;
@@ -26,9 +27,10 @@ use std::sync::Arc;
 use egressd_core::decision::Draft;
 use egressd_core::finding::Finding;
 use egressd_core::model::{Labels, PolicyObject, Uid};
-use egressd_core::pipeline::{RestoredState, Updates};
+use egressd_core::pipeline::{RestoredState, SignOfLife, Updates};
 use tracing::warn;
 
+use alive::SignFile;
 use draft::Remembered;
 use journal::Journal;
 pub use networks::KnownNetworks;
@@ -51,6 +53,7 @@ pub struct StateDir {
     drafts: Journal<Remembered>,
     policies: Folder,
     networks: NetworkFile,
+    alive: SignFile,
     unsaved: Unsaved,
     trial: Trial,
     report: DiskReport,
@@ -76,6 +79,8 @@ const DRAFTS: &str = "drafts";
 const POLICIES: &str = "policies";
 /// The file about networks, whose name is that of the part which came first.
 const NETWORKS: &str = "private";
+/// The file with the last sign of life.
+const ALIVE: &str = "alive";
 /// The file that shows whether the directory can be written.
 const TRIAL: &str = "trial";
 
@@ -87,12 +92,14 @@ impl StateDir {
         let drafts = Journal::open(path.join(DRAFTS));
         let policies = Folder::open(path.join(POLICIES));
         let networks = NetworkFile::open(path.join(NETWORKS));
+        let alive = SignFile::open(path.join(ALIVE));
         let state = Self {
             path: path.to_owned(),
             accepted,
             drafts,
             policies,
             networks,
+            alive,
             unsaved: Unsaved::default(),
             trial: Trial::Due,
             report: DiskReport::default(),
@@ -112,7 +119,8 @@ impl StateDir {
 
     /// What stays as it is because this egressd does not know it, or cannot read it.
     pub fn findings(&self) -> Vec<Finding> {
-        [self.accepted.findings(), self.drafts.findings(), self.policies.findings(), self.networks.findings()].concat()
+        let journals = [self.accepted.findings(), self.drafts.findings()].concat();
+        [&journals, self.policies.findings(), self.networks.findings(), self.alive.findings()].concat()
     }
 
     /// Whether all is known that an earlier process remembered of Services.
@@ -198,6 +206,11 @@ impl StateDir {
         self.note(Part::Networks, result)
     }
 
+    /// The last sign of life of an earlier process, once.
+    pub fn take_sign_of_life(&mut self) -> Option<SignOfLife> {
+        self.alive.take()
+    }
+
     /// The policies that an earlier process had in force.
     pub fn policies(&self) -> BTreeMap<String, Arc<PolicyObject>> {
         self.policies.written().clone()
@@ -263,6 +276,11 @@ impl Disk for StateDir {
         self.report();
     }
 
+    /// A failure is reported by the trial, and costs nothing else: a sign that is older than it could be.
+    fn write_sign(&mut self, sign: SignOfLife) {
+        let _ = files::make_directory(&self.path).and_then(|()| self.alive.write(&sign));
+    }
+
     fn health(&self) -> Health {
         if self.unsaved.is_empty() { Health::Good } else { Health::Failing }
     }
@@ -270,7 +288,7 @@ impl Disk for StateDir {
 
 /// Names in the state directory: of this release, and of others that keep more beside it.
 fn is_ours(name: &str) -> bool {
-    let files = [ACCEPTED, DRAFTS, NETWORKS, TRIAL];
+    let files = [ACCEPTED, DRAFTS, NETWORKS, ALIVE, TRIAL];
     [POLICIES, sources::FOLDER].contains(&name) || files.iter().any(|ours| name.starts_with(ours))
 }
 

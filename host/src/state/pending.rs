@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egressd_core::decision::Draft;
 use egressd_core::model::{Labels, PolicyObject};
-use egressd_core::pipeline::Updates;
+use egressd_core::pipeline::{SignOfLife, Updates};
 
 use super::networks::KnownNetworks;
 
@@ -25,6 +25,7 @@ pub(crate) struct Promised {
 pub(crate) struct Pending {
     pub(crate) promised: Promised,
     pub(crate) drafts: Updates<Draft>,
+    pub(crate) sign: Option<SignOfLife>,
 }
 
 impl Promised {
@@ -44,14 +45,15 @@ impl Promised {
 
 impl Pending {
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { promised, drafts } = self;
-        promised.is_empty() && drafts.is_empty()
+        let Self { promised, drafts, sign } = self;
+        promised.is_empty() && drafts.is_empty() && sign.is_none()
     }
 
     /// Takes in what is newer, which counts.
     pub(crate) fn add(&mut self, newer: Self) {
-        let Self { promised, drafts } = newer;
+        let Self { promised, drafts, sign } = newer;
         self.promised.add(promised);
         self.drafts.extend(drafts);
+        self.sign = sign.or(self.sign.take());
     }
 }

@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use egressd_core::model::UnixTime;
+
 use super::*;
 
 /// Everything that there is to remember.
@@ -9,6 +11,7 @@ fn remember_all(state: &mut StateDir) {
     let guard = PolicyObject { name: "guard".to_owned(), ..PolicyObject::default() };
     state.remember_policies(&[("guard".to_owned(), Arc::new(guard))].into());
     state.remember_networks(&KnownNetworks::default());
+    state.write_sign(SignOfLife { at: UnixTime(1), beginning: BTreeSet::new() });
 }
 
 /// All files below a directory.
@@ -23,14 +26,14 @@ fn written(directory: &Path) -> BTreeSet<PathBuf> {
 fn every_file_of_a_newer_version_stays_to_the_byte_and_is_named_and_the_rest_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     remember_all(&mut StateDir::open(dir.path()));
-    let files = [ACCEPTED, DRAFTS, "policies/guard.policy", NETWORKS].map(|name| dir.path().join(name));
+    let files = [ACCEPTED, DRAFTS, "policies/guard.policy", NETWORKS, ALIVE].map(|name| dir.path().join(name));
     let newer = b"{\"version\":2,\"of\":\"a later day\"}\n\x00\xff";
     assert_eq!(written(dir.path()), files.iter().cloned().collect(), "the files that this test knows");
     for file in &files {
         fs::write(file, newer).unwrap();
     }
     let mut state = StateDir::open(dir.path());
-    assert_eq!(state.findings().iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(), ["newer-state"; 4]);
+    assert_eq!(state.findings().iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(), ["newer-state"; 5]);
     assert_eq!((state.memory(), state.lost_policies()), (RestoredState::Partial, ["guard".to_owned()].into()));
     remember_all(&mut state);
     state.remember(Updates::new(), Updates::new());

@@ -10,7 +10,7 @@ use std::{io, thread};
 
 use egressd_core::decision::Draft;
 use egressd_core::model::Labels;
-use egressd_core::pipeline::Updates;
+use egressd_core::pipeline::{SignOfLife, Updates};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::warn;
@@ -36,6 +36,9 @@ pub(crate) trait Disk: Send + 'static {
 
     /// Writes drafts, with those that could not be written before.
     fn write_drafts(&mut self, drafts: Updates<Draft>);
+
+    /// Writes the newest sign of life.
+    fn write_sign(&mut self, sign: SignOfLife);
 
     /// Whether something is left that could not be written.
     fn health(&self) -> Health;
@@ -117,7 +120,7 @@ impl StateThread {
 
     /// Hands over what is other than before, and what could not be written, if there is any.
     pub fn remember(&mut self, accepted: Updates<Labels>, drafts: Updates<Draft>) {
-        let pending = Pending { promised: Promised { accepted, ..Promised::default() }, drafts };
+        let pending = Pending { promised: Promised { accepted, ..Promised::default() }, drafts, sign: None };
         if !pending.is_empty() || self.written.borrow().health == Health::Failing {
             self.hand(pending);
         }
@@ -140,7 +143,12 @@ impl StateThread {
     }
 
     fn promise(&mut self, promised: Promised) {
-        self.hand(Pending { promised, drafts: Updates::new() });
+        self.hand(Pending { promised, ..Pending::default() });
+    }
+
+    /// Hands over a sign of life, which nothing waits for.
+    pub fn leave_sign(&mut self, sign: SignOfLife) {
+        self.hand(Pending { sign: Some(sign), ..Pending::default() });
     }
 
     fn hand(&mut self, pending: Pending) {
@@ -206,7 +214,7 @@ fn write_all(mut disk: impl Disk, shared: &Shared, written_sender: &watch::Sende
             Health::Failing => RETRY_INTERVAL,
         };
         let Some((newer, handed)) = shared.take(wait) else { return };
-        let mut pending = Pending { promised: failed, drafts: Updates::new() };
+        let mut pending = Pending { promised: failed, ..Pending::default() };
         pending.add(newer);
         // Where an edit narrows a Service, an earlier draft of it is wider: it must not stand in after a restart (P4).
         let has_edits = !pending.promised.accepted.is_empty();
@@ -217,6 +225,9 @@ fn write_all(mut disk: impl Disk, shared: &Shared, written_sender: &watch::Sende
             written_sender.send_replace(WriteProgress { promised: handed, health: disk.health() });
         }
         disk.write_drafts(pending.drafts);
+        if let Some(sign) = pending.sign {
+            disk.write_sign(sign);
+        }
         written_sender.send_replace(WriteProgress { promised: handed, health: disk.health() });
     }
 }

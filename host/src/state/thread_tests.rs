@@ -6,7 +6,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use egressd_core::model::{PolicyObject, PrivateDestinations, Uid};
+use egressd_core::model::{PolicyObject, PrivateDestinations, Uid, UnixTime};
 use futures_util::FutureExt;
 
 use super::*;
@@ -19,6 +19,7 @@ const LONG: Duration = Duration::from_secs(30);
 enum Write {
     Promised(Promised),
     Drafts(Updates<Draft>),
+    Sign(SignOfLife),
 }
 
 /// A disk that does nothing until the test decides the result.
@@ -53,6 +54,10 @@ impl Disk for ControlledDisk {
 
     fn write_drafts(&mut self, drafts: Updates<Draft>) {
         self.ask(Write::Drafts(drafts));
+    }
+
+    fn write_sign(&mut self, sign: SignOfLife) {
+        self.ask(Write::Sign(sign));
     }
 
     fn health(&self) -> Health {
@@ -192,6 +197,18 @@ async fn what_is_promised_is_waited_for_and_drafts_are_only_with_an_edit() {
         assert_eq!(state.settled().await, Ok(()), "drafts are not written yet");
         hand.write();
     }
+}
+
+#[tokio::test]
+async fn a_sign_of_life_comes_last_and_nothing_waits_for_it() {
+    let (mut state, hand) = idle();
+    let sign = SignOfLife { at: UnixTime(1), beginning: [uid("a")].into() };
+    state.leave_sign(sign.clone());
+    assert_eq!(state.settled().now_or_never(), Some(Ok(())));
+    assert_eq!((hand.write(), hand.write()), (promised(Updates::new()), Write::Drafts(Updates::new())));
+    assert_eq!(hand.write(), Write::Sign(sign));
+    state.finish().await;
+    assert!(hand.asked.try_recv().is_err());
 }
 
 #[tokio::test]

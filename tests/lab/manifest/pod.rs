@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use jiff::Timestamp;
+
 use super::{Manifest, Yaml};
 use crate::addresses::NODE_NAME;
 
@@ -13,6 +15,7 @@ pub fn pod(namespace: &str, name: &str, addresses: impl IntoIterator<Item = IpAd
         node: NODE_NAME.to_owned(),
         labels: Vec::new(),
         addresses: addresses.into_iter().collect(),
+        started: None,
     }
 }
 
@@ -23,6 +26,7 @@ pub struct PodObject {
     node: String,
     labels: Vec<(String, String)>,
     addresses: Vec<IpAddr>,
+    started: Option<Timestamp>,
 }
 
 impl PodObject {
@@ -33,6 +37,11 @@ impl PodObject {
     pub fn label(mut self, name: &str, value: &str) -> Self {
         self.labels.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// When its kubelet took it on, which the manifest does not say otherwise.
+    pub fn started(self, at: Timestamp) -> Self {
+        Self { started: Some(at), ..self }
     }
 }
 
@@ -50,12 +59,14 @@ impl Manifest for PodObject {
         if !self.labels.is_empty() {
             metadata.push(("labels".to_owned(), Yaml::table(&self.labels)));
         }
+        let mut status = vec![("phase".to_owned(), "Running".into()), ("podIPs".to_owned(), Yaml::List(addresses))];
+        status.extend(self.started.map(|at| ("startTime".to_owned(), format!("{at:.0}").as_str().into())));
         Yaml::map([
             ("apiVersion", "v1".into()),
             ("kind", "Pod".into()),
             ("metadata", Yaml::Map(metadata)),
             ("spec", Yaml::map([("nodeName", self.node.as_str().into())])),
-            ("status", Yaml::map([("phase", "Running".into()), ("podIPs", Yaml::List(addresses))])),
+            ("status", Yaml::Map(status)),
         ])
     }
 }

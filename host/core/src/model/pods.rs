@@ -9,7 +9,7 @@ use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet};
 
 use super::bounds::keep_short;
-use super::{Labels, ObjectReference, PodSelector, Uid};
+use super::{Labels, ObjectReference, PodSelector, Uid, UnixTime};
 use crate::net::{AddressRange, Family};
 
 /// A pod, cut to what shows whose an address is.
@@ -26,6 +26,8 @@ pub struct Pod {
     pub addresses: Vec<IpAddr>,
     /// Its labels, as many as are kept.
     pub labels: Labels,
+    /// `status.startTime`: when the kubelet took it on, by this node's clock. None where that is not known.
+    pub started: Option<UnixTime>,
 }
 
 /// `status.phase`, as far as it matters.
@@ -114,6 +116,12 @@ impl Pods {
     /// All of them, by name.
     pub fn names(&self) -> impl Iterator<Item = &ObjectReference> {
         self.by_name.keys()
+    }
+
+    /// The pods that have a network of their own, have not ended and have no address yet.
+    pub fn without_address(&self) -> impl Iterator<Item = &Pod> {
+        let is_alone = |pod: &&Pod| pod.network == PodNetwork::Own && pod.phase == Phase::Alive;
+        self.by_name.values().map(|pod| &**pod).filter(is_alone).filter(|pod| pod.addresses.is_empty())
     }
 
     /// The pods that have an address now.
@@ -256,6 +264,7 @@ mod tests {
             network,
             addresses,
             labels: Labels::new(),
+            started: None,
         })
     }
 
@@ -308,6 +317,7 @@ mod tests {
             network: PodNetwork::Own,
             addresses: vec![address(1)],
             labels: Labels::new(),
+            started: None,
         });
         let mut pods = Pods::default();
         assert_eq!(pods.insert(Arc::clone(&pod)), [address(1)].into());
@@ -325,6 +335,7 @@ mod tests {
             network: PodNetwork::Own,
             addresses: Vec::new(),
             labels,
+            started: None,
         };
         let kept: usize = pod.within_bounds().labels.iter().map(|(name, value)| name.len() + value.len()).sum();
         assert!(kept <= 4096, "{kept}");

@@ -3,11 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Pipeline;
 use super::entry::Entry;
-use crate::model::{ObjectReference, Pod, PodNetwork, Pods, Snapshot, SubjectKey};
+use super::resumed::EarlierProcess;
+use crate::model::{ObjectReference, Pod, PodNetwork, Pods, Snapshot, SubjectKey, Uid};
+use crate::plan::SubjectPlan;
 
 /// How long a pod waits for its rules. A subject that needs longer begins to select a running pod.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -23,22 +26,34 @@ pub(super) struct BegunPods {
     waiting: BTreeMap<IpAddr, BegunPod>,
     /// Which pod had an address last: where its status or its object goes for a moment, it did not begin.
     earlier: BTreeMap<IpAddr, ObjectReference>,
+    /// What an earlier process left, until pods are known for the first time.
+    before: Option<EarlierProcess>,
 }
 
 /// A pod that began.
 #[derive(Debug)]
 struct BegunPod {
     name: ObjectReference,
-    /// The subjects that selected it then, and could translate it.
-    subjects: BTreeSet<SubjectKey>,
+    selected: SelectedBy,
     /// When it is a pod like any other; none before the first round that knows it.
     until: Option<Duration>,
 }
 
+/// Which subjects count: another one begins to select a running pod.
+#[derive(Debug)]
+enum SelectedBy {
+    /// Those that selected it when it began, and could translate it.
+    Keys(BTreeSet<SubjectKey>),
+    /// It began while no egressd ran: those that were accepted before. Services may be read later than pods.
+    Accepted(Arc<BTreeSet<Uid>>),
+}
+
 impl Pipeline {
-    /// Takes in which pods begin with a newer state. Nothing began of what is there when pods are read first.
+    /// Takes in which pods begin with a newer state. Of what is there when pods are read first, that is what began after the
+    /// last sign of life of an earlier process.
     pub(super) fn take_begun_pods(&mut self, snapshot: &Snapshot) {
-        let (Some(before), Some(now)) = (self.newest.pods.table(), snapshot.pods.table()) else { return };
+        let Some(now) = snapshot.pods.table() else { return };
+        let Some(before) = self.newest.pods.table() else { return self.begun.take_begun_before(now) };
         let mut begun = std::mem::take(&mut self.begun);
         for address in before.addresses_changed(now) {
             if begun.waiting.get(&address).is_some_and(|pod| !has(now, &pod.name, address)) {
@@ -49,7 +64,7 @@ impl Pipeline {
             if let Some(pod) = began.filter(|_| begun.waiting.len() < MOST_WAITING) {
                 let subjects = self.selecting_now(pod);
                 if !subjects.is_empty() {
-                    begun.waiting.insert(address, BegunPod { name: pod.name.clone(), subjects, until: None });
+                    begun.wait_for(address, pod, SelectedBy::Keys(subjects));
                 }
             }
         }
@@ -80,13 +95,16 @@ impl Pipeline {
     /// The pods that began and have rules by the last round, which is in force.
     pub fn take_begun(&mut self, now: Duration) -> Vec<IpAddr> {
         let derived = &self.derived;
-        let translates = |key: &SubjectKey, pod: IpAddr| {
-            derived.plans.get(key).is_some_and(|plan| plan.rules.iter().any(|rule| rule.sources().contains(&pod)))
+        let translates = |key: &SubjectKey, pod: &BegunPod, address: IpAddr| {
+            let plan = derived.plans.get(key).filter(|plan| pod.selected.has(key, plan));
+            plan.is_some_and(|plan| plan.rules.iter().any(|rule| rule.sources().contains(&address)))
         };
+        if now >= LONGEST_WAIT {
+            self.begun.before = None;
+        }
         let mut covered = Vec::new();
         self.begun.waiting.retain(|address, pod| {
-            let has_rules =
-                derived.pods.of(*address).iter().any(|key| pod.subjects.contains(key) && translates(key, *address));
+            let has_rules = derived.pods.of(*address).iter().any(|key| translates(key, pod, *address));
             covered.extend(has_rules.then_some(*address));
             !has_rules && now < *pod.until.get_or_insert(now + LONGEST_WAIT)
         });
@@ -95,12 +113,42 @@ impl Pipeline {
 }
 
 impl BegunPods {
+    /// Goes on after an earlier process.
+    pub(super) fn resume(&mut self, before: EarlierProcess) {
+        self.before = Some(before);
+    }
+
+    /// The pods that wait for their rules.
+    pub(super) fn names(&self) -> impl Iterator<Item = &ObjectReference> {
+        self.waiting.values().map(|pod| &pod.name)
+    }
+
+    fn take_begun_before(&mut self, now: &Pods) {
+        let Some(before) = self.before.take() else { return };
+        for (address, pod) in before.begun_since(now).take(MOST_WAITING) {
+            self.wait_for(address, pod, SelectedBy::Accepted(Arc::clone(before.subjects())));
+        }
+    }
+
+    fn wait_for(&mut self, address: IpAddr, pod: &Pod, selected: SelectedBy) {
+        self.waiting.insert(address, BegunPod { name: pod.name.clone(), selected, until: None });
+    }
+
     fn remember(&mut self, before: &Pods, address: IpAddr) {
         if self.earlier.len() >= MOST_EARLIER {
             self.earlier.clear();
         }
         let had = before.at(address).find(|pod| pod.network == PodNetwork::Own);
         self.earlier.extend(had.map(|pod| (address, pod.name.clone())));
+    }
+}
+
+impl SelectedBy {
+    fn has(&self, key: &SubjectKey, plan: &SubjectPlan) -> bool {
+        match self {
+            Self::Keys(keys) => keys.contains(key),
+            Self::Accepted(uids) => uids.contains(&plan.uid),
+        }
     }
 }
 

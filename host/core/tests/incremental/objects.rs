@@ -106,6 +106,7 @@ pub(crate) fn as_pod(number: u8, pod: &OnePod) -> Pod {
         network: pod.network,
         addresses: pod.addresses.clone(),
         labels: app(pod.label),
+        started: None,
     }
 }
 

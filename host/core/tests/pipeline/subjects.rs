@@ -116,6 +116,7 @@ fn what_a_subject_selects_and_is_a_pod_of_another_namespace_is_not_translated() 
             network: PodNetwork::Own,
             addresses: vec![a("10.0.0.7")],
             labels: Labels::default(),
+            started: None,
         };
         let mut pods = Pods::default();
         pods.insert(Arc::new(pod));

@@ -25,6 +25,7 @@ pub(crate) fn pod(namespace: &str, name: &str, addresses: &[&str]) -> Pod {
         network: PodNetwork::Own,
         addresses: addresses.iter().map(|text| a(text)).collect(),
         labels: Labels::new(),
+        started: None,
     }
 }
 

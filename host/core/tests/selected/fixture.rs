@@ -96,6 +96,7 @@ pub(crate) fn pod(namespace: &str, name: &str, addresses: &[&str]) -> Pod {
         network: PodNetwork::Own,
         addresses: addresses.iter().map(|text| a(text)).collect(),
         labels: Default::default(),
+        started: None,
     };
     labelled(pod, "web")
 }
@@ -105,8 +106,8 @@ pub(crate) fn labelled(pod: Pod, app: &str) -> Pod {
 }
 
 pub(crate) struct Fixture {
-    pipeline: Pipeline,
-    snapshot: Snapshot,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) snapshot: Snapshot,
     round: Round,
     now: Duration,
     asking: BTreeSet<SubjectKey>,
@@ -210,8 +211,14 @@ impl Fixture {
 
     /// The next process on the same node.
     pub(crate) fn restart(&mut self) {
+        self.restart_after(|_| {});
+    }
+
+    /// The same, which finds something.
+    pub(crate) fn restart_after(&mut self, find: impl FnOnce(&mut Pipeline)) {
         let drafts = self.pipeline.drafts().clone();
         self.pipeline = Pipeline::new(settings(Owner::Any), BTreeMap::new()).recalling(drafts);
+        find(&mut self.pipeline);
         let keys = self.snapshot.services.keys().cloned().map(ChangeKey::Subject).chain([ChangeKey::Pods]).collect();
         let questions = self.pipeline.update(&self.snapshot, &keys);
         self.ask(questions);

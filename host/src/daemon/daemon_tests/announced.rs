@@ -24,6 +24,7 @@ fn pods() -> Pods {
         network: PodNetwork::Own,
         addresses: Vec::new(),
         labels: Labels::from([("app", "web")]),
+        started: None,
     };
     let mut pods = Pods::default();
     pods.insert(Arc::new(pod));

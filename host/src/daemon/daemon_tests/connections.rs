@@ -13,11 +13,11 @@ use super::policy::{SEVERING, TRANSLATE};
 use super::time::let_threads_work;
 use crate::kernel::nft::Writers;
 
-const NODES: &str = "192.168.0.200";
+pub(super) const NODES: &str = "192.168.0.200";
 const FIRST: &str = "11.0.0.2";
 const SECOND: &str = "11.0.0.3";
 
-fn flow(number: u32, source: &str, seen_as: &str) -> Flow {
+pub(super) fn flow(number: u32, source: &str, seen_as: &str) -> Flow {
     let to = a("198.51.100.1");
     Flow {
         source: a(source),
@@ -30,16 +30,16 @@ fn flow(number: u32, source: &str, seen_as: &str) -> Flow {
     }
 }
 
-fn open(fixture: &LoopFixture, flows: &[Flow]) {
+pub(super) fn open(fixture: &LoopFixture, flows: &[Flow]) {
     fixture.connections.held().flows.extend(flows);
 }
 
-fn left(fixture: &LoopFixture) -> Vec<u32> {
+pub(super) fn left(fixture: &LoopFixture) -> Vec<u32> {
     fixture.connections.held().flows.iter().map(|flow| flow.id.0).collect()
 }
 
 /// Lets all walks that are due be done, and what follows from them.
-async fn walk(fixture: &mut LoopFixture) {
+pub(super) async fn walk(fixture: &mut LoopFixture) {
     fixture.settle().await;
     for _ in 0..8 {
         sleep(Duration::from_secs(3)).await;

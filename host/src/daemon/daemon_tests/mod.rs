@@ -19,6 +19,7 @@ mod kernel;
 mod node_state;
 mod policy;
 mod process;
+mod restarts;
 mod retry;
 mod slices;
 mod start;

@@ -87,6 +87,7 @@ fn pod(namespace: &str, of: &str, last: u8) -> Reading {
         network: PodNetwork::Own,
         addresses: vec![[10, 0, 0, last].into()],
         labels: Labels::new(),
+        started: None,
     };
     Reading { uid: Some("1".to_owned()), ..good(name(namespace, of), Object::Pod(Arc::new(pod))) }
 }

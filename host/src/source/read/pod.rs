@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use egressd_core::model::{ObjectReference, Phase, Pod, PodNetwork};
+use egressd_core::model::{ObjectReference, Phase, Pod, PodNetwork, UnixTime};
 
 use super::address::address;
 use super::fault::{Fault, Unreadable};
 use super::field::{Field, kept};
 use super::metadata;
+use crate::clock::Moment;
 
 /// A pod. A label that cannot be read costs all labels.
 pub(super) fn pod(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Pod, Unreadable> {
@@ -25,8 +26,15 @@ pub(super) fn pod(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Pod, Unre
         network: if host_network == Some(true) { PodNetwork::Host } else { PodNetwork::Own },
         addresses: addresses(&status, faults)?,
         labels: kept(metadata::labels(root).map(Some), faults).unwrap_or_default(),
+        started: started(&status),
     }
     .within_bounds())
+}
+
+/// A time that cannot be read is as good as none: nothing ends for it.
+fn started(status: &Field<'_>) -> Option<UnixTime> {
+    let started = status.get("startTime").parsed::<Moment>("a time").ok().flatten();
+    started.map(UnixTime::from)
 }
 
 /// Those of the list; where there is none, the one that older kubelets wrote alone.
@@ -73,6 +81,25 @@ mod tests {
         }
         for phase in ["Succeeded", "Failed"] {
             assert_eq!(little(json!({"phase": phase, "podIP": "10.0.0.1"})).phase, Phase::Ended);
+        }
+    }
+
+    #[test]
+    fn when_a_pod_began_is_known_where_it_is_a_time_and_costs_nothing_where_it_is_none() {
+        let cases = [
+            (json!("2026-01-31T12:00:00Z"), Some(1_769_860_800)),
+            (json!("2026-01-31T13:00:00+01:00"), Some(1_769_860_800)),
+            (json!(null), None),
+            (json!("today"), None),
+            (json!(1_769_860_800), None),
+            (json!({"at": []}), None),
+        ];
+        for (written, expected) in cases {
+            let mut faults = Vec::new();
+            let object = json!({"metadata": {"name": "web-1"}, "status": {"startTime": written, "podIP": "10.0.0.1"}});
+            let pod = super::pod(&Field::root(&object), &mut faults).unwrap();
+            assert_eq!((pod.started, pod.addresses.len()), (expected.map(UnixTime), 1), "{object}");
+            assert!(faults.is_empty());
         }
     }
 
