@@ -124,17 +124,3 @@ async fn a_process_leaves_a_sign_of_life_while_it_runs_and_when_it_ends() {
     let (_, node) = fixture.ended().await;
     assert!(sign(&node).unwrap().at >= found.at);
 }
-
-/// It has not seen to the pods that began before it did.
-#[tokio::test(start_paused = true)]
-async fn a_process_that_ends_before_its_first_round_leaves_the_earlier_sign() {
-    let node = left_behind(&[RUNNING]).await;
-    signed(&node, 1);
-    let mut fixture = LoopFixture::start_without_policies(node);
-    fixture.asked_at_start().await.perform();
-    fixture.asked_at_start().await.perform();
-    fixture.settle().await;
-    fixture.stop();
-    let (_, node) = fixture.ended().await;
-    assert_eq!(sign(&node).unwrap().at, UnixTime(1));
-}
