@@ -118,7 +118,7 @@ pub(crate) fn a_guarded_pod_that_keeps_its_port_is_translated_once_the_address_i
     let mut egressd = fixture.run()?;
     egressd.wait_until("the flow is blocked", || Ok(matches!(flow.seen(), Ok(Seen::Nothing))))?;
     node.hold(WEB_V4, "lo")?;
-    egressd.wait_until("the flow is translated", || Ok(is_seen(flow.seen(), WEB_V4.into())))?;
+    egressd.wait_until("the flow is translated", || Ok(is_seen(flow.seen(), WEB_V4)))?;
     egressd.stop()
 }
 
