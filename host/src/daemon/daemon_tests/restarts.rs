@@ -4,6 +4,7 @@ use std::fs;
 
 use egressd_core::model::{Labels, ObjectReference, Phase, Pod, PodNetwork, Pods, Uid, UnixTime};
 use egressd_core::pipeline::SignOfLife;
+use egressd_core::ruleset::Ruleset;
 use egressd_core::testkit::a;
 
 use super::connections::{NODES, flow, left, open, walk};
@@ -123,4 +124,22 @@ async fn a_process_leaves_a_sign_of_life_while_it_runs_and_when_it_ends() {
     fixture.stop();
     let (_, node) = fixture.ended().await;
     assert!(sign(&node).unwrap().at >= found.at);
+}
+
+/// It has not seen to the pods that began before it did.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_ends_before_its_first_round_leaves_the_earlier_sign() {
+    let mut fixture = LoopFixture::begin().await;
+    fixture.guard("web", &[RUNNING]);
+    fixture.settle().await;
+    fixture.stop();
+    let (_, node) = fixture.ended().await;
+    signed(&node, 1);
+    // It has a guard to add, and nothing else without policies.
+    let mut fixture = LoopFixture::start_without_policies(NodeState { kernel: Ruleset::default(), ..node });
+    fixture.take_over().await;
+    fixture.settle().await;
+    fixture.stop();
+    let (_, node) = fixture.ended().await;
+    assert_eq!(sign(&node).unwrap().at, UnixTime(1));
 }
