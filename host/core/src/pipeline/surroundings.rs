@@ -10,6 +10,7 @@ use crate::model::{
     AffectedSubjects, ClusterFacts, Connected, Endpoint, Listing, ManagedBy, Placement, PrivateDestinations, Selection,
     ServiceType, Snapshot, SubjectKey,
 };
+use crate::net::AddressRange;
 use crate::owner::LocalAddresses;
 
 impl Pipeline {
@@ -19,8 +20,10 @@ impl Pipeline {
         self.around.interfaces = held.keys().copied().collect();
         let other = self.ownership.set_local_addresses(held);
         self.guard_selected_beside(&other);
-        let mut concerned: BTreeSet<SubjectKey> =
-            other.into_iter().flat_map(|address| self.places.of(address)).cloned().collect();
+        // A pod that no slice lists has no place before it is translated.
+        let ranges: Vec<AddressRange> = other.iter().copied().map(AddressRange::from).collect();
+        let mut concerned = self.early_within(&ranges);
+        concerned.extend(other.into_iter().flat_map(|address| self.places.of(address)).cloned());
         concerned.extend(self.gather());
         self.look_at(concerned)
     }

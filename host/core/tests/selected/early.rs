@@ -9,6 +9,8 @@ use egressd_core::whose::MAX_POD_WAIT;
 use crate::fixture::{Fixture, Guards, labelled, pod, web};
 use crate::{POD, V6, web_pod};
 
+/// The Service's address.
+const HELD: &str = "11.0.0.2";
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// Where a Service asks for egress, and nothing lists a pod.
@@ -32,6 +34,17 @@ fn a_pod_that_is_selected_is_translated_before_a_slice_lists_it() {
     fixture.come(web_pod("web-1", &[POD]));
     assert_eq!(fixture.translated("default"), [POD]);
     assert_eq!(fixture.next(), Some(MAX_POD_WAIT));
+}
+
+#[test]
+fn a_pod_whose_address_was_an_interfaces_is_translated_once_it_is_none_any_more() {
+    let mut fixture = Fixture::default();
+    fixture.service_alone(web("default", Guards::Unsaid));
+    fixture.hold(&[HELD, POD]);
+    fixture.come(web_pod("web-1", &[POD]));
+    assert!(fixture.translated("default").is_empty());
+    fixture.hold(&[HELD]);
+    assert_eq!(fixture.translated("default"), [POD]);
 }
 
 /// What policies were shown is what the slice says.
