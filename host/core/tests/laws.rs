@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use egressd_core::compile::{compile, table_names};
-use egressd_core::diff::{Batch, Verb, diff, replace};
+use egressd_core::diff::{Batch, Changes, Verb, diff, replace};
 use egressd_core::model::SubjectKey;
 use egressd_core::net::{AddressRange, Family, merge_ranges};
 use egressd_core::plan::{Plan, SubjectPlan};
@@ -201,6 +201,10 @@ proptest! {
         }
         prop_assert_eq!(apply(&Ruleset::default(), &created), Ok(new.clone()));
         prop_assert_eq!(apply(&new, &diff(&new, &Ruleset::default())), Ok(Ruleset::default()));
+        // Another attempt may have ended behind its first batch.
+        let first = Changes { effects: diff(&Ruleset::default(), &old).effects.into_iter().take(1).collect() };
+        let prepared = apply(&Ruleset::default(), &first).expect("a change the kernel takes");
+        prop_assert_eq!(apply(&prepared, &diff(&prepared, &new)), Ok(new.clone()));
     }
 
     #[test]

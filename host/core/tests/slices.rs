@@ -10,6 +10,8 @@ use egressd_core::plan::{Plan, SubjectPlan};
 use egressd_core::ruleset::{NETWORKS, Priority, Ruleset};
 use egressd_core::testkit::{FakeKernel, Packet, Seen, Universe, a, facts, rule, service, trace};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 
 fn ruleset(plan: &Plan) -> Ruleset {
     compile(plan, &table_names(None))
@@ -22,15 +24,28 @@ fn seen(ruleset: &Ruleset, packet: &Packet) -> Option<IpAddr> {
     }
 }
 
-/// From nothing, or from another plan.
+/// What an attempt leaves that ends behind its first batch.
+fn prepared(new: &Ruleset) -> Ruleset {
+    let mut kernel = FakeKernel::default();
+    let first = diff(&Ruleset::default(), new).batches().next().cloned().unwrap_or_default();
+    kernel.commit(&first).expect("a change the kernel takes");
+    kernel.ruleset
+}
+
+/// From nothing, from an attempt that ended early, or from another plan.
 fn before_and_after() -> impl Strategy<Value = (Ruleset, Ruleset)> {
     let universe = Universe::on_paper();
     let old = proptest::option::of(universe.plans());
     // At another priority, too.
     let priority = prop_oneof![Just(Priority::FIRST), Just(Priority::DEFAULT), Just(Priority::LAST)];
-    (old, universe.plans(), priority).prop_map(|(old, new, priority)| {
+    (old, any::<bool>(), universe.plans(), priority).prop_map(|(old, is_prepared, new, priority)| {
         let new = compile(&new, &table_names(None).at(priority));
-        (old.as_ref().map(ruleset).unwrap_or_default(), new)
+        let old = match (&old, is_prepared) {
+            (Some(old), _) => ruleset(old),
+            (None, true) => prepared(&new),
+            (None, false) => Ruleset::default(),
+        };
+        (old, new)
     })
 }
 
@@ -168,4 +183,12 @@ fn what_comes_meanwhile_has_its_turn_in_the_next_slice() {
     next.apply(&mut applied);
     assert_eq!(seen(&applied, &Packet::new(a("10.0.1.1"), a("192.0.2.1"))), Some(a("11.0.0.9")));
     assert!(!diff(&applied, &newer).is_empty());
+}
+
+#[test]
+fn a_table_of_which_only_the_first_batch_is_there_is_cut_like_none() {
+    let plan = Universe::on_paper().plans().new_tree(&mut TestRunner::deterministic()).expect("a plan").current();
+    let new = ruleset(&plan);
+    assert!(matches!(cut(&prepared(&new), &new, 0), SlicedChange::Slices(_)));
+    assert!(matches!(cut(&Ruleset::default(), &new, 0), SlicedChange::Slices(_)));
 }

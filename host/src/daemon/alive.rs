@@ -20,7 +20,7 @@ impl Daemon {
     /// Leaves a sign of life, if there is something to say.
     pub(super) fn leave_sign(&mut self) -> NextStep {
         self.next_sign = clock::now() + SIGN_INTERVAL;
-        let sign = self.pipeline.sign_of_life(Moment::now().into());
+        let sign = self.pipeline.sign_of_life(Moment::now().into(), clock::since(self.since));
         if let (FirstRound::InForce, Some(sign)) = (self.first_round, sign) {
             self.state.leave_sign(sign);
         }

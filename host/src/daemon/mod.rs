@@ -176,8 +176,10 @@ impl Daemon {
         let remembered = drafts.iter().map(|(uid, draft)| (uid, &**draft));
         let connections = ConnectionFacts::begin(&held.ruleset, remembered, on_change);
         inherit::inherit(&mut pipeline, &mut state, &held.ruleset, &observers.state_channel);
-        let left = (!held.ruleset.tables.is_empty()).then(|| translated(&held.ruleset));
-        pipeline.resume(state.take_sign_of_life(), left, Moment::now().into());
+        let left = Some(translated(&held.ruleset)).filter(|pods| !pods.is_empty());
+        // What is replaced is not read, so it is unknown which pods it translates.
+        let sign = state.take_sign_of_life().filter(|_| to_replace.is_empty());
+        pipeline.resume(sign, left, Moment::now().into());
         let layout =
             relayout::begin(&kernel, &tables, &held.ruleset, &observers.state_channel).await.context(TAKEOVER)?;
         let replaces = !layout.to_replace.is_empty();

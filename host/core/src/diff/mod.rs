@@ -139,7 +139,6 @@ impl Changes {
         self.effects.is_empty()
     }
 
-    /// In order.
     /// Whether a table, or a base chain of `before`, goes: packets meet none until the next one is there, since hooks come and
     /// go outside of a batch's generation.
     pub fn recreates(&self, before: &Ruleset) -> bool {
@@ -156,6 +155,7 @@ impl Changes {
         })
     }
 
+    /// In order.
     pub fn batches(&self) -> impl ExactSizeIterator<Item = &Batch> {
         self.effects.iter().map(|effect| &effect.change)
     }
@@ -176,6 +176,9 @@ pub fn diff(applied: &Ruleset, desired: &Ruleset) -> Changes {
             // A set of one kind cannot become one of another, so all of the table is made anew.
             (Some(old), Some(new)) if old.layout != new.layout || table::clash(old, new) => {
                 table::recreate(&mut phases, family, new);
+            }
+            (Some(old), Some(new)) if table::is_only_prepared(old, new) => {
+                table::complete(&mut phases, family, old, new);
             }
             (Some(old), Some(new)) => table::change(&mut phases, family, old, new),
         }

@@ -18,6 +18,7 @@ use order::{in_turn, leftovers, pods};
 use parts::{Pod, SliceParts, rules_of};
 
 use super::moves::Move;
+use super::table::is_only_prepared;
 use super::{Changes, diff, replace};
 use crate::ruleset::{Map, NETWORKS, Name, Ruleset, Table, TableFamily, is_of_the_guard, unguarded};
 
@@ -68,7 +69,8 @@ pub fn cut(applied: &Ruleset, desired: &Ruleset, most: usize) -> SlicedChange {
     let families = || TableFamily::ALL.into_iter().filter_map(|family| Some((family, desired.tables.get(&family)?)));
     let old = |family| applied.tables.get(&family);
     let alike = applied.tables.keys().all(|family| desired.tables.contains_key(family))
-        && families().all(|(family, new)| old(family).is_none_or(|old| are_alike(old, new)));
+        && families()
+            .all(|(family, new)| old(family).is_none_or(|old| is_only_prepared(old, new) || are_alike(old, new)));
     if !alike {
         return SlicedChange::Whole;
     }

@@ -21,6 +21,21 @@ pub(super) fn create(phases: &mut Phases, family: TableFamily, new: &Table) {
     phases.make.extend(content(new).map(change));
 }
 
+/// The rest of a table of which only the first batch is there.
+pub(super) fn complete(phases: &mut Phases, family: TableFamily, old: &Table, new: &Table) {
+    let mut writer = Writer { phases, family, table: &new.name };
+    writer.sets(old, new);
+    let rest: Vec<Change> = content(new).map(|verb| writer.change(verb)).collect();
+    writer.phases.make.extend(rest);
+    writer.unused_sets(Phase::Narrow, old, new);
+}
+
+/// Whether only the first batch of a table is there: another attempt ended behind it.
+pub(super) fn is_only_prepared(old: &Table, new: &Table) -> bool {
+    let is_empty = old.maps.is_empty() && old.chains.is_empty() && old.counters.is_empty();
+    is_empty && (&old.name, old.layout) == (&new.name, new.layout)
+}
+
 /// All of a table in the place of another one of its name, in one batch: its packets are to meet one of both.
 pub(super) fn recreate(phases: &mut Phases, family: TableFamily, new: &Table) {
     let verbs = [Verb::DeleteTable].into_iter().chain(empty(new)).chain(content(new));
@@ -257,10 +272,14 @@ impl Writer<'_> {
         }
         // A chain that goes looks into sets as long as it is there.
         let phase = if loses_the_guard(old, new) { Phase::Disarm } else { Phase::Narrow };
+        self.unused_sets(phase, old, new);
+        counters::go(old, new).into_iter().for_each(|verb| self.push(Phase::Narrow, verb));
+    }
+
+    fn unused_sets(&mut self, phase: Phase, old: &Table, new: &Table) {
         for name in missing(&old.sets, &new.sets) {
             self.push(phase, Verb::DeleteSet(name.clone()));
         }
-        counters::go(old, new).into_iter().for_each(|verb| self.push(Phase::Narrow, verb));
     }
 }
 

@@ -59,7 +59,8 @@ impl AnnouncedPods {
             about.extend(oldest.into_iter().flat_map(|pod| self.remove(&pod)));
         }
         let name = announcement.pod.clone();
-        about.extend(self.remove(&name));
+        let ended: Vec<ObjectReference> = self.sharing(&announcement).chain([name.clone()]).collect();
+        about.extend(ended.iter().flat_map(|pod| self.remove(pod)));
         self.all.insert(name, (announcement, now + MAX_ANNOUNCED));
         about
     }
@@ -114,6 +115,13 @@ impl AnnouncedPods {
             }
         }
         with
+    }
+
+    /// The other pods that one of its addresses was announced of: it is theirs no more.
+    fn sharing(&self, announcement: &PodAnnouncement) -> impl Iterator<Item = ObjectReference> {
+        let shares = |other: &PodAnnouncement| other.addresses.iter().any(|it| announcement.addresses.contains(it));
+        let all = self.all.values().map(|(other, _)| other);
+        all.filter(move |other| shares(other)).map(|other| other.pod.clone())
     }
 
     fn remove(&mut self, pod: &ObjectReference) -> BTreeSet<IpAddr> {

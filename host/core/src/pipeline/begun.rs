@@ -10,7 +10,6 @@ use super::Pipeline;
 use super::entry::Entry;
 use super::resumed::EarlierProcess;
 use crate::model::{ObjectReference, Pod, PodNetwork, Pods, Snapshot, SubjectKey, Uid};
-use crate::plan::SubjectPlan;
 
 /// How long a pod waits for its rules. A subject that needs longer begins to select a running pod.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -44,8 +43,19 @@ struct BegunPod {
 enum SelectedBy {
     /// Those that selected it when it began, and could translate it.
     Keys(BTreeSet<SubjectKey>),
-    /// It began while no egressd ran: those that were accepted before. Services may be read later than pods.
-    Accepted(Arc<BTreeSet<Uid>>),
+    /// It began while no egressd ran: those that were accepted before, by what they say of it when they are read first, which
+    /// may be later than the pods.
+    Accepted(AcceptedSubjects),
+}
+
+/// The subjects that an earlier process had accepted.
+#[derive(Debug)]
+struct AcceptedSubjects {
+    uids: Arc<BTreeSet<Uid>>,
+    /// Those that were read.
+    seen: BTreeSet<Uid>,
+    /// Those of them that selected the pod then, and could translate it.
+    keys: BTreeSet<SubjectKey>,
 }
 
 impl Pipeline {
@@ -94,21 +104,53 @@ impl Pipeline {
 
     /// The pods that began and have rules by the last round, which is in force.
     pub fn take_begun(&mut self, now: Duration) -> Vec<IpAddr> {
-        let derived = &self.derived;
-        let translates = |key: &SubjectKey, pod: &BegunPod, address: IpAddr| {
-            let plan = derived.plans.get(key).filter(|plan| pod.selected.has(key, plan));
-            plan.is_some_and(|plan| plan.rules.iter().any(|rule| rule.sources().contains(&address)))
-        };
+        let mut begun = std::mem::take(&mut self.begun);
         if now >= LONGEST_WAIT {
-            self.begun.before = None;
+            begun.before = None;
         }
         let mut covered = Vec::new();
-        self.begun.waiting.retain(|address, pod| {
-            let has_rules = derived.pods.of(*address).iter().any(|key| translates(key, pod, *address));
+        begun.waiting.retain(|address, pod| {
+            // On a quiet node the next round may be hours later.
+            if pod.is_over(now) {
+                return false;
+            }
+            pod.until.get_or_insert(now + LONGEST_WAIT);
+            self.see_accepted(pod);
+            let has_rules = self.has_rules(pod, *address);
             covered.extend(has_rules.then_some(*address));
-            !has_rules && now < *pod.until.get_or_insert(now + LONGEST_WAIT)
+            !has_rules
         });
+        self.begun = begun;
         covered
+    }
+
+    fn has_rules(&self, pod: &BegunPod, address: IpAddr) -> bool {
+        let gives = |key: &SubjectKey| {
+            let plan = self.derived.plans.get(key).filter(|_| pod.selected.keys().contains(key));
+            plan.is_some_and(|plan| plan.rules.iter().any(|rule| rule.sources().contains(&address)))
+        };
+        self.derived.pods.of(address).iter().any(gives)
+    }
+
+    /// Looks at the accepted subjects that are read since: what each says of the pod then counts, and no later change of it.
+    fn see_accepted(&self, begun: &mut BegunPod) {
+        let SelectedBy::Accepted(accepted) = &mut begun.selected else { return };
+        let Some(pod) = self.newest.pods.table().and_then(|pods| pods.get(&begun.name)) else { return };
+        for (key, entry) in self.subjects.of_namespace(&begun.name.namespace) {
+            let uid = entry.view.subject.uid();
+            let is_new = entry.verdict.is_some() && accepted.uids.contains(uid) && !accepted.seen.contains(uid);
+            if is_new {
+                accepted.seen.insert(uid.clone());
+                accepted.keys.extend(self.translates(entry, pod).then(|| key.clone()));
+            }
+        }
+    }
+}
+
+impl BegunPod {
+    /// Whether it is a pod like any other.
+    fn is_over(&self, now: Duration) -> bool {
+        self.until.is_some_and(|until| until <= now)
     }
 }
 
@@ -119,14 +161,14 @@ impl BegunPods {
     }
 
     /// The pods that wait for their rules.
-    pub(super) fn names(&self) -> impl Iterator<Item = &ObjectReference> {
-        self.waiting.values().map(|pod| &pod.name)
+    pub(super) fn names(&self, now: Duration) -> impl Iterator<Item = &ObjectReference> {
+        self.waiting.values().filter(move |pod| !pod.is_over(now)).map(|pod| &pod.name)
     }
 
     fn take_begun_before(&mut self, now: &Pods) {
         let Some(before) = self.before.take() else { return };
         for (address, pod) in before.begun_since(now).take(MOST_WAITING) {
-            self.wait_for(address, pod, SelectedBy::Accepted(Arc::clone(before.subjects())));
+            self.wait_for(address, pod, SelectedBy::Accepted(AcceptedSubjects::of(before.subjects())));
         }
     }
 
@@ -144,11 +186,17 @@ impl BegunPods {
 }
 
 impl SelectedBy {
-    fn has(&self, key: &SubjectKey, plan: &SubjectPlan) -> bool {
+    fn keys(&self) -> &BTreeSet<SubjectKey> {
         match self {
-            Self::Keys(keys) => keys.contains(key),
-            Self::Accepted(uids) => uids.contains(&plan.uid),
+            Self::Keys(keys) => keys,
+            Self::Accepted(accepted) => &accepted.keys,
         }
+    }
+}
+
+impl AcceptedSubjects {
+    fn of(uids: &Arc<BTreeSet<Uid>>) -> Self {
+        Self { uids: Arc::clone(uids), seen: BTreeSet::new(), keys: BTreeSet::new() }
     }
 }
 

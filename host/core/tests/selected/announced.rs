@@ -200,3 +200,16 @@ fn of_two_announcements_of_a_pod_only_the_last_is_in_force() {
     assert_eq!(fixture.progress(&announced(&["10.0.0.77"])), PodProgress::Waits(Missing::Address));
     assert_eq!(fixture.progress(&announced(&[POD])), in_force());
 }
+
+/// The runtime gave it up, and hands the address to the next pod.
+#[test]
+fn what_another_pod_is_announced_with_is_no_longer_the_earlier_ones() {
+    let mut fixture = fixture();
+    fixture.announce(announced(&[POD]));
+    assert_eq!(fixture.translated("default"), [POD]);
+    let next = web_pod("web-2", &[]);
+    fixture.come(next.clone());
+    let next = PodAnnouncement { pod: next.name, uid: Some(next.uid), addresses: vec![a(POD)] };
+    fixture.announce(next.clone());
+    assert_eq!((fixture.progress(&next), fixture.translated("default")), (in_force(), vec![POD.to_owned()]));
+}

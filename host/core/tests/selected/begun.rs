@@ -149,12 +149,12 @@ fn what_had_no_address_or_no_rules_at_the_last_sign_is_new_after_a_start() {
     let mut fixture = ended();
     fixture.come(Pod { started: Some(UnixTime(SIGN - 1)), ..web_pod("web-2", &[]) });
     fixture.come(started("web-3", "10.0.0.3", SIGN - 1));
-    let left = fixture.pipeline.sign_of_life(UnixTime(SIGN)).expect("a sign");
+    let left = fixture.pipeline.sign_of_life(UnixTime(SIGN), Duration::ZERO).expect("a sign");
     assert_eq!(left.beginning.iter().map(Uid::as_str).collect::<Vec<_>>(), ["uid-default-web-2", "uid-default-web-3"]);
     meanwhile(&mut fixture, started("web-2", YOUNG, SIGN - 1));
     restart(&mut fixture, Some(left), &[]);
     assert_eq!(begun(&mut fixture, Duration::ZERO), [YOUNG, "10.0.0.3"]);
-    let left = fixture.pipeline.sign_of_life(UnixTime(START)).expect("a sign");
+    let left = fixture.pipeline.sign_of_life(UnixTime(START), Duration::ZERO).expect("a sign");
     assert!(left.beginning.is_empty(), "both are seen to");
 }
 
@@ -162,7 +162,50 @@ fn what_had_no_address_or_no_rules_at_the_last_sign_is_new_after_a_start() {
 fn there_is_no_sign_while_it_is_not_known_which_pods_there_are() {
     let mut fixture = ended();
     fixture.lose();
-    assert_eq!(fixture.pipeline.sign_of_life(UnixTime(SIGN)), None);
+    assert_eq!(fixture.pipeline.sign_of_life(UnixTime(SIGN), Duration::ZERO), None);
     fixture.know(KnownPods::NotWatched);
-    assert_eq!(fixture.pipeline.sign_of_life(UnixTime(SIGN)), Some(sign(SIGN)), "then none of them begins");
+    assert_eq!(
+        fixture.pipeline.sign_of_life(UnixTime(SIGN), Duration::ZERO),
+        Some(sign(SIGN)),
+        "then none of them begins"
+    );
+}
+
+/// On a quiet node the next round may be hours later, and then an address comes, say.
+#[test]
+fn a_pod_that_waits_in_vain_is_like_any_other_after_half_a_minute_whether_or_not_there_is_a_round() {
+    let mut fixture = ended();
+    meanwhile(&mut fixture, started("web-2", YOUNG, SIGN + 1));
+    let (services, slices) = (fixture.snapshot.services.clone(), fixture.snapshot.slices.clone());
+    fixture.snapshot.services.clear();
+    fixture.snapshot.slices.clear();
+    restart(&mut fixture, Some(sign(SIGN)), &[]);
+    assert!(begun(&mut fixture, Duration::ZERO).is_empty());
+    let hours = Duration::from_secs(7_200);
+    let sign = fixture.pipeline.sign_of_life(UnixTime(START + 7_200), hours).expect("a sign");
+    assert!(sign.beginning.is_empty(), "it runs");
+    (fixture.snapshot.services, fixture.snapshot.slices) = (services, slices);
+    fixture.service(web("default", Guards::Unsaid), &[]);
+    assert!(begun(&mut fixture, hours).is_empty());
+}
+
+#[test]
+fn a_service_that_begins_to_select_a_pod_after_it_was_read_selects_a_running_one() {
+    let mut fixture = ended();
+    meanwhile(&mut fixture, started("web-2", YOUNG, SIGN + 1));
+    fixture.service(web("default", Guards::Unsaid).selecting("other"), &[]);
+    restart(&mut fixture, Some(sign(SIGN)), &[]);
+    assert!(begun(&mut fixture, Duration::ZERO).is_empty());
+    fixture.service(web("default", Guards::Unsaid), &[YOUNG]);
+    assert!(begun(&mut fixture, Duration::from_secs(1)).is_empty());
+    assert!(fixture.translated("default").contains(&YOUNG.to_owned()));
+}
+
+/// The clock was ahead when the kubelet wrote it.
+#[test]
+fn a_pod_that_begins_in_the_future_is_not_new() {
+    let mut fixture = ended();
+    meanwhile(&mut fixture, started("web-2", YOUNG, START + 3_600));
+    restart(&mut fixture, Some(sign(SIGN)), &[]);
+    assert!(begun(&mut fixture, Duration::ZERO).is_empty());
 }
