@@ -203,7 +203,7 @@ proptest! {
         prop_assert_eq!(apply(&new, &diff(&new, &Ruleset::default())), Ok(Ruleset::default()));
         // Another attempt may have ended behind its first batch.
         let first = Changes { effects: diff(&Ruleset::default(), &old).effects.into_iter().take(1).collect() };
-        let prepared = apply(&Ruleset::default(), &first).expect("a change the kernel takes");
+        let prepared = apply(&Ruleset::default(), &first).unwrap();
         prop_assert_eq!(apply(&prepared, &diff(&prepared, &new)), Ok(new.clone()));
     }
 

@@ -11,8 +11,6 @@ use crate::{POD, V6, web_pod};
 
 /// The Service's address.
 const HELD: &str = "11.0.0.1";
-/// That of another one.
-const OF_OTHER: &str = "11.0.0.3";
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// Where a Service asks for egress, and nothing lists a pod.
@@ -38,17 +36,15 @@ fn a_pod_that_is_selected_is_translated_before_a_slice_lists_it() {
     assert_eq!(fixture.next(), Some(MAX_POD_WAIT));
 }
 
-/// An address of a Service is on the node to be translated to, and is no node's.
 #[test]
 fn a_pod_whose_address_was_an_interfaces_is_translated_once_it_is_none_any_more() {
     let mut fixture = Fixture::default();
     fixture.service_alone(web("default", Guards::Unsaid));
-    fixture.service(web("other", Guards::Unsaid).having(OF_OTHER), &[]);
-    fixture.hold(&[HELD, OF_OTHER]);
-    fixture.come(web_pod("web-1", &[OF_OTHER]));
+    fixture.hold(&[HELD, POD]);
+    fixture.come(web_pod("web-1", &[POD]));
     assert!(fixture.translated("default").is_empty());
     fixture.hold(&[HELD]);
-    assert_eq!(fixture.translated("default"), [OF_OTHER]);
+    assert_eq!(fixture.translated("default"), [POD]);
 }
 
 /// What policies were shown is what the slice says.

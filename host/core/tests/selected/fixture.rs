@@ -53,12 +53,6 @@ pub(crate) fn web(namespace: &str, guards: Guards) -> Web {
 }
 
 impl Web {
-    /// With this address.
-    pub(crate) fn having(mut self, address: &str) -> Self {
-        self.service.status_addresses = vec![a(address)];
-        self
-    }
-
     pub(crate) fn named(mut self, number: u8) -> Self {
         self.service.key = SubjectKey::service(&*self.service.key.namespace, format!("web-{number}"));
         self.service.uid = Uid::new(format!("uid-{number}")).expect("a uid");
