@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use egressd_core::model::{KnownPods, Pod, PodNetwork, Uid, UnixTime};
+use egressd_core::model::{KnownPods, Pod, PodNetwork, Snapshot, Uid, UnixTime};
 use egressd_core::pipeline::SignOfLife;
 use egressd_core::testkit::a;
 
@@ -37,6 +37,18 @@ fn meanwhile(fixture: &mut Fixture, pod: Pod) {
     let mut pods = fixture.snapshot.pods.table().expect("pods").clone();
     pods.insert(pod.into());
     fixture.snapshot.pods = KnownPods::Complete(pods);
+}
+
+/// The Services and slices are not read yet; gives what is to be read.
+fn unread(fixture: &mut Fixture) -> Snapshot {
+    let (services, slices) = (&mut fixture.snapshot.services, &mut fixture.snapshot.slices);
+    Snapshot { services: std::mem::take(services), slices: std::mem::take(slices), ..Snapshot::default() }
+}
+
+/// They are read.
+fn read(fixture: &mut Fixture, Snapshot { services, slices, .. }: Snapshot) {
+    (fixture.snapshot.services, fixture.snapshot.slices) = (services, slices);
+    fixture.service(web("default", Guards::Unsaid), &[]);
 }
 
 fn restart(fixture: &mut Fixture, sign: Option<SignOfLife>, translated: &[&str]) {
@@ -107,8 +119,7 @@ fn where_an_older_pod_has_the_address_too_or_it_is_the_nodes_nothing_is_new() {
 fn a_service_that_was_not_known_before_begins_to_select_a_running_pod() {
     let mut fixture = ended();
     meanwhile(&mut fixture, started("web-2", YOUNG, SIGN + 1));
-    fixture.snapshot.services.clear();
-    fixture.snapshot.slices.clear();
+    drop(unread(&mut fixture));
     restart(&mut fixture, Some(sign(SIGN)), &[]);
     fixture.service(web("default", Guards::Unsaid).named(7), &[]);
     assert!(begun(&mut fixture, Duration::ZERO).is_empty());
@@ -120,14 +131,11 @@ fn a_service_that_is_read_later_than_its_pods_counts_for_half_a_minute() {
     for (seconds, expected) in [(29, vec![YOUNG]), (31, vec![])] {
         let mut fixture = ended();
         meanwhile(&mut fixture, started("web-2", YOUNG, SIGN + 1));
-        let (services, slices) = (fixture.snapshot.services.clone(), fixture.snapshot.slices.clone());
-        fixture.snapshot.services.clear();
-        fixture.snapshot.slices.clear();
+        let later = unread(&mut fixture);
         restart(&mut fixture, Some(sign(SIGN)), &[]);
         assert!(begun(&mut fixture, Duration::ZERO).is_empty(), "it has no rules");
         assert!(begun(&mut fixture, Duration::from_secs(seconds)).is_empty(), "it has none yet");
-        (fixture.snapshot.services, fixture.snapshot.slices) = (services, slices);
-        fixture.service(web("default", Guards::Unsaid), &[]);
+        read(&mut fixture, later);
         assert_eq!(begun(&mut fixture, Duration::from_secs(seconds)), expected);
     }
 }
@@ -176,16 +184,13 @@ fn there_is_no_sign_while_it_is_not_known_which_pods_there_are() {
 fn a_pod_that_waits_in_vain_is_like_any_other_after_half_a_minute_whether_or_not_there_is_a_round() {
     let mut fixture = ended();
     meanwhile(&mut fixture, started("web-2", YOUNG, SIGN + 1));
-    let (services, slices) = (fixture.snapshot.services.clone(), fixture.snapshot.slices.clone());
-    fixture.snapshot.services.clear();
-    fixture.snapshot.slices.clear();
+    let later = unread(&mut fixture);
     restart(&mut fixture, Some(sign(SIGN)), &[]);
     assert!(begun(&mut fixture, Duration::ZERO).is_empty());
     let hours = Duration::from_secs(7_200);
     let sign = fixture.pipeline.sign_of_life(UnixTime(START + 7_200), hours).expect("a sign");
     assert!(sign.beginning.is_empty(), "it runs");
-    (fixture.snapshot.services, fixture.snapshot.slices) = (services, slices);
-    fixture.service(web("default", Guards::Unsaid), &[]);
+    read(&mut fixture, later);
     assert!(begun(&mut fixture, hours).is_empty());
 }
 
