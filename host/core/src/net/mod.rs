@@ -6,6 +6,7 @@ mod mark;
 mod private;
 mod range;
 mod sorted;
+mod tunnel_marks;
 
 pub use addresses::RareAddresses;
 pub use by_family::ByFamily;
@@ -14,3 +15,4 @@ pub use mark::{MarkBit, MarkBitError};
 pub use private::{is_private, private_destinations};
 pub use range::{AddressRange, are_merged, between, differing, is_within, merge_ranges, predecessor, subtract};
 pub use sorted::without;
+pub use tunnel_marks::{GatewayIndex, TunnelMarks, TunnelMarksError};
