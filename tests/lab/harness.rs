@@ -6,7 +6,9 @@
 
 use std::error::Error;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::thread;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -52,6 +54,9 @@ macro_rules! tests {
     };
 }
 
+/// How many trials run at once for each processor: most of a trial is waiting.
+const TRIALS_PER_PROCESSOR: usize = 2;
+
 /// Runs the tests, or prints the reason why they cannot run on this machine.
 pub fn main(tests: &[Test]) -> ExitCode {
     main_if(|| Ok(Readiness::Ready), tests)
@@ -59,7 +64,10 @@ pub fn main(tests: &[Test]) -> ExitCode {
 
 /// The same, for tests that need more of the machine than labs do.
 pub fn main_if(also: fn() -> Result<Readiness>, tests: &[Test]) -> ExitCode {
-    run(&Arguments::from_args(), also, tests)
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let arguments = Arguments::from_args();
+    let threads = arguments.test_threads.unwrap_or(processors * TRIALS_PER_PROCESSOR);
+    run(&Arguments { test_threads: Some(threads), ..arguments }, also, tests)
 }
 
 /// The same, for tests with a shared fixture: one after the other, in this order, on the thread that calls.

@@ -3,6 +3,7 @@
 pub mod addresses;
 pub mod bystanders;
 pub mod flows;
+mod lazy;
 mod netlink;
 pub mod nft;
 pub mod worker;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{Connections, Error, FoundFlow};
 use crate::clock;
+use crate::kernel::lazy::Lazy;
 use crate::kernel::worker::{Worker, WorkerError};
 
 /// How many entries come at once: what the loop looks at between two of its other tasks.
@@ -84,9 +85,7 @@ pub struct FlowsThread {
 }
 
 struct Owned {
-    open: Box<dyn FnMut() -> Result<Box<dyn FlowKernel>, Error> + Send>,
-    /// None before it is needed: a kernel loads a module for it.
-    kernel: Option<Box<dyn FlowKernel>>,
+    kernel: Lazy<dyn FlowKernel, Error>,
     events: mpsc::Sender<FlowEvent>,
 }
 
@@ -108,7 +107,7 @@ impl FlowsThread {
     ) -> Result<Self, Error> {
         let open = move || open().map(|kernel| Box::new(kernel) as Box<dyn FlowKernel>);
         let (sender, events) = mpsc::channel(WAITING_PARTS);
-        let owned = move || Ok::<_, WorkerError>(Owned { open: Box::new(open), kernel: None, events: sender });
+        let owned = move || Ok::<_, WorkerError>(Owned { kernel: Lazy::new(open), events: sender });
         let worker = Worker::spawn("flows", owned).await?;
         Ok(Self { worker, events })
     }
@@ -143,7 +142,7 @@ impl Owned {
         let begun = clock::now();
         let events = self.events.clone();
         let event = |result| FlowEvent { walk: walk.number, result };
-        let walked = self.ask(|kernel| {
+        let walked = self.kernel.ask(|kernel| {
             let mut found = Vec::new();
             let walked = kernel.walk(walk.filter, &mut |flow| {
                 if walk.sources.0.contains(&flow.flow.source) {
@@ -165,18 +164,7 @@ impl Owned {
     }
 
     fn delete(&mut self, walk: WalkNumber, flows: &[FoundFlow]) {
-        let result = FlowResult::Deleted(self.ask(|kernel| kernel.delete(flows)));
+        let result = FlowResult::Deleted(self.kernel.ask(|kernel| kernel.delete(flows)));
         let _ = self.events.blocking_send(FlowEvent { walk, result });
-    }
-
-    /// A kernel that failed is dropped: late answers to one request would be taken for those to the next.
-    fn ask<T>(&mut self, task: impl FnOnce(&mut dyn FlowKernel) -> Result<T, Error>) -> Result<T, Error> {
-        let mut kernel = match self.kernel.take() {
-            Some(kernel) => kernel,
-            None => (self.open)()?,
-        };
-        let done = task(&mut *kernel)?;
-        self.kernel = Some(kernel);
-        Ok(done)
     }
 }

@@ -3,6 +3,7 @@
 use egressd_core::node::{Adapter, Readback, Xfrm, XfrmChange, XfrmMaker};
 
 use super::{Error, Policies};
+use crate::kernel::lazy::Lazy;
 use crate::kernel::worker::Worker;
 
 /// What holds policies: the kernel, or a fake of it.
@@ -13,13 +14,7 @@ impl<K: Adapter<Part = Xfrm, OwnObjects = XfrmMaker, Error = Error> + Send> Xfrm
 /// An [`XfrmKernel`] on a thread of its own. The thread ends when this and all clones are dropped.
 #[derive(Clone, Debug)]
 pub struct XfrmThread {
-    worker: Worker<Owned>,
-}
-
-struct Owned {
-    open: Box<dyn FnMut() -> Result<Box<dyn XfrmKernel>, Error> + Send>,
-    /// None before it is needed: a kernel loads a module for it.
-    kernel: Option<Box<dyn XfrmKernel>>,
+    worker: Worker<Lazy<dyn XfrmKernel, Error>>,
 }
 
 impl XfrmThread {
@@ -39,7 +34,7 @@ impl XfrmThread {
         mut open: impl FnMut() -> Result<K, Error> + Send + 'static,
     ) -> Result<Self, Error> {
         let open = move || open().map(|kernel| Box::new(kernel) as Box<dyn XfrmKernel>);
-        Worker::spawn("xfrm", || Ok(Owned { open: Box::new(open), kernel: None })).await.map(|worker| Self { worker })
+        Worker::spawn("xfrm", || Ok(Lazy::new(open))).await.map(|worker| Self { worker })
     }
 
     /// As [`Adapter::read`].
@@ -47,7 +42,7 @@ impl XfrmThread {
     /// # Errors
     /// The kernel's, or when the thread is gone.
     pub async fn read(&self, maker: XfrmMaker) -> Result<Readback<Xfrm>, Error> {
-        self.worker.ask(move |owned| owned.ask(|kernel| kernel.read(&maker))).await?
+        self.worker.ask(move |kernel| kernel.ask(|kernel| kernel.read(&maker))).await?
     }
 
     /// As [`Adapter::commit`].
@@ -55,19 +50,6 @@ impl XfrmThread {
     /// # Errors
     /// The kernel's, or when the thread is gone.
     pub async fn commit(&self, change: XfrmChange) -> Result<(), Error> {
-        self.worker.ask(move |owned| owned.ask(|kernel| kernel.commit(&change))).await?
-    }
-}
-
-impl Owned {
-    /// A kernel that failed is dropped: late answers to one request would be taken for those to the next.
-    fn ask<T>(&mut self, task: impl FnOnce(&mut dyn XfrmKernel) -> Result<T, Error>) -> Result<T, Error> {
-        let mut kernel = match self.kernel.take() {
-            Some(kernel) => kernel,
-            None => (self.open)()?,
-        };
-        let done = task(&mut *kernel)?;
-        self.kernel = Some(kernel);
-        Ok(done)
+        self.worker.ask(move |kernel| kernel.ask(|kernel| kernel.commit(&change))).await?
     }
 }
