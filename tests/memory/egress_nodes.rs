@@ -66,7 +66,11 @@ fn change(count: u32) -> MemoryCost {
     let mut all: PublishedNodes = (0..count).map(|number| taken(&text(number))).collect();
     let mut kept = PublishedIndex::of(&nodes, &all);
     let before = (all.clone(), kept.believed());
-    let new = Arc::new(EgressNode { addresses: addresses(count + 1).into(), mark: mark(&Value::Null) });
+    let new = Arc::new(EgressNode {
+        addresses: addresses(count + 1).into(),
+        mark: mark(&Value::Null),
+        ..EgressNode::default()
+    });
     let (counting, cost) = cost(1, || {
         all.insert(name(count / 2), new);
         kept.follow(&nodes, &all)

@@ -236,9 +236,7 @@ impl Object {
                 Self::Node(name, Arc::new(node), networks::arguments_of_both(arguments, before))
             }
             (Self::EgressNode(name, new), Self::EgressNode(_, old)) => {
-                let addresses =
-                    union(&new.addresses, &old.addresses).into_iter().take(MOST_PUBLISHED_ADDRESSES).collect();
-                Self::EgressNode(name, Arc::new(EgressNode { addresses, ..*new }))
+                Self::EgressNode(name, Arc::new(EgressNode::clone(&new).keeping(old)))
             }
             (Self::Pod(new), Self::Pod(old)) if new.uid == old.uid => {
                 let addresses = union(&new.addresses, &old.addresses);

@@ -19,7 +19,10 @@ fn facts(network: &str) -> Facts {
     snapshot.nodes.insert("n1".to_owned(), Arc::new(node));
     let addresses: Arc<[IpAddr]> = [[192, 168, 0, 77].into()].into();
     let mark = egress_node::mark(&egress_node::remembered("n1", &addresses));
-    snapshot.egress_nodes.by_name.insert("n1".to_owned(), Arc::new(EgressNode { addresses, mark }));
+    snapshot
+        .egress_nodes
+        .by_name
+        .insert("n1".to_owned(), Arc::new(EgressNode { addresses, mark, ..EgressNode::default() }));
     let networks = ["10.96.0.0/16", "fd00::/112"].map(|network| network.parse().unwrap()).to_vec();
     snapshot.service_networks.insert("kubernetes".to_owned(), Arc::new(networks));
     let networks = |pod: &str, completeness| {
