@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    ClusterNetworks, Completeness, EgressNode, MOST_PUBLISHED_ADDRESSES, Namespace, Node, ObjectReference, Pod,
-    PolicyObject, Service, Slice, SubjectKey, UnreadableService,
+    ClusterNetworks, Completeness, EgressNode, Namespace, Node, ObjectReference, Pod, PolicyObject, Service, Slice,
+    SubjectKey, UnreadableService,
 };
 use egressd_core::text::quoted;
 use ipnet::IpNet;
