@@ -13,10 +13,9 @@ fn a(text: &str) -> IpAddr {
 /// What an object says, and what cannot be read of it.
 fn read(value: &Value) -> (Arc<EgressNode>, Vec<String>) {
     let mut faults = Vec::new();
-    match egress_node(&Field::root(value), &mut faults).unwrap() {
-        Object::EgressNode(_, node) => (node, faults.iter().map(ToString::to_string).collect()),
-        other => panic!("{other:?}"),
-    }
+    let read = egress_node(&Field::root(value), &mut faults).unwrap();
+    let Object::EgressNode(_, node) = read else { panic!("{read:?}") };
+    (node, faults.iter().map(ToString::to_string).collect())
 }
 
 fn of_spec(spec: &Value) -> (Arc<EgressNode>, Vec<String>) {
