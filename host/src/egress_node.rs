@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use egressd_core::model::{MOST_PUBLISHED_ADDRESSES, Mark, Uid};
+use egressd_core::model::{
+    Completeness, EgressNode, MOST_HELD_ADDRESSES, MOST_PUBLISHED_ADDRESSES, Mark, TunnelEnd, Uid,
+};
 use serde_json::{Value, json};
 
 /// The API group of the kind.
@@ -20,16 +22,18 @@ pub fn path() -> String {
     format!("/apis/{GROUP}/{VERSION}/{PLURAL}")
 }
 
-/// How many held addresses are written: the definition of the kind has the same bound.
-pub const MAX_HELD_ADDRESSES: usize = 1024;
+/// Stands in the state directory for what is not known.
+const UNREAD: &str = "unread";
 
 /// What one node publishes about itself. Nothing of it changes while nothing happens to the node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The addresses of its interfaces that are not held, IPv4 first: each once, at most [`MOST_PUBLISHED_ADDRESSES`].
     addresses: Vec<IpAddr>,
-    /// The addresses of subjects that it holds and translates to: likewise, at most [`MAX_HELD_ADDRESSES`].
+    /// The addresses of subjects that it holds and translates to: likewise, at most [`MOST_HELD_ADDRESSES`].
     held: Vec<IpAddr>,
+    /// Where it takes packets of other nodes' pods, if it does.
+    tunnel: Option<TunnelEnd>,
 }
 
 impl Facts {
@@ -40,8 +44,15 @@ impl Facts {
         let own: BTreeSet<IpAddr> = interfaces.into_iter().filter(|address| !held.contains(address)).collect();
         Self {
             addresses: own.into_iter().take(MOST_PUBLISHED_ADDRESSES).collect(),
-            held: held.into_iter().take(MAX_HELD_ADDRESSES).collect(),
+            held: held.into_iter().take(MOST_HELD_ADDRESSES).collect(),
+            tunnel: None,
         }
+    }
+
+    /// The same of a node that takes packets of other nodes' pods at this end.
+    #[must_use]
+    pub fn with_tunnel(self, end: TunnelEnd) -> Self {
+        Self { tunnel: Some(end), ..self }
     }
 }
 
@@ -52,12 +63,36 @@ pub fn object(node: &str, owner: Option<&Uid>, facts: &Facts) -> Value {
         metadata["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "Node", "name": node, "uid": uid.as_str()}]);
     }
     let (addresses, held) = (texts(&facts.addresses), texts(&facts.held));
-    of_spec(metadata, json!({"addresses": addresses, "held": held, "version": env!("CARGO_PKG_VERSION")}))
+    let mut spec = json!({"addresses": addresses, "held": held, "version": env!("CARGO_PKG_VERSION")});
+    if let Some(end) = &facts.tunnel {
+        spec["tunnels"] = json!([tunnel(end)]);
+    }
+    of_spec(metadata, spec)
 }
 
-/// As much of the object as other nodes use, which is written nowhere but in the state directory.
-pub fn remembered(node: &str, addresses: &[IpAddr]) -> Value {
-    of_spec(json!({"name": node}), json!({"addresses": texts(addresses)}))
+/// An item of `spec.tunnels`.
+fn tunnel(end: &TunnelEnd) -> Value {
+    let addresses: Vec<String> = end.addresses().map(|address| address.to_string()).collect();
+    let mut item = json!({"type": end.kind().as_str(), "addresses": addresses, "port": end.port()});
+    if let Some(mtu) = end.mtu() {
+        item["mtu"] = json!(mtu);
+    }
+    item
+}
+
+/// As much of the object as the next process has to know, which is written nowhere but in the state directory. What a node
+/// holds changes too often for that, so there it is unknown.
+pub fn remembered(node: &str, published: &EgressNode) -> Value {
+    let unread = match published.tunnels.completeness() {
+        Completeness::Whole => None,
+        Completeness::Partial => Some(UNREAD.into()),
+    };
+    let tunnels: Vec<Value> = published.tunnels.ends().iter().map(tunnel).chain(unread).collect();
+    let mut spec = json!({"addresses": texts(&published.addresses), "held": [UNREAD]});
+    if !tunnels.is_empty() {
+        spec["tunnels"] = tunnels.into();
+    }
+    of_spec(json!({"name": node}), spec)
 }
 
 fn texts(addresses: &[IpAddr]) -> Vec<String> {
@@ -81,6 +116,8 @@ pub fn mark(object: &Value) -> Mark {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
+    use egressd_core::model::TunnelKind;
+
     use super::*;
 
     fn some(count: u32) -> impl Iterator<Item = IpAddr> {
@@ -98,7 +135,21 @@ mod tests {
         assert_eq!(object["spec"]["held"], json!(["192.0.2.1"]));
         assert_eq!(object["metadata"], json!({"name": "a"}));
         let many = Facts::new(some(2000), some(1500));
-        assert_eq!((many.addresses.len(), many.held.len()), (MOST_PUBLISHED_ADDRESSES, MAX_HELD_ADDRESSES));
+        assert_eq!((many.addresses.len(), many.held.len()), (MOST_PUBLISHED_ADDRESSES, MOST_HELD_ADDRESSES));
+    }
+
+    #[test]
+    fn a_tunnel_end_is_written_only_where_there_is_one() {
+        let (facts, kind) = (Facts::new(some(1), []), TunnelKind::VxlanGpe);
+        assert_eq!(object("a", None, &facts)["spec"].get("tunnels"), None);
+        let addresses = ["2001:db8::7", "192.0.2.7"].map(|text| text.parse().unwrap());
+        let end = TunnelEnd::new(kind, addresses, kind.port(), Some(1464)).unwrap();
+        let written = object("a", None, &facts.clone().with_tunnel(end));
+        let item = json!({"type": "vxlan-gpe", "addresses": ["192.0.2.7", "2001:db8::7"], "port": 4790, "mtu": 1464});
+        assert_eq!(written["spec"]["tunnels"], json!([item]));
+        let end = TunnelEnd::new(TunnelKind::Vxlan, addresses, kind.port(), None).unwrap();
+        let written = object("a", None, &facts.with_tunnel(end));
+        assert_eq!(written["spec"]["tunnels"][0].get("mtu"), None);
     }
 
     #[test]

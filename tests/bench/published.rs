@@ -8,7 +8,7 @@ use egressd::kernel::nft::Netlink;
 use egressd::source::documents::Object;
 use egressd::source::kind::Kind;
 use egressd::source::read::read;
-use egressd_core::model::{ChangeKey, EgressNode, Mark, Node};
+use egressd_core::model::{ChangeKey, Completeness, EgressNode, HeldAddresses, Mark, Node};
 use egressd_core::testkit::n;
 use lab::Namespace;
 use lab::cluster::served_egress_node;
@@ -115,7 +115,9 @@ fn text(number: u32) -> String {
 }
 
 fn published(addresses: &[IpAddr], held: u32) -> EgressNode {
-    EgressNode { addresses: addresses.into(), mark: Mark::of(&held.to_string()) }
+    let held_addresses = HeldAddresses::new([address(0x0b00_0001, held)], Completeness::Whole);
+    let (addresses, mark) = (addresses.into(), Mark::of(&held.to_string()));
+    EgressNode { addresses, held: held_addresses, mark, ..EgressNode::default() }
 }
 
 fn insert_node(world: &mut World, number: u32) {

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use egressd_core::finding::Severity;
 
 /// Files that choose a code before they make a finding: each text of theirs that is written like a code is one.
-const CHOOSING: [&str; 6] = [
+const CHOOSING: [&str; 7] = [
     "host/core/src/check.rs",
     "host/core/src/model/cluster/refusal.rs",
+    "host/core/src/model/nodes/ends/fault.rs",
     "host/core/src/model/nodes/further.rs",
     "host/core/src/model/nodes/wrong.rs",
     "host/core/src/plan/excess.rs",

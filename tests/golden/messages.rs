@@ -8,6 +8,7 @@ mod events;
 mod process;
 mod scenarios;
 mod server;
+mod tunnels;
 
 use std::collections::BTreeSet;
 
@@ -27,6 +28,7 @@ pub(crate) fn page(sandbox: &Sandbox) -> Result<String> {
     found.extend(answers::findings());
     found.extend(server::findings());
     found.extend(process::findings()?);
+    found.extend(tunnels::findings()?);
     let lines: BTreeSet<String> = found.iter().map(line).chain(events::lines()).collect();
     let without: Vec<&str> = codes::all().map(|entry| entry.code).filter(|code| !has(&lines, code)).collect();
     ensure!(without.is_empty(), "codes without a sample message: {}", without.join(", "));

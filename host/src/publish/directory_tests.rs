@@ -47,7 +47,8 @@ impl Fixture {
     /// A while passes in which the node has these addresses, and reads what is there.
     fn pass(&mut self, addresses: &[&str]) {
         for _ in 0..100 {
-            let published = self.read().map(|value| Arc::new(EgressNode { addresses: [].into(), mark: mark(&value) }));
+            let published =
+                self.read().map(|value| Arc::new(EgressNode { mark: mark(&value), ..EgressNode::default() }));
             let addresses = addresses.iter().map(|text| a(text)).collect();
             let here = ThisNode { uid: None, addresses, published, followed: ReadState::Yes };
             let mut round = AppliedRound::default();

@@ -15,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A node with these addresses, whose object has this mark.
 fn here(addresses: &[u8], found: Option<Mark>) -> Arc<AppliedRound> {
-    let published = found.map(|mark| Arc::new(EgressNode { addresses: [].into(), mark }));
+    let published = found.map(|mark| Arc::new(EgressNode { mark, ..EgressNode::default() }));
     let addresses = addresses.iter().map(|number| IpAddr::from([192, 0, 2, *number])).collect();
     let here = ThisNode { uid: None, addresses, published, followed: ReadState::Yes };
     let mut round = AppliedRound::default();

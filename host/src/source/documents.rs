@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    ClusterNetworks, Completeness, EgressNode, MOST_PUBLISHED_ADDRESSES, Namespace, Node, ObjectReference, Pod,
-    PolicyObject, Service, Slice, SubjectKey, UnreadableService,
+    ClusterNetworks, Completeness, EgressNode, Namespace, Node, ObjectReference, Pod, PolicyObject, Service, Slice,
+    SubjectKey, UnreadableService,
 };
 use egressd_core::text::quoted;
 use ipnet::IpNet;
@@ -236,9 +236,7 @@ impl Object {
                 Self::Node(name, Arc::new(node), networks::arguments_of_both(arguments, before))
             }
             (Self::EgressNode(name, new), Self::EgressNode(_, old)) => {
-                let addresses =
-                    union(&new.addresses, &old.addresses).into_iter().take(MOST_PUBLISHED_ADDRESSES).collect();
-                Self::EgressNode(name, Arc::new(EgressNode { addresses, ..*new }))
+                Self::EgressNode(name, Arc::new(EgressNode::clone(&new).keeping(old)))
             }
             (Self::Pod(new), Self::Pod(old)) if new.uid == old.uid => {
                 let addresses = union(&new.addresses, &old.addresses);

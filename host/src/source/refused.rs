@@ -10,6 +10,9 @@ pub(super) const STAYS: &str = "its last good state stays in force";
 
 /// What follows from a field that cannot be read.
 pub(super) fn left_out(kind: Kind) -> &'static str {
+    if kind == Kind::EgressNodes {
+        return "it is left out, and what was known there stays";
+    }
     let Kind::Claims(claim) = kind else { return "it is left out" };
     match claim {
         ClaimKind::L2Statuses => "so the node or the Service that it names may be unknown",

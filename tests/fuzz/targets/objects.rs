@@ -3,7 +3,7 @@
 use egressd::source::documents::Object;
 use egressd::source::kind::Kind;
 use egressd::source::read::{Reading, read};
-use egressd_core::model::{MOST_PUBLISHED_ADDRESSES, Slice};
+use egressd_core::model::{MOST_HELD_ADDRESSES, MOST_PUBLISHED_ADDRESSES, Slice};
 use egressd_core::text::is_plain;
 use serde_json::Value;
 
@@ -46,7 +46,11 @@ fn is_well_made(read: &Object, written: &Value) {
             assert_eq!(bounded, **service, "bounds that hold change nothing");
         }
         Object::Slice(_, slice) => has_no_more_endpoints(slice, written),
-        Object::EgressNode(_, node) => assert!(node.addresses.len() <= MOST_PUBLISHED_ADDRESSES),
+        Object::EgressNode(_, node) => {
+            assert!(node.addresses.len() <= MOST_PUBLISHED_ADDRESSES);
+            assert!(node.held.iter().count() <= MOST_HELD_ADDRESSES);
+            assert!(node.tunnels.ends().is_sorted_by(|one, other| one.kind() < other.kind()));
+        }
         Object::Node(..)
         | Object::Namespace(..)
         | Object::ServiceNetworks(..)

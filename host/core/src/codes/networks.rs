@@ -135,4 +135,44 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
                 information in a cluster, where all ClusterIPs are known.",
         remedy: "Set `--service-networks` (`EGRESSD_SERVICE_NETWORKS`) to the service network.",
     },
+    CodeEntry {
+        code: "tunnel-end-duplicate",
+        level: WARNING,
+        sentence: "An EgressNode names an address in `spec.tunnels` that another Node or EgressNode has as well, and no \
+                   tunnel leads there.",
+        cause: "One of the two objects is wrong or out of date. Packets of pods could go to the wrong machine.",
+        remedy: "Correct or delete that object.",
+    },
+    CodeEntry {
+        code: "tunnel-end-in-pod-network",
+        level: WARNING,
+        sentence: "An EgressNode names an address in `spec.tunnels` that lies in the pod network of a Node, and no tunnel \
+                   leads there.",
+        cause: "The EgressNode, the addresses of its Node or the `podCIDRs` are wrong. A pod could otherwise receive \
+                packets of other nodes' pods.",
+        remedy: "Correct the EgressNode, or the `spec.podCIDRs` of the Node that the message names.",
+    },
+    CodeEntry {
+        code: "tunnel-end-not-of-node",
+        level: WARNING,
+        sentence: "An EgressNode names an address in `spec.tunnels` that is no `InternalIP` of the Node of its name, and \
+                   no tunnel leads there.",
+        cause: "The Node has other addresses now, its kubelet does not list this one, or another program wrote the \
+                EgressNode.",
+        remedy: "Let the kubelet list the address (`--node-ip`), or correct the EgressNode.",
+    },
+    CodeEntry {
+        code: "tunnel-end-unusable",
+        level: WARNING,
+        sentence: "An EgressNode names an address in `spec.tunnels` that no interface can have, and no tunnel leads there.",
+        cause: "Another program or an egressd of another version wrote the object.",
+        remedy: "Correct the EgressNode, or update egressd on that node.",
+    },
+    CodeEntry {
+        code: "tunnel-end-without-node",
+        level: WARNING,
+        sentence: "An EgressNode with `spec.tunnels` has no Node of its name, and no tunnel leads there.",
+        cause: "The node left the cluster, or has not joined it yet; or manifests have no Nodes.",
+        remedy: "Delete the EgressNode, or let the node join.",
+    },
 ];

@@ -6,16 +6,34 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use sha2::{Digest, Sha256};
 
+use super::{HeldAddresses, PublishedTunnels};
+
 /// How many addresses of one EgressNode count, and how many a node publishes: the definition of the kind has the same
 /// bound.
 pub const MOST_PUBLISHED_ADDRESSES: usize = 256;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EgressNode {
     /// `spec.addresses`: what the interfaces of the node have, [`MOST_PUBLISHED_ADDRESSES`] at most.
     pub addresses: Arc<[IpAddr]>,
+    /// `spec.held`: the addresses of Services that it translates to.
+    pub held: HeldAddresses,
+    /// `spec.tunnels`: where it takes packets of other nodes' pods.
+    pub tunnels: PublishedTunnels,
     /// All that the object says, for the node that publishes it.
     pub mark: Mark,
+}
+
+impl EgressNode {
+    /// The same, of which a part cannot be read, with what was known of it: its addresses stay inside, and so do the
+    /// tunnel ends and held addresses that cannot be read.
+    #[must_use]
+    pub fn keeping(self, known: &Self) -> Self {
+        let only_known = known.addresses.iter().filter(|address| !self.addresses.contains(address));
+        let addresses = self.addresses.iter().chain(only_known).take(MOST_PUBLISHED_ADDRESSES).copied().collect();
+        let (held, tunnels) = (self.held.keeping(&known.held), self.tunnels.keeping(&known.tunnels));
+        Self { addresses, held, tunnels, mark: self.mark }
+    }
 }
 
 /// Stands for a text: two are equal where the texts are. 16 bytes, whatever the text has.

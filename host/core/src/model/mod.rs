@@ -6,6 +6,8 @@ mod bounds;
 mod by_name;
 mod cluster;
 mod egress_node;
+mod gateway;
+mod held;
 mod interest;
 mod labels;
 mod namespace;
@@ -23,6 +25,7 @@ mod subject;
 mod subject_key;
 mod subject_kinds;
 mod texts;
+mod tunnel_end;
 mod unreadable;
 mod unusable;
 mod view;
@@ -38,14 +41,16 @@ pub use cluster::{
 };
 pub use egress_node::{EgressNode, EgressNodes, MOST_PUBLISHED_ADDRESSES, Mark, PublishedNodes, ReadState};
 pub use egressd_vocabulary::{EndpointScope, ServiceType, TrafficPolicy};
+pub use gateway::{Gateway, GatewayClaim, GatewayRefusal, gateway, gateway_annotation, gateways};
+pub use held::{HeldAddresses, Holding, MOST_HELD_ADDRESSES};
 pub use interest::{Interest, is_withheld};
 pub use labels::Labels;
 pub use namespace::Namespace;
 pub use networks::{ClusterNetworks, Connected};
 pub(crate) use nodes::believed_pod_networks;
 pub use nodes::{
-    FactsChange, KeptNodes, MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES, NodeFacts,
-    PublishedFacts, PublishedIndex,
+    AcceptedEnds, FactsChange, KeptNodes, MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES, NodeFacts,
+    PublishedFacts, PublishedIndex, TunnelFacts, TunnelIndex,
 };
 pub use on_unavailable::AskedUnavailable;
 pub use pods::{KnownPods, Phase, Pod, PodNetwork, PodOwner, Pods};
@@ -61,6 +66,7 @@ pub use subject::{EgressPolicy, Subject, SubjectObject};
 pub use subject_key::{SubjectKey, SubjectKind, SubjectName};
 pub use subject_kinds::SubjectKinds;
 pub use texts::Texts;
+pub use tunnel_end::{MOST_TUNNELS, PublishedTunnels, SMALLEST_TUNNEL_MTU, TunnelEnd, TunnelEndError, TunnelKind};
 pub use unreadable::{Unreadable, UnreadableService};
 pub use unusable::Unusable;
 pub use view::{Context, SubjectView, is_translatable, view};

@@ -1,6 +1,9 @@
 //! The accepted part of Node objects. A node's kubelet writes its Node, and the claims of one Node count on all nodes:
 //! so each is trusted about itself, within bounds, and not about others.
 
+mod ends;
+#[cfg(test)]
+mod ends_tests;
 mod further;
 #[cfg(test)]
 mod further_tests;
@@ -17,6 +20,7 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use ipnet::IpNet;
 
+pub use self::ends::{AcceptedEnds, TunnelFacts, TunnelIndex};
 pub(super) use self::further::further;
 pub use self::further::{FactsChange, PublishedFacts, PublishedIndex};
 pub use self::kept::KeptNodes;
@@ -174,7 +178,15 @@ impl Node {
             addresses: first(MOST_ADDRESSES_BEFORE, addresses, &self.addresses, MOST_NODE_ADDRESSES),
             pod_networks: first(MOST_NETWORKS_BEFORE, pod_networks, &self.pod_networks, MOST_NODE_NETWORKS),
         };
-        Self { before, completeness: self.completeness.min(known.completeness), ..self }
+        let is_internal = |address: &IpAddr| self.has_internal(*address) || known.has_internal(*address);
+        let all = self.addresses.iter().take(MOST_NODE_ADDRESSES).chain(&before.addresses).copied();
+        let external = all.filter(|address| !is_internal(address)).collect();
+        Self { before, external, completeness: self.completeness.min(known.completeness), ..self }
+    }
+
+    /// Whether an address is an `InternalIP` of the node: one that counts, or one that did while it cannot be read.
+    pub fn has_internal(&self, address: IpAddr) -> bool {
+        !self.external.contains(&address) && own_addresses(self).any(|own| own == address)
     }
 }
 

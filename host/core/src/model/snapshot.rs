@@ -38,6 +38,8 @@ pub enum ManagedBy {
 pub struct Node {
     /// `status.addresses` that are addresses: internal and external.
     pub addresses: Vec<IpAddr>,
+    /// Those of its addresses, the earlier ones included, that are no `InternalIP`: few nodes have any.
+    pub external: Vec<IpAddr>,
     /// `spec.podCIDRs`.
     pub pod_networks: Vec<IpNet>,
     /// Whether all its addresses and networks could be read.

@@ -11,7 +11,7 @@ use super::places::Dependencies;
 use super::pods::OutsidePodNetworks;
 use crate::chain::{FailureKind, PolicyFailure};
 use crate::check::{NoteKind, PlanNote};
-use crate::model::{EgressNode, Mark, Node, SubjectKey, Uid};
+use crate::model::{EgressNode, Node, SubjectKey, Uid};
 use crate::net::Family;
 use crate::plan::{Shares, Size, SubjectAddresses, SubjectPlan, TOO_MANY_ENDPOINTS};
 use crate::record::{Record, RecordState};
@@ -164,7 +164,7 @@ pub const CORRUPTIONS: [Corruption; 34] = [
     }),
     ("an EgressNode that is gone claims an address", |pipeline, _| {
         let addresses = [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 97))].into();
-        let node = EgressNode { addresses, mark: Mark::default() };
+        let node = EgressNode { addresses, ..EgressNode::default() };
         let (nodes, published) = (&pipeline.newest.nodes, &pipeline.newest.egress_nodes.by_name);
         pipeline.further.follow(nodes, &published.update("gone".to_owned(), Arc::new(node)));
         Some(())

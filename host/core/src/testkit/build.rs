@@ -213,7 +213,7 @@ impl SnapshotBuilder {
     #[must_use]
     pub fn egress_node(mut self, name: &str, addresses: &[&str]) -> Self {
         let addresses: Arc<[IpAddr]> = addresses.iter().map(|text| a(text)).collect();
-        let node = EgressNode { mark: Mark::of(&format!("{addresses:?}")), addresses };
+        let node = EgressNode { mark: Mark::of(&format!("{addresses:?}")), addresses, ..EgressNode::default() };
         self.0.egress_nodes.by_name.insert(name.to_owned(), Arc::new(node));
         self
     }

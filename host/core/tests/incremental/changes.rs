@@ -125,7 +125,11 @@ impl Node {
         match addresses {
             None => drop(published.remove(name)),
             Some(addresses) => {
-                let node = EgressNode { addresses: addresses.into(), mark: Mark::of(&format!("{addresses:?}")) };
+                let node = EgressNode {
+                    addresses: addresses.into(),
+                    mark: Mark::of(&format!("{addresses:?}")),
+                    ..EgressNode::default()
+                };
                 published.insert(name.to_owned(), Arc::new(node));
             }
         }

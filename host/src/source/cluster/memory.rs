@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Completeness, EarlierNodeData, Mark, Snapshot};
+use egressd_core::model::{Completeness, EarlierNodeData, Mark, Node, Snapshot};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use tracing::warn;
@@ -127,7 +127,7 @@ fn write_all(sources: &Sources, facts: &Receiver<Facts>) {
 pub(super) fn lines(facts: &Facts) -> String {
     let Facts { snapshot, pods } = facts;
     let nodes = snapshot.nodes.iter().map(|(name, node)| {
-        let line_of = |addresses: &[IpAddr], networks: &[IpNet]| written(name, addresses, networks, node.completeness);
+        let line_of = |addresses: &[IpAddr], networks: &[IpNet]| written(name, node, addresses, networks);
         let object = line_of(&node.addresses, &node.pod_networks);
         match &node.before {
             none if *none == EarlierNodeData::default() => json!({"object": object}),
@@ -148,15 +148,17 @@ pub(super) fn lines(facts: &Facts) -> String {
         EarlierPods::Read => Some(PODS.to_owned()),
     };
     let published = snapshot.egress_nodes.by_name.iter();
-    let published = published.map(|(name, node)| json!({"object": egress_node::remembered(name, &node.addresses)}));
+    let published = published.map(|(name, node)| json!({"object": egress_node::remembered(name, node)}));
     let objects = nodes.chain(published).chain(services).map(|line| line.to_string());
     objects.chain(plugins::lines(snapshot)).chain(followed).map(|line| line + "\n").collect()
 }
 
-/// A Node. Of one that is not wholly known the next process has to know that.
-fn written(name: &str, addresses: &[IpAddr], networks: &[IpNet], completeness: Completeness) -> Value {
-    let addresses: Vec<_> = addresses.iter().map(|address| json!({"type": "InternalIP", "address": address})).collect();
-    let unread = match completeness {
+/// A Node with some of its addresses and networks. Of one that is not wholly known the next process has to know that.
+fn written(name: &str, node: &Node, addresses: &[IpAddr], networks: &[IpNet]) -> Value {
+    let kind = |address| if node.external.contains(address) { "ExternalIP" } else { "InternalIP" };
+    let addresses: Vec<_> =
+        addresses.iter().map(|address| json!({"type": kind(address), "address": address})).collect();
+    let unread = match node.completeness {
         Completeness::Whole => None,
         Completeness::Partial => Some("unread".to_owned()),
     };

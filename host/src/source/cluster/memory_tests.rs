@@ -2,24 +2,38 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{ClusterNetworks, EgressNode, Node};
+use egressd_core::model::{ClusterNetworks, EgressNode, HeldAddresses, PublishedTunnels, TunnelEnd, TunnelKind};
 
 use super::*;
 use crate::clock;
 use crate::source::networks;
 
+/// What it holds is not remembered.
+fn published() -> EgressNode {
+    let kind = TunnelKind::VxlanGpe;
+    let end = TunnelEnd::new(kind, [[192, 168, 0, 1].into()], kind.port(), Some(1464)).unwrap();
+    EgressNode {
+        addresses: [[192, 168, 0, 77].into()].into(),
+        held: HeldAddresses::new([], Completeness::Partial),
+        tunnels: PublishedTunnels::new([end], 0, Completeness::Partial),
+        ..EgressNode::default()
+    }
+}
+
 fn facts(network: &str) -> Facts {
-    let (addresses, pod_networks) = (vec![[192, 168, 0, 1].into()], vec![network.parse().unwrap()]);
+    let addresses = vec![[192, 168, 0, 1].into(), [203, 0, 113, 1].into()];
+    let (external, pod_networks) = (vec![[203, 0, 113, 1].into()], vec![network.parse().unwrap()]);
     let before = EarlierNodeData {
         addresses: vec![[192, 168, 0, 9].into()],
         pod_networks: vec!["10.0.9.0/24".parse().unwrap()],
     };
-    let node = Node { addresses, pod_networks, completeness: Completeness::Partial, before, ..Node::default() };
+    let node =
+        Node { addresses, external, pod_networks, completeness: Completeness::Partial, before, ..Node::default() };
     let mut snapshot = Snapshot::default();
     snapshot.nodes.insert("n1".to_owned(), Arc::new(node));
-    let addresses: Arc<[IpAddr]> = [[192, 168, 0, 77].into()].into();
-    let mark = egress_node::mark(&egress_node::remembered("n1", &addresses));
-    snapshot.egress_nodes.by_name.insert("n1".to_owned(), Arc::new(EgressNode { addresses, mark }));
+    let node = published();
+    let mark = egress_node::mark(&egress_node::remembered("n1", &node));
+    snapshot.egress_nodes.by_name.insert("n1".to_owned(), Arc::new(EgressNode { mark, ..node }));
     let networks = ["10.96.0.0/16", "fd00::/112"].map(|network| network.parse().unwrap()).to_vec();
     snapshot.service_networks.insert("kubernetes".to_owned(), Arc::new(networks));
     let networks = |pod: &str, completeness| {

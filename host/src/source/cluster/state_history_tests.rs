@@ -44,7 +44,10 @@ fn any_object() -> impl Strategy<Value = (Kind, Reading)> {
 
 fn egress_node(of: &str, last: u8) -> Reading {
     let (addresses, mark) = ([[192, 0, 2, last].into()].into(), Mark::of(&last.to_string()));
-    good(name("", of), Object::EgressNode(of.to_owned(), Arc::new(EgressNode { addresses, mark })))
+    good(
+        name("", of),
+        Object::EgressNode(of.to_owned(), Arc::new(EgressNode { addresses, mark, ..EgressNode::default() })),
+    )
 }
 
 fn any_step() -> impl Strategy<Value = Step> {

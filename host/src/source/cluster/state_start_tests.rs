@@ -22,7 +22,7 @@ fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
         }
         Kind::EgressNodes => {
             let addresses = [[192, 168, 1, number].into()].into();
-            Object::EgressNode(of.to_owned(), Arc::new(EgressNode { addresses, mark: Mark::default() }))
+            Object::EgressNode(of.to_owned(), Arc::new(EgressNode { addresses, ..EgressNode::default() }))
         }
         Kind::Nodes
         | Kind::Services

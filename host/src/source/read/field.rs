@@ -78,6 +78,13 @@ impl<'a> Field<'a> {
         value.as_bool().map(Some).ok_or_else(|| self.fault("true or false"))
     }
 
+    /// A number from this one on; none where nothing stands.
+    pub(super) fn number(&self, least: u16, expected: &'static str) -> Result<Option<u16>, Fault> {
+        let Some(value) = self.value else { return Ok(None) };
+        let number = value.as_u64().and_then(|number| u16::try_from(number).ok());
+        number.filter(|number| *number >= least).map(Some).ok_or_else(|| self.fault(expected))
+    }
+
     /// The items of a list, each a place of its own; what is no list has none.
     pub(super) fn items(&self, faults: &mut Vec<Fault>) -> Vec<Self> {
         match self.value {

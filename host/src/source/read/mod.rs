@@ -17,6 +17,7 @@ mod pod;
 mod policy;
 mod service;
 mod slice;
+mod tunnels;
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use egressd_core::model::{Completeness, EarlierNodeData, Namespace, Node, Readiness, Uid};
+use egressd_core::model::{Completeness, EarlierNodeData, MOST_NODE_ADDRESSES, Namespace, Node, Readiness, Uid};
 use ipnet::IpNet;
 
 use super::address::{address, pod_network, service_network};
@@ -22,13 +22,11 @@ pub(super) fn node(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(String,
     let completeness = if unread.is_empty() { Completeness::Whole } else { Completeness::Partial };
     faults.append(&mut unread);
     let labels = kept(metadata::labels(root).map(Some), faults).unwrap_or_default();
-    let addresses = addresses(&status.get("addresses"), faults)?;
+    let NodeAddresses { all, external } = addresses(&status.get("addresses"), faults)?;
     let readiness = readiness(&status.get("conditions"));
     let uid = kept(identity(root), faults);
-    Ok((
-        name,
-        Node { addresses, pod_networks, completeness, before: EarlierNodeData::default(), uid, labels, readiness },
-    ))
+    let (addresses, before) = (all, EarlierNodeData::default());
+    Ok((name, Node { addresses, external, pod_networks, completeness, before, uid, labels, readiness }))
 }
 
 /// By it, what a node publishes is its Node's.
@@ -37,10 +35,17 @@ fn identity(root: &Field<'_>) -> Result<Option<Uid>, Fault> {
     field.text()?.map(Uid::new).transpose().map_err(|_| field.fault("1 to 64 letters, digits or dashes"))
 }
 
+/// The addresses of a Node.
+struct NodeAddresses {
+    all: Vec<IpAddr>,
+    /// Those of them that count and are no `InternalIP`.
+    external: Vec<IpAddr>,
+}
+
 /// Those that are addresses; the others are names. Where the kind cannot be read, what reads like an address counts: it is
-/// better inside than outside.
-fn addresses(field: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Vec<IpAddr>, Fault> {
-    let mut addresses = Vec::new();
+/// better inside than outside. It is no `InternalIP`.
+fn addresses(field: &Field<'_>, faults: &mut Vec<Fault>) -> Result<NodeAddresses, Fault> {
+    let (mut all, mut internal) = (Vec::new(), Vec::new());
     for item in field.list()? {
         let kind = item.get("type").text();
         if kind.as_ref().is_ok_and(|kind| kind.is_some_and(|kind| !kind.ends_with("IP"))) {
@@ -48,10 +53,15 @@ fn addresses(field: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Vec<IpAddr>, 
         }
         let written = item.get("address");
         let missing = written.is_absent().then(|| written.fault("an address"));
+        let is_internal = kind == Ok(Some("InternalIP"));
         faults.extend(kind.err().into_iter().chain(missing));
-        addresses.extend(kept(address(&written), faults));
+        let address = kept(address(&written), faults);
+        all.extend(address);
+        internal.extend(address.filter(|_| is_internal));
     }
-    Ok(addresses)
+    let counted = all.iter().take(MOST_NODE_ADDRESSES).copied();
+    let external = counted.filter(|address| !internal.contains(address)).collect();
+    Ok(NodeAddresses { all, external })
 }
 
 /// What cannot be read is not known to be bad: a node that is ready by mistake is noticed by its own silence.

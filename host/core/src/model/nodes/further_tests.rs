@@ -9,14 +9,21 @@ use proptest::prelude::*;
 
 use super::{FactsChange, Nodes, PublishedIndex, further};
 use crate::finding::Finding;
-use crate::model::{EgressNode, MOST_PUBLISHED_ADDRESSES, Mark, PublishedNodes};
+use crate::model::{
+    Completeness, EgressNode, HeldAddresses, MOST_PUBLISHED_ADDRESSES, Mark, PublishedNodes, PublishedTunnels,
+    TunnelEnd, TunnelKind,
+};
 
 fn a(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
 fn published(addresses: Vec<IpAddr>) -> Arc<EgressNode> {
-    Arc::new(EgressNode { mark: Mark::of(&format!("{addresses:?}")), addresses: addresses.into() })
+    Arc::new(EgressNode {
+        mark: Mark::of(&format!("{addresses:?}")),
+        addresses: addresses.into(),
+        ..EgressNode::default()
+    })
 }
 
 /// Few, so that claims meet; one of them is impossible.
@@ -118,13 +125,18 @@ fn of_one_node_so_many_addresses_count_and_no_impossible_one() {
     );
 }
 
-/// Addresses that nodes hold move all the time, and nothing follows from that for others.
+/// Addresses that nodes hold move all the time, and nothing follows from that for what is inside.
 #[test]
 fn what_a_node_holds_makes_no_difference_to_what_counts() {
     let nodes = nodes(&["a"]);
     let mut all = all(&[("a", vec![a("10.0.0.1")])]);
     let mut kept = PublishedIndex::of(&nodes, &all);
-    let moved = EgressNode { mark: Mark::of("another address is held"), addresses: [a("10.0.0.1")].into() };
+    let held = HeldAddresses::new([a("11.0.0.2")], Completeness::Whole);
+    let kind = TunnelKind::VxlanGpe;
+    let end = TunnelEnd::new(kind, [a("10.0.0.1")], kind.port(), None).expect("an end");
+    let tunnels = PublishedTunnels::new([end], 0, Completeness::Whole);
+    let mark = Mark::of("another address is held");
+    let moved = EgressNode { held, tunnels, mark, addresses: [a("10.0.0.1")].into() };
     all.insert("a".to_owned(), Arc::new(moved));
     assert_eq!(kept.follow(&nodes, &all), FactsChange::Same);
     all.insert("a".to_owned(), published(vec![a("10.0.0.2")]));

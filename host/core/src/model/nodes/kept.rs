@@ -78,6 +78,22 @@ impl KeptNodes {
         }
     }
 
+    /// The Nodes that are followed.
+    pub(super) fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// The pod networks of all Nodes.
+    pub(super) fn networks(&self) -> &PodNetworks {
+        &self.networks
+    }
+
+    /// The first of the other Nodes that list an address.
+    pub(super) fn other_lister(&self, address: IpAddr, node: &str) -> Option<&Arc<str>> {
+        let places = self.listed.get(&address).into_iter().flatten();
+        places.map(|place| &place.node).find(|other| ***other != *node)
+    }
+
     fn wrong(&self) -> NodeFaults {
         let wide = |(place, network): (&ListPosition, &IpNet)| wrong::wide_network(&place.node, *network);
         let shared = |(place, (address, other)): (&ListPosition, &(IpAddr, Arc<str>))| {

@@ -73,11 +73,20 @@ impl PodNetworks {
         self.around(address, node, u8::MAX)
     }
 
-    /// The same, with a prefix of so many bits at most.
+    /// The widest network with this address, whichever node has it, with its first owner.
+    pub(super) fn of_any(&self, address: IpAddr) -> Option<Owned<'_>> {
+        self.with(address, u8::MAX).find_map(|network| Some((network, self.owner(network)?)))
+    }
+
+    /// Those that there may be with this address and a prefix of so many bits at most, the widest first.
+    fn with(&self, address: IpAddr, longest: u8) -> impl Iterator<Item = IpNet> {
+        let around = move |(length, _): (&u8, &usize)| IpNet::new(address, *length).ok().map(|network| network.trunc());
+        self.lengths.range(..=longest).filter_map(around)
+    }
+
+    /// The network with this address that another node has, with a prefix of so many bits at most.
     fn around(&self, address: IpAddr, node: &str, longest: u8) -> Option<Owned<'_>> {
-        let around = |(length, _): (&u8, &usize)| IpNet::new(address, *length).ok().map(|network| network.trunc());
-        let mut networks = self.lengths.range(..=longest).filter_map(around);
-        networks.find_map(|network| {
+        self.with(address, longest).find_map(|network| {
             let owner = self.owners.get(&network)?.iter().find(|owner| ***owner != *node)?;
             Some((network, owner))
         })
