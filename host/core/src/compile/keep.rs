@@ -11,8 +11,8 @@ use crate::model::Uid;
 use crate::net::Family;
 use crate::plan::SubjectAddresses;
 use crate::ruleset::{
-    Chain, DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Statement, Table, Target, copy_reachable,
-    keep_guard, look_into_prefixes,
+    Chain, DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Stage, Statement, Table, Target,
+    copy_reachable, keep_guard, look_into_prefixes,
 };
 
 /// The Services whose part of the kernel's tables stays.
@@ -134,7 +134,7 @@ impl<'a> Keeping<'a> {
                 {
                     let kind = MapKind { data: DataKind::Nothing, ..kind };
                     let element = Element { target: Target::Nothing, ..one.element.clone() };
-                    table.insert(names::by_prefix(kind), kind, one.key, element);
+                    table.insert(names::by_prefix(Stage::Translating, kind), kind, one.key, element);
                 }
                 KeyKind::Address
                 | KeyKind::Elsewhere
