@@ -30,6 +30,11 @@ fn chain(family: Family, table: &Table, objects: &Objects) -> Chain {
     // What another node translates still has its own source here.
     let mut rules: Vec<Rule> = tunnel::is_there(table).then(|| returns(tunnel::leaves())).into_iter().collect();
     rules.push(returns(Match::Direction(Direction::Reply)));
+    if tunnel::is_there(table) {
+        // A pod of another node may have an address in the networks of this one, of which it is no pod.
+        let free = Match::NotIn(Field::OriginalSource(family).into(), objects.guarded.clone());
+        rules.push(Rule::new([tunnel::arrives(), free], [Statement::Return]));
+    }
     rules.extend(senders(family).into_iter().flat_map(|sender| sender.passing(table, objects)));
     // First of what passes: what is translated, which is most, needs no look-up of its destination.
     let pair = Key::of(MapKind::allowed_sources(family));

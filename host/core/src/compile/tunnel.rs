@@ -220,7 +220,8 @@ fn original() -> Match {
     Match::Direction(Direction::Original)
 }
 
-fn arrives() -> Match {
+/// Whether it came out of the tunnel.
+pub(super) fn arrives() -> Match {
     Match::Interface(InterfaceDirection::In, MatchOperator::Is, TUNNEL_DEVICE)
 }
 

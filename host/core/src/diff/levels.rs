@@ -100,7 +100,7 @@ fn of_stage(coming: &[&AddedElement<'_>]) -> Vec<usize> {
     let mut next = 0;
     next = set(&mut levels, &stages, LookupStage::Chain, next);
     let opens = |one: &&AddedElement<'_>| stage(one.kind) == LookupStage::Gate && one.place == KeySlot::Free;
-    if coming.iter().any(|one| opens(one)) {
+    if coming.iter().any(opens) {
         let first = next;
         next = set(&mut levels, &stages, LookupStage::Gate, first);
         set(&mut levels, &stages, LookupStage::Elsewhere, first);

@@ -80,11 +80,21 @@ impl TwoNodes {
             1 => Just(AddressPlace::Unproven),
             1 => Just(AddressPlace::Nowhere),
         ];
-        proptest::collection::vec(place, addresses.len()).prop_map(move |places| Self {
-            plan: plan.clone(),
-            places: addresses.iter().copied().zip(places).collect(),
-            universe: universe.clone(),
-        })
+        proptest::collection::vec(place, addresses.len())
+            .prop_map(move |places| Self::new(&universe, plan.clone(), addresses.iter().copied().zip(places).collect()))
+    }
+
+    /// With these places of addresses.
+    pub fn new(universe: &Universe, plan: Plan, places: BTreeMap<IpAddr, AddressPlace>) -> Self {
+        Self { plan, places, universe: universe.clone() }
+    }
+
+    /// The same with an address at another place.
+    #[must_use]
+    pub fn moved(&self, address: IpAddr, place: AddressPlace) -> Self {
+        let mut moved = self.clone();
+        moved.places.insert(address, place);
+        moved
     }
 
     /// The same with another plan.

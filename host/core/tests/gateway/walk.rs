@@ -3,15 +3,24 @@
 use std::net::IpAddr;
 
 use egressd_core::compile::{TUNNEL_DEVICE, compile, table_names};
-use egressd_core::net::Family;
-use egressd_core::plan::TunnelPlan;
-use egressd_core::ruleset::{Chain, Direction, Hook, Interface, Name, Rule, Ruleset, State, Statement};
+use egressd_core::net::{Family, MarkBit};
+use egressd_core::plan::{Plan, TunnelPlan};
+use egressd_core::ruleset::{Chain, Direction, Hook, Interface, Name, Rule, Ruleset, State, Statement, TableNames};
 use egressd_core::testkit::{
     Connection, Hop, Journey, Packet, Path, PathEnd, Seen, TestNode, TwoNodes, follow, follow_over, tunnel_routes,
 };
 
 pub(crate) fn device(name: &str) -> Interface {
     Interface::new(name).expect("a device")
+}
+
+/// As on a node whose guard has a backstop, which marks the packets of guarded pods.
+pub(crate) fn names() -> TableNames {
+    TableNames { marks: Some(MarkBit::DEFAULT), ..table_names(None) }
+}
+
+pub(crate) fn ruleset(plan: &Plan) -> Ruleset {
+    compile(plan, &names())
 }
 
 /// What the CNI of a node makes of a packet that nothing else translates.
@@ -72,7 +81,7 @@ fn with_masquerade(ruleset: &Ruleset, node: TestNode) -> Ruleset {
 
 impl Scene {
     pub(crate) fn at_rest(nodes: &TwoNodes) -> Self {
-        let rulesets = TestNode::BOTH.map(|node| compile(&nodes.on(node), &table_names(None)));
+        let rulesets = TestNode::BOTH.map(|node| ruleset(&nodes.on(node)));
         Self::between(nodes, nodes, rulesets.each_ref())
     }
 
