@@ -56,7 +56,8 @@ fn packets() -> Vec<Packet> {
 /// Whether the guard of pods, or that of unknown ones, may drop what egressd does not translate.
 fn is_held_back(plan: &Plan, pod: IpAddr) -> bool {
     let own = plan.own_networks.values().flatten().any(|range| range.contains(pod));
-    guarded(plan).contains_key(&pod) || own && !plan.known.contains(&pod)
+    let is_of_subject = plan.subjects.values().any(|subject| subject.pods().any(|one| one == pod));
+    guarded(plan).contains_key(&pod) || own && !plan.known.contains(&pod) && !is_of_subject
 }
 
 /// All states of one node on its way, whole or in slices.

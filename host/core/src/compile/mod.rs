@@ -65,8 +65,7 @@ fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Ta
         let mut table = table(family);
         for stage in stages(plan) {
             let pods = claims.iter().filter(|(pod, _)| Family::of(**pod) == family);
-            let names = objects.of(stage.stage());
-            Pods::new(family, (stage, names), &plan.elsewhere, &mut table).add_all(pods);
+            Pods::new(family, stage, objects, &plan.elsewhere, &mut table).add_all(pods);
         }
         add_homes(&mut table, plan, family);
         for (pod, guarded) in guarded.iter().filter(|(pod, _)| Family::of(**pod) == family) {

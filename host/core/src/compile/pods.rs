@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::chains::{self, At, ChainNames};
-use super::names::{self, StageNames};
+use super::names::{self, Objects, StageNames};
 use super::stage::StageRules;
 use crate::decision::Rule;
 use crate::model::SubjectKey;
@@ -36,14 +36,15 @@ impl<'a> Pods<'a> {
     /// An empty table of a family.
     pub(super) fn new(
         family: Family,
-        (stage, names): (StageRules<'a>, &'a StageNames),
+        stage: StageRules<'a>,
+        objects: &'a Objects,
         elsewhere: &'a BTreeSet<IpAddr>,
         table: &'a mut Table,
     ) -> Self {
         Self {
             family,
             stage,
-            names,
+            names: objects.of(stage.stage()),
             elsewhere,
             table,
             given: ChainNames::default(),

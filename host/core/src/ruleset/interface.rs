@@ -37,7 +37,9 @@ impl Interface {
     /// # Panics
     /// When the text is longer than a name may be, or has other characters than letters and digits.
     pub const fn literal(text: &'static str) -> Self {
-        let (from, mut bytes, mut i) = (text.as_bytes(), [0; Self::MAX_LENGTH], 0);
+        let from = text.as_bytes();
+        let mut bytes = [0; Self::MAX_LENGTH];
+        let mut i = 0;
         assert!(!from.is_empty() && from.len() <= Self::MAX_LENGTH, "not a name for a network device");
         while i < from.len() {
             assert!(from[i].is_ascii_alphanumeric(), "not a name for a network device");
