@@ -87,22 +87,22 @@ fn states(old: &Ruleset, new: &Ruleset, most: usize) -> Result<Vec<Ruleset>, Tes
 
 /// What may become of a packet while two nodes go from one state to another.
 fn is_right(before: &TwoNodes, after: &TwoNodes, packet: &Packet, outcome: Outcome) -> bool {
-    let said = [before.promised(packet), after.promised(packet)];
+    let promises = [before.promised(packet), after.promised(packet)];
     let own = before.node_of(packet.source);
     let held_back = [before, after].map(|nodes| is_held_back(&nodes.plan, packet.source));
     match outcome {
         // What nothing changes about is not lost.
-        Outcome::Gone if said[0] != said[1] || held_back[0] != held_back[1] => true,
-        Outcome::Gone => match said[0] {
+        Outcome::Gone if promises[0] != promises[1] || held_back[0] != held_back[1] => true,
+        Outcome::Gone => match promises[0] {
             Some((_, AddressPlace::On(_))) => false,
             Some((_, AddressPlace::Unproven | AddressPlace::Nowhere)) => true,
             None => held_back[0],
         },
-        Outcome::Left(node, source) if source == masqueraded(node, packet) => node == own && said.contains(&None),
+        Outcome::Left(node, source) if source == masqueraded(node, packet) => node == own && promises.contains(&None),
         Outcome::Left(node, source) => {
-            let is_said = said.iter().flatten().any(|(address, _)| *address == source);
+            let is_promised = promises.iter().flatten().any(|(address, _)| *address == source);
             let holds = [before, after].iter().any(|nodes| nodes.places.get(&source) == Some(&AddressPlace::On(node)));
-            is_said && holds
+            is_promised && holds
         }
     }
 }

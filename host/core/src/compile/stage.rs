@@ -63,9 +63,8 @@ impl StageRules<'_> {
     pub(super) fn statements(self, rule: &Rule) -> Vec<Statement> {
         match self.target(rule.address()) {
             Target::Address(address) => vec![Statement::Counter, Statement::Snat(address)],
-            Target::Mark(mark) => {
-                vec![Statement::Counter, Statement::SetMark(Mark::Packet, MarkChange::to(mark)), Statement::Accept]
-            }
+            // Without a counter: here it would count packets, and the counters of a Service are of connections.
+            Target::Mark(mark) => vec![Statement::SetMark(Mark::Packet, MarkChange::to(mark)), Statement::Accept],
             Target::Nothing | Target::Jump(_) => vec![Statement::Accept],
         }
     }

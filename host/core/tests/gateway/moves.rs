@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use egressd_core::diff::diff;
 use egressd_core::net::{Family, MarkBit, Protocol};
 use egressd_core::plan::{Plan, SubjectPlan};
-use egressd_core::ruleset::{Direction, Ruleset, State};
+use egressd_core::ruleset::{Direction, Point, Ruleset, State};
 use egressd_core::testkit::{
     AddressPlace, Connection, FakeKernel, Hop, Journey, Packet, PathEnd, TestNode, TwoNodes, Universe, a, facts,
     follow, rule, service, tunnel_routes,
@@ -108,18 +108,16 @@ fn a_guarded_pod_that_goes_to_an_address_of_another_node_or_back_is_never_lost()
 
 #[test]
 fn an_open_connection_ends_when_it_is_diverted_no_more_and_goes_on_as_it_was_when_it_is_from_now_on() {
-    let (here, there) = (nodes(plain(POD, HERE)), nodes(plain(POD, THERE)));
-    let bit = MarkBit::DEFAULT.mask();
-    assert_eq!(open(&here, a(POD), bit), PathEnd::Dropped(egressd_core::ruleset::Point::Postrouting));
-    assert_eq!(open(&there, a(POD), bit), PathEnd::Left(device("egressd0")));
-    let unguarded = |nodes: &TwoNodes| {
-        let mut plan = nodes.plan.clone();
+    let [here, there] = [HERE, THERE].map(|address| {
+        let mut plan = plain(POD, address);
         plan.subjects.values_mut().for_each(|subject| subject.guarded = Default::default());
-        nodes.planned(Plan { guarded: Default::default(), ..plan })
-    };
+        nodes(Plan { guarded: Default::default(), ..plan })
+    });
+    let (bit, dropped) = (MarkBit::DEFAULT.mask(), PathEnd::Dropped(Point::Postrouting));
+    assert_eq!(open(&here, a(POD), bit), dropped);
+    assert_eq!(open(&there, a(POD), bit), PathEnd::Left(device("egressd0")));
     let masqueraded = TestNode::First.end(Family::Ipv4);
-    assert_eq!(open(&unguarded(&there), masqueraded, 0), PathEnd::Left(device("eth0")));
-    let dropped = PathEnd::Dropped(egressd_core::ruleset::Point::Postrouting);
+    assert_eq!(open(&there, masqueraded, 0), PathEnd::Left(device("eth0")));
     assert_eq!(open(&there, a(THERE), 0), dropped, "another node holds the address now");
 }
 
