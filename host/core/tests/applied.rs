@@ -6,9 +6,9 @@ use std::net::IpAddr;
 
 use egressd_core::compile::{compile, compile_pods, table_names};
 use egressd_core::diff::{Applied, Common, Scope, Slice, SlicedChange};
-use egressd_core::plan::{Plan, SubjectPlan};
+use egressd_core::plan::{Plan, SubjectPlan, TunnelPlan};
 use egressd_core::ruleset::Ruleset;
-use egressd_core::testkit::{FakeKernel, Universe};
+use egressd_core::testkit::{FakeKernel, TestNode, TwoNodes, Universe};
 use proptest::prelude::*;
 
 /// The pods for which two plans may say something else.
@@ -21,7 +21,18 @@ fn touched(old: &Plan, new: &Plan) -> BTreeSet<IpAddr> {
         .flat_map(SubjectPlan::pods)
         .chain(known)
         .chain(old.elsewhere.symmetric_difference(&new.elsewhere).copied())
+        .chain(touched_by_tunnel(old, new))
         .collect()
+}
+
+/// Those whose node, or the place of whose address, is another.
+fn touched_by_tunnel(old: &Plan, new: &Plan) -> BTreeSet<IpAddr> {
+    let (Some(before), Some(after)) = (&old.tunnel, &new.tunnel) else { return BTreeSet::new() };
+    let homes = |tunnel: &TunnelPlan| tunnel.homes.keys().copied().collect::<BTreeSet<_>>();
+    let rules = [old, new].into_iter().flat_map(|plan| plan.subjects.values()).flat_map(|subject| &subject.rules);
+    let moved = rules.filter(|rule| before.mark(rule.address()) != after.mark(rule.address()));
+    let moved: BTreeSet<IpAddr> = moved.flat_map(|rule| rule.sources().iter().copied()).collect();
+    &moved | &(&homes(before) ^ &homes(after))
 }
 
 /// The plan, cut to these pods.
@@ -37,6 +48,7 @@ fn cut_to(plan: &Plan, pods: &BTreeSet<IpAddr>, common: Common) -> Plan {
         service.guarded = service.guarded.intersection(pods).copied().collect();
     }
     plan.known.retain(|pod| pods.contains(pod));
+    plan.tunnel.iter_mut().for_each(|tunnel| tunnel.homes.retain(|pod, _| pods.contains(pod)));
     plan.subjects.retain(|_, service| service.pods().next().is_some());
     match common {
         Common::Changed => plan,
@@ -56,7 +68,12 @@ fn after(plan: &Plan, scope: &Scope) -> Ruleset {
 
 fn common(old: &Plan, new: &Plan) -> Common {
     let same_sets = (&old.excluded, &old.exact) == (&new.excluded, &new.exact);
-    let same = same_sets && (&old.guarded, &old.own_networks) == (&new.guarded, &new.own_networks);
+    let fixed = |plan: &Plan| {
+        let bare = |tunnel: &TunnelPlan| TunnelPlan { homes: Default::default(), ..tunnel.clone() };
+        plan.tunnel.as_ref().map(bare)
+    };
+    let same =
+        same_sets && fixed(old) == fixed(new) && (&old.guarded, &old.own_networks) == (&new.guarded, &new.own_networks);
     if same { Common::Same } else { Common::Changed }
 }
 
@@ -103,32 +120,52 @@ fn carry_out(applied: &mut Applied, kernel: &mut FakeKernel, next: Ruleset, limi
     }
 }
 
+/// Any history, wherever it is interrupted, and whichever part of a large change is carried out when the next one comes.
+fn every_part_is_compared(first: Plan, history: Vec<(Plan, CommitLimits)>) -> Result<(), TestCaseError> {
+    let names = table_names(None);
+    let all = CommitLimits { slices: usize::MAX, most: usize::MAX };
+    let mut kernel = FakeKernel { ruleset: Ruleset::default(), generation: 0 };
+    let mut applied = Applied::default();
+    carry_out(&mut applied, &mut kernel, compile(&first, &names), all);
+    let mut now = first;
+    for (next, limits) in history {
+        let is_same_kind = now.tunnel.is_some() == next.tunnel.is_some();
+        let scope = Scope::Pods(touched(&now, &next), common(&now, &next));
+        applied.add_outstanding(if is_same_kind { scope } else { Scope::Everything });
+        let scope = applied.scope().clone();
+        carry_out(&mut applied, &mut kernel, after(&next, &scope), limits);
+        prop_assert_eq!(applied.ruleset(), &kernel.ruleset, "what we believe is what the kernel has");
+        now = next;
+    }
+    let scope = applied.scope().clone();
+    carry_out(&mut applied, &mut kernel, after(&now, &scope), all);
+    prop_assert_eq!(&kernel.ruleset, &compile(&now, &names));
+    prop_assert_eq!(applied.ruleset(), &kernel.ruleset);
+    Ok(())
+}
+
+/// Mostly with a tunnel.
+fn tunnelled() -> impl Strategy<Value = Plan> {
+    let nodes = TwoNodes::random(&Universe::on_paper());
+    (nodes, 0..8).prop_map(|(nodes, chance)| if chance == 0 { nodes.plan } else { nodes.on(TestNode::First) })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 5_000 }))]
 
-    /// Any history, wherever it is interrupted, and whichever part of a large change is carried out when the next one
-    /// comes.
     #[test]
     fn part_by_part_is_everything(
         first in Universe::on_paper().plans(),
         history in prop::collection::vec((Universe::on_paper().plans(), commit_limits()), 1..6),
     ) {
-        let names = table_names(None);
-        let mut kernel = FakeKernel { ruleset: Ruleset::default(), generation: 0 };
-        let mut applied = Applied::default();
-        carry_out(&mut applied, &mut kernel, compile(&first, &names), CommitLimits { slices: usize::MAX, most: usize::MAX });
-        let mut now = first;
-        for (next, limits) in history {
-            let scope = Scope::Pods(touched(&now, &next), common(&now, &next));
-            applied.add_outstanding(scope);
-            let scope = applied.scope().clone();
-            carry_out(&mut applied, &mut kernel, after(&next, &scope), limits);
-            prop_assert_eq!(applied.ruleset(), &kernel.ruleset, "what we believe is what the kernel has");
-            now = next;
-        }
-        let scope = applied.scope().clone();
-        carry_out(&mut applied, &mut kernel, after(&now, &scope), CommitLimits { slices: usize::MAX, most: usize::MAX });
-        prop_assert_eq!(&kernel.ruleset, &compile(&now, &names));
-        prop_assert_eq!(applied.ruleset(), &kernel.ruleset);
+        every_part_is_compared(first, history)?;
+    }
+
+    #[test]
+    fn with_a_tunnel_part_by_part_is_everything(
+        first in tunnelled(),
+        history in prop::collection::vec((tunnelled(), commit_limits()), 1..6),
+    ) {
+        every_part_is_compared(first, history)?;
     }
 }

@@ -8,7 +8,7 @@ use super::names::Objects;
 use super::{keep, skeleton};
 use crate::net::Family;
 use crate::plan::{GuardedPod, Plan, PodLocation, guarded};
-use crate::ruleset::{self, Element, GUARD, KeyKind, MapKey, Ruleset, Table, TableNames, Target};
+use crate::ruleset::{self, GUARD, KeyKind, Ruleset, Table, TableNames};
 
 /// Adds the guard of a plan to what is in force. A pod that is guarded there already stays as it is, and one that is
 /// translated may leave with what it is translated to: what policies say about it now is not known before they have answered.
@@ -55,10 +55,5 @@ fn has_elements(table: &Table, pod: IpAddr) -> bool {
 /// All addresses that a pod may be translated to.
 fn translated_to(table: &Table, pod: IpAddr) -> BTreeSet<IpAddr> {
     let elements = table.maps.values().flat_map(|map| map.of_pod(pod));
-    let addresses = |(_, element): (&MapKey, &Element)| match &element.target {
-        Target::Address(address) => BTreeSet::from([*address]),
-        Target::Jump(chain) => keep::translated_to(&table.chains, chain),
-        Target::Nothing | Target::Mark(_) => BTreeSet::new(),
-    };
-    elements.flat_map(addresses).collect()
+    elements.flat_map(|(_, element)| keep::addresses(&table.chains, element)).collect()
 }

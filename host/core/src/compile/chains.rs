@@ -10,6 +10,7 @@ use std::ptr;
 use super::Chains;
 use super::names::{Content, merged_chain, service_chain};
 use super::rules::{returns, service_rules};
+use super::stage::StageRules;
 use crate::decision;
 use crate::net::{Family, private_destinations};
 use crate::plan::{Claim, PodLocation};
@@ -29,19 +30,25 @@ impl ChainNames {
     }
 }
 
+/// A stage, and the names that were given at it.
+pub(super) struct At<'a, 'p> {
+    pub(super) rules: StageRules<'p>,
+    pub(super) given: &'a mut ChainNames,
+}
+
 /// The chain of a Service for the pods with these rules; added when it is not there yet.
 pub(super) fn service(
     table: &mut Table,
     family: Family,
     claim: &Claim<'_>,
     place: PodLocation,
-    given: &mut ChainNames,
+    At { rules, given }: At<'_, '_>,
 ) -> Name {
     given.name(place, &claim.rules, || {
-        let name = service_chain(family, &claim.service.uid, content(place, &claim.rules));
+        let name = service_chain(rules.stage(), family, &claim.service.uid, content(place, rules, &claim.rules));
         if !table.chains.contains_key(&name) {
             let private = returns_first(place, family);
-            let rules = service_rules(&mut table.chains, &name, &claim.rules);
+            let rules = service_rules(&mut table.chains, &name, &claim.rules, rules);
             let rules = private.into_iter().chain(rules).collect();
             table.chains.insert(name.clone(), Chain::with(rules));
         }
@@ -59,12 +66,12 @@ pub(super) fn merged(table: &mut Table, family: Family, parts: &[Name]) -> Name 
 }
 
 /// What a Service's rules say, but for whom: pods with equal rules share a chain.
-fn content(place: PodLocation, rules: &[&decision::Rule]) -> Content {
+fn content(place: PodLocation, stage: StageRules<'_>, rules: &[&decision::Rule]) -> Content {
     let first = match place {
         PodLocation::Known => None,
         PodLocation::Elsewhere => Some("private destinations return".to_owned()),
     };
-    let texts: Vec<String> = first.into_iter().chain(rules.iter().flat_map(|rule| rule_texts(rule))).collect();
+    let texts: Vec<String> = first.into_iter().chain(rules.iter().flat_map(|rule| rule_texts(stage, rule))).collect();
     Content::of(texts.iter().map(String::as_str))
 }
 
@@ -76,13 +83,13 @@ fn returns_first(place: PodLocation, family: Family) -> Vec<Rule> {
     }
 }
 
-fn rule_texts(rule: &decision::Rule) -> [String; 5] {
+fn rule_texts(stage: StageRules<'_>, rule: &decision::Rule) -> [String; 5] {
     [
         list(rule.include()),
         list(rule.exclude()),
         list(rule.source_ports()),
         list(rule.destination_ports()),
-        rule.address().to_string(),
+        stage.text(rule),
     ]
 }
 

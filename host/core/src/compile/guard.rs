@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::names::{self, Objects};
+use super::tunnel;
 use crate::net::{AddressRange, Family, MarkBit};
 use crate::plan::{GuardedPod, PodLocation};
 use crate::ruleset::{
@@ -26,7 +27,14 @@ const MARKING_PRIORITY: i32 = -150;
 /// connection, so the pod itself is their source; all others are known by the source that they had at first.
 fn chain(family: Family, table: &Table, objects: &Objects) -> Chain {
     let returns = |part: Match| Rule::when(part, Statement::Return);
-    let mut rules = vec![returns(Match::Direction(Direction::Reply))];
+    // What another node translates still has its own source here.
+    let mut rules: Vec<Rule> = tunnel::is_there(table).then(|| returns(tunnel::leaves())).into_iter().collect();
+    rules.push(returns(Match::Direction(Direction::Reply)));
+    if tunnel::is_there(table) {
+        // A pod of another node may have an address in the networks of this one, of which it is no pod.
+        let free = Match::NotIn(Field::OriginalSource(family).into(), objects.guarded.clone());
+        rules.push(Rule::new([tunnel::arrives(), free], [Statement::Return]));
+    }
     rules.extend(senders(family).into_iter().flat_map(|sender| sender.passing(table, objects)));
     // First of what passes: what is translated, which is most, needs no look-up of its destination.
     let pair = Key::of(MapKind::allowed_sources(family));
@@ -37,7 +45,7 @@ fn chain(family: Family, table: &Table, objects: &Objects) -> Chain {
     }
     if table.layout != Layout::FIRST {
         // Where others of its network may be, such a pod is not translated.
-        let elsewhere = Match::In(Field::OriginalSource(family).into(), objects.elsewhere.clone());
+        let elsewhere = Match::In(Field::OriginalSource(family).into(), objects.translating.elsewhere.clone());
         let private = Match::destination_in(family, PRIVATE.clone());
         rules.push(Rule::new([elsewhere, private], [Statement::Return]));
     }
@@ -168,6 +176,6 @@ pub(super) fn add_pod(table: &mut Table, objects: &Objects, elements: GuardEleme
         insert(&objects.allowed_sources, MapKind::allowed_sources(family), key, None);
     }
     if place == PodLocation::Elsewhere && !is_first {
-        insert(&objects.elsewhere, MapKind::elsewhere(family), MapKey::Address(pod), None);
+        insert(&objects.translating.elsewhere, MapKind::elsewhere(family), MapKey::Address(pod), None);
     }
 }

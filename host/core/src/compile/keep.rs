@@ -11,8 +11,8 @@ use crate::model::Uid;
 use crate::net::Family;
 use crate::plan::SubjectAddresses;
 use crate::ruleset::{
-    Chain, DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Statement, Table, Target, copy_reachable,
-    keep_guard, look_into_prefixes,
+    AWAY, Chain, DIVERTED, DataKind, Element, HOMES, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Set, Stage,
+    Statement, Table, Target, copy_reachable, keep_guard, look_into_prefixes,
 };
 
 /// The Services whose part of the kernel's tables stays.
@@ -28,9 +28,28 @@ pub fn keep(ruleset: &mut Ruleset, applied: &Ruleset, kept: &Kept) {
     for family in Family::ALL {
         let tables = (ruleset.tables.get_mut(&family.into()), applied.tables.get(&family.into()));
         if let (Some(table), Some(applied)) = tables {
+            let kept = &held_here(kept, table, applied);
             Keeping { family, applied, kept }.add_to(table);
             look_into_prefixes(table);
         }
+    }
+}
+
+/// Without a tunnel nothing can leave with what another node holds.
+fn held_here(kept: &Kept, table: &Table, applied: &Table) -> Kept {
+    let mut kept = kept.clone();
+    if !table.sets.contains_key(&AWAY) {
+        let away = away(applied);
+        kept.values_mut().for_each(|own| own.addresses.retain(|address| !away.contains(address)));
+    }
+    kept
+}
+
+/// The addresses that other nodes hold.
+fn away(table: &Table) -> BTreeSet<IpAddr> {
+    match table.sets.get(&AWAY) {
+        Some(Set::Addresses(_, addresses)) => addresses.clone(),
+        Some(Set::Ranges(..) | Set::Keys(..) | Set::Timed(_)) | None => BTreeSet::new(),
     }
 }
 
@@ -53,14 +72,15 @@ impl<'a> Keeping<'a> {
     fn add_to(&self, table: &mut Table) {
         // A guarded pod that nothing translates has elements, too.
         let says_no_more = |map: &Map| map.kind.is_of_the_guard() || map.kind.key == KeyKind::Elsewhere;
-        let translating = table.maps.values().filter(|map| !says_no_more(map));
+        let translating = table.maps.iter().filter(|(name, map)| translates(name) && !says_no_more(map));
         let known: BTreeSet<IpAddr> =
-            translating.flat_map(|map| map.elements.keys()).map(|key| key.address()).collect();
+            translating.flat_map(|(_, map)| map.elements.keys()).map(|key| key.address()).collect();
         for (pod, elements) in self.by_pod() {
             let (guards, others): (Vec<InForce<'a>>, Vec<InForce<'a>>) =
                 elements.into_iter().partition(|one| one.kind.is_of_the_guard());
             if !known.contains(&pod) {
                 self.pod(table, pod, &others);
+                self.diverted(table, pod, &others);
                 self.guard(table, pod, &guards);
             }
         }
@@ -84,9 +104,35 @@ impl<'a> Keeping<'a> {
         }
     }
 
+    /// What of a pod another node translates stays so where all that it is translated to stays. What does not leave here with
+    /// an address that another node holds does not even if that is all that is known of the address.
+    fn diverted(&self, table: &mut Table, pod: IpAddr, elements: &[InForce<'a>]) {
+        let is_there = |one: &InForce<'a>| {
+            table.maps.get(one.map).and_then(|map| map.elements.get(&one.key)).is_some_and(|known| known == one.element)
+        };
+        let stays = elements.iter().all(is_there) && table.maps.contains_key(&DIVERTED);
+        let now =
+            elements.iter().filter(|one| is_there(one)).flat_map(|one| addresses(&self.applied.chains, one.element));
+        let away = &away(self.applied) & &now.collect();
+        if let Some(Set::Addresses(_, known)) = table.sets.get_mut(&AWAY) {
+            known.extend(away);
+        }
+        let diverting = self.applied.maps.iter().filter(|(name, _)| stays && Stage::of(name) == Stage::Diverting);
+        for (name, map) in diverting {
+            for (key, element) in map.of_pod(pod) {
+                copy_reachable(
+                    &self.applied.chains,
+                    element.target.chain().cloned().into_iter().collect(),
+                    &mut table.chains,
+                );
+                table.insert(name.clone(), map.kind, *key, element.clone());
+            }
+        }
+    }
+
     fn by_pod(&self) -> BTreeMap<IpAddr, Vec<InForce<'a>>> {
         let mut pods: BTreeMap<IpAddr, Vec<InForce<'a>>> = BTreeMap::new();
-        for (name, map) in &self.applied.maps {
+        for (name, map) in self.applied.maps.iter().filter(|(name, _)| translates(name)) {
             for (key, element) in &map.elements {
                 let one = InForce { map: name, kind: map.kind, key: *key, element };
                 pods.entry(key.address()).or_default().push(one);
@@ -134,7 +180,7 @@ impl<'a> Keeping<'a> {
                 {
                     let kind = MapKind { data: DataKind::Nothing, ..kind };
                     let element = Element { target: Target::Nothing, ..one.element.clone() };
-                    table.insert(names::by_prefix(kind), kind, one.key, element);
+                    table.insert(names::by_prefix(Stage::Translating, kind), kind, one.key, element);
                 }
                 KeyKind::Address
                 | KeyKind::Elsewhere
@@ -187,6 +233,20 @@ impl<'a> Keeping<'a> {
     }
 }
 
+/// Whether what is in a map says what a pod is translated to, or that it is not.
+fn translates(map: &Name) -> bool {
+    Stage::of(map) == Stage::Translating && *map != HOMES
+}
+
+/// The addresses that an element leads to.
+pub(super) fn addresses(chains: &Chains, element: &Element) -> BTreeSet<IpAddr> {
+    match &element.target {
+        Target::Address(address) => BTreeSet::from([*address]),
+        Target::Jump(chain) => translated_to(chains, chain),
+        Target::Nothing | Target::Mark(_) => BTreeSet::new(),
+    }
+}
+
 fn is_own(own: &SubjectAddresses, pod: IpAddr, target: &Target) -> bool {
     match target {
         Target::Address(address) => own.pods.contains(&pod) && own.addresses.contains(address),
@@ -215,7 +275,7 @@ fn parts(chains: &Chains, chain: &Name) -> Vec<Name> {
 }
 
 /// All addresses that a chain translates to.
-pub(super) fn translated_to(chains: &Chains, chain: &Name) -> BTreeSet<IpAddr> {
+fn translated_to(chains: &Chains, chain: &Name) -> BTreeSet<IpAddr> {
     let mut addresses = BTreeSet::new();
     walk(chains, chain, &mut |statement| {
         if let Statement::Snat(address) = statement {

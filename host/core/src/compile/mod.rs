@@ -15,6 +15,8 @@ mod keep;
 mod names;
 mod pods;
 mod rules;
+mod stage;
+mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -24,15 +26,18 @@ pub use backstop::{Backstop, XfrmStamp, is_guarding};
 pub use instance::{Instance, InstanceName, InstanceNameError, table_names};
 pub use keep::{Kept, keep};
 pub use names::{uid_of_chain, uid_of_comment};
+pub use tunnel::TUNNEL_DEVICE;
 
 use self::guard::GuardElements;
 use self::pods::Pods;
+use self::stage::StageRules;
+use self::tunnel::Tunnel;
 use crate::model::ClusterFacts;
 use crate::net::{AddressRange, Family, is_within, private_destinations};
 use crate::plan::{Plan, guarded, ranked};
 use crate::ruleset::{
-    Chain, Hook, Key, Layout, Map, MapKind, Match, NETWORKS, Name, PRIVATE, Rule, Ruleset, Set, Statement, Table,
-    TableNames, look_into_prefixes,
+    Chain, Element, HOMES, Hook, Key, Layout, Map, MapKey, MapKind, Match, NETWORKS, Name, PRIVATE, Rule, Ruleset, Set,
+    Statement, Table, TableNames, Target, look_into_prefixes,
 };
 
 /// The ruleset of a plan. A family whose networks are unknown has a table all the same, without elements: what
@@ -43,12 +48,13 @@ pub fn compile(plan: &Plan, names: &TableNames) -> Ruleset {
 }
 
 /// The same without what all pods have in common. A pod's elements depend on the claims on this pod alone, and a chain
-/// on what its name says: so a plan cut to some pods gives what the whole plan gives for them.
+/// on what its name says: so a plan cut to some pods gives what the whole plan gives for them. Of its tunnel only the
+/// pods of other nodes are cut.
 pub fn compile_pods(plan: &Plan, names: &TableNames) -> Ruleset {
     let objects = names::Objects::default();
     with_pods(plan, &objects, |family| {
         let mut table = Table::of(names.of(family).clone(), names.layout);
-        add_maps(&mut table, family, &objects);
+        add_maps(&mut table, plan, family, &objects);
         table
     })
 }
@@ -57,8 +63,11 @@ fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Ta
     let (claims, guarded) = (ranked(plan), guarded(plan));
     let tables = Family::ALL.map(|family| {
         let mut table = table(family);
-        let pods = claims.iter().filter(|(pod, _)| Family::of(**pod) == family);
-        Pods::new(family, objects, &plan.elsewhere, &mut table).add_all(pods);
+        for stage in stages(plan) {
+            let pods = claims.iter().filter(|(pod, _)| Family::of(**pod) == family);
+            Pods::new(family, stage, objects, &plan.elsewhere, &mut table).add_all(pods);
+        }
+        add_homes(&mut table, plan, family);
         for (pod, guarded) in guarded.iter().filter(|(pod, _)| Family::of(**pod) == family) {
             let elements = GuardElements { family, pod: *pod, place: plan.location(*pod), guarded };
             guard::add_pod(&mut table, objects, elements);
@@ -75,8 +84,22 @@ fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Ta
     Ruleset { tables: tables.into() }
 }
 
-fn add_maps(table: &mut Table, family: Family, objects: &names::Objects) {
-    let names::Objects { addresses, ports, chains, net_pods, elsewhere, .. } = objects;
+/// The stages at which packets are looked up.
+fn stages(plan: &Plan) -> impl Iterator<Item = StageRules<'_>> {
+    plan.tunnel.iter().map(StageRules::Diverting).chain([StageRules::Translating])
+}
+
+/// The pods of other nodes that this one translates.
+fn add_homes(table: &mut Table, plan: &Plan, family: Family) {
+    let pods = plan.tunnel.iter().flat_map(|tunnel| tunnel.homes.keys());
+    for pod in pods.filter(|pod| Family::of(**pod) == family) {
+        let element = Element { target: Target::Nothing, comment: None };
+        table.insert(HOMES, MapKind::pods(family), MapKey::Address(*pod), element);
+    }
+}
+
+fn add_maps(table: &mut Table, plan: &Plan, family: Family, objects: &names::Objects) {
+    let names::StageNames { addresses, ports, chains, net_pods, elsewhere } = &objects.translating;
     let kinds = [MapKind::addresses(family), MapKind::ports(family), MapKind::chains(family)];
     for (map, kind) in [addresses, ports, chains].into_iter().zip(kinds) {
         table.maps.insert(map.clone(), Map::new(kind));
@@ -84,6 +107,9 @@ fn add_maps(table: &mut Table, family: Family, objects: &names::Objects) {
     if table.layout != Layout::FIRST {
         table.maps.insert(net_pods.clone(), Map::new(MapKind::pods(family)));
         table.maps.insert(elsewhere.clone(), Map::new(MapKind::elsewhere(family)));
+    }
+    if let Some(tunnel) = &plan.tunnel {
+        Tunnel { family, plan: tunnel, objects }.add_maps(table);
     }
 }
 
@@ -97,10 +123,13 @@ fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Ob
     if !exact.is_empty() {
         table.sets.insert(objects.inside.clone(), Set::Addresses(family, exact));
     }
-    add_maps(&mut table, family, objects);
+    add_maps(&mut table, plan, family, objects);
     if names.layout != Layout::FIRST {
         table.chains.insert(NETWORKS.clone(), Chain::default());
         table.sets.insert(PRIVATE.clone(), Set::Ranges(family, private_destinations(family).to_vec()));
+    }
+    if let Some(tunnel) = &plan.tunnel {
+        Tunnel { family, plan: tunnel, objects }.add_common(&mut table);
     }
     let (hook, rules) = (Some(Hook::source_nat(names.priority.number())), translating(family, &table, objects));
     table.chains.insert(names.priority.chain(), Chain { hook, rules });
@@ -128,17 +157,9 @@ fn excluded(plan: &Plan, family: Family) -> Vec<AddressRange> {
 
 /// The rules of the chain that translates, in a table with these sets.
 fn translating(family: Family, table: &Table, objects: &names::Objects) -> Vec<Rule> {
-    let names::Objects { excluded, inside, addresses, ports, chains, net_pods, .. } = objects;
-    // A ClusterIP is already an endpoint here, perhaps one outside the cluster, so the original destination counts,
-    // too.
-    let returns = |set: &Name| {
-        [Match::destination_in(family, set.clone()), Match::original_destination_in(family, set.clone())]
-            .map(|part| Rule::when(part, Statement::Return))
-    };
-    let mut rules = returns(excluded).to_vec();
-    if table.sets.contains_key(inside) {
-        rules.extend(returns(inside));
-    }
+    let names::StageNames { addresses, ports, chains, net_pods, .. } = &objects.translating;
+    let mut rules: Vec<Rule> = tunnel::is_there(table).then(|| tunnel::untranslated(family)).into_iter().collect();
+    rules.extend(returns_inside(family, table, objects));
     // Most specific first (P13); what a chain does not match comes back, and of such a pod there is nothing else.
     rules.push(Rule::always(Statement::VerdictBy(Key::of(MapKind::chains(family)), chains.clone())));
     if table.chains.contains_key(&NETWORKS) {
@@ -150,6 +171,17 @@ fn translating(family: Family, table: &Table, objects: &names::Objects) -> Vec<R
         Rule::always(Statement::SnatBy(Key::of(MapKind::addresses(family)), addresses.clone())),
     ]);
     rules
+}
+
+/// For packets to what is inside (P2), in a table with these sets. A ClusterIP is already an endpoint here, perhaps one
+/// outside the cluster, so the original destination counts, too.
+fn returns_inside(family: Family, table: &Table, objects: &names::Objects) -> Vec<Rule> {
+    let returns = |set: &Name| {
+        [Match::destination_in(family, set.clone()), Match::original_destination_in(family, set.clone())]
+            .map(|part| Rule::when(part, Statement::Return))
+    };
+    let sets = [&objects.excluded, &objects.inside].into_iter();
+    sets.filter(|set| table.sets.contains_key(*set)).flat_map(returns).collect()
 }
 
 /// The chains of a table by name, for the functions that add some.

@@ -6,17 +6,16 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{SubjectKey, Uid};
 use crate::net::Family;
-use crate::ruleset::{DataKind, GUARDED, KeyKind, LONGEST_COMMENT, MapKind, Name};
+use crate::ruleset::{DataKind, GATEWAYS, GUARDED, KeyKind, LONGEST_COMMENT, MapKind, Name, Stage};
 
 /// The fixed objects of every table.
 pub(super) struct Objects {
     pub(super) excluded: Name,
     pub(super) inside: Name,
-    pub(super) addresses: Name,
-    pub(super) ports: Name,
-    pub(super) chains: Name,
-    pub(super) net_pods: Name,
-    pub(super) elsewhere: Name,
+    /// What leads to addresses.
+    pub(super) translating: StageNames,
+    /// What leads to other nodes, where there is a tunnel.
+    pub(super) diverting: StageNames,
     pub(super) guarded: Name,
     pub(super) allowed_sources: Name,
     pub(super) known_pods: Name,
@@ -28,11 +27,20 @@ impl Default for Objects {
         Self {
             excluded: const { Name::literal("egress_excluded") },
             inside: const { Name::literal("egress_inside") },
-            addresses: const { Name::literal("egress_addrs") },
-            ports: const { Name::literal("egress_ports") },
-            chains: const { Name::literal("egress_chains") },
-            net_pods: const { Name::literal("egress_net_pods") },
-            elsewhere: const { Name::literal("egress_elsewhere") },
+            translating: StageNames {
+                addresses: const { Name::literal("egress_addrs") },
+                ports: const { Name::literal("egress_ports") },
+                chains: const { Name::literal("egress_chains") },
+                net_pods: const { Name::literal("egress_net_pods") },
+                elsewhere: const { Name::literal("egress_elsewhere") },
+            },
+            diverting: StageNames {
+                addresses: const { Name::literal("egress_gateways") },
+                ports: const { Name::literal("egress_gateway_ports") },
+                chains: const { Name::literal("egress_gateway_chains") },
+                net_pods: const { Name::literal("egress_gateway_net_pods") },
+                elsewhere: const { Name::literal("egress_gateway_elsewhere") },
+            },
             guarded: GUARDED,
             allowed_sources: const { Name::literal("egress_allowed_sources") },
             known_pods: const { Name::literal("egress_known_pods") },
@@ -41,9 +49,32 @@ impl Default for Objects {
     }
 }
 
+/// The maps that are looked up at one stage.
+pub(super) struct StageNames {
+    /// What all packets of a pod lead to.
+    pub(super) addresses: Name,
+    pub(super) ports: Name,
+    pub(super) chains: Name,
+    pub(super) net_pods: Name,
+    pub(super) elsewhere: Name,
+}
+
+impl Objects {
+    pub(super) fn of(&self, stage: Stage) -> &StageNames {
+        match stage {
+            Stage::Diverting => &self.diverting,
+            Stage::Translating => &self.translating,
+        }
+    }
+}
+
 /// `egress_allow_24`, `egress_deny_port_16`: what leads to an address, and what to none; the number is that of the
-/// bits.
-pub(super) fn by_prefix(kind: MapKind) -> Name {
+/// bits. `egress_gateway_allow_24` is what leads to another node.
+pub(super) fn by_prefix(stage: Stage, kind: MapKind) -> Name {
+    let of = match stage {
+        Stage::Diverting => GATEWAYS,
+        Stage::Translating => "egress",
+    };
     let what = match kind.data {
         DataKind::Nothing => "deny",
         DataKind::Address | DataKind::Verdict | DataKind::Mark => "allow",
@@ -54,18 +85,23 @@ pub(super) fn by_prefix(kind: MapKind) -> Name {
         | KeyKind::Port
         | KeyKind::Guarded
         | KeyKind::AllowedSource
-        | KeyKind::KnownPod => format!("egress_{what}"),
-        KeyKind::Prefix(bits) => format!("egress_{what}_{bits}"),
-        KeyKind::PrefixPort(bits) => format!("egress_{what}_port_{bits}"),
+        | KeyKind::KnownPod => format!("{of}_{what}"),
+        KeyKind::Prefix(bits) => format!("{of}_{what}_{bits}"),
+        KeyKind::PrefixPort(bits) => format!("{of}_{what}_port_{bits}"),
     })
 }
 
-/// How the names of all chains of single Services begin.
-const SERVICE_CHAIN: &str = "kube_vip_snat_";
+/// How the names of all chains of single Services begin at a stage.
+fn service_chains(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Diverting => "kube_vip_mark_",
+        Stage::Translating => "kube_vip_snat_",
+    }
+}
 
-/// `kube_vip_snat_v4_<uid>_<hash of its rules>`.
-pub(super) fn service_chain(family: Family, uid: &Uid, content: Content) -> Name {
-    Name::composed(format!("{SERVICE_CHAIN}{}_{uid}_{content}", suffix(family)))
+/// `kube_vip_snat_v4_<uid>_<hash of its rules>`, `kube_vip_mark_v4_...`.
+pub(super) fn service_chain(stage: Stage, family: Family, uid: &Uid, content: Content) -> Name {
+    Name::composed(format!("{}{}_{uid}_{content}", service_chains(stage), suffix(family)))
 }
 
 /// `kube_vip_merged_v4_<hash of the ordered list of chains>`.
@@ -118,7 +154,7 @@ pub fn uid_of_comment(comment: &str) -> Option<Uid> {
 
 /// Whose chain it is, from its name. None for the base chain and for one of several Services.
 pub fn uid_of_chain(chain: &Name) -> Option<Uid> {
-    let rest = chain.as_str().strip_prefix(SERVICE_CHAIN)?;
+    let rest = Stage::ALL.into_iter().find_map(|stage| chain.as_str().strip_prefix(service_chains(stage)))?;
     let (_, rest) = rest.split_once('_')?;
     // No uid has a `_`.
     let (uid, _) = rest.split_once('_')?;
@@ -149,9 +185,11 @@ mod tests {
         let uid = Uid::new("7b1c-42").unwrap();
         let key = SubjectKey::service("shop", "x".repeat(200));
         assert_eq!(uid_of_comment(&comment(&key, &uid)), Some(uid.clone()));
-        let chain = service_chain(Family::Ipv6, &uid, Content(7));
-        assert_eq!(uid_of_chain(&chain), Some(uid.clone()));
-        assert_eq!(uid_of_chain(&sub_chain(&chain, 3)), Some(uid));
+        for stage in Stage::ALL {
+            let chain = service_chain(stage, Family::Ipv6, &uid, Content(7));
+            assert_eq!(uid_of_chain(&chain), Some(uid.clone()));
+            assert_eq!(uid_of_chain(&sub_chain(&chain, 3)), Some(uid.clone()));
+        }
     }
 
     #[test]
@@ -169,7 +207,7 @@ mod tests {
     fn what_belongs_to_several_services_leads_to_none() {
         assert_eq!(uid_of_comment("shop/web shop/api"), None);
         assert_eq!(uid_of_comment("shop/web"), None);
-        let chain = service_chain(Family::Ipv4, &Uid::new("a").unwrap(), Content(7));
+        let chain = service_chain(Stage::Translating, Family::Ipv4, &Uid::new("a").unwrap(), Content(7));
         assert_eq!(uid_of_chain(&merged_chain(Family::Ipv4, &[chain])), None);
         assert_eq!(uid_of_chain(&Priority::DEFAULT.chain()), None);
     }

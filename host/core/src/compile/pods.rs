@@ -5,18 +5,20 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::chains::{self, ChainNames};
-use super::names::{self, Objects};
+use super::chains::{self, At, ChainNames};
+use super::names::{self, Objects, StageNames};
+use super::stage::StageRules;
 use crate::decision::Rule;
 use crate::model::SubjectKey;
 use crate::net::Family;
-use crate::plan::{Claim, Entry, EntryAction, Numbered, PodLocation, Port, Rank, resolve};
-use crate::ruleset::{DataKind, Element, KeyKind, Layout, MapKey, MapKind, Name, Table, Target};
+use crate::plan::{Claim, Entry, EntryAction, Numbered, PodLocation, Port, Rank};
+use crate::ruleset::{DIVERTED, DataKind, Element, KeyKind, Layout, MapKey, MapKind, Name, Table, Target};
 
-/// Puts pods into one table.
+/// Puts pods into one table, as far as one stage goes.
 pub(super) struct Pods<'a> {
     family: Family,
-    objects: &'a Objects,
+    stage: StageRules<'a>,
+    names: &'a StageNames,
     elsewhere: &'a BTreeSet<IpAddr>,
     table: &'a mut Table,
     given: ChainNames,
@@ -34,13 +36,15 @@ impl<'a> Pods<'a> {
     /// An empty table of a family.
     pub(super) fn new(
         family: Family,
+        stage: StageRules<'a>,
         objects: &'a Objects,
         elsewhere: &'a BTreeSet<IpAddr>,
         table: &'a mut Table,
     ) -> Self {
         Self {
             family,
-            objects,
+            stage,
+            names: objects.of(stage.stage()),
             elsewhere,
             table,
             given: ChainNames::default(),
@@ -61,17 +65,21 @@ impl<'a> Pods<'a> {
     }
 
     fn add(&mut self, pod: IpAddr, place: PodLocation, claims: &'a [Claim<'a>]) {
+        if let StageRules::Diverting(tunnel) = self.stage {
+            let mut rules = claims.iter().flat_map(|claim| &claim.rules).copied();
+            if tunnel.homes.contains_key(&pod) || !tunnel.diverts(&mut rules) {
+                return;
+            }
+            let element = Element { target: Target::Nothing, comment: None };
+            self.table.insert(DIVERTED, MapKind::pods(self.family), MapKey::Address(pod), element);
+        }
         // Nearly all pods are behind one plain Service.
         if let ([claim], PodLocation::Known) = (claims, place)
             && let ([rule], Rank::Plain) = (claim.rules.as_slice(), claim.rank)
         {
-            let element = self.element(claim, Target::Address(rule.address()));
-            self.table.insert(
-                self.objects.addresses.clone(),
-                MapKind::addresses(self.family),
-                MapKey::Address(pod),
-                element,
-            );
+            let element = self.element(claim, self.stage.target(rule.address()));
+            let kind = MapKind { data: self.stage.data(), ..MapKind::addresses(self.family) };
+            self.table.insert(self.names.addresses.clone(), kind, MapKey::Address(pod), element);
             return;
         }
         match self.entries(place, claims) {
@@ -89,15 +97,17 @@ impl<'a> Pods<'a> {
         let is_first = self.table.layout == Layout::FIRST;
         let is_expressible =
             |entries: &[Entry]| !is_first || place == PodLocation::Known && entries.iter().all(is_everywhere);
-        let fits = |entries: &Vec<Entry>| is_expressible(entries) && is_near_the_sum(self.family, claims, entries);
-        resolved.or_insert_with(|| resolve(self.family, &rules).filter(fits).map(Rc::from)).clone()
+        let fits =
+            |entries: &Vec<Entry>| is_expressible(entries) && is_near_the_sum(self.family, self.stage, claims, entries);
+        let resolve = || self.stage.resolve(self.family, &rules).filter(fits).map(Rc::from);
+        resolved.or_insert_with(resolve).clone()
     }
 
     fn add_entries(&mut self, pod: IpAddr, place: PodLocation, claims: &'a [Claim<'a>], entries: &[Entry]) {
         let of_service = |service: usize| claims.get(service).or(claims.first());
         for entry in entries {
             let (service, target) = match entry.answer {
-                EntryAction::Translated { to, service } => (service, Target::Address(to)),
+                EntryAction::Translated { to, service } => (service, self.stage.target(to)),
                 EntryAction::Untranslated { around } => (around, Target::Nothing),
             };
             let Some(claim) = of_service(service) else { continue };
@@ -108,10 +118,10 @@ impl<'a> Pods<'a> {
         let element = Element { target: Target::Nothing, comment: None };
         if place == PodLocation::Elsewhere {
             let kind = MapKind::elsewhere(self.family);
-            self.table.insert(self.objects.elsewhere.clone(), kind, MapKey::Address(pod), element.clone());
+            self.table.insert(self.names.elsewhere.clone(), kind, MapKey::Address(pod), element.clone());
         }
         if place == PodLocation::Elsewhere || entries.iter().any(|entry| entry.bits > 0) {
-            self.table.insert(self.objects.net_pods.clone(), MapKind::pods(self.family), MapKey::Address(pod), element);
+            self.table.insert(self.names.net_pods.clone(), MapKind::pods(self.family), MapKey::Address(pod), element);
         }
     }
 
@@ -119,16 +129,16 @@ impl<'a> Pods<'a> {
         let Entry { network, bits, port, .. } = *entry;
         let data = match element.target {
             Target::Nothing => DataKind::Nothing,
-            Target::Address(_) | Target::Jump(_) | Target::Mark(_) => DataKind::Address,
+            Target::Address(_) | Target::Jump(_) | Target::Mark(_) => self.stage.data(),
         };
         let (key_kind, key) = key(pod, network, bits, port);
         let kind = MapKind { family: self.family, key: key_kind, data };
         let name = match key_kind {
             KeyKind::Address | KeyKind::Elsewhere | KeyKind::Guarded | KeyKind::AllowedSource | KeyKind::KnownPod => {
-                self.objects.addresses.clone()
+                self.names.addresses.clone()
             }
-            KeyKind::Port => self.objects.ports.clone(),
-            KeyKind::Prefix(_) | KeyKind::PrefixPort(_) => names::by_prefix(kind),
+            KeyKind::Port => self.names.ports.clone(),
+            KeyKind::Prefix(_) | KeyKind::PrefixPort(_) => names::by_prefix(self.stage.stage(), kind),
         };
         self.table.insert(name, kind, key, element);
     }
@@ -150,8 +160,8 @@ impl<'a> Pods<'a> {
 
     /// The chain of one Service, or the merged chain of several.
     fn add_chain(&mut self, pod: IpAddr, place: PodLocation, claims: &[Claim<'_>]) {
-        let Self { family, table, given, .. } = self;
-        let service_chain = |claim| chains::service(table, *family, claim, place, given);
+        let Self { family, table, given, stage, .. } = self;
+        let service_chain = |claim| chains::service(table, *family, claim, place, At { rules: *stage, given });
         let parts: Vec<Name> = claims.iter().map(service_chain).collect();
         let (chain, comment) = match (parts.as_slice(), claims) {
             ([], _) => return,
@@ -162,7 +172,7 @@ impl<'a> Pods<'a> {
             }
         };
         let element = Element { target: Target::Jump(chain), comment: Some(comment.into()) };
-        self.table.insert(self.objects.chains.clone(), MapKind::chains(self.family), MapKey::Address(pod), element);
+        self.table.insert(self.names.chains.clone(), MapKind::chains(self.family), MapKey::Address(pod), element);
     }
 }
 
@@ -170,13 +180,13 @@ impl<'a> Pods<'a> {
 /// networks of another multiply; beyond this the pod has a chain instead.
 const SURPLUS: usize = 64;
 
-fn is_near_the_sum(family: Family, claims: &[Claim<'_>], entries: &[Entry]) -> bool {
+fn is_near_the_sum(family: Family, stage: StageRules<'_>, claims: &[Claim<'_>], entries: &[Entry]) -> bool {
     if claims.len() < 2 {
         return true;
     }
     let alone = |claim: &Claim<'_>| {
         let rules: Vec<Numbered<'_>> = claim.rules.iter().map(|rule| (0, *rule)).collect();
-        resolve(family, &rules).map_or(0, |entries| entries.len())
+        stage.resolve(family, &rules).map_or(0, |entries| entries.len())
     };
     entries.len() <= SURPLUS + claims.iter().map(alone).sum::<usize>()
 }

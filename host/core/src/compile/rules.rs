@@ -2,23 +2,29 @@
 
 use super::Chains;
 use super::names::sub_chain;
+use super::stage::StageRules;
 use crate::decision;
 use crate::net::{AddressRange, merge_ranges};
 use crate::ruleset::{Chain, Match, Name, Rule, Statement};
 
 /// In order. What is excluded returns first; where rules exclude different networks, each gets a chain of its
 /// own, so that `return` leads to the next rule.
-pub(super) fn service_rules(chains: &mut Chains, chain: &Name, rules: &[&decision::Rule]) -> Vec<Rule> {
+pub(super) fn service_rules(
+    chains: &mut Chains,
+    chain: &Name,
+    rules: &[&decision::Rule],
+    stage: StageRules<'_>,
+) -> Vec<Rule> {
     let mut numbers = 0..;
     let mut sub_chain = || sub_chain(chain, numbers.next().unwrap_or_default());
     let excluded = rules.first().map_or(&[][..], |rule| rule.exclude());
     if rules.iter().all(|rule| rule.exclude() == excluded) {
-        let bodies = rules.iter().flat_map(|rule| body(chains, &mut sub_chain, rule)).collect::<Vec<_>>();
+        let bodies = rules.iter().flat_map(|rule| body(chains, &mut sub_chain, rule, stage)).collect::<Vec<_>>();
         return returns(merged(excluded)).into_iter().chain(bodies).collect();
     }
     let mut all = Vec::new();
     for rule in rules {
-        let body = body(chains, &mut sub_chain, rule);
+        let body = body(chains, &mut sub_chain, rule, stage);
         if rule.exclude().is_empty() {
             all.extend(body);
             continue;
@@ -43,7 +49,12 @@ pub(super) fn returns(ranges: Vec<AddressRange>) -> Vec<Rule> {
 }
 
 /// Every included network with every source port with every destination port.
-fn body(chains: &mut Chains, sub_chain: &mut dyn FnMut() -> Name, rule: &decision::Rule) -> Vec<Rule> {
+fn body(
+    chains: &mut Chains,
+    sub_chain: &mut dyn FnMut() -> Name,
+    rule: &decision::Rule,
+    stage: StageRules<'_>,
+) -> Vec<Rule> {
     let networks = merged(rule.include());
     let levels = [
         networks.into_iter().map(Match::Destination).collect::<Vec<_>>(),
@@ -51,7 +62,7 @@ fn body(chains: &mut Chains, sub_chain: &mut dyn FnMut() -> Name, rule: &decisio
         rule.destination_ports().iter().copied().map(Match::DestinationPort).collect(),
     ];
     let levels: Vec<Vec<Match>> = levels.into_iter().filter(|level| !level.is_empty()).collect();
-    expand(chains, sub_chain, &levels, &[Statement::Counter, Statement::Snat(rule.address())])
+    expand(chains, sub_chain, &levels, &stage.statements(rule))
 }
 
 /// Rules for all combinations of one match of each level. Two levels with several matches each would multiply,

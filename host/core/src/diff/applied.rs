@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use super::scope::{Common, Scope};
 use super::{Changes, Slice, SlicedChange, cut, diff};
 use crate::ruleset::{
-    Chain, GUARD, NETWORKS, Name, Ruleset, Table, TableFamily, copy_reachable, keep_guard, look_into_prefixes,
+    Chain, GUARD, Name, Ruleset, Stage, Table, TableFamily, copy_reachable, keep_guard, look_into_prefixes,
 };
 
 /// The ruleset that the kernel holds, with an index of its elements by pod.
@@ -246,7 +246,7 @@ impl Comparison {
 
 /// Whether it is of use only while elements lead to it.
 fn is_led_to_by_elements(name: &Name, chain: &Chain) -> bool {
-    chain.hook.is_none() && *name != NETWORKS
+    chain.hook.is_none() && !Stage::looks_into_prefixes(name)
 }
 
 /// A map that has elements of other pods too stays, and so does what looks into it.
@@ -266,9 +266,10 @@ fn share_maps(table: &Table, before: &Table, after: &mut Table) {
 
 /// All maps by prefix are looked into.
 fn share_prefixes(table: &Table, before: &mut Table, after: &mut Table) {
-    let Some(chain) = table.chains.get(&NETWORKS) else { return };
-    before.chains.insert(NETWORKS.clone(), chain.clone());
-    after.chains.insert(NETWORKS.clone(), chain.clone());
+    for (name, chain) in table.chains.iter().filter(|(name, _)| Stage::looks_into_prefixes(name)) {
+        before.chains.insert(name.clone(), chain.clone());
+        after.chains.insert(name.clone(), chain.clone());
+    }
     look_into_prefixes(after);
 }
 

@@ -8,12 +8,16 @@
 //!
 //! Elements by prefix of a pod that is not looked up by prefix yet are found by no packet, so all of them come together
 //! with the one that says so.
+//!
+//! Where there is a tunnel a packet is looked up at two stages, and what is diverted at the first is asked at the second
+//! no more. So what diverts comes before what translates, and where nothing comes but what leaves packets alone it comes
+//! after that: a packet that is neither diverted any more nor translated yet would be lost.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::ruleset::prefixes::{WithPort, place};
-use crate::ruleset::{DataKind, Element, KeyKind, MapKey, MapKind, Name};
+use crate::ruleset::{DIVERTED, DataKind, Element, HOMES, KeyKind, MapKey, MapKind, Name, Stage, Target};
 
 /// One element to add.
 #[derive(Debug)]
@@ -65,11 +69,37 @@ fn stage(kind: MapKind) -> LookupStage {
 
 /// The batch of each of the elements of one pod that come, in their order: 0 for the first batch.
 pub(super) fn levels(coming: &[AddedElement<'_>]) -> Vec<usize> {
+    let of = |stage| move |one: &&AddedElement<'_>| *one.map != HOMES && Stage::of(one.map) == stage;
+    let diverts = |one: &AddedElement<'_>| match one.element.target {
+        Target::Mark(_) | Target::Jump(_) => Stage::of(one.map) == Stage::Diverting,
+        Target::Nothing | Target::Address(_) => false,
+    };
+    let mut order = Stage::ALL;
+    if !coming.iter().any(diverts) {
+        order.reverse();
+    }
+    let (mut all, mut next) = (vec![0; coming.len()], 0);
+    for stage in order {
+        let (places, elements): (Vec<usize>, Vec<&AddedElement<'_>>) =
+            coming.iter().enumerate().filter(|(_, one)| of(stage)(one)).unzip();
+        let levels = of_stage(&elements);
+        places.into_iter().zip(&levels).for_each(|(place, level)| all[place] = next + level);
+        next += levels.iter().max().map_or(0, |last| last + 1);
+    }
+    all
+}
+
+/// The same of what is looked up at one stage.
+fn of_stage(coming: &[&AddedElement<'_>]) -> Vec<usize> {
+    // Nothing else is asked about a pod of which nothing is diverted.
+    if coming.iter().any(|one| *one.map == DIVERTED) {
+        return vec![0; coming.len()];
+    }
     let stages: Vec<LookupStage> = coming.iter().map(|one| stage(one.kind)).collect();
     let mut levels = vec![0; coming.len()];
     let mut next = 0;
     next = set(&mut levels, &stages, LookupStage::Chain, next);
-    let opens = |one: &AddedElement<'_>| stage(one.kind) == LookupStage::Gate && one.place == KeySlot::Free;
+    let opens = |one: &&AddedElement<'_>| stage(one.kind) == LookupStage::Gate && one.place == KeySlot::Free;
     if coming.iter().any(opens) {
         let first = next;
         next = set(&mut levels, &stages, LookupStage::Gate, first);
@@ -95,7 +125,7 @@ fn set(levels: &mut [usize], stages: &[LookupStage], stage: LookupStage, level: 
 }
 
 /// Prefixes that lie in each other one after the other, the longest first; others together.
-fn nested(levels: &mut [usize], coming: &[AddedElement<'_>], first: usize) -> usize {
+fn nested(levels: &mut [usize], coming: &[&AddedElement<'_>], first: usize) -> usize {
     let mut all: BTreeMap<(IpAddr, u8), Vec<(WithPort, usize)>> = BTreeMap::new();
     for (number, one) in coming.iter().enumerate() {
         let network = match one.key {

@@ -27,6 +27,11 @@
 //!
 //! Before sets are widened a base chain moves to another priority (`moves.rs`).
 //!
+//! Where there is a tunnel, packets are diverted before they are translated, and the elements of one pod at both stages
+//! have an order (`levels.rs`). The set of addresses that other nodes hold drops what is in it, so it is narrowed where
+//! others are widened, and widened where others are narrowed. The rule that leaves alone what goes through the tunnel goes
+//! with the last of its elements.
+//!
 //! A table that is replaced goes and comes in one batch ([`replace`]), so there the kernel's delay remains: otherwise
 //! its packets would meet no table in between. A commit walks all chains of the network namespace and holds its
 //! nft mutex, and the whole batch has to fit one send buffer: 30,000 elements at once would keep every other writer on

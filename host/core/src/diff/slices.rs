@@ -20,7 +20,7 @@ use parts::{Pod, SliceParts, rules_of};
 use super::moves::Move;
 use super::table::is_only_prepared;
 use super::{Changes, diff, replace};
-use crate::ruleset::{Map, NETWORKS, Name, Ruleset, Table, TableFamily, is_of_the_guard, unguarded};
+use crate::ruleset::{Map, Name, Ruleset, Stage, Table, TableFamily, is_of_the_guard, unguarded};
 
 /// How much a slice changes at most, in elements and rules: some tens of milliseconds of the kernel's time, and far
 /// below the send buffer that an unprivileged socket may have (212 KiB, at about 100 bytes an element, is 2,000; a
@@ -197,13 +197,14 @@ fn are_alike(old: &Table, new: &Table) -> bool {
         maps.map(|(name, map)| (name.clone(), map.kind)).collect::<Vec<_>>()
     };
     let is_of_its_kind = |(name, map): (&Name, &Map)| old.maps.get(name).is_none_or(|known| known.kind == map.kind);
-    let has_prefixes = |table: &Table| table.chains.contains_key(&NETWORKS);
+    let has_prefixes = |table: &Table| Stage::ALL.map(|stage| table.chains.contains_key(&stage.networks()));
     let is_base = |table: &Table, name: &Name| table.chains.get(name).is_some_and(|chain| chain.hook.is_some());
     let moving = Move::between(old, new);
     let stays = |name: &Name| moving.is_none_or(|moving| !moving.is_of(name));
     let is_either = |name: &&Name| (is_base(old, name) || is_base(new, name)) && stays(name);
     let base_chains = || old.chains.keys().chain(new.chains.keys()).filter(is_either);
-    let mut others = new.chains.iter().filter(|(name, chain)| chain.hook.is_none() && **name != NETWORKS);
+    let mut others =
+        new.chains.iter().filter(|(name, chain)| chain.hook.is_none() && !Stage::looks_into_prefixes(name));
     (&old.name, old.layout) == (&new.name, new.layout)
         && fixed(old) == fixed(new)
         && new.maps.iter().all(is_of_its_kind)

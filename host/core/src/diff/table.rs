@@ -10,7 +10,7 @@ use super::sets::{self, Steps};
 use super::{Change, Phases, Verb};
 use crate::ruleset::prefixes::rules as rules_by_prefix;
 use crate::ruleset::{
-    Chain, Element, GUARD, KeyKind, Map, MapKey, MapKind, NETWORKS, Name, Rule, Set, Table, TableFamily,
+    Chain, Element, KeyKind, Map, MapKey, MapKind, Name, Rule, Set, Stage, Statement, Table, TableFamily, holds_back,
     is_of_the_guard,
 };
 
@@ -105,7 +105,11 @@ impl Writer<'_> {
                 self.phases.prepare.extend(make);
                 continue;
             };
-            let Steps { widen, narrow } = Steps::between(name, before, set);
+            let mut steps = Steps::between(name, before, set);
+            if holds_back(name) {
+                std::mem::swap(&mut steps.widen, &mut steps.narrow);
+            }
+            let Steps { widen, narrow } = steps;
             let [widen, narrow] = [widen, narrow].map(|verbs| verbs.into_iter().map(|verb| self.change(verb)));
             let [widen, narrow] = [widen, narrow].map(Iterator::collect::<Vec<_>>);
             self.phases.widen.extend(widen);
@@ -124,8 +128,8 @@ impl Writer<'_> {
             self.push(phase_of_new(name), Verb::AddChain(name.clone(), chain.hook.clone()));
         }
         self.hooks(old, new);
-        self.prefixes(old, new);
-        for (name, chain) in new.chains.iter().filter(|(name, _)| **name != NETWORKS) {
+        Stage::ALL.into_iter().for_each(|stage| self.prefixes(stage, old, new));
+        for (name, chain) in new.chains.iter().filter(|(name, _)| !Stage::looks_into_prefixes(name)) {
             let known = old.chains.get(name).filter(|known| known.hook == chain.hook);
             let phase = match known {
                 None => phase_of_new(name),
@@ -138,7 +142,9 @@ impl Writer<'_> {
                 Some(_) => Phase::Make,
             };
             let before = known.map_or(&[][..], |chain: &Chain| &chain.rules);
-            self.rules(phase, name, before, &chain.rules);
+            let through = with_first(before, &chain.rules);
+            self.rules(phase, name, before, &through);
+            self.rules(Phase::Narrow, name, &through, &chain.rules);
         }
     }
 
@@ -155,13 +161,14 @@ impl Writer<'_> {
     }
 
     /// All maps by prefix, the old and the new ones, are asked until nothing is left in those that go.
-    fn prefixes(&mut self, old: &Table, new: &Table) {
-        let Some(chain) = new.chains.get(&NETWORKS) else { return };
+    fn prefixes(&mut self, stage: Stage, old: &Table, new: &Table) {
+        let networks = stage.networks();
+        let Some(chain) = new.chains.get(&networks) else { return };
         let more = new.maps.iter().filter(|(name, _)| !old.maps.contains_key(*name));
-        let all = rules_by_prefix(old.maps.iter().chain(more));
-        let before = old.chains.get(&NETWORKS).map_or(&[][..], |chain| &chain.rules);
-        self.rules(Phase::Make, &NETWORKS, before, &all);
-        self.rules(Phase::Narrow, &NETWORKS, &all, &chain.rules);
+        let all = rules_by_prefix(stage, old.maps.iter().chain(more));
+        let before = old.chains.get(&networks).map_or(&[][..], |chain| &chain.rules);
+        self.rules(Phase::Make, &networks, before, &all);
+        self.rules(Phase::Narrow, &networks, &all, &chain.rules);
     }
 
     fn rules(&mut self, phase: Phase, chain: &Name, before: &[Rule], after: &[Rule]) {
@@ -296,8 +303,16 @@ enum Phase {
     Disarm,
 }
 
+/// The rules after, and before them the one that leaves alone what leaves through the tunnel, if it is to go: something
+/// may be diverted as long as elements say so.
+fn with_first(before: &[Rule], after: &[Rule]) -> Vec<Rule> {
+    let leaves_alone = |rule: &&Rule| rule.statements.iter().any(|one| matches!(one, Statement::SnatTo(_)));
+    let first = before.first().filter(leaves_alone).filter(|first| after.first() != Some(*first));
+    first.into_iter().chain(after).cloned().collect()
+}
+
 fn loses_the_guard(old: &Table, new: &Table) -> bool {
-    old.chains.contains_key(&GUARD) && !new.chains.contains_key(&GUARD)
+    missing(&old.chains, &new.chains).any(is_of_the_guard)
 }
 
 /// When a chain that is not there yet is made.

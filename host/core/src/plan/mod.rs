@@ -19,6 +19,7 @@ mod selected;
 mod settle;
 mod sharing;
 mod today;
+mod tunnel;
 mod unavailable;
 mod usage;
 
@@ -35,11 +36,12 @@ pub(crate) use narrower::narrows;
 pub use own::SubjectAddresses;
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
-pub use resolve::{Entry, EntryAction, Numbered, PodLocation, Port, resolve};
+pub use resolve::{Entry, EntryAction, Numbered, PodLocation, Port, resolve, resolve_where};
 pub use rules::Rules;
 pub use settle::{Answered, EgressRequest, FallbackDraft, NodeContext, settle};
 pub use sharing::{SharedAddresses, Shares, Sharing};
 pub(crate) use today::today;
+pub use tunnel::{Gateway, TunnelPlan};
 pub use unavailable::PODS_BLOCKED;
 pub(crate) use unavailable::unanswered;
 pub use usage::Usage;
@@ -68,6 +70,8 @@ pub struct Plan {
     pub known: BTreeSet<IpAddr>,
     /// The subjects with rules or guarded pods.
     pub subjects: BTreeMap<SubjectKey, SubjectPlan>,
+    /// What other nodes translate for this one, and this one for others; none where there is no tunnel.
+    pub tunnel: Option<TunnelPlan>,
 }
 
 /// What becomes of addresses in this node's pod networks that are not known to be pods (`--unknown-pods`).

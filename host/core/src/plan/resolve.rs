@@ -48,6 +48,16 @@ pub struct Entry {
     pub answer: EntryAction,
 }
 
+impl Entry {
+    /// Whether packets do not stay as they are.
+    pub fn is_translated(&self) -> bool {
+        match self.answer {
+            EntryAction::Translated { .. } => true,
+            EntryAction::Untranslated { .. } => false,
+        }
+    }
+}
+
 /// What happens to a packet, and which Service says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryAction {
@@ -67,7 +77,13 @@ pub enum EntryAction {
 
 /// The entries of a pod with these rules, which are in order; none where they are to be a chain.
 pub fn resolve(family: Family, rules: &[Numbered<'_>]) -> Option<Vec<Entry>> {
-    let cases = cases(rules)?;
+    resolve_where(family, rules, |_| true)
+}
+
+/// The same, where rules to other addresses than such ones leave a packet as it is: they decide too, and no later one
+/// is asked.
+pub fn resolve_where(family: Family, rules: &[Numbered<'_>], is_such: impl Fn(IpAddr) -> bool) -> Option<Vec<Entry>> {
+    let cases = cases(rules, &is_such)?;
     let mut prefixes: BTreeMap<Prefix, Vec<Change>> = BTreeMap::from([(Prefix::ALL, Vec::new())]);
     for (number, case) in cases.iter().enumerate() {
         case.included.iter().for_each(|prefix| prefixes.entry(*prefix).or_default().push(Change::Include(number)));
@@ -90,19 +106,21 @@ struct RuleCase {
     excluded: Vec<Prefix>,
     /// Empty: all.
     ports: BTreeSet<Port>,
-    answer: (IpAddr, usize),
+    /// None: a packet stays as it is.
+    answer: Option<(IpAddr, usize)>,
 }
 
 /// None where a rule looks at source ports or ranges of ports, which no key can.
-fn cases(rules: &[Numbered<'_>]) -> Option<Vec<RuleCase>> {
+fn cases(rules: &[Numbered<'_>], is_such: &impl Fn(IpAddr) -> bool) -> Option<Vec<RuleCase>> {
     let listed: usize = rules.iter().map(|(_, rule)| rule.include().len() + rule.exclude().len()).sum();
     if listed > MAX_ENTRIES {
         return None;
     }
-    rules.iter().map(|(service, rule)| case(rule, *service)).collect()
+    let answer = |service: usize, rule: &Rule| Some((rule.address(), service)).filter(|(to, _)| is_such(*to));
+    rules.iter().map(|(service, rule)| case(rule, answer(*service, rule))).collect()
 }
 
-fn case(rule: &Rule, service: usize) -> Option<RuleCase> {
+fn case(rule: &Rule, answer: Option<(IpAddr, usize)>) -> Option<RuleCase> {
     if !rule.source_ports().is_empty() {
         return None;
     }
@@ -112,7 +130,7 @@ fn case(rule: &Rule, service: usize) -> Option<RuleCase> {
         included: if rule.include().is_empty() { vec![Prefix::ALL] } else { prefixes(rule.include()) },
         excluded: prefixes(rule.exclude()),
         ports: ports.collect::<Option<_>>()?,
-        answer: (rule.address(), service),
+        answer,
     })
 }
 
@@ -234,7 +252,7 @@ impl PrefixWalk<'_> {
             let (Some(port), Some(around)) = (self.ports.get(number).copied(), open.by_port.get_mut(number)) else {
                 continue;
             };
-            let wanted = by_port.get(&port).copied().or(wanted);
+            let wanted = by_port.get(&port).copied().unwrap_or(wanted);
             if translation(*around) != wanted {
                 *around = self.push(open.prefix, Some(port), *around, wanted);
             }
@@ -246,7 +264,7 @@ impl PrefixWalk<'_> {
         let mut by_port = BTreeMap::new();
         for case in open.active.iter().filter_map(|number| self.cases.get(*number)) {
             if case.ports.is_empty() {
-                return FirstMatches { any: Some(case.answer), by_port };
+                return FirstMatches { any: case.answer, by_port };
             }
             for port in &case.ports {
                 by_port.entry(*port).or_insert(case.answer);
@@ -280,7 +298,7 @@ impl PrefixWalk<'_> {
 struct FirstMatches {
     /// Of a packet to a port that none of them names.
     any: Option<(IpAddr, usize)>,
-    by_port: BTreeMap<Port, (IpAddr, usize)>,
+    by_port: BTreeMap<Port, Option<(IpAddr, usize)>>,
 }
 
 fn translation(answer: Option<EntryAction>) -> Option<(IpAddr, usize)> {

@@ -11,12 +11,27 @@ pub const GUARDED: Name = Name::literal("egress_guarded");
 /// The chain that marks packets of guarded pods for the policies of the guard's backstop.
 pub const MARKING: Name = Name::literal("egress_mark");
 
-/// The chains of the guard.
+/// The chain that lets nothing but nodes send into the tunnel.
+pub const TUNNEL: Name = Name::literal("egress_tunnel");
+
+/// The chain that drops what is to go through the tunnel and does not, and what came out of it and is not translated.
+pub const TUNNEL_GUARD: Name = Name::literal("egress_tunnel_guard");
+
+/// The set of addresses that another node holds: nothing leaves here with one.
+pub const AWAY: Name = Name::literal("egress_away");
+
+/// The chains of the guard of pods.
 const GUARD_CHAINS: [Name; 2] = [GUARD, MARKING];
 
-/// Whether a chain is the guard's.
+/// Whether a chain is of a guard.
 pub(crate) fn is_of_the_guard(chain: &Name) -> bool {
-    GUARD_CHAINS.contains(chain)
+    GUARD_CHAINS.contains(chain) || [TUNNEL, TUNNEL_GUARD].contains(chain)
+}
+
+/// Whether packets are dropped for what is in a set, so that less of it holds back less: it is narrowed first and widened
+/// last.
+pub(crate) fn holds_back(set: &Name) -> bool {
+    *set == AWAY
 }
 
 /// Leaves the guard of `known` in a table that has none.

@@ -32,6 +32,23 @@ impl Interface {
         Ok(Self(bytes))
     }
 
+    /// A name known when the program is built: in a `const` a bad one does not compile.
+    ///
+    /// # Panics
+    /// When the text is longer than a name may be, or has other characters than letters and digits.
+    pub const fn literal(text: &'static str) -> Self {
+        let from = text.as_bytes();
+        let mut bytes = [0; Self::MAX_LENGTH];
+        let mut i = 0;
+        assert!(!from.is_empty() && from.len() <= Self::MAX_LENGTH, "not a name for a network device");
+        while i < from.len() {
+            assert!(from[i].is_ascii_alphanumeric(), "not a name for a network device");
+            bytes[i] = from[i];
+            i += 1;
+        }
+        Self(bytes)
+    }
+
     pub fn as_str(&self) -> &str {
         let length = self.0.iter().position(|byte| *byte == 0).unwrap_or(Self::MAX_LENGTH);
         str::from_utf8(&self.0[..length]).unwrap_or_default()

@@ -15,6 +15,7 @@ pub(crate) mod prefixes;
 mod priority;
 mod rule;
 mod set;
+mod stage;
 mod statement;
 mod timeout;
 
@@ -24,8 +25,8 @@ pub use condition::{Bits, InterfaceDirection, Match, MatchOperator, tcp_flags};
 pub use connection::{Direction, Mark, State, States};
 pub use family::TableFamily;
 pub use field::{Field, Key};
-pub use guarding::{GUARDED, MARKING, guarded, marks, unguarded};
-pub(crate) use guarding::{is_of_the_guard, keep_guard};
+pub use guarding::{AWAY, GUARDED, MARKING, TUNNEL, TUNNEL_GUARD, guarded, marks, unguarded};
+pub(crate) use guarding::{holds_back, is_of_the_guard, keep_guard};
 pub use hook::{ChainKind, Hook, Point, Policy};
 pub use interface::{Interface, InterfaceError};
 pub use map::{DataKind, Element, KeyKind, Map, MapKey, MapKind, Target};
@@ -35,6 +36,8 @@ pub use prefixes::{GUARD, NETWORKS, PRIVATE, look_into_prefixes};
 pub use priority::{Priority, PriorityError};
 pub use rule::{Chain, Rule, Tag, copy_reachable};
 pub use set::{Set, SetKey, SetKeyKind, SetKind, TimedKey};
+pub(crate) use stage::GATEWAYS;
+pub use stage::{DIVERTED, GATEWAY_NETWORKS, HOMES, Stage};
 pub use statement::{MarkChange, Statement};
 pub use timeout::Timeout;
 

@@ -1,7 +1,7 @@
 //! The chain that looks into the maps by prefixes of destinations: longest first, and at each length what names a port
 //! before what does not.
 
-use super::{Chain, DataKind, Key, KeyKind, Map, MapKind, Match, Name, Rule, Statement, Table};
+use super::{Chain, DataKind, Key, KeyKind, Map, MapKind, Match, Name, Rule, Stage, Statement, Table};
 
 pub const NETWORKS: Name = Name::literal("egress_networks");
 
@@ -12,20 +12,21 @@ pub const GUARD: Name = Name::literal("egress_guard");
 /// The set of private destinations that it looks into.
 pub const PRIVATE: Name = Name::literal("egress_private");
 
-/// Gives the chain of a table, if it has one, the rules that look into all of its maps by prefixes. They follow from
-/// the maps, and the maps from the lengths that are in use.
+/// Gives the chain of each stage, if a table has it, the rules that look into all of its maps by prefixes. They follow
+/// from the maps, and the maps from the lengths that are in use.
 pub fn look_into_prefixes(table: &mut Table) {
-    let rules = rules(table.maps.iter());
-    if let Some(chain) = table.chains.get_mut(&NETWORKS) {
-        *chain = Chain::with(rules);
+    for stage in Stage::ALL {
+        if let Some(chain) = table.chains.get_mut(&stage.networks()) {
+            *chain = Chain::with(rules(stage, table.maps.iter()));
+        }
     }
 }
 
-/// The rules that look into these maps, where they are by prefixes.
-pub(crate) fn rules<'a>(maps: impl Iterator<Item = (&'a Name, &'a Map)>) -> Vec<Rule> {
+/// The rules that look into these maps, where they are by prefixes and of this stage.
+pub(crate) fn rules<'a>(stage: Stage, maps: impl Iterator<Item = (&'a Name, &'a Map)>) -> Vec<Rule> {
     let mut asked = Vec::new();
     let mut elsewhere = None;
-    for (name, map) in maps {
+    for (name, map) in maps.filter(|(name, _)| Stage::of(name) == stage) {
         match place(map.kind) {
             Some(place) => asked.push((place, name.clone(), map.kind)),
             None if map.kind.key == KeyKind::Elsewhere => elsewhere = Some(stay_private(name.clone(), map.kind)),
@@ -36,7 +37,7 @@ pub(crate) fn rules<'a>(maps: impl Iterator<Item = (&'a Name, &'a Map)>) -> Vec<
     elsewhere.into_iter().chain(asked.into_iter().map(|(_, name, kind)| look_up(name, kind))).collect()
 }
 
-/// Pods that are in no known network are not translated to private destinations, where pods may be.
+/// What pods that are in no known network send to private destinations, where pods may be, stays as it is.
 fn stay_private(pods: Name, kind: MapKind) -> Rule {
     let destinations = Match::destination_in(kind.family, PRIVATE.clone());
     Rule { matches: vec![Match::In(Key::of(kind), pods), destinations], ..Rule::always(Statement::Accept) }
@@ -46,7 +47,7 @@ fn look_up(map: Name, kind: MapKind) -> Rule {
     match kind.data {
         DataKind::Nothing => Rule::when(Match::In(Key::of(kind), map), Statement::Accept),
         DataKind::Address | DataKind::Verdict => Rule::always(Statement::SnatBy(Key::of(kind), map)),
-        DataKind::Mark => Rule::always(Statement::SetMarkBy(Key::of(kind), map)),
+        DataKind::Mark => Rule::new([], [Statement::SetMarkBy(Key::of(kind), map), Statement::Accept]),
     }
 }
 

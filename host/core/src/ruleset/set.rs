@@ -104,6 +104,17 @@ impl Set {
         }
     }
 
+    /// What is in both of two sets of single addresses; of others the other.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Addresses(one, these), Self::Addresses(two, those)) if one == two => {
+                Self::Addresses(*one, these & those)
+            }
+            (Self::Ranges(..) | Self::Addresses(..) | Self::Keys(..) | Self::Timed(_), _) => other.clone(),
+        }
+    }
+
     pub fn contains(&self, address: IpAddr) -> bool {
         match self {
             Self::Ranges(_, ranges) => is_within(ranges, address),

@@ -10,13 +10,13 @@ mod parts;
 mod random;
 mod refusing;
 mod several;
-
+mod two_nodes;
 mod whole;
 mod xfrm;
 
 pub use crate::trace::{
     ChainEnd, Connection, Effect, Frame, Hit, Hop, Journey, Leaving, Packet, Path, PathEnd, Route, Seen, Visit, follow,
-    leaves, trace, trace_by_earlier_hooks, trace_over,
+    follow_over, leaves, trace, trace_by_earlier_hooks, trace_over,
 };
 pub use build::{
     SnapshotBuilder, a, answered_plainly, context, egress_policy, facts, n, news, rule, service, settings,
@@ -29,6 +29,7 @@ pub use parts::FakeInterfaces;
 pub use random::{AddressPlan, Universe, promised};
 pub use refusing::{Failure, Refusing};
 pub use several::Several;
+pub use two_nodes::{AddressPlace, TestNode, TwoNodes, tunnel_routes};
 pub use whole::whole;
 pub use xfrm::{FakeXfrm, Forwarded, ForwardedPacket};
 

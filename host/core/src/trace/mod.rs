@@ -7,7 +7,7 @@ mod path;
 mod walk;
 
 pub use packet::{Connection, Frame, Hop, Journey, Packet, Route, Seen};
-pub use path::{Effect, Hit, Path, PathEnd, Visit, follow};
+pub use path::{Effect, Hit, Path, PathEnd, Visit, follow, follow_over};
 
 use std::net::IpAddr;
 

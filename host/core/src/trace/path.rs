@@ -72,10 +72,16 @@ pub enum PathEnd {
 
 /// Follows a packet from hook to hook.
 pub fn follow(ruleset: &Ruleset, journey: &Journey) -> Path {
+    follow_over(ruleset, ruleset, journey, usize::MAX)
+}
+
+/// The same where a batch is committed while the packet is on its way: after so many look-ups. All rules of a base chain
+/// are those of the moment in which it came there, and every look-up is of its own moment.
+pub fn follow_over(ruleset: &Ruleset, later: &Ruleset, journey: &Journey, left: usize) -> Path {
     let known = journey.connection;
     let is_translated = known.exists() && known.is_source_translated() && known.direction == Direction::Original;
     let seen = if is_translated { Seen::As(known.reply.1) } else { Seen::Untranslated };
-    let mut follower = Follower { ruleset, journey: journey.clone(), visits: Vec::new(), seen };
+    let mut follower = Follower { ruleset, later, left, journey: journey.clone(), visits: Vec::new(), seen };
     let fate = follower.go().unwrap_or_else(PathEnd::Dropped);
     Path { visits: follower.visits, fate, seen: follower.seen, journey: follower.journey }
 }
@@ -100,6 +106,9 @@ impl Journey {
 
 struct Follower<'a> {
     ruleset: &'a Ruleset,
+    later: &'a Ruleset,
+    /// Look-ups before the commit.
+    left: usize,
     journey: Journey,
     visits: Vec<Visit>,
     seen: Seen,
@@ -144,12 +153,13 @@ impl Follower<'_> {
     }
 
     fn through(&mut self, point: Point) -> Result<(), Point> {
-        let ruleset = self.ruleset;
-        for base in self.chains(ruleset, point) {
+        let now = if self.left == 0 { self.later } else { self.ruleset };
+        for base in self.chains(now, point) {
             if base.hook.kind == ChainKind::Nat && !self.is_translated_now() {
                 continue;
             }
-            let (end, Log { hits, effects }) = ChainWalk::logged(base.table, &mut self.journey, base.name);
+            let over = [self.ruleset, self.later].map(|ruleset| ruleset.tables.get(&base.family).unwrap_or(base.table));
+            let (end, Log { hits, effects }) = ChainWalk::logged(over, &mut self.left, &mut self.journey, base.name);
             let (family, chain) = (base.family, base.name.clone());
             self.visits.push(Visit { family, chain, point, hits, effects, end });
             self.take(end, base.hook.policy, point)?;

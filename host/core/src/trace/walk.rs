@@ -59,10 +59,16 @@ impl<'a> ChainWalk<'a> {
         Self { table, later, journey, left: look_ups, log: None }
     }
 
-    /// A base chain without its policy, and what happened in it.
-    pub(super) fn logged(table: &'a Table, journey: &'a mut Journey, name: &Name) -> (ChainEnd, Log) {
-        let mut walk = Self { log: Some(Log::default()), ..Self::between(table, table, journey, usize::MAX) };
-        let end = walk.base_chain(name);
+    /// A base chain without its policy, and what happened in it, where so many look-ups are left before the commit.
+    pub(super) fn logged(
+        [table, later]: [&'a Table; 2],
+        left: &mut usize,
+        journey: &'a mut Journey,
+        name: &Name,
+    ) -> (ChainEnd, Log) {
+        let mut walk = Self { log: Some(Log::default()), ..Self::between(table, later, journey, *left) };
+        let end = walk.next_base_chain(name);
+        *left = walk.left;
         (end, walk.log.unwrap_or_default())
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::ruleset::{
-    Chain, Element, Map, MapKey, NETWORKS, Name, Ruleset, Set, Table, TableFamily, look_into_prefixes,
+    Chain, Element, Map, MapKey, Name, Ruleset, Set, Stage, Table, TableFamily, holds_back, look_into_prefixes,
 };
 
 /// The elements of one pod that differ.
@@ -64,7 +64,8 @@ impl<'a> SliceParts<'a> {
             (before.sets, after.sets) = (old.sets.clone(), new.sets.clone());
             after.maps.retain(|name, _| new.maps.contains_key(name));
             for (part, whole) in [(before, old), (after, new)] {
-                part.chains.extend(whole.chains.get(&NETWORKS).map(|chain| (NETWORKS.clone(), chain.clone())));
+                let looking = whole.chains.iter().filter(|(name, _)| Stage::looks_into_prefixes(name));
+                part.chains.extend(looking.map(|(name, chain)| (name.clone(), chain.clone())));
             }
             any = true;
         }
@@ -129,24 +130,26 @@ impl<'a> SliceParts<'a> {
     }
 }
 
-/// The chain that looks into maps by prefix asks the old and the new ones.
-fn look_into_all(known: Option<&Table>, new: &Table, after: &mut Table, before: Option<&mut Table>) {
-    if !new.chains.contains_key(&NETWORKS) {
-        return;
+/// The chains that look into maps by prefix ask the old and the new ones.
+fn look_into_all(known: Option<&Table>, new: &Table, after: &mut Table, mut before: Option<&mut Table>) {
+    for name in Stage::ALL.map(Stage::networks).into_iter().filter(|name| new.chains.contains_key(name)) {
+        after.chains.insert(name.clone(), Chain::default());
+        let old = known.and_then(|known| known.chains.get(&name));
+        if let (Some(before), Some(old)) = (before.as_deref_mut(), old) {
+            before.chains.insert(name, old.clone());
+        }
     }
-    after.chains.insert(NETWORKS.clone(), Chain::default());
     look_into_prefixes(after);
-    let old = known.and_then(|known| known.chains.get(&NETWORKS));
-    if let (Some(before), Some(old)) = (before, old) {
-        before.chains.insert(NETWORKS.clone(), old.clone());
-    }
 }
 
-/// The sets of a table with what was in them, too: some pods are in the old state still.
+/// The sets of a table with what was in them, too: some pods are in the old state still. What holds back is less meanwhile.
 fn wider(old: Option<&Table>, new: &Table) -> BTreeMap<Name, Set> {
     let old = |name: &Name| old.and_then(|old| old.sets.get(name));
-    let widened =
-        |(name, set): (&Name, &Set)| (name.clone(), old(name).map_or_else(|| set.clone(), |old| old.union(set)));
+    let widened = |(name, set): (&Name, &Set)| match old(name) {
+        Some(old) if holds_back(name) => (name.clone(), old.intersection(set)),
+        Some(old) => (name.clone(), old.union(set)),
+        None => (name.clone(), set.clone()),
+    };
     new.sets.iter().map(widened).collect()
 }
 
