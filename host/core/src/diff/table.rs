@@ -133,9 +133,10 @@ impl Writer<'_> {
             let known = old.chains.get(name).filter(|known| known.hook == chain.hook);
             let phase = match known {
                 None => phase_of_new(name),
-                // Without a set, rules no longer return for what is in it.
+                // Without such a set, rules no longer return for what is in it. Of one that is asked what is to be dropped
+                // the rules go early: others of the chain may have to be there before sets are narrowed.
                 Some(known)
-                    if known.looks_into_any(|set| !new.sets.contains_key(set) && old.sets.contains_key(set)) =>
+                    if known.returns_for_any(|set| !new.sets.contains_key(set) && old.sets.contains_key(set)) =>
                 {
                     Phase::Narrow
                 }
