@@ -6,6 +6,8 @@
 mod fixture;
 #[path = "node/marks.rs"]
 mod marks;
+#[path = "node/tunnel.rs"]
+mod tunnel;
 #[path = "node/xfrm.rs"]
 mod xfrm;
 

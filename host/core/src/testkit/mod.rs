@@ -10,6 +10,7 @@ mod parts;
 mod random;
 mod refusing;
 mod several;
+mod tunnel;
 
 mod whole;
 mod xfrm;
@@ -29,6 +30,7 @@ pub use parts::FakeInterfaces;
 pub use random::{AddressPlan, Universe, promised};
 pub use refusing::{Failure, Refusing};
 pub use several::Several;
+pub use tunnel::{FakeTunnel, MarkedPacket, Routed};
 pub use whole::whole;
 pub use xfrm::{FakeXfrm, Forwarded, ForwardedPacket};
 
