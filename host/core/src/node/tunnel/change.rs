@@ -96,8 +96,9 @@ impl Display for TunnelRoute {
         match self.kind {
             RouteKind::Unreachable => write!(f, "unreachable {} protocol {protocol}", self.place),
             RouteKind::Encapsulated { to, id } => {
-                let outer = if to.is_ipv4() { "ip" } else { "ip6" };
-                let way = format!("encap {outer} id {id} dst {to} dev {}", Tunnel::DEVICE);
+                // Over IPv6 the other end drops packets without a UDP checksum, which is left out by default.
+                let (outer, checksum) = if to.is_ipv4() { ("ip", "") } else { ("ip6", " csum") };
+                let way = format!("encap {outer} id {id} dst {to}{checksum} dev {}", Tunnel::DEVICE);
                 write!(f, "{} protocol {protocol} {way}", self.place)
             }
         }
