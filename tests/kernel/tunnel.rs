@@ -213,41 +213,8 @@ fn what_other_programs_take_away_comes_back_with_one_difference() {
 /// Both get each operation in the same state.
 fn the_kernel_refuses_what_the_fake_refuses() {
     let mut tunnel = open();
-    let state = sample();
-    let device = state.device.unwrap();
-    let rule = *state.rules.first().unwrap();
-    let other: RoutingRule = *state.rules.last().unwrap();
-    let route = |at: usize| {
-        state.routes.iter().nth(at).map(|(place, kind)| TunnelRoute { place: *place, kind: *kind }).unwrap()
-    };
-    let (leads, refuses) = (route(0), route(1));
-    let nowhere = RoutePlace { table: TunnelTable::HOMES, ..leads.place };
-    let operations = [
-        TunnelOperation::DeleteDevice,
-        TunnelOperation::SetDevice(device),
-        TunnelOperation::AddRoute(leads),
-        TunnelOperation::ReplaceRoute(leads),
-        TunnelOperation::DeleteRule(rule),
-        TunnelOperation::AddRule(rule),
-        TunnelOperation::AddRule(rule),
-        TunnelOperation::AddRule(other),
-        TunnelOperation::AddRoute(refuses),
-        TunnelOperation::AddRoute(refuses),
-        TunnelOperation::CreateDevice(device),
-        TunnelOperation::CreateDevice(device),
-        TunnelOperation::SetDevice(device),
-        TunnelOperation::AddRoute(leads),
-        TunnelOperation::AddRoute(leads),
-        TunnelOperation::ReplaceRoute(leads),
-        TunnelOperation::DeleteRoute(nowhere),
-        TunnelOperation::DeleteDevice,
-        TunnelOperation::DeleteRoute(leads.place),
-        TunnelOperation::DeleteRoute(refuses.place),
-        TunnelOperation::DeleteRule(other),
-        TunnelOperation::DeleteRule(other),
-    ];
     let mut fake = FakeTunnel::default();
-    for operation in operations {
+    for operation in operations() {
         let change = TunnelChange { operations: vec![operation] };
         let (made, faked) = (tunnel.commit(&change), fake.commit(&change));
         assert_eq!(made.is_ok(), faked.is_ok(), "{change}: {made:?} {faked:?}");
@@ -256,6 +223,43 @@ fn the_kernel_refuses_what_the_fake_refuses() {
         }
         assert_eq!(read(&mut tunnel), fake.state, "{change}");
     }
+}
+
+/// What is taken in some states, and not in others.
+fn operations() -> Vec<TunnelOperation> {
+    let state = sample();
+    let device = state.device.unwrap();
+    let [first, last] = [*state.rules.first().unwrap(), *state.rules.last().unwrap()];
+    let mut routes = state.routes.into_iter().map(|(place, kind)| TunnelRoute { place, kind });
+    let [leads, refuses] = [routes.next().unwrap(), routes.next().unwrap()];
+    let elsewhere = RoutePlace { table: TunnelTable::HOMES, ..leads.place };
+    let of_device = |operation: TunnelOperation| [operation, operation];
+    let of_rule = |rule: RoutingRule| {
+        [TunnelOperation::DeleteRule(rule), TunnelOperation::AddRule(rule), TunnelOperation::AddRule(rule)]
+    };
+    let of_route = |route: TunnelRoute| {
+        [
+            TunnelOperation::DeleteRoute(route.place),
+            TunnelOperation::AddRoute(route),
+            TunnelOperation::AddRoute(route),
+            TunnelOperation::ReplaceRoute(route),
+        ]
+    };
+    let end = [leads, refuses].map(|route| TunnelOperation::DeleteRoute(route.place));
+    [
+        &of_device(TunnelOperation::DeleteDevice)[..],
+        &of_device(TunnelOperation::SetDevice(device)),
+        &of_route(leads),
+        &[of_rule(first), of_rule(last)].concat(),
+        &of_route(refuses),
+        &of_device(TunnelOperation::CreateDevice(device)),
+        &of_device(TunnelOperation::SetDevice(device)),
+        &of_route(leads),
+        &[TunnelOperation::DeleteRoute(elsewhere), TunnelOperation::DeleteDevice],
+        &[end, end].concat(),
+        &[first, last, last].map(TunnelOperation::DeleteRule),
+    ]
+    .concat()
 }
 
 fn a_device_of_another_program_is_refused_and_stays() {

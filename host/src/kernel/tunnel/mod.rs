@@ -53,7 +53,7 @@ impl KernelTunnel {
     /// The device with the tunnel's name, whatever it is.
     fn link(&mut self) -> Result<Option<Link>, Error> {
         let header = Header { kind: libc::RTM_GETLINK, flags: Flags::REQUEST, sequence: 0 };
-        let answer = self.socket.ask(header, &[0; LINK_HEADER], device::by_name, |message| device::read(message));
+        let answer = self.socket.ask(header, &[0; LINK_HEADER], device::by_name, device::read);
         match answer {
             Ok(link) => link.map(Some).ok_or(Error::Malformed),
             Err(netlink::Error::Refused(refused)) if refused.refusal.errno == libc::ENODEV => Ok(None),

@@ -84,7 +84,7 @@ impl Reading {
                 route::Found::Ours(route) => drop(routes.insert(route.place, route.kind)),
                 route::Found::Unrelated => {}
                 route::Found::Foreign(place) => {
-                    let removal = place.map(|place| TunnelOperation::DeleteRoute(place));
+                    let removal = place.map(TunnelOperation::DeleteRoute);
                     let removal = removal.map(|operation| TunnelChange { operations: vec![operation] });
                     let at = place.map_or_else(|| "with other keys".to_owned(), |place| place.to_string());
                     let table = question.table.unwrap_or_default();
