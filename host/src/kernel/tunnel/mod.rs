@@ -1,9 +1,9 @@
 //! The tunnel between nodes in the kernel: its device, the rules and the routes that lead into it (rtnetlink). egressd's
 //! own are known by the number of their protocol, and a device of the same name that is something else is never touched.
 //!
-//! Only egressd's tables are asked for (`NETLINK_GET_STRICT_CHK` with `RTA_TABLE`): a node may have a million routes. The kernel takes each message by itself and goes
-//! on after one that it refuses. It works inside `send`, so all answers are queued when that returns; no change asks for
-//! an acknowledgement, and success is silence.
+//! Only egressd's tables are asked for (`NETLINK_GET_STRICT_CHK` with `RTA_TABLE`): a node may have a million routes. The
+//! kernel takes each message by itself and goes on after one that it refuses. It works inside `send`, so all answers are
+//! queued when that returns; no change asks for an acknowledgement, and success is silence.
 
 mod commit;
 mod device;

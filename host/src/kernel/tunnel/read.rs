@@ -163,7 +163,7 @@ impl Question {
     }
 }
 
-/// A fixed header of so many bytes, of which only the family is said.
+/// A fixed header of so many bytes, of which only the family is given.
 fn of(family: Family, length: usize) -> Vec<u8> {
     let mut fixed = vec![0; length];
     fixed[0] = number(family);

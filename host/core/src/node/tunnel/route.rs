@@ -41,7 +41,7 @@ impl TunnelTable {
     }
 }
 
-/// By what the kernel tells routes apart.
+/// By what the kernel distinguishes routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoutePlace {
     pub table: TunnelTable,
