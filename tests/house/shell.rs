@@ -6,7 +6,7 @@ use crate::rooms::{WINGS, all_entered};
 use crate::rust::{code, files, name};
 
 /// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
-pub(crate) const SHELL: [(&str, &[&str]); 43] = [
+pub(crate) const SHELL: [(&str, &[&str]); 44] = [
     ("errors", &[]),
     ("log", &[]),
     ("metrics", &[]),
@@ -21,11 +21,13 @@ pub(crate) const SHELL: [(&str, &[&str]); 43] = [
     ("state", &["errors", "files"]),
     ("clock", &[]),
     ("wasm", &["clock"]),
+    ("kernel/lazy", &[]),
     ("kernel/worker", &[]),
     ("kernel/nft", &["clock", "errors", "kernel/netlink", "kernel/worker"]),
     ("kernel/addresses", &["clock", "kernel/netlink"]),
-    ("kernel/xfrm", &["kernel/netlink", "kernel/worker"]),
-    ("kernel/flows", &["clock", "kernel/netlink", "kernel/worker"]),
+    ("kernel/xfrm", &["kernel/lazy", "kernel/netlink", "kernel/worker"]),
+    ("kernel/tunnel", &["kernel/lazy", "kernel/netlink", "kernel/worker"]),
+    ("kernel/flows", &["clock", "kernel/lazy", "kernel/netlink", "kernel/worker"]),
     ("source", &["clock", "egress_node", "errors", "files", "state"]),
     ("policies", &["clock", "errors", "metrics", "wasm"]),
     ("config", &["cli", "rights", "source"]),

@@ -42,13 +42,14 @@ const HOST: [(&str, &[&str]); 21] = [
 ];
 
 /// Rooms of the host that reach the outside world, and know nothing of each other.
-const ADAPTERS: [&str; 10] = [
+const ADAPTERS: [&str; 11] = [
     "source",
     "wasm",
     "kernel/nft",
     "kernel/addresses",
     "kernel/flows",
     "kernel/xfrm",
+    "kernel/tunnel",
     "publish",
     "admin/http",
     "instances/lock",

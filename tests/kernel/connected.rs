@@ -23,7 +23,7 @@ pub(crate) const ALL: &[lab::Test] = trials![
 const EVENT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Commands of `ip`, one per line.
-fn ip(lines: &str) {
+pub(crate) fn ip(lines: &str) {
     let mut child =
         Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();

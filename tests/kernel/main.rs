@@ -14,6 +14,8 @@ mod ranges;
 mod sample;
 mod terms;
 mod trials;
+mod tunnel;
+mod tunnelled;
 mod vocabulary;
 mod xfrm;
 
@@ -24,8 +26,18 @@ use anyhow::Result;
 use lab::{Namespace, Test, Unsupported};
 
 fn main() -> ExitCode {
-    let all: Vec<Test> =
-        [trials::ALL, ranges::ALL, outside::ALL, connected::ALL, vocabulary::ALL, neighbours::ALL, xfrm::ALL].concat();
+    let all: Vec<Test> = [
+        trials::ALL,
+        ranges::ALL,
+        outside::ALL,
+        connected::ALL,
+        vocabulary::ALL,
+        neighbours::ALL,
+        xfrm::ALL,
+        tunnel::ALL,
+        tunnelled::ALL,
+    ]
+    .concat();
     lab::main(&all)
 }
 

@@ -6,6 +6,10 @@
 mod fixture;
 #[path = "node/marks.rs"]
 mod marks;
+#[path = "node/tunnel.rs"]
+mod tunnel;
+#[path = "node/tunnel_states.rs"]
+mod tunnel_states;
 #[path = "node/xfrm.rs"]
 mod xfrm;
 

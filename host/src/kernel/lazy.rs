@@ -4,13 +4,13 @@
 type Open<K, E> = Box<dyn FnMut() -> Result<Box<K>, E> + Send>;
 
 /// A connection to the kernel, or a fake of it. None is open before it is needed: a kernel loads a module for it.
-pub(super) struct Lazy<K: ?Sized, E> {
+pub(crate) struct Lazy<K: ?Sized, E> {
     open: Open<K, E>,
     opened: Option<Box<K>>,
 }
 
 impl<K: ?Sized, E> Lazy<K, E> {
-    pub(super) fn new(open: impl FnMut() -> Result<Box<K>, E> + Send + 'static) -> Self {
+    pub(crate) fn new(open: impl FnMut() -> Result<Box<K>, E> + Send + 'static) -> Self {
         Self { open: Box::new(open), opened: None }
     }
 
@@ -19,7 +19,7 @@ impl<K: ?Sized, E> Lazy<K, E> {
     ///
     /// # Errors
     /// When the connection cannot be opened, or what the task fails with.
-    pub(super) fn ask<T>(&mut self, task: impl FnOnce(&mut K) -> Result<T, E>) -> Result<T, E> {
+    pub(crate) fn ask<T>(&mut self, task: impl FnOnce(&mut K) -> Result<T, E>) -> Result<T, E> {
         let mut kernel = match self.opened.take() {
             Some(kernel) => kernel,
             None => (self.open)()?,

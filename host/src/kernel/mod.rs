@@ -1,4 +1,4 @@
-//! The kernel of this node: its nftables, its connections, its interfaces' addresses, and what is known to go past both.
+//! The kernel of this node: its nftables, its connections, its interfaces' addresses, its tunnel to other nodes, and what is known to go past both.
 
 pub mod addresses;
 pub mod bystanders;
@@ -6,5 +6,6 @@ pub mod flows;
 mod lazy;
 mod netlink;
 pub mod nft;
+pub mod tunnel;
 pub mod worker;
 pub mod xfrm;

@@ -8,6 +8,7 @@ mod adapter;
 mod addresses;
 mod nft;
 mod part;
+mod tunnel;
 mod xfrm;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,11 @@ pub use adapter::{Adapter, Certainty, Foreign, Readback};
 pub use addresses::Addresses;
 pub use nft::Nft;
 pub use part::Part;
+pub use tunnel::{
+    DeviceSetup, PacketOrigin, RouteKind, RoutePlace, RoutingRule, RuleAction, RuleMatch, Tunnel, TunnelChange,
+    TunnelDevice, TunnelKind, TunnelMtu, TunnelOperation, TunnelRoute, TunnelSettings, TunnelState, TunnelTable,
+    TunnelWays,
+};
 pub use xfrm::{Xfrm, XfrmChange, XfrmMaker, XfrmPolicy, XfrmRule, XfrmSelector, XfrmVerb};
 
 use crate::diff::{Batch, Changes};

@@ -117,7 +117,8 @@ impl XfrmPolicy {
     }
 }
 
-fn everything(family: Family) -> IpNet {
+/// All addresses of a family.
+pub(super) fn everything(family: Family) -> IpNet {
     match family {
         Family::Ipv4 => IpNet::V4(ipnet::Ipv4Net::default()),
         Family::Ipv6 => IpNet::V6(ipnet::Ipv6Net::default()),

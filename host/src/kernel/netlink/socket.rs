@@ -88,6 +88,35 @@ impl Socket {
         Ok(self.sequence)
     }
 
+    /// Asks for one thing, and gives the answer to `read`.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such thing.
+    pub(in crate::kernel) fn ask<T>(
+        &mut self,
+        header: Header,
+        fixed: &[u8],
+        attributes: impl FnOnce(&mut Writer),
+        read: impl Fn(&Message<'_>) -> T,
+    ) -> Result<T, Error> {
+        let asked = self.request(header, fixed, attributes)?;
+        loop {
+            let bytes = match self.receive()? {
+                Received::Bytes(bytes) => bytes,
+                Received::Nothing => continue,
+                Received::Gap => return Err(Error::Interrupted),
+            };
+            for message in strictly(bytes) {
+                let message = message?;
+                match message.answer()? {
+                    Answer::Part(part) if part.sequence == asked => return Ok(read(&part)),
+                    Answer::Refused(refused) if refused.sequence == asked => return Err(Error::Refused(refused)),
+                    Answer::Part(_) | Answer::Refused(_) | Answer::End => {}
+                }
+            }
+        }
+    }
+
     /// Asks for all things of a kind and gives every one to `each`, until that breaks off. Then the kernel goes on with its
     /// answer as long as the socket lives, so nothing more may be asked over it.
     ///
