@@ -2,7 +2,7 @@
 //! cover these.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -104,8 +104,7 @@ fn directory() -> TempDir {
     symlink(env!("CARGO_BIN_EXE_egressd"), root.join("bin/egressd")).unwrap();
     // It prints the output of `kubectl get`, and accepts any input.
     let kubectl = root.join("bin/kubectl");
-    fs::write(&kubectl, "#!/bin/sh\ncase $1 in get) cat manifests/all.yaml ;; *) cat >/dev/null ;; esac\n").unwrap();
-    fs::set_permissions(&kubectl, fs::Permissions::from_mode(0o755)).unwrap();
+    lab::script(&kubectl, "#!/bin/sh\ncase $1 in get) cat manifests/all.yaml ;; *) cat >/dev/null ;; esac\n").unwrap();
     directory
 }
 

@@ -1,7 +1,6 @@
 //! `policy new`, `policy build`, `policy test`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::tool::{POLICY, VALIDATOR, binary, component, native_tests, policy, policy_in};
@@ -53,8 +52,7 @@ fn a_missing_build_prerequisite_is_named() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("Cargo.toml"), "").unwrap();
     let rustc = directory.path().join("rustc");
-    fs::write(&rustc, "#!/bin/sh\necho /no/such/library\n").unwrap();
-    fs::set_permissions(&rustc, fs::Permissions::from_mode(0o700)).unwrap();
+    lab::script(&rustc, "#!/bin/sh\necho /no/such/library\n").unwrap();
     let printed = |rustc: &Path| {
         let output = binary(directory.path()).args(["policy", "build"]).env("RUSTC", rustc).output().unwrap();
         String::from_utf8(output.stderr).unwrap()

@@ -1,7 +1,5 @@
 //! A policy whose compiler was killed by the node is compiled again: one kill does not lose a guard.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -18,8 +16,7 @@ fn compiler(directory: &Path, first: &str) -> Compiler {
     let (program, once) = (directory.join("compiler"), directory.join("once"));
     let (once, egressd) = (once.display(), env!("CARGO_BIN_EXE_egressd"));
     let text = format!("#!/bin/sh\nif [ ! -e {once} ]; then : > {once}; {first}; fi\nexec {egressd} \"$@\"\n");
-    fs::write(&program, text).unwrap();
-    fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+    lab::script(&program, &text).unwrap();
     Compiler::Child(program)
 }
 

@@ -1,8 +1,7 @@
 //! All policies together cost a node no more than the limits, and policies in force have precedence over new ones.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,8 +33,7 @@ impl CountingCompiler {
              while [ ! -e {at}/go ]; do sleep 0.05; done\nfi\nexec {egressd} \"$@\" < {at}/$$\n"
         );
         let this = Self { directory };
-        fs::write(this.program(), text).unwrap();
-        fs::set_permissions(this.program(), Permissions::from_mode(0o700)).unwrap();
+        lab::script(&this.program(), &text).unwrap();
         this
     }
 

@@ -246,19 +246,23 @@ const PANICKED: i32 = 101;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
     use crate::wasm::confine::MEMORY;
 
     const AMPLE: MemoryBudget = MemoryBudget { bytes: MEMORY, limit: None };
 
+    /// Another process writes it: what another test starts in that moment would have the open file as well, and the kernel
+    /// runs no file that is open for writing.
+    fn write_program(program: &Path, text: &str) {
+        let write = ["-c", "printf %s \"$1\" > \"$2\" && chmod 0700 \"$2\"", "sh", text];
+        assert!(Command::new("sh").args(write).arg(program).status().unwrap().success());
+    }
+
     fn script(text: &str, clock: Duration) -> ChildResult {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("program");
-        fs::write(&program, text).unwrap();
-        fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+        write_program(&program, text);
         run(&program, &[0; 1 << 20], &ChildLimits { budget: AMPLE, clock }).unwrap()
     }
 
@@ -274,8 +278,7 @@ mod tests {
     fn a_child_may_have_what_there_is_room_for() {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("program");
-        fs::write(&program, "#!/bin/sh\necho \"$@\" >&2\n").unwrap();
-        fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+        write_program(&program, "#!/bin/sh\necho \"$@\" >&2\n");
         let budget = MemoryBudget { bytes: 300 << 20, limit: Some(512 << 20) };
         assert_eq!(
             run(&program, &[], &ChildLimits { budget, clock: COMPILE_TIMEOUT }).unwrap().output,

@@ -1,7 +1,6 @@
 //! `kubectl`, and a shell that has it: what an administrator types.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,6 +10,7 @@ use serde_json::Value;
 use super::{Cluster, programs};
 use crate::cluster::programs::Program;
 use crate::namespace::output_of;
+use crate::script;
 
 /// The default working directory: paths are those of the project's documentation.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -61,8 +61,7 @@ impl Cluster {
         if !kubectl.exists() {
             fs::create_dir_all(&tools)?;
             let ours = programs::kubernetes().canonicalize()?;
-            fs::write(&kubectl, format!("#!/bin/sh\nexec '{}' kubectl \"$@\"\n", ours.display()))?;
-            fs::set_permissions(&kubectl, fs::Permissions::from_mode(0o755))?;
+            script(&kubectl, &format!("#!/bin/sh\nexec '{}' kubectl \"$@\"\n", ours.display()))?;
         }
         Ok(tools)
     }
