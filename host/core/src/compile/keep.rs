@@ -1,6 +1,7 @@
 //! Keeps the applied rules of a Service where their origin is unknown: an earlier process stored it in a form that this
 //! one cannot read. As everywhere, only current endpoints and addresses of the Service are kept (P1).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,21 +29,22 @@ pub fn keep(ruleset: &mut Ruleset, applied: &Ruleset, kept: &Kept) {
     for family in Family::ALL {
         let tables = (ruleset.tables.get_mut(&family.into()), applied.tables.get(&family.into()));
         if let (Some(table), Some(applied)) = tables {
-            let kept = &held_here(kept, table, applied);
-            Keeping { family, applied, kept }.add_to(table);
+            let kept = held_here(kept, table, applied);
+            Keeping { family, applied, kept: &kept }.add_to(table);
             look_into_prefixes(table);
         }
     }
 }
 
 /// Without a tunnel nothing can leave with what another node holds.
-fn held_here(kept: &Kept, table: &Table, applied: &Table) -> Kept {
-    let mut kept = kept.clone();
-    if !table.sets.contains_key(&AWAY) {
-        let away = away(applied);
-        kept.values_mut().for_each(|own| own.addresses.retain(|address| !away.contains(address)));
+fn held_here<'a>(kept: &'a Kept, table: &Table, applied: &Table) -> Cow<'a, Kept> {
+    let away = away(applied);
+    if away.is_empty() || table.sets.contains_key(&AWAY) {
+        return Cow::Borrowed(kept);
     }
-    kept
+    let mut kept = kept.clone();
+    kept.values_mut().for_each(|own| own.addresses.retain(|address| !away.contains(address)));
+    Cow::Owned(kept)
 }
 
 /// The addresses that other nodes hold.

@@ -266,9 +266,11 @@ fn share_maps(table: &Table, before: &Table, after: &mut Table) {
 
 /// All maps by prefix are looked into.
 fn share_prefixes(table: &Table, before: &mut Table, after: &mut Table) {
-    for (name, chain) in table.chains.iter().filter(|(name, _)| Stage::looks_into_prefixes(name)) {
-        before.chains.insert(name.clone(), chain.clone());
-        after.chains.insert(name.clone(), chain.clone());
+    for name in Stage::ALL.map(Stage::networks) {
+        if let Some(chain) = table.chains.get(&name) {
+            before.chains.insert(name.clone(), chain.clone());
+            after.chains.insert(name, chain.clone());
+        }
     }
     look_into_prefixes(after);
 }

@@ -42,6 +42,7 @@ mod counters;
 mod display;
 mod drift;
 mod levels;
+mod meanwhile;
 mod moves;
 mod scope;
 mod sets;

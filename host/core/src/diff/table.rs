@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::counters;
 use super::levels::{AddedElement, KeySlot, levels};
 use super::moves::Move;
 use super::sets::{self, Steps};
 use super::{Change, Phases, Verb};
+use super::{counters, meanwhile};
 use crate::ruleset::prefixes::rules as rules_by_prefix;
 use crate::ruleset::{
-    Chain, Element, KeyKind, Map, MapKey, MapKind, Name, Rule, Set, Stage, Statement, Table, TableFamily, holds_back,
-    is_of_the_guard,
+    Element, KeyKind, Map, MapKey, MapKind, Name, Rule, Set, Stage, Table, TableFamily, holds_back, is_of_the_guard,
 };
 
 /// All of a table that is not there yet, its sets before what looks into them.
@@ -130,22 +129,14 @@ impl Writer<'_> {
         self.hooks(old, new);
         Stage::ALL.into_iter().for_each(|stage| self.prefixes(stage, old, new));
         for (name, chain) in new.chains.iter().filter(|(name, _)| !Stage::looks_into_prefixes(name)) {
-            let known = old.chains.get(name).filter(|known| known.hook == chain.hook);
-            let phase = match known {
-                None => phase_of_new(name),
-                // Without such a set, rules no longer return for what is in it. Of one that is asked what is to be dropped
-                // the rules go early: others of the chain may have to be there before sets are narrowed.
-                Some(known)
-                    if known.returns_for_any(|set| !new.sets.contains_key(set) && old.sets.contains_key(set)) =>
-                {
-                    Phase::Narrow
+            match old.chains.get(name).filter(|known| known.hook == chain.hook) {
+                None => self.rules(phase_of_new(name), name, &[], &chain.rules),
+                Some(known) => {
+                    let meanwhile = meanwhile::rules(old, known, new, chain);
+                    self.rules(Phase::Make, name, &known.rules, &meanwhile);
+                    self.rules(Phase::Narrow, name, &meanwhile, &chain.rules);
                 }
-                Some(_) => Phase::Make,
-            };
-            let before = known.map_or(&[][..], |chain: &Chain| &chain.rules);
-            let through = with_first(before, &chain.rules);
-            self.rules(phase, name, before, &through);
-            self.rules(Phase::Narrow, name, &through, &chain.rules);
+            }
         }
     }
 
@@ -302,14 +293,6 @@ enum Phase {
     Narrow,
     /// What holds traffic back goes.
     Disarm,
-}
-
-/// The rules after, and before them the one that leaves alone what leaves through the tunnel, if it is to go: something
-/// may be diverted as long as elements say so.
-fn with_first(before: &[Rule], after: &[Rule]) -> Vec<Rule> {
-    let leaves_alone = |rule: &&Rule| rule.statements.iter().any(|one| matches!(one, Statement::SnatTo(_)));
-    let first = before.first().filter(leaves_alone).filter(|first| after.first() != Some(*first));
-    first.into_iter().chain(after).cloned().collect()
 }
 
 fn loses_the_guard(old: &Table, new: &Table) -> bool {

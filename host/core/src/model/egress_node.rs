@@ -6,7 +6,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use sha2::{Digest, Sha256};
 
-use super::{HeldAddresses, PublishedTunnels};
+use super::{Completeness, HeldAddresses, PublishedTunnels};
 
 /// How many addresses of one EgressNode count, and how many a node publishes: the definition of the kind has the same
 /// bound.
@@ -16,6 +16,8 @@ pub const MOST_PUBLISHED_ADDRESSES: usize = 256;
 pub struct EgressNode {
     /// `spec.addresses`: what the interfaces of the node have, [`MOST_PUBLISHED_ADDRESSES`] at most.
     pub addresses: Arc<[IpAddr]>,
+    /// Whether all of those could be read.
+    pub completeness: Completeness,
     /// `spec.held`: the addresses of Services that it translates to.
     pub held: HeldAddresses,
     /// `spec.tunnels`: where it takes packets of other nodes' pods.
@@ -25,14 +27,19 @@ pub struct EgressNode {
 }
 
 impl EgressNode {
-    /// The same, of which a part cannot be read, with what was known of it: its addresses stay inside, and so do the
-    /// tunnel ends and held addresses that cannot be read.
+    /// The same, of which a part cannot be read, with what was known of that part alone: addresses stay inside, and so do
+    /// tunnel ends and held addresses.
     #[must_use]
     pub fn keeping(self, known: &Self) -> Self {
-        let only_known = known.addresses.iter().filter(|address| !self.addresses.contains(address));
-        let addresses = self.addresses.iter().chain(only_known).take(MOST_PUBLISHED_ADDRESSES).copied().collect();
+        let addresses = match self.completeness {
+            Completeness::Whole => self.addresses,
+            Completeness::Partial => {
+                let only_known = known.addresses.iter().filter(|address| !self.addresses.contains(address));
+                self.addresses.iter().chain(only_known).take(MOST_PUBLISHED_ADDRESSES).copied().collect()
+            }
+        };
         let (held, tunnels) = (self.held.keeping(&known.held), self.tunnels.keeping(&known.tunnels));
-        Self { addresses, held, tunnels, mark: self.mark }
+        Self { addresses, held, tunnels, ..self }
     }
 }
 

@@ -20,11 +20,10 @@ impl Chain {
         Self { hook: None, rules }
     }
 
-    /// Whether a rule of it returns for what is in such a set or map.
-    pub fn returns_for_any(&self, is_such: impl Fn(&Name) -> bool) -> bool {
-        let returning = self.rules.iter().filter(|rule| rule.statements.contains(&Statement::Return));
-        let is_in = |one: &Match| if let Match::In(_, set) = one { is_such(set) } else { false };
-        returning.flat_map(|rule| &rule.matches).any(is_in)
+    /// Whether a rule of it looks into such a set or map, to match.
+    pub fn looks_into_any(&self, is_such: impl Fn(&Name) -> bool) -> bool {
+        let sets = self.rules.iter().flat_map(|rule| &rule.matches).filter_map(Match::set);
+        sets.into_iter().any(is_such)
     }
 
     /// The chains that it jumps to by itself, in order.

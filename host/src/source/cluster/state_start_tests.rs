@@ -22,7 +22,8 @@ fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
         }
         Kind::EgressNodes => {
             let addresses = [[192, 168, 1, number].into()].into();
-            Object::EgressNode(of.to_owned(), Arc::new(EgressNode { addresses, ..EgressNode::default() }))
+            let node = EgressNode { addresses, completeness, ..EgressNode::default() };
+            Object::EgressNode(of.to_owned(), Arc::new(node))
         }
         Kind::Nodes
         | Kind::Services

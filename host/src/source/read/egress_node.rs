@@ -18,15 +18,18 @@ pub(super) fn egress_node(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<O
     let spec = root.object("spec")?;
     let field = spec.get("addresses");
     let items = field.list()?;
+    let before = faults.len();
     if items.len() > MOST_PUBLISHED_ADDRESSES {
         faults.push(field.fault("a list of at most 256 addresses"));
     }
     let items = items.iter().take(MOST_PUBLISHED_ADDRESSES);
     let addresses: Vec<IpAddr> = items.filter_map(|item| kept(address(item), faults)).collect();
+    let completeness = if faults.len() == before { Completeness::Whole } else { Completeness::Partial };
     let held = held(&spec.get("held"), faults);
     let tunnels = tunnels::tunnels(&spec.get("tunnels"), faults);
     let mark = root.value().map(mark).unwrap_or_default();
-    Ok(Object::EgressNode(name, Arc::new(EgressNode { addresses: addresses.into(), held, tunnels, mark })))
+    let node = EgressNode { addresses: addresses.into(), completeness, held, tunnels, mark };
+    Ok(Object::EgressNode(name, Arc::new(node)))
 }
 
 /// What the node holds. Without an address that cannot be read, it is not known to hold no other.

@@ -109,3 +109,14 @@ fn what_is_held_and_cannot_be_read_is_unknown_and_stays_as_it_was() {
         assert_eq!(EgressNode::clone(&node).keeping(&known).held.has(a("11.0.0.2")), Holding::Holds);
     }
 }
+
+/// An address that a node has no more must not stay inside for what cannot be read of another field.
+#[test]
+fn of_each_field_what_was_known_stays_where_a_part_of_that_field_cannot_be_read() {
+    let (known, _) = of_spec(&json!({"addresses": ["192.0.2.1", "192.0.2.2"]}));
+    let addresses = |spec: Value| EgressNode::clone(&of_spec(&spec).0).keeping(&known).addresses.to_vec();
+    for other in ["held", "tunnels"] {
+        assert_eq!(addresses(json!({"addresses": ["192.0.2.1"], other: [{"newer": true}]})), [a("192.0.2.1")]);
+    }
+    assert_eq!(addresses(json!({"addresses": ["192.0.2.1", 5]})), [a("192.0.2.1"), a("192.0.2.2")]);
+}
