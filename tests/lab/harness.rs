@@ -70,6 +70,11 @@ pub fn main_if(also: fn() -> Result<Readiness>, tests: &[Test]) -> ExitCode {
     run(&Arguments { test_threads: Some(threads), ..arguments }, also, tests)
 }
 
+/// The same, for tests that keep a processor busy: one for each.
+pub fn main_one_per_processor(tests: &[Test]) -> ExitCode {
+    run(&Arguments::from_args(), || Ok(Readiness::Ready), tests)
+}
+
 /// The same, for tests with a shared fixture: one after the other, in this order, on the thread that calls.
 pub fn main_one_by_one(also: fn() -> Result<Readiness>, tests: &[Test]) -> ExitCode {
     run(&Arguments { test_threads: Some(1), ..Arguments::from_args() }, also, tests)

@@ -33,7 +33,9 @@ mod wait;
 
 pub use calls::Call;
 pub use egressd::{Egressd, Program};
-pub use harness::{Test, TestGroup, Unsupported, main, main_if, main_of_groups, main_one_by_one, nothing};
+pub use harness::{
+    Test, TestGroup, Unsupported, main, main_if, main_of_groups, main_one_by_one, main_one_per_processor, nothing,
+};
 pub use memory::Memory;
 pub use namespace::{Namespace, output_of};
 pub use privilege::{Readiness, prepare};

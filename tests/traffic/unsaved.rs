@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Result, ensure};
 use lab::addresses::OUTSIDE_V4;
-use lab::{Egressd, manifest};
+use lab::{DEADLINE, Egressd, manifest, wait_until};
 
 use crate::fixture::{Fixture, OTHER_V4, WEB_V4, program, web};
 
@@ -14,7 +14,8 @@ pub(crate) fn a_state_directory_that_cannot_be_written_is_reported_and_stops_no_
     let fixture = Fixture::with_web()?;
     let state = fixture.manifests.state();
     let mut egressd = fixture.run_until_translated()?;
-    fs::remove_dir_all(&state)?;
+    // Again where egressd writes into it in that moment.
+    wait_until("the state directory is gone", DEADLINE, || Ok(fs::remove_dir_all(&state).is_ok()))?;
     // Below a file not even root can write.
     fs::write(&state, "")?;
     move_to_other(&fixture, &mut egressd)?;
