@@ -22,14 +22,11 @@ pub use message::FoundFlow;
 pub use thread::{FlowEvent, FlowKernel, FlowResult, FlowsThread, Sources, Walk, WalkNumber};
 
 use self::message::{ask, delete, read};
-use super::netlink::{Answer, Received, Refused, Setup, Socket, Switch, Writer, strictly};
+use super::netlink::{FIRST_CHANGE, Setup, Socket, Switch, Writer};
 
 /// Refusals of some thousands of deletions fit.
 const SETUP: Setup =
     Setup { protocol: Some(NETFILTER), groups: 0, receive_buffer: 4 << 20, switches: &[Switch::Explanations] };
-
-/// The numbers of deletions begin here, so that no answer to a dump is taken for one to a deletion.
-const FIRST: u32 = 1 << 31;
 
 /// How long a packet may take from its first rule to its entry, where the kernel cannot be asked to wait for that.
 const PACKETS_UNDER_WAY: Duration = Duration::from_millis(20);
@@ -47,25 +44,6 @@ impl Connections {
     /// When the kernel forbids sockets.
     pub fn open() -> Result<Self, Error> {
         Ok(Self { socket: Socket::open(&SETUP)? })
-    }
-
-    /// What the kernel refused of the deletions that were sent.
-    fn refusals(&mut self) -> Result<Vec<Refused>, Error> {
-        let mut refusals = Vec::new();
-        loop {
-            let bytes = match self.socket.receive_if_any()? {
-                Received::Bytes(bytes) => bytes,
-                Received::Nothing => return Ok(refusals),
-                Received::Gap => return Err(Error::Lost),
-            };
-            for message in strictly(bytes) {
-                let message = message.map_err(|_| Error::Malformed)?;
-                match message.answer().map_err(|_| Error::Malformed)? {
-                    Answer::Refused(refused) if refused.sequence >= FIRST => refusals.push(refused),
-                    Answer::Refused(_) | Answer::Part(_) | Answer::End => {}
-                }
-            }
-        }
     }
 }
 
@@ -89,12 +67,10 @@ impl FlowKernel for Connections {
     /// An entry that ended meanwhile is as good as deleted.
     fn delete(&mut self, flows: &[FoundFlow]) -> Result<usize, Error> {
         let mut writer = Writer::default();
-        for (flow, sequence) in flows.iter().zip(FIRST..) {
+        for (flow, sequence) in flows.iter().zip(FIRST_CHANGE..) {
             delete(&mut writer, flow, sequence);
         }
-        let framed = writer.framed().map_err(|_| Error::Malformed)?;
-        self.socket.send(&framed).map_err(|errno| Error::Send(errno.into()))?;
-        let refusals = self.refusals()?;
+        let refusals = self.socket.change(writer)?;
         let gone = refusals.len();
         match refusals.into_iter().find(|refused| refused.refusal.errno != libc::ENOENT) {
             Some(refused) if refused.refusal.errno == libc::EPERM => Err(Error::NotPermitted),

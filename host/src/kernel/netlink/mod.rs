@@ -21,7 +21,7 @@ pub(in crate::kernel) use error::Error;
 pub(in crate::kernel) use message::{Attributes, Message, Messages, array, strictly, text};
 pub use refusal::Refusal;
 pub(in crate::kernel) use refusal::Refused;
-pub(in crate::kernel) use socket::{Received, Socket, wait};
+pub(in crate::kernel) use socket::{FIRST_CHANGE, Received, Socket, wait};
 #[cfg(any(test, feature = "testkit"))]
 pub(in crate::kernel) use transport::Transport;
 pub(in crate::kernel) use transport::{Setup, Switch};

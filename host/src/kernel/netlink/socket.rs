@@ -10,6 +10,7 @@ use rustix::net::RecvFlags;
 use super::answer::Answer;
 use super::error::Error;
 use super::message::{Message, strictly};
+use super::refusal::Refused;
 use super::transport::{Setup, Transport, open};
 use super::writer::{Flags, Header, Writer};
 
@@ -18,6 +19,9 @@ const RECEIVE_CHUNK: usize = 64 << 10;
 
 /// The kernel wants this much of the send buffer for itself (`netlink_sendmsg`).
 const SEND_OVERHEAD: usize = 32;
+
+/// The numbers of changes begin here, so that no answer to a question is taken for one to a change.
+pub(in crate::kernel) const FIRST_CHANGE: u32 = 1 << 31;
 
 /// A socket of the network namespace of the thread that opened it.
 #[derive(Debug)]
@@ -140,6 +144,29 @@ impl Socket {
                 }
                 Received::Nothing => {}
                 Received::Gap => dump.consistency = Consistency::Interrupted,
+            }
+        }
+    }
+
+    /// Sends changes, which are numbered from [`FIRST_CHANGE`] on, and gives those that the kernel refuses. It works inside
+    /// `send`, so all answers are queued when that returns; no change asks for an acknowledgement, and success is silence.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] when a refusal was dropped: then it is not known what was made.
+    pub(in crate::kernel) fn change(&mut self, changes: Writer) -> Result<Vec<Refused>, Error> {
+        self.send(&changes.framed()?).map_err(|errno| Error::Send(errno.into()))?;
+        let mut refusals = Vec::new();
+        loop {
+            let bytes = match self.receive_if_any()? {
+                Received::Bytes(bytes) => bytes,
+                Received::Nothing => return Ok(refusals),
+                Received::Gap => return Err(Error::Interrupted),
+            };
+            for message in strictly(bytes) {
+                match message?.answer()? {
+                    Answer::Refused(refused) if refused.sequence >= FIRST_CHANGE => refusals.push(refused),
+                    Answer::Refused(_) | Answer::Part(_) | Answer::End => {}
+                }
             }
         }
     }

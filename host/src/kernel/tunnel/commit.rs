@@ -3,10 +3,7 @@
 use egressd_core::node::{RouteKind, TunnelChange, TunnelDevice, TunnelOperation};
 
 use super::{Error, KernelTunnel, device, route, rule};
-use crate::kernel::netlink::{Answer, Received, Refused, Writer, strictly};
-
-/// The numbers of changes begin here, so that no answer to a question is taken for one to a change.
-const FIRST: u32 = 1 << 31;
+use crate::kernel::netlink::{FIRST_CHANGE, Writer};
 
 pub(super) fn commit(kernel: &mut KernelTunnel, change: &TunnelChange) -> Result<(), Error> {
     for operations in change.operations.chunk_by(|one, other| !is_of_device(*one) && !is_of_device(*other)) {
@@ -35,7 +32,7 @@ fn create(kernel: &mut KernelTunnel, made: &TunnelDevice) -> Result<(), Error> {
     // One of the same name is there: it says what it is if it is another program's.
     kernel.index()?;
     let what = TunnelOperation::CreateDevice(*made);
-    kernel.carry_out(&what, |writer| device::write_creation(writer, made, FIRST))?;
+    kernel.carry_out(&what, |writer| device::write_creation(writer, made, FIRST_CHANGE))?;
     set(kernel, made)
 }
 
@@ -43,14 +40,14 @@ fn create(kernel: &mut KernelTunnel, made: &TunnelDevice) -> Result<(), Error> {
 fn set(kernel: &mut KernelTunnel, made: &TunnelDevice) -> Result<(), Error> {
     let index = kernel.index()?.ok_or(Error::NoDevice)?;
     let what = TunnelOperation::SetDevice(*made);
-    kernel.carry_out(&what, |writer| device::write_parameters(writer, index, made.mtu, FIRST))?;
-    kernel.carry_out(&what, |writer| device::write_address(writer, index, FIRST))?;
-    kernel.carry_out(&what, |writer| device::write_up(writer, index, FIRST))
+    kernel.carry_out(&what, |writer| device::write_parameters(writer, index, made.mtu, FIRST_CHANGE))?;
+    kernel.carry_out(&what, |writer| device::write_address(writer, index, FIRST_CHANGE))?;
+    kernel.carry_out(&what, |writer| device::write_up(writer, index, FIRST_CHANGE))
 }
 
 fn delete(kernel: &mut KernelTunnel) -> Result<(), Error> {
     let index = kernel.index()?.ok_or(Error::NoDevice)?;
-    kernel.carry_out(&TunnelOperation::DeleteDevice, |writer| device::write_deletion(writer, index, FIRST))
+    kernel.carry_out(&TunnelOperation::DeleteDevice, |writer| device::write_deletion(writer, index, FIRST_CHANGE))
 }
 
 fn of_rules_and_routes(kernel: &mut KernelTunnel, operations: &[TunnelOperation]) -> Result<(), Error> {
@@ -59,12 +56,12 @@ fn of_rules_and_routes(kernel: &mut KernelTunnel, operations: &[TunnelOperation]
         false => 0,
     };
     let mut writer = Writer::default();
-    for (operation, sequence) in operations.iter().zip(FIRST..) {
+    for (operation, sequence) in operations.iter().zip(FIRST_CHANGE..) {
         write(&mut writer, operation, device, sequence);
     }
-    match kernel.send(writer)? {
+    match kernel.socket.change(writer)?.into_iter().next() {
         Some(refused) => {
-            let number = usize::try_from(refused.sequence.saturating_sub(FIRST)).unwrap_or(usize::MAX);
+            let number = usize::try_from(refused.sequence.saturating_sub(FIRST_CHANGE)).unwrap_or(usize::MAX);
             let operation = operations.get(number).map_or_else(|| "an operation".to_owned(), ToString::to_string);
             Err(Error::of(operation, refused.refusal))
         }
@@ -101,30 +98,9 @@ impl KernelTunnel {
     fn carry_out(&mut self, what: &TunnelOperation, write: impl FnOnce(&mut Writer)) -> Result<(), Error> {
         let mut writer = Writer::default();
         write(&mut writer);
-        match self.send(writer)? {
+        match self.socket.change(writer)?.into_iter().next() {
             Some(refused) => Err(Error::of(what, refused.refusal)),
             None => Ok(()),
-        }
-    }
-
-    /// Sends messages, and gives the first refusal, if there is one.
-    fn send(&mut self, writer: Writer) -> Result<Option<Refused>, Error> {
-        let framed = writer.framed().map_err(|_| Error::Malformed)?;
-        self.socket.send(&framed).map_err(|errno| Error::Send(errno.into()))?;
-        let mut first = None;
-        loop {
-            let bytes = match self.socket.receive_if_any()? {
-                Received::Bytes(bytes) => bytes,
-                Received::Nothing => return Ok(first),
-                Received::Gap => return Err(Error::Lost),
-            };
-            for message in strictly(bytes) {
-                let message = message.map_err(|_| Error::Malformed)?;
-                match message.answer().map_err(|_| Error::Malformed)? {
-                    Answer::Refused(refused) if refused.sequence >= FIRST => first = first.or(Some(refused)),
-                    Answer::Refused(_) | Answer::Part(_) | Answer::End => {}
-                }
-            }
         }
     }
 }

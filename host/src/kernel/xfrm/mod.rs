@@ -17,7 +17,7 @@ use egressd_core::node::{Adapter, Certainty, Foreign, Readback, Xfrm, XfrmChange
 use rustix::net::netlink::XFRM;
 
 use self::message::{Found, GET_POLICY, POLICY_ID, read, write};
-use super::netlink::{Answer, Flags, Header, Received, Refused, Setup, Socket, Switch, Writer, strictly};
+use super::netlink::{FIRST_CHANGE, Flags, Header, Refused, Setup, Socket, Switch, Writer};
 
 pub use error::Error;
 pub use thread::{XfrmKernel, XfrmThread};
@@ -25,9 +25,6 @@ pub use thread::{XfrmKernel, XfrmThread};
 /// Refusals of some thousands of policies fit.
 const SETUP: Setup =
     Setup { protocol: Some(XFRM), groups: 0, receive_buffer: 4 << 20, switches: &[Switch::Explanations] };
-
-/// The numbers of changes begin here, so that no answer to a dump is taken for one to a change.
-const FIRST: u32 = 1 << 31;
 
 /// The policies of one network namespace.
 #[derive(Debug)]
@@ -42,25 +39,6 @@ impl Policies {
     /// When the kernel has no xfrm, or forbids sockets.
     pub fn open() -> Result<Self, Error> {
         Ok(Self { socket: Socket::open(&SETUP)? })
-    }
-
-    /// The first refusal of those that were sent, if there is one.
-    fn refusal(&mut self) -> Result<Option<Refused>, Error> {
-        let mut first = None;
-        loop {
-            let bytes = match self.socket.receive_if_any()? {
-                Received::Bytes(bytes) => bytes,
-                Received::Nothing => return Ok(first),
-                Received::Gap => return Err(Error::Lost),
-            };
-            for message in strictly(bytes) {
-                let message = message.map_err(|_| Error::Malformed)?;
-                match message.answer().map_err(|_| Error::Malformed)? {
-                    Answer::Refused(refused) if refused.sequence >= FIRST => first = first.or(Some(refused)),
-                    Answer::Refused(_) | Answer::Part(_) | Answer::End => {}
-                }
-            }
-        }
     }
 }
 
@@ -99,12 +77,10 @@ impl Adapter for Policies {
     /// Where one policy is refused, the others are changed nevertheless.
     fn commit(&mut self, change: &XfrmChange) -> Result<(), Error> {
         let mut writer = Writer::default();
-        for (policy, sequence) in change.policies.iter().zip(FIRST..) {
+        for (policy, sequence) in change.policies.iter().zip(FIRST_CHANGE..) {
             write(&mut writer, change.verb, policy, sequence);
         }
-        let framed = writer.framed().map_err(|_| Error::Malformed)?;
-        self.socket.send(&framed).map_err(|errno| Error::Send(errno.into()))?;
-        match self.refusal()? {
+        match self.socket.change(writer)?.into_iter().next() {
             Some(refused) => Err(explain(change, refused)),
             None => Ok(()),
         }
@@ -115,7 +91,7 @@ fn explain(change: &XfrmChange, refused: Refused) -> Error {
     if refused.refusal.errno == libc::EPERM {
         return Error::NotPermitted;
     }
-    let number = usize::try_from(refused.sequence.saturating_sub(FIRST)).unwrap_or(usize::MAX);
+    let number = usize::try_from(refused.sequence.saturating_sub(FIRST_CHANGE)).unwrap_or(usize::MAX);
     let verb = match change.verb {
         XfrmVerb::Add => "add",
         XfrmVerb::Delete => "delete",
