@@ -6,7 +6,7 @@ use egressd_core::net::Family;
 use crate::{
     nft,
     sample::{full_ruleset, large_ruleset, name},
-    trials::{open, owners_persist, trials, with},
+    trials::{end, open, owners_persist, trials, with},
 };
 
 pub(crate) const ALL: &[lab::Test] = trials![
@@ -58,7 +58,7 @@ fn an_owner_is_seen_as_long_as_it_lives() {
         assert_eq!(ours, (Maker::Egressd, Owner::Us, true));
         assert!(matches!(others, (Maker::Egressd, Owner::Other(_), true)), "{others:?}");
     }
-    drop(owner);
+    end(owner);
     assert_eq!(seen(&mut open()), (Maker::Egressd, Owner::None, owners_persist));
 }
 
@@ -87,7 +87,7 @@ fn a_table_is_deleted_from_outside_unless_it_is_owned() {
         let refused = open().delete(&table).unwrap_err();
         assert!(matches!(&refused, Error::Owned { table: owned, owner: Some(_) } if *owned == table), "{refused}");
     }
-    drop(owner);
+    end(owner);
     let mut kernel = open();
     kernel.delete(&table).unwrap();
     let left: Vec<_> = kernel.list().unwrap().into_iter().map(|table| table.id).collect();

@@ -1,12 +1,13 @@
 //! The trials of the kernel adapter, each in a network namespace of its own.
 
-use egressd::kernel::nft::{Error, KernelThread, Netlink, removal};
+use egressd::kernel::nft::{Error, KernelThread, Netlink, Owner, Tables as _, removal};
 use egressd_core::{
     diff::{Batch, Verb, diff},
     net::Family,
     node::Adapter as _,
     ruleset::{Element, Key, MapKey, MapKind, Rule, Ruleset, Set, Statement, Target},
 };
+use lab::{DEADLINE, wait_until};
 
 use crate::{
     nft,
@@ -56,6 +57,16 @@ pub(crate) fn with(ruleset: &Ruleset) -> Netlink {
     let mut kernel = open();
     kernel.commit(&creation(ruleset)).unwrap_or_else(|error| panic!("{}", describe(&error)));
     kernel
+}
+
+/// Ends an owner, and waits until the kernel has seen it: a program that another trial starts at that moment has a copy of
+/// every socket of this process until it is executed.
+pub(crate) fn end(owner: Netlink) {
+    drop(owner);
+    wait_until("the tables have no owner", DEADLINE, || {
+        Ok(!open().list()?.iter().any(|table| matches!(table.owner, Owner::Other(_))))
+    })
+    .unwrap();
 }
 
 pub(crate) fn read(kernel: &mut Netlink) -> Ruleset {
@@ -262,7 +273,7 @@ fn an_orphan_is_adopted() {
     let ruleset = full_ruleset();
     let owner = with(&ruleset);
     let owners_persist = owners_persist();
-    drop(owner);
+    end(owner);
     nft::script("add chain ip kube_vip_v4 theirs\ndelete chain ip kube_vip_v4 theirs");
     let mut heir = open();
     heir.adopt(&names()).unwrap();
@@ -274,7 +285,7 @@ fn an_orphan_is_adopted() {
 }
 
 fn an_orphan_can_be_deleted() {
-    drop(with(&full_ruleset()));
+    end(with(&full_ruleset()));
     open().commit(&batch([Verb::DeleteTable])).unwrap();
     assert!(!nft::list().contains("kube_vip_v4"));
 }
