@@ -191,7 +191,7 @@ impl AppliedRound {
         reporter: Reporter,
     ) -> Option<Arc<Record>> {
         let uid = new.map(|record| &record.uid).or(self.subjects.get(key).map(|shown| &shown.record.uid))?.clone();
-        let (plan, reporting) = (self.plan(key).cloned(), Some(Reporting { reporter, active: Default::default() }));
+        let (plan, reporting) = (self.plan(key).cloned(), Some(Reporting::without_values(reporter)));
         let outcome = RecordState::Settled(SettledSubject { plan, status: Arc::new(status), reporting });
         Some(Arc::new(Record { uid, outcome }))
     }

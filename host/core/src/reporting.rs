@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{ActiveEndpoints, Published, SubjectView, Writer};
+use crate::model::{ActiveEndpoints, Published, PublishedField, SubjectView, Writer};
 use crate::net::{ByFamily, Family};
 use crate::placement::AddressOwnership;
 use crate::plan::{EvaluationEnd, SubjectPlan, SubjectResult, held_apart};
@@ -24,21 +24,21 @@ pub enum Reporter {
 /// Who wrote what is published, as far as the value shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Author {
-    /// It is an endpoint on this node.
+    /// It is an endpoint on this node, or this node.
     ThisNode,
-    /// It is an endpoint on another node, which is ready.
+    /// It is an endpoint on another node, which is ready, or such a node.
     OtherNode,
     /// kube-vip did, and it is an endpoint on a node that is ready: no sign of a node that translates.
     KubeVip,
     /// kube-vip did, and it is no endpoint, or its node is not ready: it may be none yet.
     KubeVipUnclear,
-    /// It is no endpoint any more, or its node is not ready.
+    /// It is no endpoint and no node any more, or the node is not ready.
     Unclear,
 }
 
-/// The active endpoint of one family.
+/// A field of a Service for one family: the active endpoint, or the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActiveEndpoint {
+pub struct PublishedValue {
     /// What this node has to say; "" for no endpoint, none for nothing.
     pub wanted: Option<String>,
     /// The value on the Service.
@@ -53,7 +53,31 @@ pub struct Reporting {
     /// Whether this node reports.
     pub reporter: Reporter,
     /// The families of which this node or the Service says something.
-    pub active: ByFamily<ActiveEndpoint>,
+    pub active: ByFamily<PublishedValue>,
+    /// The families of which this node or the Service names a gateway.
+    pub gateways: ByFamily<PublishedValue>,
+}
+
+/// Whether this node translates for pods of other nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CrossNode {
+    /// For those of all nodes, to the addresses that it holds.
+    On,
+    /// For its own pods alone.
+    Off,
+}
+
+impl Reporting {
+    /// Of a Service on which nothing is published.
+    pub fn without_values(reporter: Reporter) -> Self {
+        Self { reporter, active: ByFamily::new(), gateways: ByFamily::new() }
+    }
+
+    /// Everything that this node or the Service says, in the order of [`PublishedField`].
+    pub fn fields(&self) -> impl Iterator<Item = (PublishedField, &PublishedValue)> {
+        let active = self.active.iter().map(|(family, value)| (PublishedField::ActiveEndpoint(family), value));
+        active.chain(self.gateways.iter().map(|(family, value)| (PublishedField::Gateway(family), value)))
+    }
 }
 
 /// What a node has to know about the cluster to know its part.
@@ -63,6 +87,7 @@ pub struct ReporterInput<'a> {
     pub ready: &'a BTreeSet<String>,
     /// Which addresses it holds.
     pub ownership: &'a AddressOwnership,
+    pub cross_node: CrossNode,
 }
 
 /// This node's part for one Service; none where egress is not asked for and nothing is published.
@@ -75,12 +100,52 @@ pub fn reporting(
     let wanted = wanted(stage, view, found, planned);
     let endpoint_of = |family: Family| {
         let (wanted, value) = (wanted.get(family).cloned(), found.active.get(family).cloned());
-        let author = author(stage, view, found.writer, value.as_deref());
-        (wanted.is_some() || value.is_some()).then_some((family, ActiveEndpoint { wanted, found: value, author }))
+        let author = author(stage, view, found, family);
+        (wanted.is_some() || value.is_some()).then_some((family, PublishedValue { wanted, found: value, author }))
     };
-    let active: ByFamily<ActiveEndpoint> = Family::ALL.into_iter().filter_map(endpoint_of).collect();
-    let reporter = reporter(stage, view, &active, planned);
-    (planned.end != EvaluationEnd::Off || !active.is_empty()).then_some(Reporting { reporter, active })
+    let active: ByFamily<PublishedValue> = Family::ALL.into_iter().filter_map(endpoint_of).collect();
+    let gateways = gateways(stage, view, found, planned);
+    let published = Reporting { reporter: Reporter::None, active, gateways };
+    let reporter = reporter(stage, view, &published, planned);
+    let says_something = planned.end != EvaluationEnd::Off || published.fields().next().is_some();
+    says_something.then_some(Reporting { reporter, ..published })
+}
+
+/// The gateways of a Service: this node for the addresses that it holds.
+fn gateways(
+    stage: ReporterInput<'_>,
+    view: &SubjectView,
+    found: &Published,
+    planned: &SubjectResult,
+) -> ByFamily<PublishedValue> {
+    let is_one = |family| match stage.cross_node {
+        CrossNode::On => {
+            planned.end != EvaluationEnd::Off && view.subject.service().is_some() && holds(stage, view, family)
+        }
+        CrossNode::Off => false,
+    };
+    let of = |family: Family| {
+        let wanted = is_one(family).then(|| stage.node.to_owned());
+        let value = found.gateways.get(family).cloned();
+        let author = node_author(stage, value.as_deref());
+        (wanted.is_some() || value.is_some()).then_some((family, PublishedValue { wanted, found: value, author }))
+    };
+    Family::ALL.into_iter().filter_map(of).collect()
+}
+
+/// Who wrote the name of a node.
+fn node_author(stage: ReporterInput<'_>, found: Option<&str>) -> Author {
+    match found.map(str::trim_ascii) {
+        Some(name) if name == stage.node => Author::ThisNode,
+        Some(name) if stage.ready.contains(name) => Author::OtherNode,
+        Some(_) | None => Author::Unclear,
+    }
+}
+
+/// Whether this node holds an address of a family that the Service has.
+fn holds(stage: ReporterInput<'_>, view: &SubjectView, family: Family) -> bool {
+    let mut own = view.subject.addresses.iter().filter(|address| Family::of(**address) == family);
+    own.any(|address| stage.ownership.holds(&view.subject, *address))
 }
 
 /// The lowest translated endpoint of each family, on a Service: nothing else has annotations for it. A node that holds
@@ -95,15 +160,12 @@ fn wanted(stage: ReporterInput<'_>, view: &SubjectView, found: &Published, plann
     if planned.end == EvaluationEnd::Off {
         return ActiveEndpoints::new();
     }
-    let held = |family: Family| {
-        let mut own = view.subject.addresses.iter().filter(|address| Family::of(**address) == family);
-        own.any(|address| stage.ownership.holds(&view.subject, *address))
-    };
-    let is_own = |(_, value): &(Family, &String)| match author(stage, view, found.writer, Some(value.as_str())) {
+    let is_own = |(family, _): &(Family, &String)| match author(stage, view, found, *family) {
         Author::ThisNode | Author::KubeVipUnclear | Author::Unclear => true,
         Author::OtherNode | Author::KubeVip => false,
     };
-    let emptied = found.active.iter().filter(is_own).map(|(family, _)| family).filter(|family| held(*family));
+    let emptied =
+        found.active.iter().filter(is_own).map(|(family, _)| family).filter(|family| holds(stage, view, *family));
     emptied.map(|family| (family, String::new())).collect()
 }
 
@@ -116,7 +178,14 @@ fn lowest(service: &SubjectPlan) -> ByFamily<IpAddr> {
     lowest
 }
 
-fn author(stage: ReporterInput<'_>, view: &SubjectView, writer: Writer, found: Option<&str>) -> Author {
+/// Who wrote the active endpoint of a family. A gateway translates endpoints of other nodes too, so where one is named it is
+/// that node.
+fn author(stage: ReporterInput<'_>, view: &SubjectView, published: &Published, family: Family) -> Author {
+    let (writer, found) = (published.writer, published.active.get(family).map(String::as_str));
+    match (node_author(stage, published.gateways.get(family).map(String::as_str)), writer) {
+        (gateway @ (Author::ThisNode | Author::OtherNode), Writer::Anybody) => return gateway,
+        (Author::ThisNode | Author::OtherNode | Author::KubeVip | Author::KubeVipUnclear | Author::Unclear, _) => {}
+    }
     let address: Option<IpAddr> = found.and_then(|text| text.parse().ok());
     let endpoint =
         address.and_then(|address| view.subject.endpoints.iter().find(|endpoint| endpoint.address == address));
@@ -130,17 +199,12 @@ fn author(stage: ReporterInput<'_>, view: &SubjectView, writer: Writer, found: O
     }
 }
 
-fn reporter(
-    stage: ReporterInput<'_>,
-    view: &SubjectView,
-    active: &ByFamily<ActiveEndpoint>,
-    planned: &SubjectResult,
-) -> Reporter {
+fn reporter(stage: ReporterInput<'_>, view: &SubjectView, published: &Reporting, planned: &SubjectResult) -> Reporter {
     let blocks = |plan: &Arc<SubjectPlan>| !plan.blocked().is_empty();
     if planned.translated().is_some() || planned.service.as_ref().is_some_and(blocks) {
         return Reporter::Active;
     }
-    let elsewhere = active.values().any(|active| active.author == Author::OtherNode);
+    let elsewhere = published.fields().any(|(_, value)| value.author == Author::OtherNode);
     if planned.end == EvaluationEnd::Off || elsewhere {
         return Reporter::None;
     }

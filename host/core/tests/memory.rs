@@ -18,7 +18,7 @@ use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
 use egressd_core::placement::AddressOwnership;
 use egressd_core::plan::{EvaluationEnd, SubjectPlan, SubjectResult};
-use egressd_core::reporting::{ReporterInput, Reporting, reporting};
+use egressd_core::reporting::{CrossNode, ReporterInput, Reporting, reporting};
 use egressd_core::testkit::{answered_plainly, facts, n, rule, service, settings_of_many};
 
 /// The system's allocator, counting for each thread what it has.
@@ -109,7 +109,7 @@ fn all_reporting(views: &[SubjectView]) -> Vec<Reporting> {
     let prefix = AnnotationPrefix::default();
     let (ready, ownership) =
         (BTreeSet::from(NODES.map(str::to_owned)), AddressOwnership::new(Owner::Any, NODES[0], &prefix));
-    let stage = ReporterInput { node: NODES[0], ready: &ready, ownership: &ownership };
+    let stage = ReporterInput { node: NODES[0], ready: &ready, ownership: &ownership, cross_node: CrossNode::Off };
     let one = |view: &SubjectView| {
         let service = SubjectPlan {
             uid: view.subject.uid().clone(),

@@ -11,7 +11,7 @@ use egressd_core::net::Family;
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::placement::AddressOwnership;
 use egressd_core::plan::{EvaluationEnd, SubjectResult};
-use egressd_core::reporting::{Author, Reporter, ReporterInput, Reporting, reporting};
+use egressd_core::reporting::{Author, CrossNode, Reporter, ReporterInput, Reporting, reporting};
 use egressd_core::testkit::{SnapshotBuilder, a, service};
 
 fn seen(service: Service, endpoints: &[(&str, &str)]) -> SubjectView {
@@ -35,14 +35,62 @@ fn on_node_b(view: &SubjectView, found: &[(Family, &str)], held: &[&str]) -> Rep
 
 /// What node-b makes of a Service that is asked for and translated nowhere; node-a to node-c are ready.
 fn written_by(writer: Writer, view: &SubjectView, found: &[(Family, &str)], held: &[&str]) -> Reporting {
+    let active: ActiveEndpoints = found.iter().map(|(family, value)| (*family, (*value).to_owned())).collect();
+    let found = Published { active, writer, ..Published::default() };
+    with_gateways(CrossNode::Off, view, &found, held)
+}
+
+/// What node-b makes of a Service with this published on it.
+fn with_gateways(cross_node: CrossNode, view: &SubjectView, found: &Published, held: &[&str]) -> Reporting {
     let ready: BTreeSet<String> = ["node-a", "node-b", "node-c"].map(str::to_owned).into();
     let mut ownership = AddressOwnership::new(Owner::Auto, "node-b", &AnnotationPrefix::default());
     ownership.set_local_addresses(held.iter().map(|text| (a(text), AddressState::Usable)).collect::<LocalAddresses>());
-    let active: ActiveEndpoints = found.iter().map(|(family, value)| (*family, (*value).to_owned())).collect();
-    let found = Published { active, writer, kube_vip: None };
     let planned = SubjectResult { service: None, end: EvaluationEnd::Ruled, findings: vec![] };
-    let stage = ReporterInput { node: "node-b", ready: &ready, ownership: &ownership };
-    reporting(stage, view, &found, &planned).expect("it is asked for")
+    let stage = ReporterInput { node: "node-b", ready: &ready, ownership: &ownership, cross_node };
+    reporting(stage, view, found, &planned).expect("it is asked for")
+}
+
+fn gateway(name: &str) -> Published {
+    Published { gateways: [(Family::Ipv4, name.to_owned())].into(), ..Published::default() }
+}
+
+#[test]
+fn the_node_that_holds_the_address_is_the_gateway_where_nodes_translate_for_others() {
+    let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-c")]);
+    let value = |cross_node, found: &Published, held: &[&str]| {
+        with_gateways(cross_node, &view, found, held).gateways.get(Family::Ipv4).cloned()
+    };
+    let wanted =
+        |cross_node, held: &[&str]| value(cross_node, &Published::default(), held).and_then(|value| value.wanted);
+    assert_eq!(wanted(CrossNode::On, &["11.0.0.2"]).as_deref(), Some("node-b"));
+    assert_eq!(wanted(CrossNode::On, &[]), None);
+    assert_eq!(wanted(CrossNode::Off, &["11.0.0.2"]), None);
+    let author = |name: &str| value(CrossNode::Off, &gateway(name), &["11.0.0.2"]).expect("it is published").author;
+    let authors = ["node-b", " node-b ", "node-a", "gone", ""].map(author);
+    let [this, unclear] = [Author::ThisNode, Author::Unclear];
+    assert_eq!(authors, [this, this, Author::OtherNode, unclear, unclear]);
+}
+
+/// A gateway translates endpoints of every node, and each of those would take the active endpoint for its own.
+#[test]
+fn the_gateway_is_the_writer_of_the_active_endpoint_and_reports() {
+    let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")]);
+    let active = |name: &str, endpoint: &str| {
+        let active = [(Family::Ipv4, endpoint.to_owned())].into();
+        let reporting = with_gateways(CrossNode::On, &view, &Published { active, ..gateway(name) }, &[]);
+        (reporting.reporter, reporting.active.get(Family::Ipv4).expect("one").author)
+    };
+    assert_eq!(
+        active("node-a", "10.0.0.1"),
+        (Reporter::None, Author::OtherNode),
+        "node-a translates node-b's endpoint"
+    );
+    assert_eq!(active("node-b", "10.0.0.2"), (Reporter::Fallback, Author::ThisNode));
+    assert_eq!(
+        active("gone", "10.0.0.1"),
+        (Reporter::Fallback, Author::ThisNode),
+        "a gateway that is gone wrote nothing"
+    );
 }
 
 #[test]
@@ -95,9 +143,11 @@ fn what_is_published_is_no_part_of_what_policies_see() {
     let bare = seen(service("web", &["11.0.0.2"]), &[]);
     let mut web = service("web", &["11.0.0.2"]);
     web.annotations.insert("kube-vip.io/active-endpoint".to_owned(), "10.0.0.1".to_owned());
+    web.annotations.insert("egressd.io/gateway-ipv6".to_owned(), "node-a".to_owned());
     web.kube_vip_wrote = Some(KubeVipEndpoint { families: vec![Family::Ipv4], at: None });
     let found = published(&web, &AnnotationPrefix::default());
     assert_eq!(found.active, ActiveEndpoints::from([(Family::Ipv4, "10.0.0.1".to_owned())]));
+    assert_eq!(found.gateways, [(Family::Ipv6, "node-a".to_owned())].into());
     assert_eq!(seen(web, &[]), bare);
 }
 

@@ -55,7 +55,7 @@ impl Api {
 
     fn about(&self, write: &Write) -> (&'static Right, String) {
         match write {
-            Write::Active { service, .. } => (&PATCH_SERVICES, service.to_string()),
+            Write::Fields { service, .. } => (&PATCH_SERVICES, service.to_string()),
             Write::Status { policy, .. } => (&PATCH_CONFIGMAPS, format!("{}/{policy}", self.namespace)),
             Write::Node(_) => (&PATCH_EGRESS_NODES, self.node.clone()),
             Write::Event { regarding, .. } => (&CREATE_EVENTS, self.reference(regarding).1),
@@ -65,7 +65,7 @@ impl Api {
 
     async fn request(&self, write: &Write) -> kube::Result<WriteOutcome> {
         match write {
-            Write::Active { service, uid, annotations } => {
+            Write::Fields { service, uid, annotations } => {
                 let metadata = ObjectMeta {
                     annotations: Some(annotations.clone()),
                     uid: Some(uid.to_string()),

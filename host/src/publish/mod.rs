@@ -6,12 +6,12 @@
 //! was looked at before, so a state that was skipped while requests were under way is never reported late. All that decides
 //! is pure ([`PublishState`]); the rest is requests.
 
-mod active;
 mod api;
 mod directory;
 mod error;
 mod event_history;
 mod event_text;
+mod fields;
 mod gates;
 mod held;
 mod node;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use egressd_core::model::{PolicyMark, SubjectKey, Uid, active_endpoint};
+use egressd_core::model::{PolicyMark, SubjectKey, Uid};
 use egressd_core::reporting::{Reporter, Reporting};
 use egressd_core::status::{State, SubjectStatus};
 
@@ -11,7 +11,7 @@ use super::event_text::EventText;
 use super::pace::Backoff;
 use super::policies::Failing;
 use super::queue::PendingWrite;
-use super::{PublishConfig, Regarding, Write, active, policies};
+use super::{PublishConfig, Regarding, Write, fields, policies};
 use crate::clock::Instant;
 use crate::policies::PolicyReport;
 use crate::rights::Publish;
@@ -34,7 +34,7 @@ pub(super) struct KnownPolicy<'a> {
 #[derive(Debug)]
 pub(super) struct ServiceWrites {
     pub(super) uid: Uid,
-    pub(super) active: active::ActiveEndpointState,
+    pub(super) fields: fields::FieldsState,
     pub(super) events: EventHistory,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct PolicyWrites {
 
 impl ServiceWrites {
     pub(super) fn new(uid: Uid) -> Self {
-        Self { uid, active: active::ActiveEndpointState::default(), events: EventHistory::default() }
+        Self { uid, fields: fields::FieldsState::default(), events: EventHistory::default() }
     }
 
     /// What it wants to write. The same at any other time, until what is known of it changes, something was written or
@@ -63,13 +63,13 @@ impl ServiceWrites {
         // First what was known before anything is written: an Event is due when the annotation is.
         let event = due_event(&mut self.events, config, status, reporting, now);
         let event = event.map(|due| PendingWrite::event(due, Regarding::Service(key.clone(), self.uid.clone())));
-        let active = self.active.due(status.state, reporting, now).filter(|_| config.publish == Publish::All);
-        let active = active.map(|due| {
-            let name = |(family, value)| (config.prefix.name(active_endpoint(family)), value);
-            let annotations = due.values.into_iter().map(name).collect();
-            PendingWrite::published(due.at, Write::Active { service: key.clone(), uid: self.uid.clone(), annotations })
+        let fields = self.fields.due(status.state, reporting, now).filter(|_| config.publish == Publish::All);
+        let fields = fields.map(|due| {
+            let annotations = due.values.into_iter().map(|(field, value)| (field.annotation(&config.prefix), value));
+            let annotations = annotations.collect();
+            PendingWrite::published(due.at, Write::Fields { service: key.clone(), uid: self.uid.clone(), annotations })
         });
-        event.into_iter().chain(active).collect()
+        event.into_iter().chain(fields).collect()
     }
 }
 
@@ -94,7 +94,7 @@ fn due_event(
             return None;
         }
     };
-    let agrees = |reporting: &Reporting| reporting.active.values().all(|active| active.wanted == active.found);
+    let agrees = |reporting: &Reporting| reporting.fields().all(|(_, value)| value.wanted == value.found);
     let known = reporting.is_some_and(|reporting| reporting.reporter == Reporter::Active && agrees(reporting));
     events.due(text, role, if known { Published::Same } else { Published::Different }, now)
 }

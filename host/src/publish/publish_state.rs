@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use egressd_core::in_force::AppliedRound;
-use egressd_core::model::{ActiveEndpoints, SubjectKey, active_endpoint};
+use egressd_core::model::{PublishedField, PublishedValues, SubjectKey};
 use egressd_core::record::Overview;
 
 use super::event_history::{EventHistory, Published, Role};
@@ -128,7 +128,7 @@ impl PublishState {
             return;
         }
         match write {
-            Write::Active { service, annotations, .. } => self.wrote(service, annotations, &outcome, now),
+            Write::Fields { service, annotations, .. } => self.wrote(service, annotations, &outcome, now),
             Write::Status { policy, text, .. } => {
                 if let Some(entry) = self.policies.get_mut(policy) {
                     entry.wrote(text, now);
@@ -174,19 +174,17 @@ impl PublishState {
     }
 
     fn wrote(&mut self, key: &SubjectKey, written: &BTreeMap<String, String>, outcome: &WriteOutcome, now: Instant) {
-        let values = egressd_core::net::Family::ALL.into_iter().filter_map(|family| {
-            Some((family, written.get(&self.config.prefix.name(active_endpoint(family)))?.clone()))
-        });
-        let values: ActiveEndpoints = values.collect();
+        let value = |field: PublishedField| Some((field, written.get(&field.annotation(&self.config.prefix))?.clone()));
+        let values: PublishedValues = PublishedField::ALL.into_iter().filter_map(value).collect();
         let Some(entry) = self.services.entry(key) else { return };
         match outcome {
-            WriteOutcome::Refused => entry.active.refused(values, now),
+            WriteOutcome::Refused => entry.fields.refused(values, now),
             WriteOutcome::Done(_)
             | WriteOutcome::Stands(_)
             | WriteOutcome::Gone
             | WriteOutcome::Away
             | WriteOutcome::Forbidden => {
-                entry.active.wrote(values, now);
+                entry.fields.wrote(values, now);
             }
         }
     }

@@ -19,8 +19,9 @@ enum Stands {
 fn shown(number: u32, pod: u32, stands: Stands) -> Arc<AppliedSubject> {
     let endpoint = std::net::Ipv4Addr::from_bits(0x0a00_0000 + pod);
     let found = (stands == Stands::All).then(|| endpoint.to_string());
-    let active = ActiveEndpoint { wanted: Some(endpoint.to_string()), found, author: Author::ThisNode };
-    let reporting = Some(Reporting { reporter: Reporter::Active, active: [(Family::Ipv4, active)].into() });
+    let active = PublishedValue { wanted: Some(endpoint.to_string()), found, author: Author::ThisNode };
+    let reporting =
+        Some(Reporting { active: [(Family::Ipv4, active)].into(), ..Reporting::without_values(Reporter::Active) });
     let mut status =
         status(&SubjectResult { service: Some(planned(1).into()), end: EvaluationEnd::Ruled, findings: vec![] });
     status.endpoints = vec![endpoint.into()];

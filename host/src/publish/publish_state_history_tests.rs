@@ -105,12 +105,12 @@ enum Step {
     Look(usize, Vec<Option<WriteOutcome>>),
 }
 
-fn active() -> impl Strategy<Value = ActiveEndpoint> {
+fn active() -> impl Strategy<Value = PublishedValue> {
     let value = |values: &'static [&'static str]| option::of(select(values).prop_map(str::to_owned));
     let kube_vip = [Author::KubeVip, Author::KubeVipUnclear];
     let author = select([&[Author::ThisNode, Author::OtherNode, Author::Unclear][..], &kube_vip].concat());
     let values = (value(&["", "a", "b"]), value(&["a", "b"]), author);
-    values.prop_map(|(wanted, found, author)| ActiveEndpoint { wanted, found, author })
+    values.prop_map(|(wanted, found, author)| PublishedValue { wanted, found, author })
 }
 
 fn voice_of_any_kind() -> impl Strategy<Value = Reporting> {
@@ -120,7 +120,10 @@ fn voice_of_any_kind() -> impl Strategy<Value = Reporting> {
         1 => Just(Reporter::None),
     ];
     let active = option::of(active()).prop_map(|active| active.map(|active| (Family::Ipv4, active)));
-    (reporter, active).prop_map(|(reporter, active)| Reporting { reporter, active: active.into_iter().collect() })
+    (reporter, active).prop_map(|(reporter, active)| Reporting {
+        active: active.into_iter().collect(),
+        ..Reporting::without_values(reporter)
+    })
 }
 
 fn status_of_any_kind() -> impl Strategy<Value = SubjectStatus> {

@@ -12,7 +12,7 @@ use egressd_core::net::Family;
 use egressd_core::owner::HELD_ELSEWHERE;
 use egressd_core::pipeline::Round;
 use egressd_core::plan::{EvaluationEnd, SubjectPlan, SubjectResult};
-use egressd_core::reporting::{ActiveEndpoint, Author, Reporter, Reporting};
+use egressd_core::reporting::{Author, PublishedValue, Reporter, Reporting};
 use egressd_core::status::{State, SubjectStatus, status};
 
 use super::*;
@@ -76,8 +76,8 @@ fn planned(number: u8) -> SubjectPlan {
 
 fn reporting(number: u8, found: Option<&str>) -> Reporting {
     let author = if found.is_some() { Author::ThisNode } else { Author::Unclear };
-    let active = ActiveEndpoint { wanted: Some(format!("10.0.0.{number}")), found: found.map(str::to_owned), author };
-    Reporting { reporter: Reporter::Active, active: [(Family::Ipv4, active)].into() }
+    let active = PublishedValue { wanted: Some(format!("10.0.0.{number}")), found: found.map(str::to_owned), author };
+    Reporting { active: [(Family::Ipv4, active)].into(), ..Reporting::without_values(Reporter::Active) }
 }
 
 fn newest(in_force: AppliedRound) -> DaemonState {
@@ -140,7 +140,7 @@ fn events(writes: &[Write]) -> Vec<(Reason, &str)> {
 }
 
 fn published(writes: &[Write]) -> usize {
-    writes.iter().filter(|write| write.kind() == WriteKind::Active).count()
+    writes.iter().filter(|write| write.kind() == WriteKind::Fields).count()
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -230,7 +230,7 @@ fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_reporte
         "{writes:?}"
     );
     // Of the one that stays, what was undone meanwhile is put right as ever.
-    assert!(writes.iter().all(|write| !matches!(write, Write::Active { service, .. } if *service != key(3))));
+    assert!(writes.iter().all(|write| !matches!(write, Write::Fields { service, .. } if *service != key(3))));
     let applied = play(&mut publish_state, &newest(in_force(&round(4, None))), &mut now, MINUTE, &done());
     assert!(events(&applied).iter().all(|(reason, _)| *reason == Reason::Applied), "{applied:?}");
     assert_eq!(events(&applied).len(), 3, "{applied:?}");

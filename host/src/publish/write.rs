@@ -13,7 +13,7 @@ use super::node::Object;
 pub enum Write {
     /// All annotations that this node has on a Service; what it had before and is not among them goes, unless another
     /// one has taken it over.
-    Active {
+    Fields {
         service: SubjectKey,
         uid: Uid,
         /// By full name.
@@ -79,7 +79,7 @@ pub enum WriteOutcome {
 /// Kinds of requests that one missing permission stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WriteKind {
-    Active,
+    Fields,
     Status,
     /// What this node publishes about itself.
     Node,
@@ -93,13 +93,13 @@ impl Write {
     pub fn event_text(&self) -> Option<&EventText> {
         match self {
             Self::Event { text, .. } | Self::Series { text, .. } => Some(text),
-            Self::Active { .. } | Self::Status { .. } | Self::Node(_) => None,
+            Self::Fields { .. } | Self::Status { .. } | Self::Node(_) => None,
         }
     }
 
     pub fn kind(&self) -> WriteKind {
         match self {
-            Self::Active { .. } => WriteKind::Active,
+            Self::Fields { .. } => WriteKind::Fields,
             Self::Status { .. } => WriteKind::Status,
             Self::Node(_) => WriteKind::Node,
             Self::Event { .. } => WriteKind::Event,

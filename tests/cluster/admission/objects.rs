@@ -8,6 +8,8 @@ use super::stolen_token::{GUARD_PATH, OWN, StolenToken, WEB_PATH, apply_active, 
 
 const IPV4: &str = "kube-vip.io/active-endpoint";
 const IPV6: &str = "kube-vip.io/active-endpoint-ipv6";
+const GATEWAY: &str = "egressd.io/gateway";
+const GATEWAY_IPV6: &str = "egressd.io/gateway-ipv6";
 const STATUS: &str = "egressd.io/status";
 /// Bytes of an annotation: Kubernetes takes 256 KiB of all of a kind.
 const ANNOTATION_BYTES: usize = 250_000;
@@ -40,6 +42,9 @@ fn of_a_service() -> Vec<RefusedPatch> {
         (annotations(&Value::Null), annotation),
         (annotations(&json!({IPV4: "10.0.0.1", "example.com/new": "yes"})), annotation),
         (annotations(&json!({IPV4: "of whoever reads this"})), "an address, or empty"),
+        (annotations(&json!({GATEWAY: "node-2"})), "is the node of the token"),
+        (annotations(&json!({GATEWAY_IPV6: ""})), "is the node of the token"),
+        (annotations(&json!({"egressd.io/gateway-nodes": "node-1"})), annotation),
         (json!({"metadata": {"managedFields": [{}]}}), "managedFields"),
     ]
 }
@@ -48,8 +53,14 @@ pub(crate) fn only_the_published_annotations_of_a_service_may_be_written() -> Re
     let StolenToken { cluster, stolen } = StolenToken::build()?;
     // The whole life of what egressd publishes, and what another node published before.
     let other = cluster.as_egressd_on(&cluster.lab.nodes()[1])?;
-    apply_active(&other, "egressd-node-2", IPV4, "10.0.1.1")?;
-    for values in [json!({IPV4: "10.0.0.1", IPV6: "fd00:10:244::1"}), json!({IPV4: ""}), json!({}), json!({IPV6: ""})] {
+    apply_annotations(&other, "egressd-node-2", WEB_PATH, &json!({IPV4: "10.0.1.1", GATEWAY: "node-2"}))?;
+    let values = [
+        json!({IPV4: "10.0.0.1", IPV6: "fd00:10:244::1"}),
+        json!({IPV4: "", GATEWAY: "node-1", GATEWAY_IPV6: "node-1"}),
+        json!({}),
+        json!({IPV6: ""}),
+    ];
+    for values in values {
         apply_annotations(&stolen, OWN, WEB_PATH, &values).with_context(|| values.to_string())?;
     }
     let before = cluster.api.get(WEB_PATH)?;

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{AnnotationPrefix, AskedUnavailable, EndpointScope, LAST_APPLIED, Labels, Service};
+use super::{AnnotationPrefix, AskedUnavailable, EndpointScope, LAST_APPLIED, Labels, Service, gateway_annotation};
+use crate::net::Family;
 
 /// What no policy is shown, by how it begins: a copy of the whole object, and what egressd writes itself, which would
 /// make every answer a cause of the next question.
@@ -52,11 +53,12 @@ impl Interest {
         Self { namespace_annotations: other.namespace_annotations.clone(), ..self }
     }
 
-    /// In what the host itself reads: annotations of its prefix, and kube-vip's, which may act on the same Service; and
-    /// names that are almost one of those, since they are reported.
+    /// In what the host itself reads: annotations of its prefix, and kube-vip's, which may act on the same Service; names
+    /// that are almost one of those, since they are reported; and the gateways that nodes publish.
     pub fn of_host(prefix: &AnnotationPrefix) -> Self {
-        let own = AskedUnavailable::NAME.to_owned();
-        let read = Self::new([&prefix.name(""), &AnnotationPrefix::default().name(""), &own], []);
+        let own = [AskedUnavailable::NAME, gateway_annotation(Family::Ipv4), gateway_annotation(Family::Ipv6)];
+        let names = [prefix.name(""), AnnotationPrefix::default().name("")].into_iter().chain(own.map(str::to_owned));
+        let read = Self::new(&names.collect::<Vec<_>>(), []);
         Self { spelled: Some(prefix.clone()), endpoints: EndpointScope::Here, ..read }
     }
 

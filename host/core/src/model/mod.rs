@@ -58,7 +58,9 @@ pub use policy::{PolicyMark, PolicyObject};
 pub use prefix::{AnnotationPrefix, AnnotationPrefixError, is_dns_label};
 pub(crate) use published::asks_kube_vip;
 pub(crate) use published::published_on;
-pub use published::{ActiveEndpoints, KubeVipEndpoint, Published, Writer, active_endpoint, published};
+pub use published::{
+    ActiveEndpoints, KubeVipEndpoint, Published, PublishedField, PublishedValues, Writer, active_endpoint, published,
+};
 pub use selection::{PodSelector, Selection};
 pub use service::{Endpoint, ObjectReference, Service, ServicePort, Uid, UidError};
 pub use snapshot::{ChangeKey, Completeness, EarlierNodeData, ManagedBy, Node, Readiness, Slice, Slices, Snapshot};

@@ -1,21 +1,55 @@
 //! What egressd writes on a Service for others to read: kube-vip's names for the endpoint that leaves with the
-//! address. It is news to people and programs, and never an input: [`unpublished`] takes it away before anybody asks.
+//! address, and the node that translates for pods of all nodes. It is never an input of policies: [`unpublished`] takes
+//! it away before they are asked.
 //!
 //! kube-vip's own egress writes the same annotation, which is how egressd learns that it runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{AnnotationPrefix, Service, SubjectObject};
+use super::{AnnotationPrefix, Service, SubjectObject, gateway_annotation};
 use crate::net::{ByFamily, Family};
 use crate::text::cut;
 
 /// The active endpoint of each family as an annotation says it; "" when there is none.
 pub type ActiveEndpoints = ByFamily<String>;
 
+/// An annotation that egressd writes on Services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PublishedField {
+    /// The endpoint that leaves with the address, for people and for other programs.
+    ActiveEndpoint(Family),
+    /// The node that translates for pods of all nodes, for egressd on those.
+    Gateway(Family),
+}
+
+impl PublishedField {
+    /// In the order in which they are written.
+    pub const ALL: [Self; 4] = [
+        Self::ActiveEndpoint(Family::Ipv4),
+        Self::ActiveEndpoint(Family::Ipv6),
+        Self::Gateway(Family::Ipv4),
+        Self::Gateway(Family::Ipv6),
+    ];
+
+    /// The annotation's whole name.
+    pub fn annotation(self, prefix: &AnnotationPrefix) -> String {
+        match self {
+            Self::ActiveEndpoint(family) => prefix.name(active_endpoint(family)),
+            Self::Gateway(family) => gateway_annotation(family).to_owned(),
+        }
+    }
+}
+
+/// What the fields say of a Service that have something to say.
+pub type PublishedValues = BTreeMap<PublishedField, String>;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {
     /// By family.
     pub active: ActiveEndpoints,
+    /// The node that translates for pods of all nodes to the address of a family, as the annotation says it.
+    pub gateways: ByFamily<String>,
     /// The writer of the active endpoint.
     pub writer: Writer,
     /// What kube-vip wrote under its own prefix, whether that is egressd's or not.
@@ -55,21 +89,25 @@ pub(crate) fn asks_kube_vip(service: &Service) -> bool {
     service.annotations.get("kube-vip.io/egress").is_some_and(|value| value == "true")
 }
 
-/// How much of a published value is kept: more than any address has, so that what is longer stays another one.
-const MAX_KEPT_LENGTH: usize = 64;
+/// How much of a published value is kept: more than any address or name of a node has, so that what is longer stays
+/// another one.
+const MAX_KEPT_LENGTH: usize = 256;
 
 /// What is published on a Service now, whoever wrote it.
 pub fn published(service: &Service, prefix: &AnnotationPrefix) -> Published {
-    let on = |family: Family| {
-        let value = service.annotations.get(&prefix.name(active_endpoint(family)))?;
+    let on = |field: PublishedField| {
+        let value = service.annotations.get(&field.annotation(prefix))?;
         let mut kept = value[..value.floor_char_boundary(2 * MAX_KEPT_LENGTH)].to_owned();
         cut(&mut kept, MAX_KEPT_LENGTH);
-        Some((family, kept))
+        Some(kept)
     };
-    let active = Family::ALL.into_iter().filter_map(on).collect();
+    let by_family = |field: fn(Family) -> PublishedField| -> ByFamily<String> {
+        Family::ALL.into_iter().filter_map(|family| Some((family, on(field(family))?))).collect()
+    };
+    let (active, gateways) = (by_family(PublishedField::ActiveEndpoint), by_family(PublishedField::Gateway));
     let kube_vip = service.kube_vip_wrote.clone().filter(|_| asks_kube_vip(service));
     let is_kube_vips = kube_vip.is_some() && *prefix == AnnotationPrefix::default();
-    Published { active, writer: if is_kube_vips { Writer::KubeVip } else { Writer::Anybody }, kube_vip }
+    Published { active, gateways, writer: if is_kube_vips { Writer::KubeVip } else { Writer::Anybody }, kube_vip }
 }
 
 /// What is published on an object: nothing on one that is no Service, since kube-vip's names mean something on Services
@@ -80,13 +118,14 @@ pub(crate) fn published_on(object: &SubjectObject, prefix: &AnnotationPrefix) ->
 
 /// The Service without what is published on it; the same one when nothing is.
 pub(super) fn unpublished(service: Arc<Service>, prefix: &AnnotationPrefix) -> Arc<Service> {
-    if published(&service, prefix).active.is_empty() && service.kube_vip_wrote.is_none() {
+    let names = PublishedField::ALL.map(|field| field.annotation(prefix));
+    if service.kube_vip_wrote.is_none() && !names.iter().any(|name| service.annotations.get(name).is_some()) {
         return service;
     }
     let mut bare = (*service).clone();
     bare.kube_vip_wrote = None;
-    for family in Family::ALL {
-        bare.annotations.remove(&prefix.name(active_endpoint(family)));
+    for name in &names {
+        bare.annotations.remove(name);
     }
     Arc::new(bare)
 }

@@ -32,7 +32,8 @@ fn is_asked_about_service(
     match service.kind {
         ServiceType::LoadBalancer => true,
         ServiceType::ClusterIp | ServiceType::NodePort | ServiceType::ExternalName => {
-            let is_published = || published.active.values().any(|value| !value.is_empty());
+            let values = || published.active.values().chain(published.gateways.values());
+            let is_published = || values().any(|value| !value.is_empty());
             interest.concerns(service) || is_published() || stray::has_any(service, prefix)
         }
     }

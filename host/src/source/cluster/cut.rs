@@ -161,15 +161,17 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_almost_one_of_ours_is_kept_to_be_reported() {
+    fn a_name_that_is_almost_one_of_ours_is_kept_to_be_reported_and_so_is_what_nodes_publish() {
         let host = Interest::of_host(&AnnotationPrefix::default());
-        let annotations = serde_json::json!({"kubevip.io/egress": "true", "example.org/egress-owner": "team"});
+        let annotations = serde_json::json!({
+            "kubevip.io/egress": "true", "example.org/egress-owner": "team", "egressd.io/gateway-ipv6": "node-1",
+        });
         let object = serde_json::json!({"metadata": {"name": "web", "annotations": annotations}});
         let Content::Object(Object::Service(service)) = cut(reading(Kind::Services, &object), Some(&host)).content
         else {
             panic!("it is a Service")
         };
-        assert_eq!(service.annotations.keys().collect::<Vec<_>>(), ["kubevip.io/egress"]);
+        assert_eq!(service.annotations.keys().collect::<Vec<_>>(), ["egressd.io/gateway-ipv6", "kubevip.io/egress"]);
     }
 
     /// A list of Namespaces, cut to annotations of namespaces that begin so.
