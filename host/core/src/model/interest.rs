@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::gateway::is_gateway_annotation;
 use super::{AnnotationPrefix, AskedUnavailable, EndpointScope, LAST_APPLIED, Labels, Service};
 
 /// What no policy is shown, by how it begins: a copy of the whole object, and what egressd writes itself, which would
@@ -90,9 +91,9 @@ impl Interest {
         self
     }
 
-    /// Whether an annotation of this name is read.
+    /// Whether an annotation of this name is read. What nodes write for each other the host reads in any case.
     pub fn reads_annotation(&self, name: &str) -> bool {
-        self.annotations.iter().any(|prefix| name.starts_with(prefix))
+        is_gateway_annotation(name) || self.annotations.iter().any(|prefix| name.starts_with(prefix))
     }
 
     /// Whether policies are shown an annotation of this name.
@@ -178,7 +179,13 @@ mod tests {
     #[test]
     fn what_egressd_writes_is_shown_to_no_policy_whatever_it_reads() {
         let all = Interest::everything();
-        for name in ["egressd.io/anything", "kube-vip.io/active-endpoint-ipv6", LAST_APPLIED] {
+        for name in [
+            "egressd.io/anything",
+            "egressd.io/gateway",
+            "egressd.io/gateway-ipv6",
+            "kube-vip.io/active-endpoint-ipv6",
+            LAST_APPLIED,
+        ] {
             assert!(all.reads_annotation(name) && !all.shows_annotation(name), "{name}");
             assert!(!all.shows_namespace_annotation(name), "{name}");
         }
@@ -191,6 +198,13 @@ mod tests {
         let depends: Vec<&str> =
             ["team/a", "tier", "tiers", "team"].into_iter().filter(|name| of.depends_on_label(name)).collect();
         assert_eq!(depends, ["team/a", "tier"]);
+    }
+
+    /// They are cut off where objects are read, if nothing reads them.
+    #[test]
+    fn the_names_of_gateways_are_read_whatever_policies_ask_for() {
+        let reads = ["egressd.io/gateway", "egressd.io/gateway-ipv6", "egressd.io/gateways"];
+        assert_eq!(reads.map(|name| Interest::default().reads_annotation(name)), [true, true, false]);
     }
 
     /// What is kept for one is enough for another, or is asked for anew.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{AnnotationPrefix, Service, SubjectObject};
+use super::{AnnotationPrefix, Service, SubjectObject, gateway_annotation};
 use crate::net::{ByFamily, Family};
 use crate::text::cut;
 
@@ -78,15 +78,19 @@ pub(crate) fn published_on(object: &SubjectObject, prefix: &AnnotationPrefix) ->
     object.service().map(|service| published(service, prefix)).unwrap_or_default()
 }
 
-/// The Service without what is published on it; the same one when nothing is.
+/// The Service without what is published on it, the names of gateways among it; the same one when nothing is.
 pub(super) fn unpublished(service: Arc<Service>, prefix: &AnnotationPrefix) -> Arc<Service> {
-    if published(&service, prefix).active.is_empty() && service.kube_vip_wrote.is_none() {
+    let says_nothing = published(&service, prefix).active.is_empty() && service.kube_vip_wrote.is_none();
+    let names_no_gateway =
+        Family::ALL.into_iter().all(|family| service.annotations.get(gateway_annotation(family)).is_none());
+    if says_nothing && names_no_gateway {
         return service;
     }
     let mut bare = (*service).clone();
     bare.kube_vip_wrote = None;
     for family in Family::ALL {
         bare.annotations.remove(&prefix.name(active_endpoint(family)));
+        bare.annotations.remove(gateway_annotation(family));
     }
     Arc::new(bare)
 }
