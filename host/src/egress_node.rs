@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use egressd_core::model::{
-    Completeness, EgressNode, MOST_HELD_ADDRESSES, MOST_PUBLISHED_ADDRESSES, Mark, TunnelEnd, Uid,
-};
+use egressd_core::model::{EgressNode, MOST_HELD_ADDRESSES, MOST_PUBLISHED_ADDRESSES, Mark, TunnelEnd, Uid};
 use serde_json::{Value, json};
 
 /// The API group of the kind.
@@ -83,10 +81,8 @@ fn tunnel(end: &TunnelEnd) -> Value {
 /// As much of the object as the next process has to know, which is written nowhere but in the state directory. What a node
 /// holds changes too often for that, so there it is unknown.
 pub fn remembered(node: &str, published: &EgressNode) -> Value {
-    let unread = match published.tunnels.completeness() {
-        Completeness::Whole => None,
-        Completeness::Partial => Some(UNREAD.into()),
-    };
+    // Without an address none of them is an end, so that it is known which could not be read.
+    let unread = published.tunnels.unread().iter().map(|kind| json!({"type": kind.as_str()}));
     let tunnels: Vec<Value> = published.tunnels.ends().iter().map(tunnel).chain(unread).collect();
     let mut spec = json!({"addresses": texts(&published.addresses), "held": [UNREAD]});
     if !tunnels.is_empty() {

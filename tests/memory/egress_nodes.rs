@@ -97,7 +97,7 @@ fn with_tunnel(number: u32) -> (Arc<Node>, Arc<EgressNode>) {
     let held = (0..1000_u32).map(|held| IpAddr::from((0x0b00_0000 + 1000 * number + held).to_be_bytes()));
     let published = EgressNode {
         held: HeldAddresses::new(held, Completeness::Whole),
-        tunnels: PublishedTunnels::new([end], 0, Completeness::Whole),
+        tunnels: PublishedTunnels::new([end], 0),
         ..EgressNode::default()
     };
     (Arc::new(Node { addresses: vec![address], ..Node::default() }), Arc::new(published))

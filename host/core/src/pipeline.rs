@@ -38,6 +38,7 @@ mod settling;
 mod shown;
 mod surroundings;
 mod timers;
+mod tunnel;
 mod turns;
 mod unreadable;
 mod updating;
@@ -74,7 +75,7 @@ use crate::decision::{Draft, OnChange, OnUnavailable};
 use crate::finding::Finding;
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, KnownPods, Labels,
-    Node, PolicyMark, PublishedIndex, Snapshot, SubjectKey, SubjectView, Surroundings, Uid,
+    Node, PolicyMark, PublishedIndex, Snapshot, SubjectKey, SubjectView, Surroundings, TunnelIndex, Uid,
 };
 use crate::net::MarkBit;
 use crate::owner::Owner;
@@ -124,6 +125,8 @@ pub struct Pipeline {
     /// What Nodes say, by what they claim.
     nodes: KeptNodes,
     further: PublishedIndex,
+    /// The tunnel ends of nodes, and the addresses that they hold.
+    tunnels: TunnelIndex,
     ready: BTreeSet<String>,
     /// The Nodes from which `ready` was derived.
     looked_at_nodes: OrdMap<String, Arc<Node>>,
@@ -250,6 +253,7 @@ impl Pipeline {
             foreign: Default::default(),
             nodes: Default::default(),
             further: Default::default(),
+            tunnels: Default::default(),
             ready: Default::default(),
             looked_at_nodes: Default::default(),
             own_pod_networks: Vec::new(),

@@ -1,7 +1,7 @@
 //! The node that reports about a Service in the cluster, and what this node publishes on it. Every node derives it from
 //! objects that all of them see, so no messages between nodes are needed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -54,8 +54,9 @@ pub struct Reporting {
     pub reporter: Reporter,
     /// The families of which this node or the Service says something.
     pub active: ByFamily<PublishedValue>,
-    /// The families of which this node or the Service names a gateway.
-    pub gateways: ByFamily<PublishedValue>,
+    /// The families of which this node or the Service names a gateway. Most Services have none, and an empty map takes less
+    /// than two empty places.
+    pub gateways: BTreeMap<Family, PublishedValue>,
 }
 
 /// Whether this node translates for pods of other nodes.
@@ -70,13 +71,13 @@ pub enum CrossNode {
 impl Reporting {
     /// Of a Service on which nothing is published.
     pub fn without_values(reporter: Reporter) -> Self {
-        Self { reporter, active: ByFamily::new(), gateways: ByFamily::new() }
+        Self { reporter, active: ByFamily::new(), gateways: BTreeMap::new() }
     }
 
     /// Everything that this node or the Service says, in the order of [`PublishedField`].
     pub fn fields(&self) -> impl Iterator<Item = (PublishedField, &PublishedValue)> {
         let active = self.active.iter().map(|(family, value)| (PublishedField::ActiveEndpoint(family), value));
-        active.chain(self.gateways.iter().map(|(family, value)| (PublishedField::Gateway(family), value)))
+        active.chain(self.gateways.iter().map(|(family, value)| (PublishedField::Gateway(*family), value)))
     }
 }
 
@@ -104,7 +105,7 @@ pub fn reporting(
         (wanted.is_some() || value.is_some()).then_some((family, PublishedValue { wanted, found: value, author }))
     };
     let active: ByFamily<PublishedValue> = Family::ALL.into_iter().filter_map(endpoint_of).collect();
-    let gateways = gateways(stage, view, found, planned);
+    let gateways = gateways(stage, view, planned);
     let published = Reporting { reporter: Reporter::None, active, gateways };
     let reporter = reporter(stage, view, &published, planned);
     let says_something = planned.end != EvaluationEnd::Off || published.fields().next().is_some();
@@ -112,12 +113,7 @@ pub fn reporting(
 }
 
 /// The gateways of a Service: this node for the addresses that it holds.
-fn gateways(
-    stage: ReporterInput<'_>,
-    view: &SubjectView,
-    found: &Published,
-    planned: &SubjectResult,
-) -> ByFamily<PublishedValue> {
+fn gateways(stage: ReporterInput<'_>, view: &SubjectView, planned: &SubjectResult) -> BTreeMap<Family, PublishedValue> {
     let is_one = |family| match stage.cross_node {
         CrossNode::On => {
             planned.end != EvaluationEnd::Off && view.subject.service().is_some() && holds(stage, view, family)
@@ -126,7 +122,7 @@ fn gateways(
     };
     let of = |family: Family| {
         let wanted = is_one(family).then(|| stage.node.to_owned());
-        let value = found.gateways.get(family).cloned();
+        let value = view.gateways.get(family).map(str::to_owned);
         let author = node_author(stage, value.as_deref());
         (wanted.is_some() || value.is_some()).then_some((family, PublishedValue { wanted, found: value, author }))
     };
@@ -135,7 +131,7 @@ fn gateways(
 
 /// Who wrote the name of a node.
 fn node_author(stage: ReporterInput<'_>, found: Option<&str>) -> Author {
-    match found.map(str::trim_ascii) {
+    match found {
         Some(name) if name == stage.node => Author::ThisNode,
         Some(name) if stage.ready.contains(name) => Author::OtherNode,
         Some(_) | None => Author::Unclear,
@@ -182,7 +178,7 @@ fn lowest(service: &SubjectPlan) -> ByFamily<IpAddr> {
 /// that node.
 fn author(stage: ReporterInput<'_>, view: &SubjectView, published: &Published, family: Family) -> Author {
     let (writer, found) = (published.writer, published.active.get(family).map(String::as_str));
-    match (node_author(stage, published.gateways.get(family).map(String::as_str)), writer) {
+    match (node_author(stage, view.gateways.get(family)), writer) {
         (gateway @ (Author::ThisNode | Author::OtherNode), Writer::Anybody) => return gateway,
         (Author::ThisNode | Author::OtherNode | Author::KubeVip | Author::KubeVipUnclear | Author::Unclear, _) => {}
     }

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use egressd_core::model::{
-    ActiveEndpoints, AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, KubeVipEndpoint, Published, Service,
-    SubjectKey, SubjectView, Writer, published, view,
+    ActiveEndpoints, AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, GatewayTexts, KubeVipEndpoint, Labels,
+    Published, Service, SubjectKey, SubjectView, Writer, published, view,
 };
 use egressd_core::net::Family;
 use egressd_core::owner::{AddressState, LocalAddresses, Owner};
@@ -50,25 +50,27 @@ fn with_gateways(cross_node: CrossNode, view: &SubjectView, found: &Published, h
     reporting(stage, view, found, &planned).expect("it is asked for")
 }
 
-fn gateway(name: &str) -> Published {
-    Published { gateways: [(Family::Ipv4, name.to_owned())].into(), ..Published::default() }
+/// The same with this annotation.
+fn naming(name: &str, view: &SubjectView) -> SubjectView {
+    let annotations = Labels::from([("egressd.io/gateway", name)]);
+    SubjectView { gateways: GatewayTexts::on(&annotations), ..view.clone() }
 }
 
 #[test]
 fn the_node_that_holds_the_address_is_the_gateway_where_nodes_translate_for_others() {
     let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-c")]);
-    let value = |cross_node, found: &Published, held: &[&str]| {
-        with_gateways(cross_node, &view, found, held).gateways.get(Family::Ipv4).cloned()
+    let value = |cross_node, view: &SubjectView, held: &[&str]| {
+        with_gateways(cross_node, view, &Published::default(), held).gateways.get(&Family::Ipv4).cloned()
     };
-    let wanted =
-        |cross_node, held: &[&str]| value(cross_node, &Published::default(), held).and_then(|value| value.wanted);
+    let wanted = |cross_node, held: &[&str]| value(cross_node, &view, held).and_then(|value| value.wanted);
     assert_eq!(wanted(CrossNode::On, &["11.0.0.2"]).as_deref(), Some("node-b"));
     assert_eq!(wanted(CrossNode::On, &[]), None);
     assert_eq!(wanted(CrossNode::Off, &["11.0.0.2"]), None);
-    let author = |name: &str| value(CrossNode::Off, &gateway(name), &["11.0.0.2"]).expect("it is published").author;
-    let authors = ["node-b", " node-b ", "node-a", "gone", ""].map(author);
-    let [this, unclear] = [Author::ThisNode, Author::Unclear];
-    assert_eq!(authors, [this, this, Author::OtherNode, unclear, unclear]);
+    let published = |name: &str| value(CrossNode::Off, &naming(name, &view), &["11.0.0.2"]);
+    let author = |name: &str| published(name).expect("it is published").author;
+    let expected = [Author::ThisNode, Author::ThisNode, Author::OtherNode, Author::Unclear];
+    assert_eq!(["node-b", " node-b ", "node-a", "gone"].map(author), expected);
+    assert_eq!(published(" "), None, "an empty one says nothing");
 }
 
 /// A gateway translates endpoints of every node, and each of those would take the active endpoint for its own.
@@ -77,7 +79,8 @@ fn the_gateway_is_the_writer_of_the_active_endpoint_and_reports() {
     let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")]);
     let active = |name: &str, endpoint: &str| {
         let active = [(Family::Ipv4, endpoint.to_owned())].into();
-        let reporting = with_gateways(CrossNode::On, &view, &Published { active, ..gateway(name) }, &[]);
+        let published = Published { active, ..Published::default() };
+        let reporting = with_gateways(CrossNode::On, &naming(name, &view), &published, &[]);
         (reporting.reporter, reporting.active.get(Family::Ipv4).expect("one").author)
     };
     assert_eq!(
@@ -143,11 +146,9 @@ fn what_is_published_is_no_part_of_what_policies_see() {
     let bare = seen(service("web", &["11.0.0.2"]), &[]);
     let mut web = service("web", &["11.0.0.2"]);
     web.annotations.insert("kube-vip.io/active-endpoint".to_owned(), "10.0.0.1".to_owned());
-    web.annotations.insert("egressd.io/gateway-ipv6".to_owned(), "node-a".to_owned());
     web.kube_vip_wrote = Some(KubeVipEndpoint { families: vec![Family::Ipv4], at: None });
     let found = published(&web, &AnnotationPrefix::default());
     assert_eq!(found.active, ActiveEndpoints::from([(Family::Ipv4, "10.0.0.1".to_owned())]));
-    assert_eq!(found.gateways, [(Family::Ipv6, "node-a".to_owned())].into());
     assert_eq!(seen(web, &[]), bare);
 }
 

@@ -102,6 +102,19 @@ fn who_was_wholly_known_once_is_no_doubt_and_who_never_was_is() {
     assert_eq!(completeness(whole.clone(), &partly(&[])), Completeness::Whole, "an address of it is what is bad");
 }
 
+/// Older releases wrote all addresses of a Node as its InternalIPs.
+#[test]
+fn what_is_newer_says_of_which_type_an_address_of_a_node_is() {
+    let external = |texts: &[&str]| texts.iter().map(|text| a(text)).collect::<Vec<_>>();
+    let earlier = node(&["192.0.2.1", "203.0.113.1", "203.0.113.2"], &[]);
+    let newest = Node { external: external(&["203.0.113.1"]), ..node(&["192.0.2.1", "203.0.113.1"], &[]) };
+    let known = newest.clone().keeping_inside(&earlier);
+    let is_internal = ["192.0.2.1", "203.0.113.1", "203.0.113.2"].map(|text| known.has_internal(a(text)));
+    assert_eq!(is_internal, [true, false, true], "of what it does not list the earlier one says it");
+    let internal_now = node(&["203.0.113.1"], &[]).keeping_inside(&newest);
+    assert!(internal_now.has_internal(a("203.0.113.1")));
+}
+
 /// A Node at one moment, as a part of it could be read.
 fn any_node() -> impl Strategy<Value = Node> {
     let addresses = vec((0..8u8).prop_map(|number| IpAddr::from([192, 0, 2, number])), 0..3);

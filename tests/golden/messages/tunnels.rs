@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use egressd_core::finding::Finding;
 use egressd_core::model::{
-    Completeness, EgressNode, KeptNodes, Node, PublishedNodes, PublishedTunnels, TunnelEnd, TunnelIndex, TunnelKind,
+    EgressNode, KeptNodes, Node, PublishedNodes, PublishedTunnels, TunnelEnd, TunnelIndex, TunnelKind,
 };
 use egressd_core::testkit::{a, n};
 
@@ -37,6 +37,6 @@ pub(super) fn findings() -> Result<Vec<Finding>> {
 fn egress_node(addresses: &[&str]) -> Result<Arc<EgressNode>> {
     let ends = TunnelKind::ALL.into_iter().zip(addresses);
     let ends = ends.map(|(kind, address)| Ok(TunnelEnd::new(kind, [a(address)], kind.port(), Some(1464))?));
-    let tunnels = PublishedTunnels::new(ends.collect::<Result<Vec<_>>>()?, 0, Completeness::Whole);
+    let tunnels = PublishedTunnels::new(ends.collect::<Result<Vec<_>>>()?, 0);
     Ok(Arc::new(EgressNode { tunnels, ..EgressNode::default() }))
 }

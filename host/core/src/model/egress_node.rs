@@ -27,8 +27,9 @@ pub struct EgressNode {
 }
 
 impl EgressNode {
-    /// The same, of which a part cannot be read, with what was known of that part alone: addresses stay inside, and so do
-    /// tunnel ends and held addresses.
+    /// The same, of which a part cannot be read, with what was known of that part alone: addresses stay inside, and tunnel
+    /// ends stay ends. An address that it held is held by another node as soon as it moves, so of those only what is read
+    /// now counts, and of the others it is unknown.
     #[must_use]
     pub fn keeping(self, known: &Self) -> Self {
         let addresses = match self.completeness {
@@ -38,8 +39,8 @@ impl EgressNode {
                 self.addresses.iter().chain(only_known).take(MOST_PUBLISHED_ADDRESSES).copied().collect()
             }
         };
-        let (held, tunnels) = (self.held.keeping(&known.held), self.tunnels.keeping(&known.tunnels));
-        Self { addresses, held, tunnels, ..self }
+        let tunnels = self.tunnels.keeping(&known.tunnels);
+        Self { addresses, tunnels, ..self }
     }
 }
 
@@ -79,4 +80,37 @@ pub enum ReadState {
     Absent,
     /// What is known is what there is.
     Yes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Holding;
+    use crate::testkit::a;
+
+    fn node(addresses: &[&str], completeness: Completeness, held: HeldAddresses) -> EgressNode {
+        let addresses = addresses.iter().map(|text| a(text)).collect();
+        EgressNode { addresses, completeness, held, ..EgressNode::default() }
+    }
+
+    fn held(addresses: &[&str], completeness: Completeness) -> HeldAddresses {
+        HeldAddresses::new(addresses.iter().map(|text| a(text)), completeness)
+    }
+
+    #[test]
+    fn of_each_field_what_was_known_stays_where_that_field_cannot_be_read() {
+        let known = node(&["192.0.2.1", "192.0.2.2"], Completeness::Whole, held(&[], Completeness::Whole));
+        let newest =
+            |addresses, other| node(&["192.0.2.1"], addresses, held(&[], other)).keeping(&known).addresses.len();
+        assert_eq!(newest(Completeness::Whole, Completeness::Partial), 1, "another field cannot be read");
+        assert_eq!(newest(Completeness::Partial, Completeness::Whole), 2);
+    }
+
+    /// A node that published an address may have lost it since.
+    #[test]
+    fn an_address_that_was_held_is_not_held_for_what_cannot_be_read_now() {
+        let known = node(&[], Completeness::Whole, held(&["11.0.0.1", "11.0.0.2"], Completeness::Whole));
+        let newest = node(&[], Completeness::Whole, held(&["11.0.0.2"], Completeness::Partial)).keeping(&known);
+        assert_eq!(["11.0.0.1", "11.0.0.2"].map(|text| newest.held.has(a(text))), [Holding::Unknown, Holding::Holds]);
+    }
 }

@@ -6,13 +6,53 @@ use std::sync::Arc;
 
 use super::{Holding, Labels, TunnelEnd, TunnelIndex, TunnelKind};
 use crate::net::{ByFamily, Family};
-use crate::text::quoted;
+use crate::text::{cut, quoted};
+
+/// How much of an annotation is kept: more than any node's name has, so that what is longer stays another one.
+const MAX_KEPT_LENGTH: usize = 256;
 
 /// The name of the annotation, for the Service's address of a family.
 pub fn gateway_annotation(family: Family) -> &'static str {
     match family {
         Family::Ipv4 => "egressd.io/gateway",
         Family::Ipv6 => "egressd.io/gateway-ipv6",
+    }
+}
+
+/// Whether an annotation has one of these names.
+pub(super) fn is_gateway_annotation(name: &str) -> bool {
+    Family::ALL.into_iter().any(|family| gateway_annotation(family) == name)
+}
+
+/// What the annotations of an object say about gateways. Nearly all objects have none, and then it takes one pointer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GatewayTexts(Option<Box<ByFamily<Box<str>>>>);
+
+impl GatewayTexts {
+    /// Those that are there, without blanks around them; an empty one says nothing.
+    pub fn on(annotations: &Labels) -> Self {
+        let on = |family: Family| {
+            let text = annotations.get(gateway_annotation(family))?.trim_ascii();
+            let mut kept = text[..text.floor_char_boundary(2 * MAX_KEPT_LENGTH)].to_owned();
+            cut(&mut kept, MAX_KEPT_LENGTH);
+            (!kept.is_empty()).then(|| (family, kept.into_boxed_str()))
+        };
+        let texts: ByFamily<Box<str>> = Family::ALL.into_iter().filter_map(on).collect();
+        Self((!texts.is_empty()).then(|| Box::new(texts)))
+    }
+
+    /// What is said about the address of a family.
+    pub fn get(&self, family: Family) -> Option<&str> {
+        self.0.as_ref()?.get(family).map(|text| &**text)
+    }
+
+    /// All that is said, IPv4 first.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|texts| texts.values()).map(|text| &**text)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 }
 

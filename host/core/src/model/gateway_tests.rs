@@ -16,7 +16,7 @@ fn tunnels() -> TunnelIndex {
         let kind = TunnelKind::VxlanGpe;
         let end = TunnelEnd::new(kind, [IpAddr::from([192, 0, 2, last])], kind.port(), Some(1464)).unwrap();
         let held = HeldAddresses::new(held.iter().map(|text| a(text)), completeness);
-        let tunnels = PublishedTunnels::new([end], 0, Completeness::Whole);
+        let tunnels = PublishedTunnels::new([end], 0);
         Arc::new(EgressNode { held, tunnels, ..EgressNode::default() })
     };
     let published: PublishedNodes = [

@@ -60,15 +60,6 @@ impl HeldAddresses {
             Completeness::Partial => Holding::Unknown,
         }
     }
-
-    /// The same; where a part cannot be read, with what was known before.
-    #[must_use]
-    pub(super) fn keeping(self, known: &Self) -> Self {
-        match self.completeness {
-            Completeness::Whole => self,
-            Completeness::Partial => Self::new(self.iter().chain(known.iter()), Completeness::Partial),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -91,11 +82,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_not_known_to_be_absent_and_what_was_known_stays() {
-        let known = HeldAddresses::new(some(2), Completeness::Whole);
-        let read = |completeness| HeldAddresses::new([], completeness).keeping(&known);
+    fn what_cannot_be_read_is_not_known_to_be_absent() {
+        let read = |completeness| HeldAddresses::new(some(2), completeness);
         let address = |last: u8| IpAddr::from([192, 0, 0, last]);
-        assert_eq!(read(Completeness::Whole).has(address(1)), Holding::HoldsNot);
+        assert_eq!(read(Completeness::Whole).has(address(7)), Holding::HoldsNot);
         assert_eq!(read(Completeness::Partial).has(address(1)), Holding::Holds);
         assert_eq!(read(Completeness::Partial).has(address(7)), Holding::Unknown);
     }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{AnnotationPrefix, AskedUnavailable, EndpointScope, LAST_APPLIED, Labels, Service, gateway_annotation};
-use crate::net::Family;
+use super::gateway::is_gateway_annotation;
+use super::{AnnotationPrefix, AskedUnavailable, EndpointScope, LAST_APPLIED, Labels, Service};
 
 /// What no policy is shown, by how it begins: a copy of the whole object, and what egressd writes itself, which would
 /// make every answer a cause of the next question.
@@ -53,12 +53,11 @@ impl Interest {
         Self { namespace_annotations: other.namespace_annotations.clone(), ..self }
     }
 
-    /// In what the host itself reads: annotations of its prefix, and kube-vip's, which may act on the same Service; names
-    /// that are almost one of those, since they are reported; and the gateways that nodes publish.
+    /// In what the host itself reads: annotations of its prefix, and kube-vip's, which may act on the same Service; and
+    /// names that are almost one of those, since they are reported.
     pub fn of_host(prefix: &AnnotationPrefix) -> Self {
-        let own = [AskedUnavailable::NAME, gateway_annotation(Family::Ipv4), gateway_annotation(Family::Ipv6)];
-        let names = [prefix.name(""), AnnotationPrefix::default().name("")].into_iter().chain(own.map(str::to_owned));
-        let read = Self::new(&names.collect::<Vec<_>>(), []);
+        let own = AskedUnavailable::NAME.to_owned();
+        let read = Self::new([&prefix.name(""), &AnnotationPrefix::default().name(""), &own], []);
         Self { spelled: Some(prefix.clone()), endpoints: EndpointScope::Here, ..read }
     }
 
@@ -92,9 +91,9 @@ impl Interest {
         self
     }
 
-    /// Whether an annotation of this name is read.
+    /// Whether an annotation of this name is read. What nodes write for each other the host reads in any case.
     pub fn reads_annotation(&self, name: &str) -> bool {
-        self.annotations.iter().any(|prefix| name.starts_with(prefix))
+        is_gateway_annotation(name) || self.annotations.iter().any(|prefix| name.starts_with(prefix))
     }
 
     /// Whether policies are shown an annotation of this name.
@@ -180,7 +179,13 @@ mod tests {
     #[test]
     fn what_egressd_writes_is_shown_to_no_policy_whatever_it_reads() {
         let all = Interest::everything();
-        for name in ["egressd.io/anything", "kube-vip.io/active-endpoint-ipv6", LAST_APPLIED] {
+        for name in [
+            "egressd.io/anything",
+            "egressd.io/gateway",
+            "egressd.io/gateway-ipv6",
+            "kube-vip.io/active-endpoint-ipv6",
+            LAST_APPLIED,
+        ] {
             assert!(all.reads_annotation(name) && !all.shows_annotation(name), "{name}");
             assert!(!all.shows_namespace_annotation(name), "{name}");
         }
@@ -193,6 +198,13 @@ mod tests {
         let depends: Vec<&str> =
             ["team/a", "tier", "tiers", "team"].into_iter().filter(|name| of.depends_on_label(name)).collect();
         assert_eq!(depends, ["team/a", "tier"]);
+    }
+
+    /// They are cut off where objects are read, if nothing reads them.
+    #[test]
+    fn the_names_of_gateways_are_read_whatever_policies_ask_for() {
+        let reads = ["egressd.io/gateway", "egressd.io/gateway-ipv6", "egressd.io/gateways"];
+        assert_eq!(reads.map(|name| Interest::default().reads_annotation(name)), [true, true, false]);
     }
 
     /// What is kept for one is enough for another, or is asked for anew.

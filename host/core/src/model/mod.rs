@@ -41,7 +41,7 @@ pub use cluster::{
 };
 pub use egress_node::{EgressNode, EgressNodes, MOST_PUBLISHED_ADDRESSES, Mark, PublishedNodes, ReadState};
 pub use egressd_vocabulary::{EndpointScope, ServiceType, TrafficPolicy};
-pub use gateway::{Gateway, GatewayClaim, GatewayRefusal, gateway, gateway_annotation, gateways};
+pub use gateway::{Gateway, GatewayClaim, GatewayRefusal, GatewayTexts, gateway, gateway_annotation, gateways};
 pub use held::{HeldAddresses, Holding, MOST_HELD_ADDRESSES};
 pub use interest::{Interest, is_withheld};
 pub use labels::Labels;

@@ -178,7 +178,9 @@ impl Node {
             addresses: first(MOST_ADDRESSES_BEFORE, addresses, &self.addresses, MOST_NODE_ADDRESSES),
             pod_networks: first(MOST_NETWORKS_BEFORE, pod_networks, &self.pod_networks, MOST_NODE_NETWORKS),
         };
-        let is_internal = |address: &IpAddr| self.has_internal(*address) || known.has_internal(*address);
+        // What lists the address and is newer says of which type it is.
+        let lists = |address: &IpAddr| own_addresses(&self).any(|own| own == *address);
+        let is_internal = |address: &IpAddr| if lists(address) { &self } else { known }.has_internal(*address);
         let all = self.addresses.iter().take(MOST_NODE_ADDRESSES).chain(&before.addresses).copied();
         let external = all.filter(|address| !is_internal(address)).collect();
         Self { before, external, completeness: self.completeness.min(known.completeness), ..self }

@@ -48,8 +48,6 @@ pub type PublishedValues = BTreeMap<PublishedField, String>;
 pub struct Published {
     /// By family.
     pub active: ActiveEndpoints,
-    /// The node that translates for pods of all nodes to the address of a family, as the annotation says it.
-    pub gateways: ByFamily<String>,
     /// The writer of the active endpoint.
     pub writer: Writer,
     /// What kube-vip wrote under its own prefix, whether that is egressd's or not.
@@ -89,25 +87,21 @@ pub(crate) fn asks_kube_vip(service: &Service) -> bool {
     service.annotations.get("kube-vip.io/egress").is_some_and(|value| value == "true")
 }
 
-/// How much of a published value is kept: more than any address or name of a node has, so that what is longer stays
-/// another one.
-const MAX_KEPT_LENGTH: usize = 256;
+/// How much of a published value is kept: more than any address has, so that what is longer stays another one.
+const MAX_KEPT_LENGTH: usize = 64;
 
 /// What is published on a Service now, whoever wrote it.
 pub fn published(service: &Service, prefix: &AnnotationPrefix) -> Published {
-    let on = |field: PublishedField| {
-        let value = service.annotations.get(&field.annotation(prefix))?;
+    let on = |family: Family| {
+        let value = service.annotations.get(&prefix.name(active_endpoint(family)))?;
         let mut kept = value[..value.floor_char_boundary(2 * MAX_KEPT_LENGTH)].to_owned();
         cut(&mut kept, MAX_KEPT_LENGTH);
-        Some(kept)
+        Some((family, kept))
     };
-    let by_family = |field: fn(Family) -> PublishedField| -> ByFamily<String> {
-        Family::ALL.into_iter().filter_map(|family| Some((family, on(field(family))?))).collect()
-    };
-    let (active, gateways) = (by_family(PublishedField::ActiveEndpoint), by_family(PublishedField::Gateway));
+    let active = Family::ALL.into_iter().filter_map(on).collect();
     let kube_vip = service.kube_vip_wrote.clone().filter(|_| asks_kube_vip(service));
     let is_kube_vips = kube_vip.is_some() && *prefix == AnnotationPrefix::default();
-    Published { active, gateways, writer: if is_kube_vips { Writer::KubeVip } else { Writer::Anybody }, kube_vip }
+    Published { active, writer: if is_kube_vips { Writer::KubeVip } else { Writer::Anybody }, kube_vip }
 }
 
 /// What is published on an object: nothing on one that is no Service, since kube-vip's names mean something on Services
@@ -116,7 +110,7 @@ pub(crate) fn published_on(object: &SubjectObject, prefix: &AnnotationPrefix) ->
     object.service().map(|service| published(service, prefix)).unwrap_or_default()
 }
 
-/// The Service without what is published on it; the same one when nothing is.
+/// The Service without what is published on it, the names of gateways among it; the same one when nothing is.
 pub(super) fn unpublished(service: Arc<Service>, prefix: &AnnotationPrefix) -> Arc<Service> {
     let names = PublishedField::ALL.map(|field| field.annotation(prefix));
     if service.kube_vip_wrote.is_none() && !names.iter().any(|name| service.annotations.get(name).is_some()) {

@@ -48,8 +48,8 @@ pub struct PublishedTunnels {
     ends: Box<[TunnelEnd]>,
     /// How many have a type that this release does not know: they are passed over.
     unknown: u8,
-    /// Whether all of them could be read.
-    completeness: Completeness,
+    /// The kinds of which an end may be there that cannot be read, in order.
+    unread: Box<[TunnelKind]>,
 }
 
 impl TunnelKind {
@@ -147,11 +147,20 @@ impl TunnelEnd {
 
 impl PublishedTunnels {
     /// These ends, of which the first of each kind counts, and so many of unknown types.
-    pub fn new(ends: impl IntoIterator<Item = TunnelEnd>, unknown: u8, completeness: Completeness) -> Self {
+    pub fn new(ends: impl IntoIterator<Item = TunnelEnd>, unknown: u8) -> Self {
         let mut ends: Vec<TunnelEnd> = ends.into_iter().collect();
         ends.sort_by_key(TunnelEnd::kind);
         ends.dedup_by_key(|end| end.kind);
-        Self { ends: ends.into(), unknown, completeness }
+        Self { ends: ends.into(), unknown, unread: Box::default() }
+    }
+
+    /// The same, where ends of these kinds may be there that cannot be read.
+    #[must_use]
+    pub fn with_unread(self, kinds: impl IntoIterator<Item = TunnelKind>) -> Self {
+        let mut unread: Vec<TunnelKind> = kinds.into_iter().collect();
+        unread.sort_unstable();
+        unread.dedup();
+        Self { unread: unread.into(), ..self }
     }
 
     /// In the order of kinds.
@@ -164,20 +173,23 @@ impl PublishedTunnels {
         self.unknown
     }
 
-    /// Whether all of them could be read.
-    pub fn completeness(&self) -> Completeness {
-        self.completeness
+    /// The kinds of which an end may be there that cannot be read, in order.
+    pub fn unread(&self) -> &[TunnelKind] {
+        &self.unread
     }
 
-    /// The same; where a part cannot be read, with what was known of the kinds that cannot.
+    /// Whether all of them could be read.
+    pub fn completeness(&self) -> Completeness {
+        if self.unread.is_empty() { Completeness::Whole } else { Completeness::Partial }
+    }
+
+    /// The same with what was known of the kinds that cannot be read, and of no other: one that is read and is not there
+    /// was removed.
     #[must_use]
     pub(super) fn keeping(self, known: &Self) -> Self {
-        match self.completeness {
-            Completeness::Whole => self,
-            Completeness::Partial => {
-                Self::new(self.ends.iter().chain(&known.ends).cloned(), self.unknown, Completeness::Partial)
-            }
-        }
+        let of_unread = known.ends.iter().filter(|end| self.unread.contains(&end.kind));
+        let all: Vec<TunnelEnd> = self.ends.iter().chain(of_unread).cloned().collect();
+        Self::new(all, self.unknown).with_unread(self.unread)
     }
 }
 
@@ -219,12 +231,16 @@ mod tests {
     #[test]
     fn an_end_that_cannot_be_read_stays_and_one_that_is_absent_is_none() {
         let (gpe, vxlan) = (end(TunnelKind::VxlanGpe, "192.0.2.1"), end(TunnelKind::Vxlan, "192.0.2.1"));
-        let known = PublishedTunnels::new([vxlan.clone(), gpe.clone()], 0, Completeness::Whole);
+        let known = PublishedTunnels::new([vxlan.clone(), gpe.clone()], 0);
         assert_eq!(known.ends(), [gpe, vxlan.clone()]);
         let moved = end(TunnelKind::VxlanGpe, "192.0.2.9");
-        let read = |completeness| PublishedTunnels::new([moved.clone()], 0, completeness).keeping(&known);
-        assert_eq!(read(Completeness::Whole).ends(), std::slice::from_ref(&moved));
-        assert_eq!(read(Completeness::Partial).ends(), [moved.clone(), vxlan]);
+        let read = |unread: &[TunnelKind]| {
+            PublishedTunnels::new([moved.clone()], 0).with_unread(unread.iter().copied()).keeping(&known)
+        };
+        assert_eq!(read(&[]).ends(), std::slice::from_ref(&moved));
+        assert_eq!(read(&[TunnelKind::VxlanGpe]).ends(), std::slice::from_ref(&moved), "the other kind was removed");
+        assert_eq!(read(&[TunnelKind::Vxlan]).ends(), [moved.clone(), vxlan.clone()]);
+        assert_eq!(read(&TunnelKind::ALL).keeping(&known).ends(), [moved.clone(), vxlan]);
         assert_eq!(PublishedTunnels::default().keeping(&known).ends(), []);
     }
 }

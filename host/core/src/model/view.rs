@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::address::own_addresses;
 use super::published::unpublished;
 use super::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, EgressPolicy, Endpoint, Labels, Namespace, Service, ServiceType,
-    Snapshot, Subject, SubjectKey, SubjectKind, SubjectObject, Unusable,
+    AddressTrust, AnnotationPrefix, ClusterFacts, EgressPolicy, Endpoint, GatewayTexts, Labels, Namespace, Service,
+    ServiceType, Snapshot, Subject, SubjectKey, SubjectKind, SubjectObject, Unusable,
 };
 use crate::finding::{Finding, at_most, first_of};
 use crate::net::RareAddresses;
@@ -34,6 +34,9 @@ pub struct SubjectView {
     /// The endpoints on this node that may be the subject's and that no policy is shown: those of the withheld whose pod
     /// is not known, and all that are left out for another reason. They are guarded where the subject asks for that.
     pub held_back: RareAddresses,
+    /// What its annotations say about gateways. It is the host's alone: a gateway that moves is nothing to ask policies
+    /// about.
+    pub gateways: GatewayTexts,
     /// Findings about the input.
     pub findings: Vec<Finding>,
 }
@@ -52,15 +55,21 @@ pub fn view(
     trust: AddressTrust,
     prefix: &AnnotationPrefix,
 ) -> Option<SubjectView> {
-    let (subject, findings) = match key.kind {
+    let (gateways, (subject, findings)) = match key.kind {
         SubjectKind::Service => {
-            let service = unpublished(Arc::clone(snapshot.services.get(key)?), prefix);
-            of_service(snapshot, facts, service, |service| own_addresses(service, trust, prefix))
+            let listed = snapshot.services.get(key)?;
+            let service = unpublished(Arc::clone(listed), prefix);
+            let of_service = of_service(snapshot, facts, service, |service| own_addresses(service, trust, prefix));
+            (GatewayTexts::on(&listed.annotations), of_service)
         }
-        SubjectKind::EgressPolicy => of_egress_policy(facts, snapshot.egress_policies.get(key)?),
+        SubjectKind::EgressPolicy => {
+            let policy = snapshot.egress_policies.get(key)?;
+            (GatewayTexts::on(&policy.annotations), of_egress_policy(facts, policy))
+        }
     };
     let namespace = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_else(Namespace::unknown);
-    Some(SubjectView { subject, namespace, withheld: Box::default(), held_back: RareAddresses::default(), findings })
+    let (withheld, held_back) = Default::default();
+    Some(SubjectView { subject, namespace, withheld, held_back, gateways, findings })
 }
 
 /// One that is no LoadBalancer has no addresses of its own, so its endpoints cannot matter and are not gathered.

@@ -15,7 +15,7 @@ use super::shown::ViewHash;
 #[cfg(feature = "testkit")]
 use super::updating::ready_of;
 #[cfg(feature = "testkit")]
-use crate::model::{ClusterFacts, Endpoint, KeptNodes, PublishedIndex};
+use crate::model::{ClusterFacts, Endpoint, KeptNodes, PublishedIndex, TunnelIndex};
 use crate::model::{Published, SubjectKey, SubjectView, published_on};
 #[cfg(feature = "testkit")]
 use crate::placement::PlacementInput;
@@ -83,13 +83,15 @@ impl Pipeline {
 
     fn stale_surroundings(&self) -> impl Iterator<Item = String> {
         let facts = ClusterFacts::gather(&self.newest, &self.settings.cluster, &self.around);
-        let further = PublishedIndex::of(&self.newest.nodes, &self.newest.egress_nodes.by_name);
+        let published = &self.newest.egress_nodes.by_name;
+        let further = PublishedIndex::of(&self.newest.nodes, published);
         let ready: BTreeSet<String> = ready_of(&self.newest).cloned().collect();
         let differ = [
             differ("what is inside", &*self.facts, &facts),
             differ("what load balancers write", self.ownership.seen(), &PlacementInput::of(&self.newest)),
             differ("what Nodes say", &self.nodes, &KeptNodes::of(&self.newest.nodes)),
             differ("what nodes publish", &self.further, &further),
+            differ("what nodes say of tunnels", &self.tunnels, &TunnelIndex::of(&self.nodes, published)),
             differ("the Nodes that are ready", &self.ready, &ready),
             differ("what is the same for all Services", &*self.context, &self.context_of(&self.newest)),
         ];

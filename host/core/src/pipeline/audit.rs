@@ -110,7 +110,7 @@ impl Pipeline {
     pub fn derive_anew(&mut self) -> Vec<Question> {
         let records = std::mem::take(&mut self.derived.records);
         self.derived = Derived { records, ..Derived::new(self.settings.shared, self.settings.limits) };
-        (self.cursor, self.places, self.nodes, self.further, self.outside) = Default::default();
+        (self.cursor, self.places, self.nodes, self.further, self.tunnels, self.outside) = Default::default();
         self.subjects.touch_all();
         self.subjects.label_anew();
         let snapshot = self.newest.clone();

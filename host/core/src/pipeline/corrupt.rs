@@ -11,7 +11,7 @@ use super::places::Dependencies;
 use super::pods::OutsidePodNetworks;
 use crate::chain::{FailureKind, PolicyFailure};
 use crate::check::{NoteKind, PlanNote};
-use crate::model::{EgressNode, Node, SubjectKey, Uid};
+use crate::model::{Completeness, EgressNode, HeldAddresses, Node, SubjectKey, Uid};
 use crate::net::Family;
 use crate::plan::{Shares, Size, SubjectAddresses, SubjectPlan, TOO_MANY_ENDPOINTS};
 use crate::record::{Record, RecordState};
@@ -21,7 +21,7 @@ use crate::record::{Record, RecordState};
 pub type Corruption = (&'static str, fn(&mut Pipeline, usize) -> Option<()>);
 
 /// One defect of everything that is kept between two rounds.
-pub const CORRUPTIONS: [Corruption; 34] = [
+pub const CORRUPTIONS: [Corruption; 35] = [
     ("a record is another", |pipeline, which| {
         let key = pipeline.known(which)?;
         pipeline.put_record(key)
@@ -167,6 +167,13 @@ pub const CORRUPTIONS: [Corruption; 34] = [
         let node = EgressNode { addresses, ..EgressNode::default() };
         let (nodes, published) = (&pipeline.newest.nodes, &pipeline.newest.egress_nodes.by_name);
         pipeline.further.follow(nodes, &published.update("gone".to_owned(), Arc::new(node)));
+        Some(())
+    }),
+    ("an EgressNode that is gone holds an address", |pipeline, _| {
+        let published = &pipeline.newest.egress_nodes.by_name;
+        let held = HeldAddresses::new([IpAddr::V4(Ipv4Addr::new(192, 0, 2, 96))], Completeness::Whole);
+        let node = EgressNode { held, ..EgressNode::default() };
+        pipeline.tunnels.follow(&pipeline.nodes, &published.update("gone".to_owned(), Arc::new(node)));
         Some(())
     }),
     ("a Service outside of all networks is not found", |pipeline, _| pipeline.outside.pop_first().map(drop)),

@@ -3,7 +3,8 @@
 use crate::chain::{ChainDecision, ChainResult};
 use crate::decision::Draft;
 use crate::model::{
-    AnnotationPrefix, Interest, Published, Service, ServiceType, Snapshot, Subject, SubjectKey, SubjectObject,
+    AnnotationPrefix, GatewayTexts, Interest, Published, Service, ServiceType, Snapshot, Subject, SubjectKey,
+    SubjectObject,
 };
 use crate::stray::{self, Strays, Weight};
 
@@ -32,9 +33,9 @@ fn is_asked_about_service(
     match service.kind {
         ServiceType::LoadBalancer => true,
         ServiceType::ClusterIp | ServiceType::NodePort | ServiceType::ExternalName => {
-            let values = || published.active.values().chain(published.gateways.values());
-            let is_published = || values().any(|value| !value.is_empty());
-            interest.concerns(service) || is_published() || stray::has_any(service, prefix)
+            let is_published = || published.active.values().any(|value| !value.is_empty());
+            let names_gateway = || !GatewayTexts::on(&service.annotations).is_empty();
+            interest.concerns(service) || names_gateway() || is_published() || stray::has_any(service, prefix)
         }
     }
 }

@@ -53,7 +53,7 @@ struct ShownView<'a> {
 impl<'a> ShownView<'a> {
     /// What is left out is the host's alone: whatever comes into a view has to be decided on here.
     fn of(view: &'a SubjectView, Viewer { node, interest }: Viewer<'a>) -> Self {
-        let SubjectView { subject, namespace, withheld: _, held_back: _, findings: _ } = view;
+        let SubjectView { subject, namespace, withheld: _, held_back: _, gateways: _, findings: _ } = view;
         let Subject { object, addresses, endpoints } = subject;
         let Namespace { labels, annotations } = &**namespace;
         Self {

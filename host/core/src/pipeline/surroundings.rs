@@ -63,6 +63,7 @@ impl Pipeline {
     pub(super) fn gather(&mut self) -> BTreeSet<SubjectKey> {
         self.nodes.follow(&self.newest.nodes);
         self.further.follow(&self.newest.nodes, &self.newest.egress_nodes.by_name);
+        self.take_tunnels();
         let index = Indexed {
             places: &self.places,
             nodes: &self.nodes,

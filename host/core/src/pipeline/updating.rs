@@ -38,6 +38,8 @@ impl Pipeline {
         dirty.iter().for_each(|key| self.take_place(snapshot, key));
         if about_inside {
             dirty.extend(self.gather());
+        } else if keys.contains(&ChangeKey::EgressNodes) {
+            self.take_tunnels();
         }
         dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    AnnotationPrefix, ChangeKey, Connected, EarlierNodeData, EgressNode, KnownPods, KubeVipEndpoint, Mark, Namespace,
+    AnnotationPrefix, ChangeKey, Connected, EarlierNodeData, KnownPods, KubeVipEndpoint, Namespace,
     Node as ClusterNode, Pods, Service, Slice, SubjectKey, SubjectKind, UnreadableService, Writer, active_endpoint,
 };
 use egressd_core::net::Family;
@@ -12,11 +12,13 @@ use egressd_core::pipeline::Question;
 use egressd_core::ruleset::Name;
 use egressd_core::testkit::n;
 
-use crate::events::{Listed, NAMESPACES, NOTE, OfCluster, OfHost, OfNode, OfPods, OfService, SERVICES, Spec};
+use crate::events::{
+    Listed, NAMESPACES, NOTE, OfCluster, OfHost, OfNode, OfPods, OfService, Published, SERVICES, Spec,
+};
 use crate::node::Node;
 use crate::objects::{
-    as_announcement, as_egress_policy, as_node, as_plugin, as_pod, as_selection, as_service, as_slice, key, known,
-    labels, networks, pod_name, uid,
+    as_announcement, as_egress_node, as_egress_policy, as_node, as_plugin, as_pod, as_selection, as_service, as_slice,
+    key, known, labels, networks, pod_name, uid,
 };
 
 /// An object that shows which network plugin the cluster has.
@@ -114,24 +116,17 @@ impl Node {
                 node.before = EarlierNodeData { addresses: addresses.clone(), pod_networks: networks(pods) };
             }),
             OfNode::Readiness(readiness) => self.change_node(name, |node| node.readiness = *readiness),
-            OfNode::Publishes(addresses) => return self.meet_published(name, addresses.as_deref()),
+            OfNode::Publishes(published) => return self.meet_published(name, published.as_ref()),
             OfNode::Label(label) => self.change_node(name, |node| node.labels = labels(*label)),
         }
         self.update([ChangeKey::Cluster])
     }
 
-    fn meet_published(&mut self, name: &str, addresses: Option<&[IpAddr]>) -> Vec<Question> {
-        let published = &mut self.snapshot.egress_nodes.by_name;
-        match addresses {
-            None => drop(published.remove(name)),
-            Some(addresses) => {
-                let node = EgressNode {
-                    addresses: addresses.into(),
-                    mark: Mark::of(&format!("{addresses:?}")),
-                    ..EgressNode::default()
-                };
-                published.insert(name.to_owned(), Arc::new(node));
-            }
+    fn meet_published(&mut self, name: &str, published: Option<&Published>) -> Vec<Question> {
+        let all = &mut self.snapshot.egress_nodes.by_name;
+        match published {
+            None => drop(all.remove(name)),
+            Some(published) => drop(all.insert(name.to_owned(), Arc::new(as_egress_node(published)))),
         }
         self.update([ChangeKey::EgressNodes])
     }

@@ -20,6 +20,8 @@ pub(crate) const NODES: [&str; 3] = ["node-a", "node-b", "node-c"];
 /// Endpoints; some are nodes' addresses, or in no pod network.
 pub(crate) const PODS: [&str; 8] =
     ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.1.1", "10.9.0.1", "172.20.0.5", "fd00:10:244::1", "fd00:10:244::2"];
+/// What nodes have beside those.
+pub(crate) const NODE_ADDRESSES: [&str; 3] = ["172.20.0.11", "172.20.0.12", "fd00:7::13"];
 /// What Services translate to; some are on interfaces, or in networks of the cluster.
 pub(crate) const ADDRESSES: [&str; 6] = ["11.0.0.1", "11.0.0.2", "11.0.0.3", "10.0.1.200", "172.20.0.5", "fc00:11::1"];
 pub(crate) const NETWORKS: [&str; 5] =
@@ -95,7 +97,18 @@ pub(crate) enum OfNode {
     Label(Option<&'static str>),
     Readiness(Readiness),
     /// What it publishes about itself; nothing any more.
-    Publishes(Option<Vec<IpAddr>>),
+    Publishes(Option<Published>),
+}
+
+/// What a node says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Where it takes packets of others, each as an end of its own.
+    pub(crate) ends: Vec<IpAddr>,
+    pub(crate) held: Vec<IpAddr>,
+    /// Whether all of these could be read.
+    pub(crate) completeness: Completeness,
 }
 
 #[derive(Clone, Debug)]

@@ -12,8 +12,8 @@ use proptest::sample::{select, subsequence};
 
 use crate::announced::announced;
 use crate::events::{
-    ADDRESSES, APPS, Answered, CommitLimits, Damage, Event, Happening, Knowledge, NAMESPACES, NETWORKS, NODES,
-    OfCluster, OfHost, OfNode, OfPods, OfService, OnePod, PODS, SERVICES, SLICES, all,
+    ADDRESSES, APPS, Answered, CommitLimits, Damage, Event, Happening, Knowledge, NAMESPACES, NETWORKS, NODE_ADDRESSES,
+    NODES, OfCluster, OfHost, OfNode, OfPods, OfService, OnePod, PODS, Published, SERVICES, SLICES, all,
 };
 use crate::policies::Policies;
 use crate::scenes::{addresses, listed, specs};
@@ -64,7 +64,10 @@ fn of_services() -> impl Strategy<Value = OfService> {
 }
 
 fn of_nodes() -> impl Strategy<Value = OfNode> {
-    let addresses = || addresses(&PODS, 0..=2);
+    let addresses = || {
+        let listed = (addresses(&PODS, 0..=2), of(select(NODE_ADDRESSES.to_vec())));
+        listed.prop_map(|(pods, own)| own.into_iter().map(a).chain(pods).collect::<Vec<_>>())
+    };
     let networks = || subsequence(NETWORKS.to_vec(), 0..=2);
     let readiness = || select(vec![Readiness::Ready, Readiness::NotReady]);
     prop_oneof![
@@ -80,9 +83,13 @@ fn of_nodes() -> impl Strategy<Value = OfNode> {
 }
 
 /// Addresses of pods, of load balancers, unused and impossible ones.
-fn published() -> impl Strategy<Value = Vec<IpAddr>> {
+fn published() -> impl Strategy<Value = Published> {
     let all = [&PODS[..], &ADDRESSES, &["192.0.2.7", "127.0.0.1"]].concat();
-    subsequence(all.into_iter().map(a).collect::<Vec<_>>(), 0..=3)
+    let all = subsequence(all.into_iter().map(a).collect::<Vec<_>>(), 0..=3);
+    let ends = of(select(NODE_ADDRESSES.to_vec())).prop_map(|end| end.into_iter().map(a).collect());
+    let completeness = prop_oneof![5 => Just(Completeness::Whole), 1 => Just(Completeness::Partial)];
+    (all, ends, addresses(&ADDRESSES, 0..=4), completeness)
+        .prop_map(|(addresses, ends, held, completeness)| Published { addresses, ends, held, completeness })
 }
 
 fn completenesses() -> impl Strategy<Value = Completeness> {

@@ -5,15 +5,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    AskedUnavailable, ClusterNetworks, Completeness, EgressPolicy, Endpoint, Labels, ManagedBy, Node, ObjectReference,
-    Phase, Pod, PodNetwork, Pods, Readiness, Selection, Service, Slice, SubjectKey, Uid,
+    AskedUnavailable, ClusterNetworks, Completeness, EgressNode, EgressPolicy, Endpoint, HeldAddresses, Labels,
+    ManagedBy, Mark, Node, ObjectReference, Phase, Pod, PodNetwork, Pods, PublishedTunnels, Readiness, Selection,
+    Service, Slice, SubjectKey, TunnelEnd, TunnelKind, Uid,
 };
 use egressd_core::net::Family;
 use egressd_core::pipeline::PodAnnouncement;
 use egressd_core::testkit::{n, service};
 use ipnet::IpNet;
 
-use crate::events::{APPS, Listed, OnePod, SERVICES, Spec};
+use crate::events::{APPS, Listed, OnePod, Published, SERVICES, Spec};
 
 pub(crate) fn key(who: usize) -> SubjectKey {
     let (namespace, name) = SERVICES[who];
@@ -72,6 +73,18 @@ fn as_endpoint((address, node, namespace): &Listed) -> Endpoint {
 
 pub(crate) fn as_node(addresses: &[IpAddr], pods: &[&str], readiness: Readiness) -> Node {
     Node { addresses: addresses.to_vec(), pod_networks: networks(pods), readiness, ..Node::default() }
+}
+
+pub(crate) fn as_egress_node(published: &Published) -> EgressNode {
+    let kind = TunnelKind::VxlanGpe;
+    let end = |address: &IpAddr| TunnelEnd::new(kind, [*address], kind.port(), None).expect("an end");
+    EgressNode {
+        addresses: published.addresses.clone().into(),
+        held: HeldAddresses::new(published.held.iter().copied(), published.completeness),
+        tunnels: PublishedTunnels::new(published.ends.iter().map(end), 0),
+        mark: Mark::of(&format!("{published:?}")),
+        ..EgressNode::default()
+    }
 }
 
 pub(crate) fn as_plugin(pods: &[&str], completeness: Completeness) -> ClusterNetworks {

@@ -36,6 +36,8 @@ fn unshown() -> impl Strategy<Value = Unshown> {
         ("note", "a"),
         ("note", "b"),
         ("egressd.io/note", "a"),
+        ("egressd.io/gateway", "node-a"),
+        ("egressd.io/gateway-ipv6", "node-b"),
         ("kube-vip.io/active-endpoint", "10.0.0.9"),
         ("kube-vip.io/vipHost", "node-a"),
         ("kube-vip.io/vipHost", "node-b"),
@@ -181,6 +183,26 @@ impl Seen {
     fn is_asked_about(&self) -> bool {
         self.can_have_rules() || self.action.is_some() || self.team.is_some()
     }
+}
+
+/// A gateway writes its name on the Service, and another one does when the address moves.
+#[test]
+fn a_gateway_that_comes_or_moves_is_nothing_to_ask_a_policy_about_that_reads_everything() {
+    let mut fixture = Fixture::new();
+    fixture.reload([annotation_policy().reading(Interest::everything())]);
+    fixture.web(Some("translate"), &["10.0.0.1"]);
+    for gateway in ["node-b", "node-c"] {
+        let mut named = web(Some("translate"));
+        for name in ["egressd.io/gateway", "egressd.io/gateway-ipv6"] {
+            named.annotations.insert(name.to_owned(), gateway.to_owned());
+        }
+        assert_eq!(fixture.comes(named.clone(), &["10.0.0.1"]), []);
+        let questions = fixture.pipeline.ask_all(fixture.chain.interest());
+        let shown = questions[0].view.subject.annotations().keys().collect::<Vec<_>>();
+        assert_eq!((shown, fixture.asked), (vec!["do"], 1));
+    }
+    let accepted = fixture.pipeline.accepted().values().flat_map(|all| all.keys().map(str::to_owned));
+    assert_eq!(accepted.collect::<Vec<_>>(), ["do"]);
 }
 
 proptest! {

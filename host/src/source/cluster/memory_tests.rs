@@ -15,7 +15,7 @@ fn published() -> EgressNode {
     EgressNode {
         addresses: [[192, 168, 0, 77].into()].into(),
         held: HeldAddresses::new([], Completeness::Partial),
-        tunnels: PublishedTunnels::new([end], 0, Completeness::Partial),
+        tunnels: PublishedTunnels::new([end], 0).with_unread([TunnelKind::Vxlan]),
         ..EgressNode::default()
     }
 }

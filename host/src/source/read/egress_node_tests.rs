@@ -80,6 +80,12 @@ fn an_end_of_which_a_part_cannot_be_read_is_named_and_keeps_what_was_known() {
         assert!(node.tunnels.ends().is_empty(), "{named}");
         assert_eq!(EgressNode::clone(&node).keeping(&known).tunnels.ends(), [end("192.0.2.7", Some(1464))]);
     }
+    let (other, faults) = of_spec(&json!({"tunnels": [{"type": "vxlan"}]}));
+    assert_eq!(
+        (EgressNode::clone(&other).keeping(&known).tunnels.ends().len(), faults.len()),
+        (0, 1),
+        "it was removed"
+    );
     let (absent, _) = of_spec(&json!({"addresses": ["here"]}));
     assert!(EgressNode::clone(&absent).keeping(&known).tunnels.ends().is_empty(), "absent is none");
     let (no_list, faults) = of_spec(&json!({"tunnels": {}}));
@@ -99,14 +105,14 @@ fn of_two_ends_of_a_type_the_first_counts_and_of_many_the_first_four() {
 }
 
 #[test]
-fn what_is_held_and_cannot_be_read_is_unknown_and_stays_as_it_was() {
+fn what_is_held_and_cannot_be_read_is_unknown_whatever_was_held_before() {
     let (known, _) = of_spec(&json!({"held": ["11.0.0.2"]}));
     assert_eq!(known.held.has(a("11.0.0.3")), Holding::HoldsNot);
     for held in [json!(["here", "11.0.0.4"]), json!("11.0.0.4")] {
         let (node, faults) = of_spec(&json!({"held": held}));
         assert!(faults.len() == 1 && faults[0].starts_with("spec.held"), "{faults:?}");
         assert_eq!(node.held.has(a("11.0.0.2")), Holding::Unknown);
-        assert_eq!(EgressNode::clone(&node).keeping(&known).held.has(a("11.0.0.2")), Holding::Holds);
+        assert_eq!(EgressNode::clone(&node).keeping(&known).held.has(a("11.0.0.2")), Holding::Unknown);
     }
 }
 

@@ -4,11 +4,11 @@
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
-use egressd_core::model::{Completeness, MOST_TUNNELS, PublishedTunnels, SMALLEST_TUNNEL_MTU, TunnelEnd, TunnelKind};
+use egressd_core::model::{MOST_TUNNELS, PublishedTunnels, SMALLEST_TUNNEL_MTU, TunnelEnd, TunnelKind};
 
 use super::address::address;
 use super::fault::Fault;
-use super::field::{Field, kept};
+use super::field::Field;
 
 /// What one item is.
 enum Tunnel {
@@ -16,39 +16,65 @@ enum Tunnel {
     UnknownType,
 }
 
-/// The ends, and how many are passed over.
-pub(super) fn tunnels(field: &Field<'_>, faults: &mut Vec<Fault>) -> PublishedTunnels {
-    let mut unread = Vec::new();
-    let items = field.items(&mut unread);
-    if items.len() > MOST_TUNNELS {
-        unread.push(field.fault("a list of at most 4 tunnel ends"));
-    }
-    let (mut ends, mut unknown): (Vec<TunnelEnd>, u8) = (Vec::new(), 0);
-    for item in items.iter().take(MOST_TUNNELS) {
-        match kept(tunnel(item).map(Some), &mut unread) {
-            Some(Tunnel::End(end)) if ends.iter().any(|other| other.kind() == end.kind()) => {
-                unread.push(item.get("type").fault("the type of one tunnel end alone"));
-            }
-            Some(Tunnel::End(end)) => ends.push(end),
-            Some(Tunnel::UnknownType) => unknown += 1,
-            None => {}
-        }
-    }
-    let completeness = if unread.is_empty() { Completeness::Whole } else { Completeness::Partial };
-    faults.append(&mut unread);
-    PublishedTunnels::new(ends, unknown, completeness)
+/// What cannot be read of one item.
+struct Unread {
+    fault: Fault,
+    /// Of which kinds it may be.
+    kinds: Vec<TunnelKind>,
 }
 
-fn tunnel(item: &Field<'_>) -> Result<Tunnel, Fault> {
+impl Unread {
+    fn of(kind: TunnelKind) -> impl Fn(Fault) -> Self {
+        move |fault| Self { fault, kinds: vec![kind] }
+    }
+}
+
+/// Of a type that cannot be read, too.
+impl From<Fault> for Unread {
+    fn from(fault: Fault) -> Self {
+        Self { fault, kinds: TunnelKind::ALL.to_vec() }
+    }
+}
+
+/// The ends, and how many are passed over.
+pub(super) fn tunnels(field: &Field<'_>, faults: &mut Vec<Fault>) -> PublishedTunnels {
+    let mut of_list = Vec::new();
+    let items = field.items(&mut of_list);
+    if items.len() > MOST_TUNNELS {
+        of_list.push(field.fault("a list of at most 4 tunnel ends"));
+    }
+    let mut unread: Vec<Unread> = of_list.into_iter().map(Unread::from).collect();
+    let (mut ends, mut unknown): (Vec<TunnelEnd>, u8) = (Vec::new(), 0);
+    for item in items.iter().take(MOST_TUNNELS) {
+        match tunnel(item) {
+            Ok(Tunnel::End(end)) if ends.iter().any(|other| other.kind() == end.kind()) => {
+                let fault = item.get("type").fault("the type of one tunnel end alone");
+                unread.push(Unread::of(end.kind())(fault));
+            }
+            Ok(Tunnel::End(end)) => ends.push(end),
+            Ok(Tunnel::UnknownType) => unknown += 1,
+            Err(fault) => unread.push(fault),
+        }
+    }
+    let kinds: Vec<TunnelKind> = unread.iter().flat_map(|unread| unread.kinds.iter().copied()).collect();
+    faults.extend(unread.into_iter().map(|unread| unread.fault));
+    PublishedTunnels::new(ends, unknown).with_unread(kinds)
+}
+
+fn tunnel(item: &Field<'_>) -> Result<Tunnel, Unread> {
     let field = item.get("type");
     let expected = "a type of tunnels like vxlan-gpe";
     let text = field.text()?.filter(|text| !text.is_empty()).ok_or_else(|| field.fault(expected))?;
     let Some(kind) = TunnelKind::of(text) else { return Ok(Tunnel::UnknownType) };
+    end(item, kind).map(Tunnel::End).map_err(Unread::of(kind))
+}
+
+fn end(item: &Field<'_>, kind: TunnelKind) -> Result<TunnelEnd, Fault> {
     let (listed, port) = (item.get("addresses"), port(&item.get("port"), kind)?);
     let addresses = addresses(&listed)?;
     let mtu = item.get("mtu").number(SMALLEST_TUNNEL_MTU, "a number of bytes from 576 to 65535")?;
     let end = TunnelEnd::new(kind, addresses, port, mtu);
-    end.map(Tunnel::End).map_err(|_| listed.fault("a list of one address of each family at most"))
+    end.map_err(|_| listed.fault("a list of one address of each family at most"))
 }
 
 fn addresses(field: &Field<'_>) -> Result<Vec<IpAddr>, Fault> {

@@ -25,7 +25,7 @@ fn end(kind: TunnelKind, addresses: &[IpAddr]) -> TunnelEnd {
 }
 
 fn egress_node(ends: Vec<TunnelEnd>, held: Vec<IpAddr>) -> Arc<EgressNode> {
-    let tunnels = PublishedTunnels::new(ends, 0, Completeness::Whole);
+    let tunnels = PublishedTunnels::new(ends, 0);
     let held = HeldAddresses::new(held, Completeness::Whole);
     Arc::new(EgressNode { tunnels, held, ..EgressNode::default() })
 }

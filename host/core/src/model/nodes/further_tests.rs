@@ -134,7 +134,7 @@ fn what_a_node_holds_makes_no_difference_to_what_counts() {
     let held = HeldAddresses::new([a("11.0.0.2")], Completeness::Whole);
     let kind = TunnelKind::VxlanGpe;
     let end = TunnelEnd::new(kind, [a("10.0.0.1")], kind.port(), None).expect("an end");
-    let tunnels = PublishedTunnels::new([end], 0, Completeness::Whole);
+    let tunnels = PublishedTunnels::new([end], 0);
     let mark = Mark::of("another address is held");
     let moved = EgressNode { held, tunnels, mark, addresses: [a("10.0.0.1")].into(), ..EgressNode::default() };
     all.insert("a".to_owned(), Arc::new(moved));
