@@ -68,8 +68,8 @@ pub fn view(
         }
     };
     let namespace = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_else(Namespace::unknown);
-    let (withheld, held_back) = Default::default();
-    Some(SubjectView { subject, namespace, withheld, held_back, gateways, findings })
+    let held_back = RareAddresses::default();
+    Some(SubjectView { subject, namespace, withheld: Box::default(), held_back, gateways, findings })
 }
 
 /// One that is no LoadBalancer has no addresses of its own, so its endpoints cannot matter and are not gathered.

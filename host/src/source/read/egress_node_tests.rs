@@ -80,6 +80,11 @@ fn an_end_of_which_a_part_cannot_be_read_is_named_and_keeps_what_was_known() {
         assert!(node.tunnels.ends().is_empty(), "{named}");
         assert_eq!(EgressNode::clone(&node).keeping(&known).tunnels.ends(), [end("192.0.2.7", Some(1464))]);
     }
+}
+
+#[test]
+fn an_end_that_was_removed_does_not_stay_and_one_that_cannot_be_read_does() {
+    let (known, _) = of_spec(&json!({"tunnels": [{"type": "vxlan-gpe", "addresses": ["192.0.2.7"], "mtu": 1464}]}));
     let (other, faults) = of_spec(&json!({"tunnels": [{"type": "vxlan"}]}));
     assert_eq!(
         (EgressNode::clone(&other).keeping(&known).tunnels.ends().len(), faults.len()),
