@@ -110,6 +110,7 @@ pub(crate) const ROOMS: [(&str, &[&str]); 29] = [
     ("in_force", &["model", "plan", "record", "status", "reporting"]),
     ("whose", &["decision", "finding", "model"]),
     ("reporting", &["model", "net", "placement", "plan"]),
+    ("probing", &[]),
     ("trace", &["net", "ruleset"]),
     ("flows", &["compile", "model", "net", "ruleset", "trace"]),
     ("on_change", &["decision", "diff", "flows", "in_force", "model", "plan"]),

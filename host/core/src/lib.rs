@@ -29,6 +29,7 @@ pub mod pipeline;
 pub mod placement;
 pub mod plan;
 pub mod policy;
+pub mod probing;
 pub mod record;
 pub mod reporting;
 pub mod ruleset;
