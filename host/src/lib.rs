@@ -20,6 +20,7 @@ pub mod neighbours;
 pub mod out;
 pub mod pod_wait;
 pub mod policies;
+pub mod probing;
 pub mod publish;
 pub mod rights;
 pub mod source;

@@ -6,7 +6,7 @@ use crate::rooms::{WINGS, all_entered};
 use crate::rust::{code, files, name};
 
 /// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
-pub(crate) const SHELL: [(&str, &[&str]); 45] = [
+pub(crate) const SHELL: [(&str, &[&str]); 46] = [
     ("errors", &[]),
     ("log", &[]),
     ("metrics", &[]),
@@ -20,6 +20,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 45] = [
     ("files", &["errors"]),
     ("state", &["errors", "files"]),
     ("clock", &[]),
+    ("probing", &["clock"]),
     ("wasm", &["clock"]),
     ("kernel/lazy", &[]),
     ("kernel/worker", &[]),

@@ -10,6 +10,7 @@ mod connected;
 mod neighbours;
 mod nft;
 mod outside;
+mod probing;
 mod ranges;
 mod sample;
 mod terms;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         xfrm::ALL,
         tunnel::ALL,
         tunnelled::ALL,
+        probing::ALL,
     ]
     .concat();
     lab::main(&all)
