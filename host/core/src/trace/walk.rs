@@ -137,6 +137,13 @@ impl<'a> ChainWalk<'a> {
                 self.journey.mark = change.of(self.journey.mark);
                 Step::Next
             }
+            Statement::SetMarkFromConnection(bits) => match self.journey.tracked().map(|known| known.mark & bits) {
+                Some(mark) => {
+                    self.journey.mark = mark;
+                    Step::Next
+                }
+                None => Step::NextRule,
+            },
             Statement::SetMark(Mark::Connection, change) => {
                 if self.journey.connection.exists() {
                     self.journey.connection.mark = change.of(self.journey.connection.mark);
@@ -215,6 +222,8 @@ impl<'a> ChainWalk<'a> {
             | Match::Direction(_)
             | Match::SourceTranslated
             | Match::ToThisNode
+            | Match::SourceOfOthers
+            | Match::SourceNotBehindDevice
             | Match::TcpFlags(_)
             | Match::NeighbourAdvertisement
             | Match::Tunnel(_) => self.journey.meets(part),

@@ -7,8 +7,8 @@ use egressd_core::net::{Family, MarkBit, Protocol};
 use egressd_core::plan::{Plan, SubjectPlan};
 use egressd_core::ruleset::{Direction, Point, Ruleset, State};
 use egressd_core::testkit::{
-    AddressPlace, Connection, FakeKernel, Hop, Journey, Packet, PathEnd, TestNode, TwoNodes, Universe, a, facts,
-    follow, rule, service, tunnel_routes,
+    AddressPlace, Connection, FakeKernel, Hop, Journey, Packet, PathEnd, SourcePort, TestNode, TwoNodes, Universe, a,
+    facts, follow, rule, service, tunnel_routes,
 };
 use proptest::prelude::*;
 
@@ -89,6 +89,7 @@ fn open(nodes: &TwoNodes, translated: IpAddr, mark: u32) -> PathEnd {
         mark,
         original: (packet.source, packet.destination),
         reply: (packet.destination, translated),
+        source_port: SourcePort::Own,
     };
     let routes = tunnel_routes(&[plan.tunnel.as_ref().expect("a tunnel")], Family::Ipv4, out);
     let journey = Journey { connection, routes, ..Journey::new(packet, out).by(device("veth0")) };

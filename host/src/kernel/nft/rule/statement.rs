@@ -32,6 +32,11 @@ impl Program {
             }
             Statement::VerdictBy(key, map) => self.look_up(key, map, LookupResult::Verdict),
             Statement::SetMark(mark, change) => self.set_mark(*mark, *change),
+            Statement::SetMarkFromConnection(bits) => {
+                self.load(Mark::Connection);
+                self.push(Expression::Mask(bits.to_ne_bytes().to_vec(), vec![0; 4]));
+                self.push(Expression::Store(Mark::Packet));
+            }
             Statement::SetMarkBy(key, map) => {
                 self.look_up(key, map, LookupResult::Data);
                 self.push(Expression::Store(Mark::Packet));
