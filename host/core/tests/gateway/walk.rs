@@ -68,7 +68,7 @@ fn index(node: TestNode) -> usize {
 }
 
 /// The masquerade of a CNI, beside egressd's chains.
-fn with_masquerade(ruleset: &Ruleset, node: TestNode) -> Ruleset {
+pub(crate) fn with_masquerade(ruleset: &Ruleset, node: TestNode) -> Ruleset {
     let mut ruleset = ruleset.clone();
     for (family, table) in &mut ruleset.tables {
         let Some(family) = family.addresses() else { continue };

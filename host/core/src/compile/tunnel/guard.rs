@@ -1,0 +1,79 @@
+//! What is held back where there is a tunnel: what others than nodes send into it, what is to go through it and does not,
+//! and what came out of it and is not translated.
+
+use super::{HELD, NODES, Tunnel, arrives, dropped, is_in, is_not_in, leaves, original};
+use crate::ruleset::{
+    AWAY, Bits, InterfaceDirection, Mark, MarkChange, Match, MatchOperator, Rule, State, Statement, States, Table,
+    tcp_flags,
+};
+
+impl Tunnel<'_> {
+    /// What goes to the tunnel's port on a node and is not from one to the other: what a pod sends, itself or by way of a
+    /// Service, and what goes to another address than the end of the tunnel.
+    fn forged(&self, to: impl IntoIterator<Item = Match>) -> Vec<Rule> {
+        let own = [self.outer(), is_in(self.source(), NODES), is_in(self.destination(), NODES)];
+        let untracked = States::of(&[State::Untracked]).map(Match::State);
+        let passes = untracked.map(|state| Rule::new([&own[..], &[state]].concat(), [Statement::Return]));
+        let to: Vec<Match> = [self.outer()].into_iter().chain(to).collect();
+        passes.into_iter().chain([dropped(to)]).collect()
+    }
+
+    pub(super) fn guard(&self, table: &Table) -> Vec<Rule> {
+        // Here the tunnel's own packets look as if they came out of it.
+        let mut rules = self.forged([is_in(self.destination(), NODES)]);
+        rules.extend(self.stays());
+        let ours = self.plan.marks.bit().mask();
+        let diverted = Statement::SetMark(Mark::Connection, MarkChange::with(ours));
+        rules.push(Rule::new([leaves(), original()], [diverted]));
+        rules.extend(self.arrived(table));
+        rules.push(Rule::new([leaves(), Match::any_tcp_flag(tcp_flags::SYN)], [Statement::ClampSegments]));
+        // The packets of the tunnel are routed by the marks of those in them.
+        let clear = Statement::SetMark(Mark::Packet, MarkChange::only(!self.plan.marks.mask()));
+        rules.push(Rule::when(Match::Mark(Mark::Packet, Bits::under(ours, ours)), clear));
+        rules
+    }
+
+    /// What is to leave through the tunnel and does not: by its mark, by that of its connection, and by the address that it
+    /// would leave with.
+    fn stays(&self) -> [Rule; 3] {
+        let marks = self.plan.marks;
+        let ours = Bits::under(marks.bit().mask(), marks.bit().mask());
+        // The bit alone is that of the backstop, and such a packet goes its ordinary way.
+        let others = [marks.arrived(), marks.bit().mask()].map(|mark| Bits::under(marks.mask(), mark).negated());
+        let [arrived, bare] = others.map(|bits| Match::Mark(Mark::Packet, bits));
+        [
+            dropped([Match::Mark(Mark::Packet, ours), arrived, bare, stays()]),
+            dropped([Match::Mark(Mark::Connection, ours), original(), stays()]),
+            dropped([original(), is_in(self.translated(), AWAY), stays()]),
+        ]
+    }
+
+    /// What came out of the tunnel leaves translated to an address of this node, and not to what is inside.
+    fn arrived(&self, table: &Table) -> Vec<Rule> {
+        let untracked = States::of(&[State::Invalid, State::Untracked]).map(Match::State);
+        let mut rules: Vec<Rule> = untracked.into_iter().map(|state| dropped([arrives(), state])).collect();
+        rules.push(dropped([arrives(), original(), is_not_in(self.translated(), HELD)]));
+        let sets = [&self.objects.excluded, &self.objects.inside].into_iter();
+        let inside = sets.filter(|set| table.sets.contains_key(*set)).cloned();
+        rules.extend(inside.map(|set| dropped([arrives(), original(), is_in(self.destination(), set)])));
+        rules
+    }
+
+    /// Whatever is for this node comes here, broadcasts too: to the tunnel's port nothing gets but what another node sends to
+    /// the end of the tunnel.
+    ///
+    /// An answer that comes before the pod has sent the first packet to an address that moved here is not refused, so that the
+    /// connection survives.
+    pub(super) fn input(&self) -> Vec<Rule> {
+        let unasked = Bits::under(tcp_flags::SYN | tcp_flags::RST, 0);
+        let states = States::of(&[State::New, State::Invalid]).map(Match::State);
+        let matches = [is_in(self.destination(), HELD), Match::TcpFlags(unasked)].into_iter().chain(states);
+        let mut rules = self.forged([]);
+        rules.push(dropped(matches.collect::<Vec<_>>()));
+        rules
+    }
+}
+
+fn stays() -> Match {
+    Match::Interface(InterfaceDirection::Out, MatchOperator::IsNot, super::TUNNEL_DEVICE)
+}
