@@ -6,6 +6,8 @@
 mod ends;
 #[path = "gateway/kept.rs"]
 mod kept;
+#[path = "gateway/marks.rs"]
+mod marks;
 #[path = "gateway/moves.rs"]
 mod moves;
 #[path = "gateway/walk.rs"]

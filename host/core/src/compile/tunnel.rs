@@ -131,8 +131,11 @@ impl Tunnel<'_> {
             returns(reply),
         ];
         rules.extend(super::returns_inside(self.family, table, self.objects));
-        // What was translated here before goes on so (P11), and what is for the node itself leaves it not.
-        rules.extend([Match::SourceTranslated, Match::ToThisNode].map(returns));
+        // What was translated here before goes on so (P11), but for what is diverted and has another port: its own address is
+        // that of a pod. What is for the node itself leaves it not.
+        let elsewhere = [Match::SourceTranslated, is_not_in(self.translated(), DIVERTED)];
+        rules.push(Rule::new(elsewhere, [Statement::Return]));
+        rules.push(returns(Match::ToThisNode));
         rules.extend(self.look_ups(table));
         rules
     }

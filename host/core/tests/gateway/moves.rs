@@ -65,6 +65,12 @@ pub(crate) fn plain(pod: &str, address: &str) -> Plan {
     Plan { excluded: facts().excluded, subjects: [(service.key, planned)].into(), guarded, ..Plan::default() }
 }
 
+/// The same without a guard.
+pub(crate) fn unguarded(mut plan: Plan) -> Plan {
+    plan.subjects.values_mut().for_each(|subject| subject.guarded = Default::default());
+    Plan { guarded: Default::default(), ..plan }
+}
+
 pub(crate) const POD: &str = "10.0.0.1";
 pub(crate) const HERE: &str = "11.0.0.0";
 pub(crate) const THERE: &str = "11.0.0.1";
@@ -92,7 +98,8 @@ fn open(nodes: &TwoNodes, translated: IpAddr, mark: u32) -> PathEnd {
         source_port: SourcePort::Own,
     };
     let routes = tunnel_routes(&[plan.tunnel.as_ref().expect("a tunnel")], Family::Ipv4, out);
-    let journey = Journey { connection, routes, ..Journey::new(packet, out).by(device("veth0")) };
+    let own = [TestNode::First.end(Family::Ipv4), a(HERE)].into();
+    let journey = Journey { connection, routes, own, ..Journey::new(packet, out).by(device("veth0")) };
     follow(&ruleset(&plan), &journey).fate
 }
 
@@ -109,11 +116,7 @@ fn a_guarded_pod_that_goes_to_an_address_of_another_node_or_back_is_never_lost()
 
 #[test]
 fn an_open_connection_ends_when_it_is_diverted_no_more_and_goes_on_as_it_was_when_it_is_from_now_on() {
-    let [here, there] = [HERE, THERE].map(|address| {
-        let mut plan = plain(POD, address);
-        plan.subjects.values_mut().for_each(|subject| subject.guarded = Default::default());
-        nodes(Plan { guarded: Default::default(), ..plan })
-    });
+    let [here, there] = [HERE, THERE].map(|address| nodes(unguarded(plain(POD, address))));
     let (bit, dropped) = (MarkBit::DEFAULT.mask(), PathEnd::Dropped(Point::Postrouting));
     assert_eq!(open(&here, a(POD), bit), dropped);
     assert_eq!(open(&there, a(POD), bit), PathEnd::Left(device("egressd0")));

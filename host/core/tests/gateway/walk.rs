@@ -123,7 +123,9 @@ impl Scene {
         let hop = Hop::Device(device(hop));
         let tunnels: Vec<&TunnelPlan> = self.tunnels[index(node)].iter().collect();
         let routes = tunnel_routes(&tunnels, Family::of(packet.source), hop);
-        Journey { routes, ..Journey::new(packet, hop).by(device(came_by)) }
+        let held = tunnels.iter().flat_map(|tunnel| tunnel.held.iter().copied());
+        let own = held.chain(Family::ALL.map(|family| node.end(family))).collect();
+        Journey { routes, own, ..Journey::new(packet, hop).by(device(came_by)) }
     }
 
     fn follow(&self, node: TestNode, journey: &Journey, moment: Option<Moment<'_>>) -> Path {

@@ -35,17 +35,28 @@ impl Tunnel<'_> {
 
     /// What is to leave through the tunnel and does not: by its mark, by that of its connection, and by the address that it
     /// would leave with.
-    fn stays(&self) -> [Rule; 3] {
+    fn stays(&self) -> [Rule; 4] {
         let marks = self.plan.marks;
         let ours = Bits::under(marks.bit().mask(), marks.bit().mask());
+        let number = |mark| Bits::under(marks.mask(), mark);
         // The bit alone is that of the backstop, and such a packet goes its ordinary way.
-        let others = [marks.arrived(), marks.bit().mask()].map(|mark| Bits::under(marks.mask(), mark).negated());
-        let [arrived, bare] = others.map(|bits| Match::Mark(Mark::Packet, bits));
+        let others =
+            [marks.arrived(), marks.bit().mask()].map(|mark| Match::Mark(Mark::Packet, number(mark).negated()));
+        let drop = |matches: &[Match]| dropped([matches, &self.leaks()].concat());
         [
-            dropped([Match::Mark(Mark::Packet, ours), arrived, bare, stays()]),
-            dropped([Match::Mark(Mark::Connection, ours), original(), stays()]),
+            drop(&[&[Match::Mark(Mark::Packet, ours)], &others[..]].concat()),
+            dropped([Match::Mark(Mark::Packet, number(marks.home())), stays()]),
+            drop(&[Match::Mark(Mark::Connection, ours), original()]),
             dropped([original(), is_in(self.translated(), AWAY), stays()]),
         ]
+    }
+
+    /// Leaves the cluster with an address that is not of this node. Packets and connections of other programs may have
+    /// marks that look like ours: what a node sends itself or has translated is none of a diverted pod, since that keeps
+    /// the pod's own address, and what stays inside is not diverted.
+    fn leaks(&self) -> [Match; 4] {
+        let outside = is_not_in(self.destination(), self.objects.excluded.clone());
+        [stays(), outside, is_not_in(self.source(), HELD), Match::SourceOfOthers]
     }
 
     /// What came out of the tunnel leaves translated to an address of this node, and not to what is inside.
