@@ -10,6 +10,8 @@ mod kept;
 mod marks;
 #[path = "gateway/moves.rs"]
 mod moves;
+#[path = "gateway/open.rs"]
+mod open;
 #[path = "gateway/walk.rs"]
 mod walk;
 

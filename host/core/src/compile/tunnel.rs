@@ -11,9 +11,9 @@ use super::names::Objects;
 use crate::net::Family;
 use crate::plan::TunnelPlan;
 use crate::ruleset::{
-    AWAY, Chain, DIVERTED, DataKind, Direction, Field, GATEWAY_NETWORKS, HOMES, Hook, INPUT, Interface,
+    AWAY, Bits, Chain, DIVERTED, DataKind, Direction, Field, GATEWAY_NETWORKS, HOMES, Hook, INPUT, Interface,
     InterfaceDirection, Key, KeyKind, Layout, Map, MapKind, Mark, MarkChange, Match, MatchOperator, Name, Point, Rule,
-    Set, Statement, TUNNEL, TUNNEL_GUARD, TUNNEL_OUT, Table,
+    Set, Statement, TUNNEL, TUNNEL_GUARD, TUNNEL_MARKING, TUNNEL_OUT, Table,
 };
 
 /// The device of the tunnel, on every node.
@@ -89,6 +89,7 @@ impl Tunnel<'_> {
             (TUNNEL_GUARD, Hook::filter(Point::Postrouting, GUARD_PRIORITY), self.guard(table)),
             (INPUT, Hook::filter(Point::Input, INPUT_PRIORITY), self.input()),
         ];
+        table.chains.insert(TUNNEL_MARKING, Chain::with(self.marking()));
         table.chains.extend(chains.map(|(name, hook, rules)| (name, Chain { hook: Some(hook), rules })));
     }
 
@@ -135,6 +136,9 @@ impl Tunnel<'_> {
         // that of a pod. What is for the node itself leaves it not.
         let elsewhere = [Match::SourceTranslated, is_not_in(self.translated(), DIVERTED)];
         rules.push(Rule::new(elsewhere, [Statement::Return]));
+        // Whatever rules say by now, an open connection goes on to the node that it went to at first (P16).
+        let open = Match::Mark(Mark::Connection, self.ours());
+        rules.push(Rule::new([open], [Statement::SetMarkFromConnection(marks.mask()), Statement::Accept]));
         rules.push(returns(Match::ToThisNode));
         rules.extend(self.look_ups(table));
         rules
@@ -153,6 +157,12 @@ impl Tunnel<'_> {
         }
         rules.extend([by(MapKind { key: KeyKind::Port, ..marks }, &names.ports), by(marks, &names.addresses)]);
         rules
+    }
+
+    /// The bit of all marks of ours.
+    fn ours(&self) -> Bits {
+        let bit = self.plan.marks.bit().mask();
+        Bits::under(bit, bit)
     }
 
     /// Whom the answers to a connection go to.

@@ -8,7 +8,7 @@ use egressd_core::testkit::{
     Connection, Hop, Journey, Packet, PathEnd, Seen, SourcePort, TestNode, TwoNodes, a, follow, tunnel_routes,
 };
 
-use super::moves::{HERE, POD, THERE, nodes, plain, unguarded};
+use super::moves::{HERE, POD, THERE, TO_THERE, nodes, plain, unguarded};
 use super::walk::{device, ruleset, with_masquerade};
 
 /// What NetBird gives packets and connections: all have the bit of the tunnel.
@@ -91,7 +91,7 @@ fn a_connection_that_was_translated_here_before_goes_on_whatever_other_programs_
 #[test]
 fn a_diverted_connection_whose_port_was_taken_stays_in_the_tunnel() {
     let nodes = nodes(plain(POD, THERE));
-    let mut diverted = open(journey(packet(a(POD), OUTSIDE), "veth0", "eth0"), a(POD), 0x1002);
+    let mut diverted = open(journey(packet(a(POD), OUTSIDE), "veth0", "eth0"), a(POD), TO_THERE);
     diverted.connection.source_port = SourcePort::Other;
     assert_eq!(end(&nodes, &routed(&nodes, diverted)).0, PathEnd::Left(device("egressd0")));
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use egressd_core::diff::diff;
-use egressd_core::net::{Family, MarkBit, Protocol};
+use egressd_core::net::{Family, Protocol};
 use egressd_core::plan::{Plan, SubjectPlan};
 use egressd_core::ruleset::{Direction, Point, Ruleset, State};
 use egressd_core::testkit::{
@@ -74,6 +74,8 @@ pub(crate) fn unguarded(mut plan: Plan) -> Plan {
 pub(crate) const POD: &str = "10.0.0.1";
 pub(crate) const HERE: &str = "11.0.0.0";
 pub(crate) const THERE: &str = "11.0.0.1";
+/// The mark of connections that leave with the second.
+pub(crate) const TO_THERE: u32 = 0x1002;
 
 /// One address on each node.
 pub(crate) fn nodes(plan: Plan) -> TwoNodes {
@@ -86,7 +88,7 @@ fn packet() -> Packet {
 }
 
 /// A packet of an open connection of the pod on the first node.
-fn open(nodes: &TwoNodes, translated: IpAddr, mark: u32) -> PathEnd {
+pub(crate) fn open(nodes: &TwoNodes, translated: IpAddr, mark: u32) -> PathEnd {
     let plan = nodes.on(TestNode::First);
     let (packet, out) = (packet(), Hop::Device(device("eth0")));
     let connection = Connection {
@@ -117,9 +119,9 @@ fn a_guarded_pod_that_goes_to_an_address_of_another_node_or_back_is_never_lost()
 #[test]
 fn an_open_connection_ends_when_it_is_diverted_no_more_and_goes_on_as_it_was_when_it_is_from_now_on() {
     let [here, there] = [HERE, THERE].map(|address| nodes(unguarded(plain(POD, address))));
-    let (bit, dropped) = (MarkBit::DEFAULT.mask(), PathEnd::Dropped(Point::Postrouting));
-    assert_eq!(open(&here, a(POD), bit), dropped);
-    assert_eq!(open(&there, a(POD), bit), PathEnd::Left(device("egressd0")));
+    let dropped = PathEnd::Dropped(Point::Postrouting);
+    assert_eq!(open(&here, a(POD), TO_THERE), dropped);
+    assert_eq!(open(&there, a(POD), TO_THERE), PathEnd::Left(device("egressd0")));
     let masqueraded = TestNode::First.end(Family::Ipv4);
     assert_eq!(open(&there, masqueraded, 0), PathEnd::Left(device("eth0")));
     assert_eq!(open(&there, a(THERE), 0), dropped, "another node holds the address now");

@@ -3,8 +3,8 @@
 
 use super::{HELD, NODES, Tunnel, arrives, dropped, is_in, is_not_in, leaves, original};
 use crate::ruleset::{
-    AWAY, Bits, InterfaceDirection, Mark, MarkChange, Match, MatchOperator, Rule, State, Statement, States, Table,
-    tcp_flags,
+    AWAY, Bits, InterfaceDirection, Mark, MarkChange, Match, MatchOperator, Rule, State, Statement, States,
+    TUNNEL_MARKING, Table, tcp_flags,
 };
 
 impl Tunnel<'_> {
@@ -22,31 +22,42 @@ impl Tunnel<'_> {
         // Here the tunnel's own packets look as if they came out of it.
         let mut rules = self.forged([is_in(self.destination(), NODES)]);
         rules.extend(self.stays());
-        let ours = self.plan.marks.bit().mask();
-        let diverted = Statement::SetMark(Mark::Connection, MarkChange::with(ours));
-        rules.push(Rule::new([leaves(), original()], [diverted]));
+        let is_new = Match::Mark(Mark::Connection, self.ours().negated());
+        rules.push(Rule::new([leaves(), original(), is_new], [Statement::Jump(TUNNEL_MARKING)]));
         rules.extend(self.arrived(table));
         rules.push(Rule::new([leaves(), Match::any_tcp_flag(tcp_flags::SYN)], [Statement::ClampSegments]));
         // The packets of the tunnel are routed by the marks of those in them.
         let clear = Statement::SetMark(Mark::Packet, MarkChange::only(!self.plan.marks.mask()));
-        rules.push(Rule::when(Match::Mark(Mark::Packet, Bits::under(ours, ours)), clear));
+        rules.push(Rule::when(Match::Mark(Mark::Packet, self.ours()), clear));
         rules
+    }
+
+    /// The mark of a packet as that of its connection. Older kernels have no operation on two numbers that are not known
+    /// beforehand, so that every bit has a rule; they are asked once for a connection.
+    pub(super) fn marking(&self) -> Vec<Rule> {
+        let marks = self.plan.marks;
+        let only_ours = MarkChange { keep: !marks.mask(), flip: marks.bit().mask() };
+        let bits = (0..u32::BITS).map(|at| 1 << at).filter(|bit| marks.number() & bit != 0);
+        let copies = bits.map(|bit| {
+            let copied = Statement::SetMark(Mark::Connection, MarkChange::with(bit));
+            Rule::when(Match::Mark(Mark::Packet, Bits::under(bit, bit)), copied)
+        });
+        [Rule::always(Statement::SetMark(Mark::Connection, only_ours))].into_iter().chain(copies).collect()
     }
 
     /// What is to leave through the tunnel and does not: by its mark, by that of its connection, and by the address that it
     /// would leave with.
     fn stays(&self) -> [Rule; 4] {
         let marks = self.plan.marks;
-        let ours = Bits::under(marks.bit().mask(), marks.bit().mask());
         let number = |mark| Bits::under(marks.mask(), mark);
         // The bit alone is that of the backstop, and such a packet goes its ordinary way.
         let others =
             [marks.arrived(), marks.bit().mask()].map(|mark| Match::Mark(Mark::Packet, number(mark).negated()));
         let drop = |matches: &[Match]| dropped([matches, &self.leaks()].concat());
         [
-            drop(&[&[Match::Mark(Mark::Packet, ours)], &others[..]].concat()),
+            drop(&[&[Match::Mark(Mark::Packet, self.ours())], &others[..]].concat()),
             dropped([Match::Mark(Mark::Packet, number(marks.home())), stays()]),
-            drop(&[Match::Mark(Mark::Connection, ours), original()]),
+            drop(&[Match::Mark(Mark::Connection, self.ours()), original()]),
             dropped([original(), is_in(self.translated(), AWAY), stays()]),
         ]
     }
