@@ -2,6 +2,8 @@
 //! not at all, at rest and between any two batches of both nodes.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "gateway/away.rs"]
+mod away;
 #[path = "gateway/ends.rs"]
 mod ends;
 #[path = "gateway/kept.rs"]

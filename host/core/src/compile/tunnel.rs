@@ -115,6 +115,12 @@ impl Tunnel<'_> {
         vec![Rule::new([self.outer(), is_in(self.destination(), NODES)], [Statement::NoTrack])]
     }
 
+    /// Which packets go to another node.
+    ///
+    /// An address that another node holds is a destination as any outside: a pod that calls it is seen there with the address of
+    /// its own Service, as it is where all addresses are on one node. To leave such calls alone would let them out with the
+    /// node's address as soon as somebody's Service names an address that no node holds. Calls of a Service's ports are to a pod by
+    /// now, and inside.
     fn divert(&self, table: &Table) -> Vec<Rule> {
         let marks = self.plan.marks;
         let set = |mark| {

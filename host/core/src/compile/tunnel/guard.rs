@@ -3,7 +3,7 @@
 
 use super::{HELD, NODES, Tunnel, arrives, dropped, is_in, is_not_in, leaves, original};
 use crate::ruleset::{
-    AWAY, Bits, InterfaceDirection, Mark, MarkChange, Match, MatchOperator, Rule, State, Statement, States,
+    AWAY, Bits, Field, InterfaceDirection, Mark, MarkChange, Match, MatchOperator, Rule, State, Statement, States,
     TUNNEL_MARKING, Table, tcp_flags,
 };
 
@@ -53,12 +53,14 @@ impl Tunnel<'_> {
         // The bit alone is that of the backstop, and such a packet goes its ordinary way.
         let others =
             [marks.arrived(), marks.bit().mask()].map(|mark| Match::Mark(Mark::Packet, number(mark).negated()));
+        // A client may have such an address itself, and another port than its own.
+        let began = is_not_in(Field::OriginalSource(self.family), AWAY);
         let drop = |matches: &[Match]| dropped([matches, &self.leaks()].concat());
         [
             drop(&[&[Match::Mark(Mark::Packet, self.ours())], &others[..]].concat()),
             dropped([Match::Mark(Mark::Packet, number(marks.home())), stays()]),
             drop(&[Match::Mark(Mark::Connection, self.ours()), original()]),
-            dropped([original(), is_in(self.translated(), AWAY), stays()]),
+            dropped([original(), Match::SourceTranslated, is_in(self.translated(), AWAY), began, stays()]),
         ]
     }
 
