@@ -6,6 +6,8 @@
 mod away;
 #[path = "gateway/ends.rs"]
 mod ends;
+#[path = "gateway/errors.rs"]
+mod errors;
 #[path = "gateway/kept.rs"]
 mod kept;
 #[path = "gateway/marks.rs"]

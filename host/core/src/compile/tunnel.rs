@@ -119,7 +119,7 @@ impl Tunnel<'_> {
     ///
     /// An address that another node holds is a destination as any outside: a pod that calls it is seen there with the address of
     /// its own Service, as it is where all addresses are on one node. To leave such calls alone would let them out with the
-    /// node's address as soon as somebody's Service names an address that no node holds. Calls of a Service's ports are to a pod by
+    /// node's address as soon as any Service names an address that no node holds. Calls of a Service's ports are to a pod by
     /// now, and inside.
     fn divert(&self, table: &Table) -> Vec<Rule> {
         let marks = self.plan.marks;

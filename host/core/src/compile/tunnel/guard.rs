@@ -47,7 +47,7 @@ impl Tunnel<'_> {
 
     /// What is to leave through the tunnel and does not: by its mark, by that of its connection, and by the address that it
     /// would leave with.
-    fn stays(&self) -> [Rule; 4] {
+    fn stays(&self) -> Vec<Rule> {
         let marks = self.plan.marks;
         let number = |mark| Bits::under(marks.mask(), mark);
         // The bit alone is that of the backstop, and such a packet goes its ordinary way.
@@ -56,12 +56,24 @@ impl Tunnel<'_> {
         // A client may have such an address itself, and another port than its own.
         let began = is_not_in(Field::OriginalSource(self.family), AWAY);
         let drop = |matches: &[Match]| dropped([matches, &self.leaks()].concat());
-        [
+        let mut rules = vec![
             drop(&[&[Match::Mark(Mark::Packet, self.ours())], &others[..]].concat()),
             dropped([Match::Mark(Mark::Packet, number(marks.home())), stays()]),
             drop(&[Match::Mark(Mark::Connection, self.ours()), original()]),
             dropped([original(), Match::SourceTranslated, is_in(self.translated(), AWAY), began, stays()]),
-        ]
+        ];
+        rules.extend(self.own_error());
+        rules
+    }
+
+    /// An error that this node itself reports about the answers of a diverted connection, as when the pod is gone: it would say
+    /// this node's address, and the pod's in what it quotes. What a masquerade translated is no such connection.
+    fn own_error(&self) -> Option<Rule> {
+        let related = States::of(&[State::Related]).map(Match::State)?;
+        let outside = is_not_in(self.destination(), self.objects.excluded.clone());
+        let [not_here, not_masqueraded] = [HELD, NODES].map(|set| is_not_in(self.translated(), set));
+        let connection = [Match::Mark(Mark::Connection, self.ours()), original(), related];
+        Some(dropped([&connection[..], &[stays(), outside, not_here, not_masqueraded]].concat()))
     }
 
     /// Leaves the cluster with an address that is not of this node. Packets and connections of other programs may have
