@@ -13,7 +13,7 @@ use crate::plan::TunnelPlan;
 use crate::ruleset::{
     AWAY, Bits, Chain, DIVERTED, DataKind, Direction, Field, GATEWAY_NETWORKS, HOMES, Hook, INPUT, Interface,
     InterfaceDirection, Key, KeyKind, Layout, Map, MapKind, Mark, MarkChange, Match, MatchOperator, Name, Point, Rule,
-    Set, Statement, TUNNEL, TUNNEL_GUARD, TUNNEL_MARKING, TUNNEL_OUT, Table,
+    Set, Statement, TUNNEL, TUNNEL_GUARD, TUNNEL_OUT, Table,
 };
 
 /// The device of the tunnel, on every node.
@@ -89,7 +89,6 @@ impl Tunnel<'_> {
             (TUNNEL_GUARD, Hook::filter(Point::Postrouting, GUARD_PRIORITY), self.guard(table)),
             (INPUT, Hook::filter(Point::Input, INPUT_PRIORITY), self.input()),
         ];
-        table.chains.insert(TUNNEL_MARKING, Chain::with(self.marking()));
         table.chains.extend(chains.map(|(name, hook, rules)| (name, Chain { hook: Some(hook), rules })));
     }
 

@@ -17,9 +17,6 @@ pub const TUNNEL: Name = Name::literal("egress_tunnel");
 /// The same as they leave.
 pub const TUNNEL_OUT: Name = Name::literal("egress_tunnel_out");
 
-/// The chain that gives a connection the mark of its first packet into the tunnel.
-pub const TUNNEL_MARKING: Name = Name::literal("egress_tunnel_mark");
-
 /// The chain that lets nothing but nodes send into the tunnel.
 pub const INPUT: Name = Name::literal("egress_input");
 
@@ -33,7 +30,7 @@ pub const AWAY: Name = Name::literal("egress_away");
 const GUARD_CHAINS: [Name; 2] = [GUARD, MARKING];
 
 /// The chains of the tunnel that hold back, and what they need.
-const TUNNEL_CHAINS: [Name; 5] = [TUNNEL, TUNNEL_OUT, TUNNEL_GUARD, TUNNEL_MARKING, INPUT];
+const TUNNEL_CHAINS: [Name; 4] = [TUNNEL, TUNNEL_OUT, TUNNEL_GUARD, INPUT];
 
 /// Whether a chain is of a guard.
 pub(crate) fn is_of_the_guard(chain: &Name) -> bool {

@@ -1,10 +1,10 @@
 //! What is held back where there is a tunnel: what others than nodes send into it, what is to go through it and does not,
 //! and what came out of it and is not translated.
 
-use super::{HELD, NODES, Tunnel, arrives, dropped, is_in, is_not_in, leaves, original};
+use super::{HELD, NODES, Tunnel, arrives, dropped, is_in, is_not_in, original};
 use crate::ruleset::{
-    AWAY, Bits, Field, InterfaceDirection, Mark, MarkChange, Match, MatchOperator, Rule, State, Statement, States,
-    TUNNEL_MARKING, Table, tcp_flags,
+    AWAY, Bits, Direction, Field, InterfaceDirection, Mark, MarkChange, Match, MatchOperator, Rule, State, Statement,
+    States, Table, tcp_flags,
 };
 
 impl Tunnel<'_> {
@@ -22,19 +22,22 @@ impl Tunnel<'_> {
         // Here the tunnel's own packets look as if they came out of it.
         let mut rules = self.forged([is_in(self.destination(), NODES)]);
         rules.extend(self.stays());
-        let is_new = Match::Mark(Mark::Connection, self.ours().negated());
-        rules.push(Rule::new([leaves(), original(), is_new], [Statement::Jump(TUNNEL_MARKING)]));
         rules.extend(self.arrived(table));
-        rules.push(Rule::new([leaves(), Match::any_tcp_flag(tcp_flags::SYN)], [Statement::ClampSegments]));
         // The packets of the tunnel are routed by the marks of those in them.
         let clear = Statement::SetMark(Mark::Packet, MarkChange::only(!self.plan.marks.mask()));
-        rules.push(Rule::when(Match::Mark(Mark::Packet, self.ours()), clear));
+        rules.push(Rule::new([stays(), Match::Mark(Mark::Packet, self.ours())], [clear.clone()]));
+        rules.push(Rule::when(stays(), Statement::Return));
+        rules.push(Rule::when(Match::any_tcp_flag(tcp_flags::SYN), Statement::ClampSegments));
+        let is_known = [Match::Direction(Direction::Reply), Match::Mark(Mark::Connection, self.ours())];
+        rules.extend(is_known.map(|part| Rule::new([part], [clear.clone(), Statement::Return])));
+        rules.extend(self.marking());
+        rules.push(Rule::always(clear));
         rules
     }
 
     /// The mark of a packet as that of its connection. Older kernels have no operation on two numbers that are not known
     /// beforehand, so that every bit has a rule; they are asked once for a connection.
-    pub(super) fn marking(&self) -> Vec<Rule> {
+    fn marking(&self) -> Vec<Rule> {
         let marks = self.plan.marks;
         let only_ours = MarkChange { keep: !marks.mask(), flip: marks.bit().mask() };
         let bits = (0..u32::BITS).map(|at| 1 << at).filter(|bit| marks.number() & bit != 0);
