@@ -110,7 +110,7 @@ fn plan(pod: &Pod, tunnel: TunnelPlan) -> Plan {
 
 fn tunnel() -> TunnelPlan {
     TunnelPlan {
-        port: PortRange::new(Transport::Udp, 4790, 4790).expect("a port"),
+        port: PortRange::new(Transport::Udp, 4790, 4790).unwrap(),
         marks: TunnelMarks::DEFAULT,
         nodes: [NODE_V4, NODE_V6, node_v4(2), node_v6(2)].into(),
         held: Default::default(),
