@@ -7,6 +7,8 @@
 #![expect(clippy::unwrap_used, reason = "a test says with a panic what went wrong")]
 
 mod connected;
+mod diverted;
+mod entering;
 mod neighbours;
 mod nft;
 mod outside;
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
         tunnel::ALL,
         tunnelled::ALL,
         probing::ALL,
+        diverted::ALL,
+        entering::ALL,
     ]
     .concat();
     lab::main(&all)

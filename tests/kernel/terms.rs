@@ -147,6 +147,8 @@ fn of_connections(table: TableFamily) -> Vec<Match> {
         Match::Direction(Direction::Reply),
         Match::SourceTranslated,
         Match::ToThisNode,
+        Match::SourceOfOthers,
+        Match::SourceNotBehindDevice,
     ];
     for family in families(table) {
         let fields = [Field::OriginalSource, Field::OriginalDestination, Field::ReplySource, Field::ReplyDestination];
@@ -187,6 +189,7 @@ fn statements(family: TableFamily) -> Vec<Statement> {
         statements.extend([
             Statement::SetMark(Mark::Connection, MarkChange::with(0x1000)),
             Statement::SetMark(Mark::Connection, MarkChange::to(0)),
+            Statement::SetMarkFromConnection(0x107f),
             Statement::NoTrack,
             Statement::ClampSegments,
         ]);

@@ -2,10 +2,20 @@
 //! not at all, at rest and between any two batches of both nodes.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "gateway/away.rs"]
+mod away;
+#[path = "gateway/ends.rs"]
+mod ends;
+#[path = "gateway/errors.rs"]
+mod errors;
 #[path = "gateway/kept.rs"]
 mod kept;
+#[path = "gateway/marks.rs"]
+mod marks;
 #[path = "gateway/moves.rs"]
 mod moves;
+#[path = "gateway/open.rs"]
+mod open;
 #[path = "gateway/walk.rs"]
 mod walk;
 

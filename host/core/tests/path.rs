@@ -9,7 +9,7 @@ use egressd_core::ruleset::{
 };
 use egressd_core::testkit::{
     ALIVE, ChainEnd, Connection, Effect, FROM_TUNNEL, Frame, HOME, Hop, Journey, PODS_NODE, Packet, Path, PathEnd,
-    Route, Seen, a, apply, fence, follow, gateway,
+    Route, Seen, SourcePort, a, apply, fence, follow, gateway,
 };
 
 const OUTSIDE: &str = "198.51.100.7";
@@ -99,6 +99,7 @@ fn an_answer_goes_back_to_the_pod_of_another_node() {
         mark: 0,
         original: (pod, outside),
         reply: (outside, a(HELD)),
+        source_port: SourcePort::Own,
     };
     let packet = Packet::new(outside, pod).port(Protocol::Tcp, 40_000);
     let answer = Journey { packet, connection, came_by: Some(device("eth0")), ..from_pod(DIVERTED, 443) };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::guard::{self, GuardElements};
+use super::guard::{self, GuardElements, GuardMark};
 use super::names::Objects;
 use super::{keep, skeleton};
 use crate::net::Family;
@@ -29,7 +29,7 @@ pub fn arm(applied: &Ruleset, plan: &Plan, names: &TableNames) -> Ruleset {
         let table = armed.tables.entry(family.into()).or_insert_with(|| skeleton(plan, family, names, &objects));
         if !table.chains.contains_key(&GUARD) {
             guard::add_chain(table, family, &objects, None);
-            names.marks.into_iter().for_each(|bit| guard::add_marks(table, family, &objects, bit));
+            GuardMark::of(plan, names).into_iter().for_each(|mark| guard::add_marks(table, family, &objects, mark));
         }
         for (pod, guarded) in pods {
             let translated = in_force.map(|table| translated_to(table, *pod)).unwrap_or_default();

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use super::names::{self, Objects};
 use super::tunnel;
 use crate::net::{AddressRange, Family, MarkBit};
-use crate::plan::{GuardedPod, PodLocation};
+use crate::plan::{GuardedPod, Plan, PodLocation};
 use crate::ruleset::{
     Bits, Chain, Direction, Element, Field, GUARD, Hook, Key, Layout, MARKING, MapKey, MapKind, Mark, MarkChange,
-    Match, Name, PRIVATE, Point, Rule, Set, State, Statement, States, Table, Target,
+    Match, Name, PRIVATE, Point, Rule, Set, State, Statement, States, Table, TableNames, Target,
 };
 
 /// Behind the source NAT of every program: kube-proxy's and flannel's at 100, Calico's at 110, and whatever an
@@ -113,12 +113,12 @@ impl Sender {
 
 /// The mark and the end of it, for the policies of the backstop ([`crate::node::Xfrm`]): before packets are forwarded, and
 /// where every chain of other programs has seen them, since nothing of it is theirs.
-fn mark(family: Family, objects: &Objects, bit: MarkBit) -> Chain {
+fn marking(family: Family, objects: &Objects, mark: GuardMark) -> Chain {
     let sender = Key::from(Field::Source(family));
     let rules = vec![
         // What is found in the map is counted as dropped.
         Rule::when(Match::NotIn(sender, objects.guarded.clone()), Statement::Return),
-        Rule::always(Statement::SetMark(Mark::Packet, MarkChange::with(bit.mask()))),
+        Rule::always(Statement::SetMark(Mark::Packet, mark.change())),
     ];
     Chain { hook: Some(Hook::filter(Point::Prerouting, MARKING_PRIORITY)), rules }
 }
@@ -126,6 +126,28 @@ fn mark(family: Family, objects: &Objects, bit: MarkBit) -> Chain {
 fn unmark(bit: MarkBit) -> Rule {
     let has_bit = Match::Mark(Mark::Packet, Bits::under(bit.mask(), bit.mask()));
     Rule::when(has_bit, Statement::SetMark(Mark::Packet, MarkChange::only(!bit.mask())))
+}
+
+/// The mark of guarded pods' packets.
+#[derive(Clone, Copy)]
+pub(super) struct GuardMark {
+    bit: MarkBit,
+    /// The bits that number gateways, where there is a tunnel: other programs may have set some of them, and the bit alone is no
+    /// gateway's mark.
+    number: u32,
+}
+
+impl GuardMark {
+    /// None where tables mark nothing.
+    pub(super) fn of(plan: &Plan, names: &TableNames) -> Option<Self> {
+        let number = plan.tunnel.as_ref().map_or(0, |tunnel| tunnel.marks.number());
+        names.marks.map(|bit| Self { bit, number })
+    }
+
+    fn change(self) -> MarkChange {
+        let bit = self.bit.mask();
+        MarkChange { keep: !(bit | self.number), flip: bit }
+    }
 }
 
 /// What is in the maps of one pod.
@@ -149,10 +171,10 @@ pub(super) fn add_chain(table: &mut Table, family: Family, objects: &Objects, ow
 }
 
 /// Adds the mark and its end.
-pub(super) fn add_marks(table: &mut Table, family: Family, objects: &Objects, bit: MarkBit) {
-    table.chains.insert(MARKING, mark(family, objects, bit));
+pub(super) fn add_marks(table: &mut Table, family: Family, objects: &Objects, mark: GuardMark) {
+    table.chains.insert(MARKING, marking(family, objects, mark));
     if let Some(guard) = table.chains.get_mut(&GUARD) {
-        guard.rules.insert(0, unmark(bit));
+        guard.rules.insert(0, unmark(mark.bit));
     }
 }
 

@@ -28,7 +28,7 @@ pub use keep::{Kept, keep};
 pub use names::{uid_of_chain, uid_of_comment};
 pub use tunnel::TUNNEL_DEVICE;
 
-use self::guard::GuardElements;
+use self::guard::{GuardElements, GuardMark};
 use self::pods::Pods;
 use self::stage::StageRules;
 use self::tunnel::Tunnel;
@@ -135,7 +135,7 @@ fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Ob
     table.chains.insert(names.priority.chain(), Chain { hook, rules });
     if has_guard(plan, family) {
         guard::add_chain(&mut table, family, objects, plan.own_networks.get(&family).map(Vec::as_slice));
-        names.marks.into_iter().for_each(|bit| guard::add_marks(&mut table, family, objects, bit));
+        GuardMark::of(plan, names).into_iter().for_each(|mark| guard::add_marks(&mut table, family, objects, mark));
     }
     table
 }

@@ -58,21 +58,28 @@ impl<'a> Pods<'a> {
         for (pod, claims) in pods {
             // A plain Service leaves no packet to those that are asked after it.
             let plain = claims.iter().position(|claim| claim.rank == Rank::Plain);
-            let claims = plain.and_then(|at| claims.get(..=at)).unwrap_or(claims);
+            let asked = plain.and_then(|at| claims.get(..=at)).unwrap_or(claims);
             let place = if self.elsewhere.contains(pod) { PodLocation::Elsewhere } else { PodLocation::Known };
-            self.add(*pod, place, claims);
+            if self.is_looked_up(*pod, claims, asked) {
+                self.add(*pod, place, asked);
+            }
         }
     }
 
-    fn add(&mut self, pod: IpAddr, place: PodLocation, claims: &'a [Claim<'a>]) {
-        if let StageRules::Diverting(tunnel) = self.stage {
-            let mut rules = claims.iter().flat_map(|claim| &claim.rules).copied();
-            if tunnel.homes.contains_key(&pod) || !tunnel.diverts(&mut rules) {
-                return;
-            }
-            let element = Element { target: Target::Nothing, comment: None };
-            self.table.insert(DIVERTED, MapKind::pods(self.family), MapKey::Address(pod), element);
+    /// Whether the stage says anything of a pod. Where packets are diverted, that a pod is known means that what was diverted
+    /// goes on (P16), though its rules are not asked any more.
+    fn is_looked_up(&mut self, pod: IpAddr, all: &[Claim<'_>], asked: &[Claim<'_>]) -> bool {
+        let StageRules::Diverting(tunnel) = self.stage else { return true };
+        let diverts = |claims: &[Claim<'_>]| tunnel.diverts(claims.iter().flat_map(|claim| &claim.rules).copied());
+        if tunnel.homes.contains_key(&pod) || !diverts(all) {
+            return false;
         }
+        let element = Element { target: Target::Nothing, comment: None };
+        self.table.insert(DIVERTED, MapKind::pods(self.family), MapKey::Address(pod), element);
+        diverts(asked)
+    }
+
+    fn add(&mut self, pod: IpAddr, place: PodLocation, claims: &'a [Claim<'a>]) {
         // Nearly all pods are behind one plain Service.
         if let ([claim], PodLocation::Known) = (claims, place)
             && let ([rule], Rank::Plain) = (claim.rules.as_slice(), claim.rank)

@@ -104,6 +104,8 @@ fn compatible(head: &Match, tail: &[Match]) -> bool {
         | Match::State(_)
         | Match::Direction(_)
         | Match::SourceTranslated
+        | Match::SourceOfOthers
+        | Match::SourceNotBehindDevice
         | Match::ToThisNode
         | Match::TcpFlags(_)
         | Match::NeighbourAdvertisement

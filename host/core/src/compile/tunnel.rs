@@ -2,6 +2,8 @@
 //! and those that see to it that nothing leaves otherwise. They exist while there is a tunnel; no other node pays for
 //! them.
 
+mod guard;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -9,17 +11,15 @@ use super::names::Objects;
 use crate::net::Family;
 use crate::plan::TunnelPlan;
 use crate::ruleset::{
-    AWAY, Bits, Chain, DIVERTED, DataKind, Direction, Field, GATEWAY_NETWORKS, HOMES, Hook, Interface,
+    AWAY, Bits, Chain, DIVERTED, DataKind, Direction, Field, GATEWAY_NETWORKS, HOMES, Hook, INPUT, Interface,
     InterfaceDirection, Key, KeyKind, Layout, Map, MapKind, Mark, MarkChange, Match, MatchOperator, Name, Point, Rule,
-    Set, State, Statement, States, TUNNEL, TUNNEL_GUARD, Table, tcp_flags,
+    Set, Statement, TUNNEL, TUNNEL_GUARD, TUNNEL_OUT, Table,
 };
 
 /// The device of the tunnel, on every node.
 pub const TUNNEL_DEVICE: Interface = Interface::literal("egressd0");
 
-const TUNNEL_OUT: Name = Name::literal("egress_tunnel_out");
 const DIVERT: Name = Name::literal("egress_divert");
-const INPUT: Name = Name::literal("egress_input");
 const NODES: Name = Name::literal("egress_nodes");
 const HELD: Name = Name::literal("egress_held");
 
@@ -100,12 +100,13 @@ impl Tunnel<'_> {
         Field::Destination(self.family)
     }
 
-    /// Nothing but nodes sends into the tunnel, and what a pod sends there ends on its own node.
+    /// Only what one node sends to another has no connection, so that it is known by that in the chains behind this one. A
+    /// pod may put the address of a node into its packets, but they come by the pod's device, which does not lead there.
     fn tunnel(&self) -> Vec<Rule> {
-        let forged = [self.outer(), is_in(self.destination(), NODES), is_not_in(self.source(), NODES)];
+        let [to_node, from_node] = [is_in(self.destination(), NODES), is_in(self.source(), NODES)];
         vec![
-            Rule::new(forged, [Statement::Counter, Statement::Drop]),
-            Rule::new([self.outer(), is_in(self.source(), NODES)], [Statement::NoTrack]),
+            dropped([self.outer(), to_node.clone(), from_node.clone(), Match::SourceNotBehindDevice]),
+            Rule::new([self.outer(), to_node, from_node], [Statement::NoTrack]),
         ]
     }
 
@@ -113,6 +114,12 @@ impl Tunnel<'_> {
         vec![Rule::new([self.outer(), is_in(self.destination(), NODES)], [Statement::NoTrack])]
     }
 
+    /// Which packets go to another node.
+    ///
+    /// An address that another node holds is a destination as any outside: a pod that calls it is seen there with the address of
+    /// its own Service, as it is where all addresses are on one node. To leave such calls alone would let them out with the
+    /// node's address as soon as any Service names an address that no node holds. Calls of a Service's ports are to a pod by
+    /// now, and inside.
     fn divert(&self, table: &Table) -> Vec<Rule> {
         let marks = self.plan.marks;
         let set = |mark| {
@@ -130,8 +137,14 @@ impl Tunnel<'_> {
             returns(reply),
         ];
         rules.extend(super::returns_inside(self.family, table, self.objects));
-        // What was translated here before goes on so (P11), and what is for the node itself leaves it not.
-        rules.extend([Match::SourceTranslated, Match::ToThisNode].map(returns));
+        // What was translated here before goes on so (P11), but for what is diverted and has another port: its own address is
+        // that of a pod. What is for the node itself leaves it not.
+        let elsewhere = [Match::SourceTranslated, is_not_in(self.translated(), DIVERTED)];
+        rules.push(Rule::new(elsewhere, [Statement::Return]));
+        // Whatever rules say by now, an open connection goes on to the node that it went to at first (P16).
+        let open = Match::Mark(Mark::Connection, self.ours());
+        rules.push(Rule::new([open], [Statement::SetMarkFromConnection(marks.mask()), Statement::Accept]));
+        rules.push(returns(Match::ToThisNode));
         rules.extend(self.look_ups(table));
         rules
     }
@@ -151,55 +164,10 @@ impl Tunnel<'_> {
         rules
     }
 
-    fn guard(&self, table: &Table) -> Vec<Rule> {
-        let outer = [self.outer(), is_in(self.source(), NODES), is_in(self.destination(), NODES)];
-        // Here it looks as if they came out of the tunnel.
-        let mut rules = vec![Rule::new(outer, [Statement::Return])];
-        rules.extend(self.stays());
-        let ours = self.plan.marks.bit().mask();
-        let diverted = Statement::SetMark(Mark::Connection, MarkChange::with(ours));
-        rules.push(Rule::new([leaves(), original()], [diverted]));
-        rules.extend(self.arrived(table));
-        rules.push(Rule::new([leaves(), Match::any_tcp_flag(tcp_flags::SYN)], [Statement::ClampSegments]));
-        // The packets of the tunnel are routed by the marks of those in them.
-        let clear = Statement::SetMark(Mark::Packet, MarkChange::only(!self.plan.marks.mask()));
-        rules.push(Rule::when(Match::Mark(Mark::Packet, Bits::under(ours, ours)), clear));
-        rules
-    }
-
-    /// What is to leave through the tunnel and does not: by its mark, by that of its connection, and by the address that it
-    /// would leave with.
-    fn stays(&self) -> [Rule; 3] {
-        let marks = self.plan.marks;
-        let ours = Bits::under(marks.bit().mask(), marks.bit().mask());
-        // The bit alone is that of the backstop, and such a packet goes its ordinary way.
-        let others = [marks.arrived(), marks.bit().mask()].map(|mark| Bits::under(marks.mask(), mark).negated());
-        let [arrived, bare] = others.map(|bits| Match::Mark(Mark::Packet, bits));
-        [
-            dropped([Match::Mark(Mark::Packet, ours), arrived, bare, stays()]),
-            dropped([Match::Mark(Mark::Connection, ours), original(), stays()]),
-            dropped([original(), is_in(self.translated(), AWAY), stays()]),
-        ]
-    }
-
-    /// What came out of the tunnel leaves translated to an address of this node, and not to what is inside.
-    fn arrived(&self, table: &Table) -> Vec<Rule> {
-        let untracked = States::of(&[State::Invalid, State::Untracked]).map(Match::State);
-        let mut rules: Vec<Rule> = untracked.into_iter().map(|state| dropped([arrives(), state])).collect();
-        rules.push(dropped([arrives(), original(), is_not_in(self.translated(), HELD)]));
-        let sets = [&self.objects.excluded, &self.objects.inside].into_iter();
-        let inside = sets.filter(|set| table.sets.contains_key(*set)).cloned();
-        rules.extend(inside.map(|set| dropped([arrives(), original(), is_in(self.destination(), set)])));
-        rules
-    }
-
-    /// An answer that comes before the pod has sent the first packet to an address that moved here is not refused, so that the
-    /// connection survives.
-    fn input(&self) -> Vec<Rule> {
-        let unasked = Bits::under(tcp_flags::SYN | tcp_flags::RST, 0);
-        let states = States::of(&[State::New, State::Invalid]).map(Match::State);
-        let matches = [is_in(self.destination(), HELD), Match::TcpFlags(unasked)].into_iter().chain(states);
-        vec![dropped(matches.collect::<Vec<_>>())]
+    /// The bit of all marks of ours.
+    fn ours(&self) -> Bits {
+        let bit = self.plan.marks.bit().mask();
+        Bits::under(bit, bit)
     }
 
     /// Whom the answers to a connection go to.
@@ -228,10 +196,6 @@ pub(super) fn arrives() -> Match {
 /// Whether it leaves through the tunnel.
 pub(super) fn leaves() -> Match {
     Match::Interface(InterfaceDirection::Out, MatchOperator::Is, TUNNEL_DEVICE)
-}
-
-fn stays() -> Match {
-    Match::Interface(InterfaceDirection::Out, MatchOperator::IsNot, TUNNEL_DEVICE)
 }
 
 fn is_in(field: Field, set: Name) -> Match {

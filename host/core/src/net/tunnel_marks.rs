@@ -76,6 +76,11 @@ impl TunnelMarks {
         self.numbered((1 << INDEX_BITS) - 1)
     }
 
+    /// The seven that are a number.
+    pub fn number(self) -> u32 {
+        self.mask() & !self.bit.mask()
+    }
+
     /// The mark of packets to this gateway.
     pub fn to(self, gateway: GatewayIndex) -> u32 {
         self.numbered(u32::from(gateway.0))

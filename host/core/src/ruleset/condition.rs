@@ -31,6 +31,11 @@ pub enum Match {
     SourceTranslated,
     /// `fib daddr type local`: the destination is an address of the node.
     ToThisNode,
+    /// `fib saddr type != local`: the source is no address of the node.
+    SourceOfOthers,
+    /// `fib saddr . iif oif missing`: the device that it came by does not lead to its source. Only before packets are
+    /// routed.
+    SourceNotBehindDevice,
     /// `tcp flags & (syn | rst) == 0x0`; the protocol is matched too.
     TcpFlags(Bits),
     /// `icmpv6 type nd-neighbor-advert`; the protocol is matched too.
@@ -148,6 +153,8 @@ impl Match {
             | Self::Direction(_)
             | Self::SourceTranslated
             | Self::ToThisNode
+            | Self::SourceOfOthers
+            | Self::SourceNotBehindDevice
             | Self::TcpFlags(_)
             | Self::NeighbourAdvertisement
             | Self::Tunnel(_) => None,

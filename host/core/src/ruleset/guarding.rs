@@ -11,8 +11,14 @@ pub const GUARDED: Name = Name::literal("egress_guarded");
 /// The chain that marks packets of guarded pods for the policies of the guard's backstop.
 pub const MARKING: Name = Name::literal("egress_mark");
 
-/// The chain that lets nothing but nodes send into the tunnel.
+/// The chain that keeps the tunnel's own packets out of connection tracking as they come.
 pub const TUNNEL: Name = Name::literal("egress_tunnel");
+
+/// The same as they leave.
+pub const TUNNEL_OUT: Name = Name::literal("egress_tunnel_out");
+
+/// The chain that lets nothing but nodes send into the tunnel.
+pub const INPUT: Name = Name::literal("egress_input");
 
 /// The chain that drops what is to go through the tunnel and does not, and what came out of it and is not translated.
 pub const TUNNEL_GUARD: Name = Name::literal("egress_tunnel_guard");
@@ -23,9 +29,12 @@ pub const AWAY: Name = Name::literal("egress_away");
 /// The chains of the guard of pods.
 const GUARD_CHAINS: [Name; 2] = [GUARD, MARKING];
 
+/// The chains of the tunnel that hold back, and what they need.
+const TUNNEL_CHAINS: [Name; 4] = [TUNNEL, TUNNEL_OUT, TUNNEL_GUARD, INPUT];
+
 /// Whether a chain is of a guard.
 pub(crate) fn is_of_the_guard(chain: &Name) -> bool {
-    GUARD_CHAINS.contains(chain) || [TUNNEL, TUNNEL_GUARD].contains(chain)
+    GUARD_CHAINS.contains(chain) || TUNNEL_CHAINS.contains(chain)
 }
 
 /// Whether packets are dropped for what is in a set, so that less of it holds back less: it is narrowed first and widened

@@ -25,7 +25,7 @@ pub use condition::{Bits, InterfaceDirection, Match, MatchOperator, tcp_flags};
 pub use connection::{Direction, Mark, State, States};
 pub use family::TableFamily;
 pub use field::{Field, Key};
-pub use guarding::{AWAY, GUARDED, MARKING, TUNNEL, TUNNEL_GUARD, guarded, marks, unguarded};
+pub use guarding::{AWAY, GUARDED, INPUT, MARKING, TUNNEL, TUNNEL_GUARD, TUNNEL_OUT, guarded, marks, unguarded};
 pub(crate) use guarding::{holds_back, is_of_the_guard, keep_guard};
 pub use hook::{ChainKind, Hook, Point, Policy};
 pub use interface::{Interface, InterfaceError};

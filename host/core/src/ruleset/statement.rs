@@ -34,6 +34,8 @@ pub enum Statement {
     VerdictBy(Key, Name),
     /// `meta mark set 0x107f`, `ct mark set ct mark | 0x1000`.
     SetMark(Mark, MarkChange),
+    /// `meta mark set ct mark & 0x107f`: these bits of the connection's mark, and no other ones.
+    SetMarkFromConnection(u32),
     /// `meta mark set ip saddr map @map`, over a map to marks.
     SetMarkBy(Key, Name),
     /// `update @set { meta mark timeout 240ms }`: adds an element, or begins its time anew.
@@ -93,6 +95,7 @@ impl Statement {
             | Self::SnatToPorts(..)
             | Self::SnatTo(_)
             | Self::SetMark(..)
+            | Self::SetMarkFromConnection(_)
             | Self::NoTrack
             | Self::ClampSegments => None,
         }
@@ -112,6 +115,7 @@ impl Statement {
             | Self::SnatBy(..)
             | Self::VerdictBy(..)
             | Self::SetMark(..)
+            | Self::SetMarkFromConnection(_)
             | Self::SetMarkBy(..)
             | Self::Update(..)
             | Self::NoTrack

@@ -252,6 +252,7 @@ fn is_of_kind(table: &Table, statement: &Statement) -> bool {
         | Statement::SnatToPorts(..)
         | Statement::SnatTo(_)
         | Statement::SetMark(..)
+        | Statement::SetMarkFromConnection(_)
         | Statement::NoTrack
         | Statement::ClampSegments => true,
     }

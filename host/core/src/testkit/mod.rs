@@ -16,8 +16,8 @@ mod whole;
 mod xfrm;
 
 pub use crate::trace::{
-    ChainEnd, Connection, Effect, Frame, Hit, Hop, Journey, Leaving, Packet, Path, PathEnd, Route, Seen, Visit, follow,
-    follow_over, leaves, trace, trace_by_earlier_hooks, trace_over,
+    ChainEnd, Connection, Effect, Frame, Hit, Hop, Journey, Leaving, Packet, Path, PathEnd, Route, Seen, SourcePort,
+    Visit, follow, follow_over, leaves, trace, trace_by_earlier_hooks, trace_over,
 };
 pub use build::{
     SnapshotBuilder, a, answered_plainly, context, egress_policy, facts, n, news, rule, service, settings,

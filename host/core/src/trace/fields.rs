@@ -90,10 +90,18 @@ impl Journey {
             Match::Direction(direction) => self.tracked().is_some_and(|known| known.direction == *direction),
             Match::SourceTranslated => self.tracked().is_some_and(super::Connection::is_source_translated),
             Match::ToThisNode => self.own.contains(&self.packet.destination),
+            Match::SourceOfOthers => !self.own.contains(&self.packet.source),
+            Match::SourceNotBehindDevice => !self.is_behind_its_device(),
             Match::TcpFlags(bits) => self.protocol() == Some(6) && self.tcp_flags_are(*bits),
             Match::NeighbourAdvertisement => matches!(self.frame, Frame::NeighbourAdvertisement(_)),
             Match::Tunnel(id) => self.tunnel == Some(*id),
         }
+    }
+
+    /// No device but `lo` leads to the node's own addresses.
+    fn is_behind_its_device(&self) -> bool {
+        let leads_there = self.source_device.is_none_or(|device| self.came_by == Some(device));
+        leads_there && !self.own.contains(&self.packet.source)
     }
 
     fn has_port(&self, ports: PortRange, of: fn((crate::net::Protocol, u16, u16)) -> u16) -> bool {

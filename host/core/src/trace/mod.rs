@@ -6,7 +6,7 @@ mod packet;
 mod path;
 mod walk;
 
-pub use packet::{Connection, Frame, Hop, Journey, Packet, Route, Seen};
+pub use packet::{Connection, Frame, Hop, Journey, Packet, Route, Seen, SourcePort};
 pub use path::{Effect, Hit, Path, PathEnd, Visit, follow, follow_over};
 
 use std::net::IpAddr;

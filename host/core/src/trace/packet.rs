@@ -60,6 +60,8 @@ pub struct Journey {
     pub frame: Frame,
     /// The device that it comes by; none where the node itself sends it.
     pub came_by: Option<Interface>,
+    /// The device that leads to its source; none where that is the one that it comes by.
+    pub source_device: Option<Interface>,
     /// Where it goes from here, as the first of these says whose bits its mark has.
     pub routes: Vec<Route>,
     /// The route without a matching mark.
@@ -120,6 +122,17 @@ pub struct Connection {
     pub original: (IpAddr, IpAddr),
     /// Who answers, and whom the answers go to: another than the sender where its source is translated.
     pub reply: (IpAddr, IpAddr),
+    /// What is translated of the port that its packets come from.
+    pub source_port: SourcePort,
+}
+
+/// The port that the packets of a connection come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourcePort {
+    /// As the sender has it.
+    Own,
+    /// Another one, since its own was taken at this address.
+    Other,
 }
 
 impl Connection {
@@ -130,7 +143,7 @@ impl Connection {
 
     /// `ct status snat`.
     pub fn is_source_translated(&self) -> bool {
-        self.reply.1 != self.original.0
+        self.reply.1 != self.original.0 || self.source_port == SourcePort::Other
     }
 }
 
@@ -144,10 +157,11 @@ impl Journey {
             packet,
             frame: Frame::Ip,
             came_by: None,
+            source_device: None,
             routes: Vec::new(),
             hop,
             mark: 0,
-            connection: Connection { state, direction, mark: 0, original, reply },
+            connection: Connection { state, direction, mark: 0, original, reply, source_port: SourcePort::Own },
             tcp_flags: 0,
             tunnel: None,
             own: BTreeSet::new(),

@@ -144,6 +144,10 @@ impl Follower<'_> {
             Hop::Device(_) if self.journey.came_by.is_some() => self.through(Point::Forward)?,
             Hop::Device(_) => {}
         }
+        // Of an open connection, the kernel translates every packet as it did the first.
+        if let Seen::As(source) = self.seen {
+            self.journey.packet.source = source;
+        }
         self.through(Point::Postrouting)?;
         self.through(Point::Egress)?;
         match hop {

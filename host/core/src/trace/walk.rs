@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::Journey;
 use super::path::{Effect, Hit};
-use crate::ruleset::{Key, MapKey, Mark, Match, Name, Rule, SetKey, State, Statement, Table, Target};
+use crate::ruleset::{Key, MapKey, Mark, MarkChange, Match, Name, Rule, SetKey, State, Statement, Table, Target};
 
 /// `NFT_JUMP_STACK_SIZE`.
 const MOST_JUMPS: usize = 16;
@@ -133,16 +133,11 @@ impl<'a> ChainWalk<'a> {
             Statement::SnatBy(key, map) | Statement::VerdictBy(key, map) | Statement::SetMarkBy(key, map) => {
                 self.by_map(key, map, hit, depth)
             }
-            Statement::SetMark(Mark::Packet, change) => {
-                self.journey.mark = change.of(self.journey.mark);
-                Step::Next
-            }
-            Statement::SetMark(Mark::Connection, change) => {
-                if self.journey.connection.exists() {
-                    self.journey.connection.mark = change.of(self.journey.connection.mark);
-                }
-                Step::Next
-            }
+            Statement::SetMark(mark, change) => self.change_mark(*mark, *change),
+            Statement::SetMarkFromConnection(bits) => match self.journey.tracked().map(|known| known.mark & bits) {
+                Some(mark) => self.change_mark(Mark::Packet, MarkChange::to(mark)),
+                None => Step::NextRule,
+            },
             Statement::Update(set, key, _) => self.update(set, key),
             Statement::NoTrack => {
                 self.journey.connection.state = State::Untracked;
@@ -150,6 +145,17 @@ impl<'a> ChainWalk<'a> {
             }
             Statement::ClampSegments => self.effect(Effect::Clamped),
         }
+    }
+
+    fn change_mark(&mut self, mark: Mark, change: MarkChange) -> Step {
+        match mark {
+            Mark::Packet => self.journey.mark = change.of(self.journey.mark),
+            Mark::Connection if self.journey.connection.exists() => {
+                self.journey.connection.mark = change.of(self.journey.connection.mark);
+            }
+            Mark::Connection => {}
+        }
+        Step::Next
     }
 
     fn by_map(&mut self, key: &Key, map: &Name, hit: usize, depth: usize) -> Step {
@@ -215,6 +221,8 @@ impl<'a> ChainWalk<'a> {
             | Match::Direction(_)
             | Match::SourceTranslated
             | Match::ToThisNode
+            | Match::SourceOfOthers
+            | Match::SourceNotBehindDevice
             | Match::TcpFlags(_)
             | Match::NeighbourAdvertisement
             | Match::Tunnel(_) => self.journey.meets(part),

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use egressd_core::diff::diff;
-use egressd_core::net::{Family, MarkBit, Protocol};
+use egressd_core::net::{Family, Protocol};
 use egressd_core::plan::{Plan, SubjectPlan};
 use egressd_core::ruleset::{Direction, Point, Ruleset, State};
 use egressd_core::testkit::{
-    AddressPlace, Connection, FakeKernel, Hop, Journey, Packet, PathEnd, TestNode, TwoNodes, Universe, a, facts,
-    follow, rule, service, tunnel_routes,
+    AddressPlace, Connection, FakeKernel, Hop, Journey, Packet, PathEnd, SourcePort, TestNode, TwoNodes, Universe, a,
+    facts, follow, rule, service, tunnel_routes,
 };
 use proptest::prelude::*;
 
@@ -51,7 +51,7 @@ impl Move {
 }
 
 /// A plan of one rule without conditions.
-fn plain(pod: &str, address: &str) -> Plan {
+pub(crate) fn plain(pod: &str, address: &str) -> Plan {
     let service = service("web", &[]);
     let planned = SubjectPlan {
         uid: service.uid,
@@ -65,12 +65,20 @@ fn plain(pod: &str, address: &str) -> Plan {
     Plan { excluded: facts().excluded, subjects: [(service.key, planned)].into(), guarded, ..Plan::default() }
 }
 
-const POD: &str = "10.0.0.1";
-const HERE: &str = "11.0.0.0";
-const THERE: &str = "11.0.0.1";
+/// The same without a guard.
+pub(crate) fn unguarded(mut plan: Plan) -> Plan {
+    plan.subjects.values_mut().for_each(|subject| subject.guarded = Default::default());
+    Plan { guarded: Default::default(), ..plan }
+}
+
+pub(crate) const POD: &str = "10.0.0.1";
+pub(crate) const HERE: &str = "11.0.0.0";
+pub(crate) const THERE: &str = "11.0.0.1";
+/// The mark of connections that leave with the second.
+pub(crate) const TO_THERE: u32 = 0x1002;
 
 /// One address on each node.
-fn nodes(plan: Plan) -> TwoNodes {
+pub(crate) fn nodes(plan: Plan) -> TwoNodes {
     let places = [(HERE, TestNode::First), (THERE, TestNode::Second)];
     TwoNodes::new(&Universe::on_paper(), plan, places.map(|(text, node)| (a(text), AddressPlace::On(node))).into())
 }
@@ -80,7 +88,7 @@ fn packet() -> Packet {
 }
 
 /// A packet of an open connection of the pod on the first node.
-fn open(nodes: &TwoNodes, translated: IpAddr, mark: u32) -> PathEnd {
+pub(crate) fn open(nodes: &TwoNodes, translated: IpAddr, mark: u32) -> PathEnd {
     let plan = nodes.on(TestNode::First);
     let (packet, out) = (packet(), Hop::Device(device("eth0")));
     let connection = Connection {
@@ -89,9 +97,11 @@ fn open(nodes: &TwoNodes, translated: IpAddr, mark: u32) -> PathEnd {
         mark,
         original: (packet.source, packet.destination),
         reply: (packet.destination, translated),
+        source_port: SourcePort::Own,
     };
     let routes = tunnel_routes(&[plan.tunnel.as_ref().expect("a tunnel")], Family::Ipv4, out);
-    let journey = Journey { connection, routes, ..Journey::new(packet, out).by(device("veth0")) };
+    let own = [TestNode::First.end(Family::Ipv4), a(HERE)].into();
+    let journey = Journey { connection, routes, own, ..Journey::new(packet, out).by(device("veth0")) };
     follow(&ruleset(&plan), &journey).fate
 }
 
@@ -108,14 +118,10 @@ fn a_guarded_pod_that_goes_to_an_address_of_another_node_or_back_is_never_lost()
 
 #[test]
 fn an_open_connection_ends_when_it_is_diverted_no_more_and_goes_on_as_it_was_when_it_is_from_now_on() {
-    let [here, there] = [HERE, THERE].map(|address| {
-        let mut plan = plain(POD, address);
-        plan.subjects.values_mut().for_each(|subject| subject.guarded = Default::default());
-        nodes(Plan { guarded: Default::default(), ..plan })
-    });
-    let (bit, dropped) = (MarkBit::DEFAULT.mask(), PathEnd::Dropped(Point::Postrouting));
-    assert_eq!(open(&here, a(POD), bit), dropped);
-    assert_eq!(open(&there, a(POD), bit), PathEnd::Left(device("egressd0")));
+    let [here, there] = [HERE, THERE].map(|address| nodes(unguarded(plain(POD, address))));
+    let dropped = PathEnd::Dropped(Point::Postrouting);
+    assert_eq!(open(&here, a(POD), TO_THERE), dropped);
+    assert_eq!(open(&there, a(POD), TO_THERE), PathEnd::Left(device("egressd0")));
     let masqueraded = TestNode::First.end(Family::Ipv4);
     assert_eq!(open(&there, masqueraded, 0), PathEnd::Left(device("eth0")));
     assert_eq!(open(&there, a(THERE), 0), dropped, "another node holds the address now");

@@ -1,5 +1,6 @@
 //! Packets on their way over two nodes, each with a CNI that masquerades.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use egressd_core::compile::{TUNNEL_DEVICE, compile, table_names};
@@ -68,7 +69,7 @@ fn index(node: TestNode) -> usize {
 }
 
 /// The masquerade of a CNI, beside egressd's chains.
-fn with_masquerade(ruleset: &Ruleset, node: TestNode) -> Ruleset {
+pub(crate) fn with_masquerade(ruleset: &Ruleset, node: TestNode) -> Ruleset {
     let mut ruleset = ruleset.clone();
     for (family, table) in &mut ruleset.tables {
         let Some(family) = family.addresses() else { continue };
@@ -122,8 +123,14 @@ impl Scene {
     pub(crate) fn journey(&self, node: TestNode, packet: Packet, came_by: &str, hop: &str) -> Journey {
         let hop = Hop::Device(device(hop));
         let tunnels: Vec<&TunnelPlan> = self.tunnels[index(node)].iter().collect();
-        let routes = tunnel_routes(&tunnels, Family::of(packet.source), hop);
-        Journey { routes, ..Journey::new(packet, hop).by(device(came_by)) }
+        let held = tunnels.iter().flat_map(|tunnel| tunnel.held.iter().copied());
+        let own: BTreeSet<IpAddr> = held.chain(Family::ALL.map(|family| node.end(family))).collect();
+        // The kernel asks for its own addresses before it looks at marks.
+        let (routes, hop) = match own.contains(&packet.destination) {
+            true => (Vec::new(), Hop::Here),
+            false => (tunnel_routes(&tunnels, Family::of(packet.source), hop), hop),
+        };
+        Journey { routes, own, ..Journey::new(packet, hop).by(device(came_by)) }
     }
 
     fn follow(&self, node: TestNode, journey: &Journey, moment: Option<Moment<'_>>) -> Path {

@@ -26,6 +26,8 @@ impl Display for Match {
             Self::Direction(direction) => write!(f, "ct direction {}", direction.keyword()),
             Self::SourceTranslated => f.write_str("ct status snat"),
             Self::ToThisNode => f.write_str("fib daddr type local"),
+            Self::SourceOfOthers => f.write_str("fib saddr type != local"),
+            Self::SourceNotBehindDevice => f.write_str("fib saddr . iif oif missing"),
             Self::TcpFlags(bits) => write!(f, "tcp flags{}", Flags(*bits)),
             Self::NeighbourAdvertisement => f.write_str("icmpv6 type nd-neighbor-advert"),
             Self::Tunnel(id) => write!(f, "tunnel id {id}"),

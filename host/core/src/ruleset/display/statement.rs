@@ -21,6 +21,10 @@ impl Display for Statement {
             Self::SnatBy(key, map) => write!(f, "snat to {key} map @{map}"),
             Self::VerdictBy(key, map) => write!(f, "{key} vmap @{map}"),
             Self::SetMark(mark, change) => write!(f, "{} set {}", mark.keyword(), Changed(*mark, *change)),
+            Self::SetMarkFromConnection(bits) => {
+                let [packet, connection] = [Mark::Packet, Mark::Connection].map(Mark::keyword);
+                write!(f, "{packet} set {connection} & {bits:#010x}")
+            }
             Self::SetMarkBy(key, map) => write!(f, "{} set {key} map @{map}", Mark::Packet.keyword()),
             Self::Update(set, key, timeout) => write!(f, "update @{set} {{ {key} timeout {timeout} }}"),
             Self::NoTrack => f.write_str("notrack"),

@@ -102,10 +102,10 @@ fn load(source: Source, slot: Slot) -> Result<Encoded, Error> {
             w.number(sys::NFTA_CT_KEY, tuple_key(end, family));
             w.bytes(sys::NFTA_CT_DIRECTION, &[direction_byte(direction)]);
         }),
-        Source::DestinationKind => ours("fib", |w| {
+        Source::Route(question) => ours("fib", |w| {
             w.number(sys::NFTA_FIB_DREG, register);
-            w.number(sys::NFTA_FIB_RESULT, sys::NFT_FIB_RESULT_ADDRTYPE);
-            w.number(sys::NFTA_FIB_FLAGS, sys::NFTA_FIB_F_DADDR);
+            w.number(sys::NFTA_FIB_RESULT, question.result());
+            w.number(sys::NFTA_FIB_FLAGS, question.flags());
         }),
         Source::SegmentSize => ours("rt", |w| {
             w.number(sys::NFTA_RT_DREG, register);

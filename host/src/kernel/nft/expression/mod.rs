@@ -12,7 +12,9 @@ use egressd_core::{
 };
 
 pub(super) use encode::{Encoded, SEGMENT_SIZE, SEGMENT_SIZE_LENGTH, SEGMENT_SIZE_OFFSET, WITH_PORTS, protocol_family};
-pub(super) use source::{Base, ConnectionKey, Field, MetaKey, Source, TupleEnd, direction_byte, tuple_key};
+pub(super) use source::{
+    Base, ConnectionKey, Field, MetaKey, RouteQuestion, Source, TupleEnd, direction_byte, tuple_key,
+};
 
 /// One instruction. All but loads and constants work on the first register.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,8 +17,8 @@ pub(in crate::kernel::nft) enum Source {
     Connection(ConnectionKey),
     /// An address of its connection.
     Tuple(Direction, TupleEnd, Family),
-    /// Of what kind the destination is, as the node's routes say.
-    DestinationKind,
+    /// What the node's routes say.
+    Route(RouteQuestion),
     /// The largest segment that the route takes.
     SegmentSize,
     /// The id of the tunnel that it came out of.
@@ -69,6 +69,17 @@ pub(in crate::kernel::nft) enum ConnectionKey {
     /// Bits.
     Status,
     Mark,
+}
+
+/// What the node's routes are asked (`fib`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::kernel::nft) enum RouteQuestion {
+    /// Of what kind the destination is.
+    DestinationKind,
+    /// Of what kind the source is.
+    SourceKind,
+    /// Whether the device that it came by leads to its source: a one or a zero, of which nft compares four bytes.
+    SourceBehindDevice,
 }
 
 /// An end of a connection.
@@ -123,6 +134,28 @@ impl ConnectionKey {
             Self::Direction => sys::NFT_CT_DIRECTION,
             Self::Status => sys::NFT_CT_STATUS,
             Self::Mark => sys::NFT_CT_MARK,
+        }
+    }
+}
+
+impl RouteQuestion {
+    pub(in crate::kernel::nft) const ALL: [Self; 3] =
+        [Self::DestinationKind, Self::SourceKind, Self::SourceBehindDevice];
+
+    /// `NFT_FIB_RESULT_*`.
+    pub(in crate::kernel::nft) fn result(self) -> u32 {
+        match self {
+            Self::DestinationKind | Self::SourceKind => sys::NFT_FIB_RESULT_ADDRTYPE,
+            Self::SourceBehindDevice => sys::NFT_FIB_RESULT_OIF,
+        }
+    }
+
+    /// `NFTA_FIB_F_*`.
+    pub(in crate::kernel::nft) fn flags(self) -> u32 {
+        match self {
+            Self::DestinationKind => sys::NFTA_FIB_F_DADDR,
+            Self::SourceKind => sys::NFTA_FIB_F_SADDR,
+            Self::SourceBehindDevice => sys::NFTA_FIB_F_SADDR | sys::NFTA_FIB_F_IIF | sys::NFTA_FIB_F_PRESENT,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     SOURCE_TRANSLATED, TCP, TCP_FLAGS, address_bytes, destination_address,
 };
 use crate::kernel::nft::expression::{
-    Comparison, ConnectionKey, Expression, Field, LookupResult, MetaKey, Source, direction_byte,
+    Comparison, ConnectionKey, Expression, Field, LookupResult, MetaKey, RouteQuestion, Source, direction_byte,
 };
 
 /// `IFNAMSIZ`: nft compares all of it.
@@ -37,8 +37,16 @@ impl Program {
             }
             Match::SourceTranslated => self.any_bit(ConnectionKey::Status, SOURCE_TRANSLATED),
             Match::ToThisNode => {
-                self.load(Source::DestinationKind);
+                self.load(Source::Route(RouteQuestion::DestinationKind));
                 self.equals(LOCAL.to_ne_bytes());
+            }
+            Match::SourceOfOthers => {
+                self.load(Source::Route(RouteQuestion::SourceKind));
+                self.push(Expression::Compare(Comparison::NotEqual, LOCAL.to_ne_bytes().to_vec()));
+            }
+            Match::SourceNotBehindDevice => {
+                self.load(Source::Route(RouteQuestion::SourceBehindDevice));
+                self.equals([0; 4]);
             }
             Match::TcpFlags(bits) => self.tcp_flags(*bits),
             Match::NeighbourAdvertisement => self.neighbour_advertisement(),

@@ -32,6 +32,7 @@ impl Program {
             }
             Statement::VerdictBy(key, map) => self.look_up(key, map, LookupResult::Verdict),
             Statement::SetMark(mark, change) => self.set_mark(*mark, *change),
+            Statement::SetMarkFromConnection(bits) => self.set_mark_from_connection(*bits),
             Statement::SetMarkBy(key, map) => {
                 self.look_up(key, map, LookupResult::Data);
                 self.push(Expression::Store(Mark::Packet));
@@ -63,6 +64,12 @@ impl Program {
             self.push(port(ports.last(), Slot::THIRD));
         }
         self.push(Expression::SourceNat(Family::of(address), some));
+    }
+
+    fn set_mark_from_connection(&mut self, bits: u32) {
+        self.load(Mark::Connection);
+        self.push(Expression::Mask(bits.to_ne_bytes().to_vec(), vec![0; 4]));
+        self.push(Expression::Store(Mark::Packet));
     }
 
     fn set_mark(&mut self, mark: Mark, change: MarkChange) {

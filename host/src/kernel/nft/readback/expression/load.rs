@@ -6,7 +6,9 @@ use rustables::sys;
 use super::slot;
 use crate::kernel::nft::{
     attributes::Attributes,
-    expression::{Base, ConnectionKey, Expression, Field, MetaKey, Source, TupleEnd, direction_byte, tuple_key},
+    expression::{
+        Base, ConnectionKey, Expression, Field, MetaKey, RouteQuestion, Source, TupleEnd, direction_byte, tuple_key,
+    },
 };
 
 /// Without a destination register it writes something instead.
@@ -47,10 +49,11 @@ pub(super) fn connection(operands: Attributes<'_>) -> Option<Expression> {
     loaded(operands, sys::NFTA_CT_DREG, source)
 }
 
-pub(super) fn destination_kind(operands: Attributes<'_>) -> Option<Expression> {
-    let kind = operands.number(sys::NFTA_FIB_RESULT)? == sys::NFT_FIB_RESULT_ADDRTYPE;
-    let destination = operands.number(sys::NFTA_FIB_FLAGS)? == sys::NFTA_FIB_F_DADDR;
-    loaded(operands, sys::NFTA_FIB_DREG, Source::DestinationKind).filter(|_| kind && destination)
+pub(super) fn route(operands: Attributes<'_>) -> Option<Expression> {
+    let (result, flags) = (operands.number(sys::NFTA_FIB_RESULT)?, operands.number(sys::NFTA_FIB_FLAGS)?);
+    let is_asked = |question: &RouteQuestion| (question.result(), question.flags()) == (result, flags);
+    let question = RouteQuestion::ALL.into_iter().find(is_asked)?;
+    loaded(operands, sys::NFTA_FIB_DREG, Source::Route(question))
 }
 
 pub(super) fn segment_size(operands: Attributes<'_>) -> Option<Expression> {

@@ -31,7 +31,7 @@ fn decode(expression: Attributes<'_>) -> Option<Expression> {
         }
         "ct" => store(operands, sys::NFTA_CT_SREG, sys::NFTA_CT_KEY, Mark::Connection)
             .or_else(|| load::connection(operands)),
-        "fib" => load::destination_kind(operands),
+        "fib" => load::route(operands),
         "rt" => load::segment_size(operands),
         "tunnel" => load::tunnel(operands),
         "bitwise" => mask(operands),

@@ -16,7 +16,7 @@ use crate::kernel::nft::{
         Comparison::{AtLeast, AtMost, Equal, NotEqual},
         ConnectionKey,
         Expression::{self, Compare, Load, Lookup, Mask, Range},
-        Field, LookupResult, MetaKey, Slot, Source, direction_byte,
+        Field, LookupResult, MetaKey, RouteQuestion, Slot, Source, direction_byte,
     },
     rule::{
         DESTINATION_PORT, ICMP_TYPE, ICMPV6, LOCAL, NEIGHBOUR_ADVERTISEMENT, Network, SOURCE_PORT, SOURCE_TRANSLATED,
@@ -99,7 +99,7 @@ impl<'a> Decoder<'a> {
                 (any_bit(test)? == SOURCE_TRANSLATED).then_some(Match::SourceTranslated)
             }
             Source::Connection(ConnectionKey::Direction) => direction(equal(test)?).map(Match::Direction),
-            Source::DestinationKind => (number(equal(test)?)? == LOCAL).then_some(Match::ToThisNode),
+            Source::Route(question) => route(question, test),
             Source::Tunnel => number(equal(test)?).map(Match::Tunnel),
             Source::Meta(MetaKey::EtherType | MetaKey::NetworkProtocol | MetaKey::TransportProtocol)
             | Source::Tuple(..)
@@ -202,6 +202,15 @@ fn any_bit(test: Test<'_>) -> Option<u32> {
     match test {
         Test::Masked(mask, MatchOperator::IsNot, value) if number(value)? == 0 => number(mask),
         Test::Masked(..) | Test::Between(..) | Test::Unlike(_) => None,
+    }
+}
+
+fn route(question: RouteQuestion, test: Test<'_>) -> Option<Match> {
+    match (question, test) {
+        (RouteQuestion::DestinationKind, test) => (number(equal(test)?)? == LOCAL).then_some(Match::ToThisNode),
+        (RouteQuestion::SourceKind, Test::Unlike(kind)) => (number(kind)? == LOCAL).then_some(Match::SourceOfOthers),
+        (RouteQuestion::SourceKind, Test::Between(..) | Test::Masked(..)) => None,
+        (RouteQuestion::SourceBehindDevice, test) => (equal(test)? == [0; 4]).then_some(Match::SourceNotBehindDevice),
     }
 }
 

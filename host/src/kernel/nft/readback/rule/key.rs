@@ -61,7 +61,7 @@ impl<'a> Decoder<'a> {
             Source::Meta(MetaKey::Mark) => Some(ruleset::Field::Mark),
             Source::Meta(MetaKey::EtherType | MetaKey::NetworkProtocol | MetaKey::Interface(_))
             | Source::Connection(_)
-            | Source::DestinationKind
+            | Source::Route(_)
             | Source::SegmentSize
             | Source::Tunnel => None,
         }

@@ -14,8 +14,10 @@ use crate::kernel::nft::expression::{
 impl<'a> Decoder<'a> {
     /// Takes one statement off the front.
     pub(super) fn statement(&mut self) -> Option<Statement> {
-        if let Some((statement, rest)) =
-            plain(self.rest).or_else(|| self.constant()).or_else(|| changed_mark(self.rest))
+        if let Some((statement, rest)) = plain(self.rest)
+            .or_else(|| self.constant())
+            .or_else(|| changed_mark(self.rest))
+            .or_else(|| kept_mark(self.rest))
         {
             self.rest = rest;
             return Some(statement);
@@ -104,6 +106,15 @@ fn changed_mark(expressions: &[Expression]) -> Option<(Statement, &[Expression])
     };
     // Without anything that is kept it is a constant.
     (*source == Source::from(mark) && change.keep != 0).then_some((Statement::SetMark(mark, change), rest))
+}
+
+/// Some bits of the connection's mark. nft writes no mask of all.
+fn kept_mark(expressions: &[Expression]) -> Option<(Statement, &[Expression])> {
+    let [Load(source, Slot::FIRST), Mask(bits, flip), Store(Mark::Packet), rest @ ..] = expressions else {
+        return None;
+    };
+    let is_plain = *source == Source::from(Mark::Connection) && flip.iter().all(|byte| *byte == 0);
+    is_plain.then_some((Statement::SetMarkFromConnection(number(bits)?), rest))
 }
 
 /// A number in the order of the machine's bytes, as all that is not of the packet itself.
