@@ -2,6 +2,8 @@
 //! not at all, at rest and between any two batches of both nodes.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "gateway/indexes.rs"]
+mod indexes;
 #[path = "gateway/kept.rs"]
 mod kept;
 #[path = "gateway/moves.rs"]

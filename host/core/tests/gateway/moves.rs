@@ -51,7 +51,7 @@ impl Move {
 }
 
 /// A plan of one rule without conditions.
-fn plain(pod: &str, address: &str) -> Plan {
+pub(super) fn plain(pod: &str, address: &str) -> Plan {
     let service = service("web", &[]);
     let planned = SubjectPlan {
         uid: service.uid,
@@ -65,12 +65,12 @@ fn plain(pod: &str, address: &str) -> Plan {
     Plan { excluded: facts().excluded, subjects: [(service.key, planned)].into(), guarded, ..Plan::default() }
 }
 
-const POD: &str = "10.0.0.1";
-const HERE: &str = "11.0.0.0";
-const THERE: &str = "11.0.0.1";
+pub(super) const POD: &str = "10.0.0.1";
+pub(super) const HERE: &str = "11.0.0.0";
+pub(super) const THERE: &str = "11.0.0.1";
 
 /// One address on each node.
-fn nodes(plan: Plan) -> TwoNodes {
+pub(super) fn nodes(plan: Plan) -> TwoNodes {
     let places = [(HERE, TestNode::First), (THERE, TestNode::Second)];
     TwoNodes::new(&Universe::on_paper(), plan, places.map(|(text, node)| (a(text), AddressPlace::On(node))).into())
 }
