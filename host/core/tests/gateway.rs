@@ -2,6 +2,8 @@
 //! not at all, at rest and between any two batches of both nodes.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "gateway/forgotten.rs"]
+mod forgotten;
 #[path = "gateway/indexes.rs"]
 mod indexes;
 #[path = "gateway/kept.rs"]

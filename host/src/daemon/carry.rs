@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use egressd_core::compile::keep;
+use egressd_core::compile::{keep, kept_pods};
 use egressd_core::diff::{Comparison, SLICE, Slice, SlicedChange, Slices, Summary, replace};
 use egressd_core::finding::Finding;
 use egressd_core::in_force::PendingRound;
@@ -39,6 +39,7 @@ impl Daemon {
         self.auditing.put_off(clock::now());
         let Step { newest, scope, kept, fatal, .. } = step;
         self.applied.add_outstanding(scope);
+        self.applied.look_at_kept(kept_pods(&kept));
         if let Some(fatal) = fatal {
             return self.refuse(&newest, &fatal);
         }

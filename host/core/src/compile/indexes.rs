@@ -24,6 +24,29 @@ pub fn indexes_in_use(ruleset: &Ruleset, marks: TunnelMarks) -> IndexesInUse {
     in_use
 }
 
+/// The addresses for which a pod is diverted; none for an element of which that is not known.
+pub(super) fn diverted_for(table: &Table, pod: IpAddr) -> BTreeSet<Option<IpAddr>> {
+    let mut all = BTreeSet::new();
+    for (_, map) in diverting(table) {
+        for (key, element) in map.of_pod(pod) {
+            match &element.target {
+                Target::Mark(_) => {
+                    let twin = twin(table, MapKind { data: DataKind::Address, ..map.kind });
+                    all.insert(twin.and_then(|twin| translated(twin, key)));
+                }
+                Target::Jump(chain) => {
+                    let twin = twin(table, map.kind).and_then(|twin| twin.elements.get(key)?.target.chain());
+                    let found = twin.map(|twin| of_pair(&table.chains, chain, twin)).unwrap_or_default();
+                    all.extend(found.iter().map(|(_, address)| *address));
+                    all.extend(found.is_empty().then_some(None));
+                }
+                Target::Address(_) | Target::Nothing => {}
+            }
+        }
+    }
+    all
+}
+
 /// A mark, and the address that it stands for, where that is known.
 type Found = (u32, Option<IpAddr>);
 

@@ -26,7 +26,7 @@ pub use arm::arm;
 pub use backstop::{Backstop, XfrmStamp, is_guarding};
 pub use indexes::indexes_in_use;
 pub use instance::{Instance, InstanceName, InstanceNameError, table_names};
-pub use keep::{Kept, keep};
+pub use keep::{Kept, keep, kept_pods};
 pub use names::{uid_of_chain, uid_of_comment};
 pub use tunnel::TUNNEL_DEVICE;
 

@@ -9,7 +9,7 @@ use super::names::Objects;
 use crate::net::Family;
 use crate::plan::TunnelPlan;
 use crate::ruleset::{
-    AWAY, Bits, Chain, DIVERTED, DataKind, Direction, Field, GATEWAY_NETWORKS, HOMES, Hook, Interface,
+    AWAY, Bits, Chain, DIVERTED, DataKind, Direction, Field, GATEWAY_NETWORKS, HELD, HOMES, Hook, Interface,
     InterfaceDirection, Key, KeyKind, Layout, Map, MapKind, Mark, MarkChange, Match, MatchOperator, Name, Point, Rule,
     Set, State, Statement, States, TUNNEL, TUNNEL_GUARD, Table, tcp_flags,
 };
@@ -21,7 +21,6 @@ const TUNNEL_OUT: Name = Name::literal("egress_tunnel_out");
 const DIVERT: Name = Name::literal("egress_divert");
 const INPUT: Name = Name::literal("egress_input");
 const NODES: Name = Name::literal("egress_nodes");
-const HELD: Name = Name::literal("egress_held");
 
 /// Before connection tracking (-300), which the tunnel's own packets need not meet.
 const UNTRACKED_PRIORITY: i32 = -310;
