@@ -14,6 +14,17 @@ impl Table {
         }
     }
 
+    /// All addresses that anything is translated to.
+    pub fn translates_to(&self) -> BTreeSet<IpAddr> {
+        let elements = self.maps.values().flat_map(|map| map.elements.values());
+        let of_elements = elements.filter_map(|element| match element.target {
+            Target::Address(address) => Some(address),
+            Target::Jump(_) | Target::Mark(_) | Target::Nothing => None,
+        });
+        let rules = self.chains.values().flat_map(|chain| &chain.rules);
+        of_elements.chain(rules.flat_map(|rule| &rule.statements).filter_map(Statement::source)).collect()
+    }
+
     /// All addresses that a pod may be translated to.
     pub fn translated_to(&self, pod: IpAddr) -> BTreeSet<IpAddr> {
         let elements = self.maps.values().flat_map(|map| map.of_pod(pod));

@@ -1,7 +1,10 @@
 //! A tunnel that comes or goes, on a node whose pods are diverted then or were before, whole or in slices.
 
+use std::net::IpAddr;
+
+use egressd_core::diff::{Slice, SlicedChange, cut};
 use egressd_core::plan::Plan;
-use egressd_core::testkit::{AddressPlace, Packet, TestNode, TwoNodes, a};
+use egressd_core::testkit::{AddressPlace, Packet, TestNode, TwoNodes, a, rule};
 use proptest::prelude::*;
 
 use super::moves::{HERE, POD, THERE, nodes, packet, plain};
@@ -72,21 +75,56 @@ proptest! {
     }
 }
 
+/// One of them in the first slice, the other in the next.
 #[test]
-fn a_guarded_pod_that_goes_over_with_a_tunnel_that_comes_or_goes_is_never_lost() {
-    let [here, there] = [HERE, THERE].map(|address| nodes(plain(POD, address)));
+fn guarded_pods_that_go_over_with_a_tunnel_that_comes_or_goes_are_never_lost() {
+    let pods = [POD, "10.0.0.2"].map(a);
+    let [here, there] = [HERE, THERE].map(|address| nodes(of_pods(address, &pods)));
     let [without, with] = [ruleset(&here.plan), ruleset(&there.on(TestNode::First))];
     let other = ruleset(&there.on(TestNode::Second));
     let right = [Outcome::Left(TestNode::First, a(HERE)), Outcome::Left(TestNode::Second, a(THERE))];
     for (old, new) in [(&without, &with), (&with, &without)] {
         let way = states(old, new, 1).expect("a way");
         let scenes: Vec<Scene> = way.iter().map(|first| Scene::between(&here, &there, [first, &other])).collect();
-        for pair in scenes.windows(2) {
-            let moments = (0..24).map(|look_ups| Some(Moment { later: &pair[1], look_ups }));
-            for moment in moments {
-                let outcome = pair[0].walk(&there, &packet(), moment).outcome;
-                assert!(right.contains(&outcome), "{outcome:?}\n{}", pair[1].shown(0));
+        for (pair, source) in scenes.windows(2).flat_map(|pair| pods.map(|pod| (pair, pod))) {
+            for look_ups in 0..24 {
+                let packet = Packet { source, ..packet() };
+                let outcome = pair[0].walk(&there, &packet, Some(Moment { later: &pair[1], look_ups })).outcome;
+                assert!(right.contains(&outcome), "{source} {outcome:?}\n{}", pair[1].shown(0));
             }
         }
+    }
+}
+
+/// A Service of these pods.
+fn of_pods(address: &str, pods: &[IpAddr]) -> Plan {
+    let mut plan = plain(POD, address);
+    for subject in plan.subjects.values_mut() {
+        subject.rules = vec![rule(pods.iter().copied(), a(address))].into();
+        subject.guarded = pods.iter().copied().collect();
+    }
+    plan
+}
+
+/// Elements that come or go in a slice.
+fn size(slice: &Slice) -> usize {
+    let summary = slice.changes.summary();
+    summary.elements_added + summary.elements_removed
+}
+
+#[test]
+fn a_tunnel_that_comes_or_goes_with_thousands_of_pods_is_cut() {
+    let pods: Vec<IpAddr> = (0..3_000_u16).map(|i| IpAddr::from([10, 7, (i >> 8) as u8, i as u8])).collect();
+    let [here, there] = [HERE, THERE].map(|address| nodes(of_pods(address, &pods)));
+    let [without, with] = [ruleset(&here.plan), ruleset(&there.on(TestNode::First))];
+    for (old, new) in [(&without, &with), (&with, &without)] {
+        let SlicedChange::Slices(mut slices) = cut(old, new, 1_000) else { panic!("it is whole") };
+        let (mut applied, mut sizes) = (old.clone(), Vec::new());
+        while let Some(slice) = slices.next(&applied, new) {
+            sizes.push(size(&slice));
+            slice.apply(&mut applied);
+        }
+        assert_eq!(&applied, new);
+        assert!(sizes.iter().all(|size| *size <= 1_000) && sizes.iter().sum::<usize>() >= 12_000, "{sizes:?}");
     }
 }
