@@ -1,10 +1,15 @@
 //! The law of parts: whatever is compared and carried out part by part is what comparing everything gives.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "gateway/forgotten.rs"]
+mod forgotten;
+#[path = "applied/kept.rs"]
+mod kept;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use egressd_core::compile::{compile, compile_pods, table_names};
+use egressd_core::compile::{Kept, compile, compile_pods, keep, table_names};
 use egressd_core::diff::{Applied, Common, Scope, Slice, SlicedChange};
 use egressd_core::plan::{Plan, SubjectPlan, TunnelPlan};
 use egressd_core::ruleset::Ruleset;
@@ -91,7 +96,17 @@ fn commit_limits() -> impl Strategy<Value = CommitLimits> {
 
 /// Carries out what is outstanding, as far as the kernel lets it.
 fn carry_out(applied: &mut Applied, kernel: &mut FakeKernel, next: Ruleset, limits: CommitLimits) {
-    let mut comparison = applied.compare(next, |_, _| {});
+    carry_out_beside(applied, kernel, next, (&Kept::new(), limits));
+}
+
+/// Beside what stays.
+fn carry_out_beside(
+    applied: &mut Applied,
+    kernel: &mut FakeKernel,
+    next: Ruleset,
+    (kept, limits): (&Kept, CommitLimits),
+) {
+    let mut comparison = applied.compare(next, |after, before| keep(after, before, kept));
     let mut left = limits.slices;
     let mut commit = |slice: &Slice| {
         slice.changes.batches().for_each(|batch| kernel.commit(batch).expect("a change the kernel takes"));

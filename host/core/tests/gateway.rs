@@ -8,6 +8,10 @@ mod away;
 mod ends;
 #[path = "gateway/errors.rs"]
 mod errors;
+#[path = "gateway/forgotten.rs"]
+mod forgotten;
+#[path = "gateway/indexes.rs"]
+mod indexes;
 #[path = "gateway/kept.rs"]
 mod kept;
 #[path = "gateway/marks.rs"]
@@ -16,6 +20,10 @@ mod marks;
 mod moves;
 #[path = "gateway/open.rs"]
 mod open;
+#[path = "gateway/severed.rs"]
+mod severed;
+#[path = "gateway/turned.rs"]
+mod turned;
 #[path = "gateway/walk.rs"]
 mod walk;
 

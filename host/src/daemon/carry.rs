@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use egressd_core::compile::keep;
+use egressd_core::compile::{keep, kept_pods};
 use egressd_core::diff::{Comparison, SLICE, Slice, SlicedChange, Slices, Summary, replace};
 use egressd_core::finding::Finding;
 use egressd_core::in_force::PendingRound;
@@ -39,6 +39,7 @@ impl Daemon {
         self.auditing.put_off(clock::now());
         let Step { newest, scope, kept, fatal, .. } = step;
         self.applied.add_outstanding(scope);
+        self.applied.look_at_kept(kept_pods(&kept));
         if let Some(fatal) = fatal {
             return self.refuse(&newest, &fatal);
         }
@@ -83,7 +84,7 @@ impl Daemon {
             replace(&self.to_replace, comparison.after())
         };
         let xfrm = self.backstop.release(&unguarded(comparison.before(&self.applied), comparison.after()));
-        match self.carry_out(NodeChanges { nft, xfrm }).await {
+        match self.carry_out(NodeChanges { nft, xfrm, ..NodeChanges::default() }).await {
             Ok(()) => {
                 comparison.apply_to(&mut self.applied);
                 self.is_in_force(&newest).await;
@@ -101,7 +102,7 @@ impl Daemon {
         };
         let slice = if self.to_replace.is_empty() { slice } else { slice.replacing(&self.to_replace) };
         let xfrm = self.backstop.release(&slice.unguarded());
-        match self.carry_out(NodeChanges { nft: slice.changes.clone(), xfrm }).await {
+        match self.carry_out(NodeChanges { nft: slice.changes.clone(), xfrm, ..NodeChanges::default() }).await {
             Ok(()) => {
                 comparison.take(&slice);
                 self.slice_committed(slice);
@@ -173,6 +174,8 @@ impl Daemon {
                 self.backstop.commit(change).await;
                 Ok(())
             }
+            // No plan has a tunnel yet, so no connection is left behind.
+            NodeChange::Sever(_) => Ok(()),
         }
     }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::guard::{self, GuardElements, GuardMark};
 use super::names::Objects;
-use super::{keep, skeleton};
+use super::skeleton;
 use crate::net::Family;
 use crate::plan::{GuardedPod, Plan, PodLocation, guarded};
 use crate::ruleset::{self, GUARD, KeyKind, Ruleset, Table, TableNames};
@@ -32,7 +32,7 @@ pub fn arm(applied: &Ruleset, plan: &Plan, names: &TableNames) -> Ruleset {
             GuardMark::of(plan, names).into_iter().for_each(|mark| guard::add_marks(table, family, &objects, mark));
         }
         for (pod, guarded) in pods {
-            let translated = in_force.map(|table| translated_to(table, *pod)).unwrap_or_default();
+            let translated = in_force.map(|table| table.translated_to(*pod)).unwrap_or_default();
             let sources = guarded.sources.union(&translated).copied().collect();
             let place = if in_force.is_some_and(|table| has_elements(table, *pod)) {
                 // Where others of its network may be, decides what is translated too, and that stays.
@@ -50,10 +50,4 @@ pub fn arm(applied: &Ruleset, plan: &Plan, names: &TableNames) -> Ruleset {
 /// Whether something of a pod is translated, or decided not to be.
 fn has_elements(table: &Table, pod: IpAddr) -> bool {
     table.maps.values().any(|map| map.kind.key != KeyKind::KnownPod && map.of_pod(pod).next().is_some())
-}
-
-/// All addresses that a pod may be translated to.
-fn translated_to(table: &Table, pod: IpAddr) -> BTreeSet<IpAddr> {
-    let elements = table.maps.values().flat_map(|map| map.of_pod(pod));
-    elements.flat_map(|(_, element)| keep::addresses(&table.chains, element)).collect()
 }

@@ -6,18 +6,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::indexes::diverted_for;
 use super::names::{self, uid_of_chain, uid_of_comment};
 use super::{Chains, chains};
 use crate::model::Uid;
 use crate::net::Family;
 use crate::plan::SubjectAddresses;
 use crate::ruleset::{
-    AWAY, Chain, DIVERTED, DataKind, Element, HOMES, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Set, Stage,
-    Statement, Table, Target, copy_reachable, keep_guard, look_into_prefixes,
+    AWAY, Chain, DIVERTED, DataKind, Element, HELD, HOMES, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Set, Stage,
+    Table, Target, addresses_of_chain, copy_reachable, keep_guard, look_into_prefixes,
 };
 
 /// The Services whose part of the kernel's tables stays.
 pub type Kept = BTreeMap<Uid, SubjectAddresses>;
+
+/// The pods of which something may stay.
+pub fn kept_pods(kept: &Kept) -> impl Iterator<Item = IpAddr> {
+    kept.values().flat_map(|own| own.pods.iter().copied())
+}
 
 /// Takes over from `applied` what is there for these Services, of pods for which nothing else is known: what is known
 /// goes first. Where something of a pod does not stay, its packets are translated by nothing else instead: a packet is
@@ -30,7 +36,8 @@ pub fn keep(ruleset: &mut Ruleset, applied: &Ruleset, kept: &Kept) {
         let tables = (ruleset.tables.get_mut(&family.into()), applied.tables.get(&family.into()));
         if let (Some(table), Some(applied)) = tables {
             let kept = held_here(kept, table, applied);
-            Keeping { family, applied, kept: &kept }.add_to(table);
+            let (away, held) = (applied.members(&AWAY), table.members(&HELD));
+            Keeping { family, applied, kept: &kept, away, held }.add_to(table);
             look_into_prefixes(table);
         }
     }
@@ -38,7 +45,7 @@ pub fn keep(ruleset: &mut Ruleset, applied: &Ruleset, kept: &Kept) {
 
 /// Without a tunnel nothing can leave with what another node holds.
 fn held_here<'a>(kept: &'a Kept, table: &Table, applied: &Table) -> Cow<'a, Kept> {
-    let away = away(applied);
+    let away = applied.members(&AWAY);
     if away.is_empty() || table.sets.contains_key(&AWAY) {
         return Cow::Borrowed(kept);
     }
@@ -47,18 +54,14 @@ fn held_here<'a>(kept: &'a Kept, table: &Table, applied: &Table) -> Cow<'a, Kept
     Cow::Owned(kept)
 }
 
-/// The addresses that other nodes hold.
-fn away(table: &Table) -> BTreeSet<IpAddr> {
-    match table.sets.get(&AWAY) {
-        Some(Set::Addresses(_, addresses)) => addresses.clone(),
-        Some(Set::Ranges(..) | Set::Keys(..) | Set::Timed(_)) | None => BTreeSet::new(),
-    }
-}
-
 struct Keeping<'a> {
     family: Family,
     applied: &'a Table,
     kept: &'a Kept,
+    /// The addresses that other nodes held.
+    away: BTreeSet<IpAddr>,
+    /// Those that this one holds now.
+    held: BTreeSet<IpAddr>,
 }
 
 /// An element in force.
@@ -106,27 +109,36 @@ impl<'a> Keeping<'a> {
         }
     }
 
-    /// What of a pod another node translates stays so where all that it is translated to stays. What does not leave here with
-    /// an address that another node holds does not even if that is all that is known of the address.
+    /// What of a pod another node translates stays so where all that it is translated to stays, and this node holds
+    /// nothing of that now. What does not leave here with an address that another node holds does not even if that is all
+    /// that is known of the address.
     fn diverted(&self, table: &mut Table, pod: IpAddr, elements: &[InForce<'a>]) {
         let is_there = |one: &InForce<'a>| {
             table.maps.get(one.map).and_then(|map| map.elements.get(&one.key)).is_some_and(|known| known == one.element)
         };
         let stays = elements.iter().all(is_there) && table.maps.contains_key(&DIVERTED);
-        let now =
-            elements.iter().filter(|one| is_there(one)).flat_map(|one| addresses(&self.applied.chains, one.element));
-        let away = &away(self.applied) & &now.collect();
+        let now = table.translated_to(pod);
         if let Some(Set::Addresses(_, known)) = table.sets.get_mut(&AWAY) {
-            known.extend(away);
+            known.extend((&self.away & &now).difference(&self.held));
         }
-        let diverting = self.applied.maps.iter().filter(|(name, _)| stays && Stage::of(name) == Stage::Diverting);
-        for (name, map) in diverting {
+        if stays && !self.is_diverted_for_what_is_here(pod, &now) {
+            self.diverting(table, pod);
+        }
+    }
+
+    /// Whether it would be sent to another node for an address that is here.
+    fn is_diverted_for_what_is_here(&self, pod: IpAddr, now: &BTreeSet<IpAddr>) -> bool {
+        diverted_for(self.applied, pod).into_iter().any(|address| match address {
+            Some(address) => self.held.contains(&address),
+            None => !now.is_disjoint(&self.held),
+        })
+    }
+
+    fn diverting(&self, table: &mut Table, pod: IpAddr) {
+        for (name, map) in self.applied.maps.iter().filter(|(name, _)| Stage::of(name) == Stage::Diverting) {
             for (key, element) in map.of_pod(pod) {
-                copy_reachable(
-                    &self.applied.chains,
-                    element.target.chain().cloned().into_iter().collect(),
-                    &mut table.chains,
-                );
+                let chain = element.target.chain().cloned().into_iter().collect();
+                copy_reachable(&self.applied.chains, chain, &mut table.chains);
                 table.insert(name.clone(), map.kind, *key, element.clone());
             }
         }
@@ -228,7 +240,7 @@ impl<'a> Keeping<'a> {
 
     /// Whether all that a chain does is its Service's own for this pod.
     fn chain_stays(&self, pod: IpAddr, chain: &Name) -> bool {
-        let addresses = translated_to(&self.applied.chains, chain);
+        let addresses = addresses_of_chain(&self.applied.chains, chain);
         // A chain may translate nothing, so that it names no address that could be another's.
         let is_own = |own: &SubjectAddresses| !own.addresses.is_empty() && addresses.is_subset(&own.addresses);
         self.of_chain(chain).is_some_and(|own| own.pods.contains(&pod) && is_own(own))
@@ -238,15 +250,6 @@ impl<'a> Keeping<'a> {
 /// Whether what is in a map says what a pod is translated to, or that it is not.
 fn translates(map: &Name) -> bool {
     Stage::of(map) == Stage::Translating && *map != HOMES
-}
-
-/// The addresses that an element leads to.
-pub(super) fn addresses(chains: &Chains, element: &Element) -> BTreeSet<IpAddr> {
-    match &element.target {
-        Target::Address(address) => BTreeSet::from([*address]),
-        Target::Jump(chain) => translated_to(chains, chain),
-        Target::Nothing | Target::Mark(_) => BTreeSet::new(),
-    }
 }
 
 fn is_own(own: &SubjectAddresses, pod: IpAddr, target: &Target) -> bool {
@@ -274,27 +277,4 @@ fn parts(chains: &Chains, chain: &Name) -> Vec<Name> {
         return vec![chain.clone()];
     }
     chains.get(chain).into_iter().flat_map(Chain::jumps).cloned().collect()
-}
-
-/// All addresses that a chain translates to.
-fn translated_to(chains: &Chains, chain: &Name) -> BTreeSet<IpAddr> {
-    let mut addresses = BTreeSet::new();
-    walk(chains, chain, &mut |statement| {
-        if let Statement::Snat(address) = statement {
-            addresses.insert(*address);
-        }
-    });
-    addresses
-}
-
-/// Everything that a chain does. The kernel takes no chains that lead back to themselves.
-fn walk(chains: &Chains, name: &Name, each: &mut dyn FnMut(&Statement)) {
-    for rule in chains.get(name).into_iter().flat_map(|chain| &chain.rules) {
-        for statement in &rule.statements {
-            each(statement);
-            if let Some(next) = statement.chain() {
-                walk(chains, next, each);
-            }
-        }
-    }
 }

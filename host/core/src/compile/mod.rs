@@ -10,6 +10,7 @@ mod arm;
 mod backstop;
 mod chains;
 mod guard;
+mod indexes;
 mod instance;
 mod keep;
 mod names;
@@ -23,8 +24,9 @@ use std::net::IpAddr;
 
 pub use arm::arm;
 pub use backstop::{Backstop, XfrmStamp, is_guarding};
+pub use indexes::indexes_in_use;
 pub use instance::{Instance, InstanceName, InstanceNameError, table_names};
-pub use keep::{Kept, keep};
+pub use keep::{Kept, keep, kept_pods};
 pub use names::{uid_of_chain, uid_of_comment};
 pub use tunnel::TUNNEL_DEVICE;
 

@@ -11,7 +11,7 @@ use super::names::Objects;
 use crate::net::Family;
 use crate::plan::TunnelPlan;
 use crate::ruleset::{
-    AWAY, Bits, Chain, DIVERTED, DataKind, Direction, Field, GATEWAY_NETWORKS, HOMES, Hook, INPUT, Interface,
+    AWAY, Bits, Chain, DIVERTED, DataKind, Direction, Field, GATEWAY_NETWORKS, HELD, HOMES, Hook, INPUT, Interface,
     InterfaceDirection, Key, KeyKind, Layout, Map, MapKind, Mark, MarkChange, Match, MatchOperator, Name, Point, Rule,
     Set, Statement, TUNNEL, TUNNEL_GUARD, TUNNEL_OUT, Table,
 };
@@ -21,7 +21,6 @@ pub const TUNNEL_DEVICE: Interface = Interface::literal("egressd0");
 
 const DIVERT: Name = Name::literal("egress_divert");
 const NODES: Name = Name::literal("egress_nodes");
-const HELD: Name = Name::literal("egress_held");
 
 /// Before connection tracking (-300), which the tunnel's own packets need not meet.
 const UNTRACKED_PRIORITY: i32 = -310;

@@ -76,6 +76,11 @@ impl Applied {
         self.outstanding = std::mem::take(&mut self.outstanding).and(scope);
     }
 
+    /// Takes in which pods have something that stays and that no plan says, before it is asked what is to be compared.
+    pub fn look_at_kept(&mut self, pods: impl IntoIterator<Item = IpAddr>) {
+        self.outstanding = std::mem::take(&mut self.outstanding).with_kept(pods);
+    }
+
     /// The part that is to be compared: all that is outstanding.
     pub fn scope(&self) -> &Scope {
         &self.outstanding

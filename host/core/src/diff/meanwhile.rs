@@ -17,24 +17,41 @@ pub(super) fn rules<'a>(old: &Table, known: &'a Chain, new: &Table, chain: &'a C
 
 /// The rules before: without a set, rules would no longer return for what is in it, or drop what was held back. But what is
 /// in a set that comes may be in no other one as soon as sets are narrowed, so rules that return for that are there before.
+/// And what goes through a tunnel that comes does so before sets are narrowed.
 fn with_returns<'a>(before: &'a [Rule], after: &[Rule], comes: impl Fn(&Name) -> bool) -> Cow<'a, [Rule]> {
     let looks = |one: &Match| if let Match::In(_, set) = one { comes(set) } else { false };
-    let returns = |rule: &&Rule| rule.statements.contains(&Statement::Return) && rule.matches.iter().any(looks);
-    let more: Vec<Rule> = after.iter().filter(returns).cloned().collect();
-    if more.is_empty() {
-        return Cow::Borrowed(before);
+    let is_new = |rule: &Rule| is_of_tunnel(rule) && !before.contains(rule);
+    let more = |rule: &&Rule| returns(rule) && (rule.matches.iter().any(looks) || is_new(rule));
+    match after.iter().filter(more).cloned().collect::<Vec<_>>() {
+        more if more.is_empty() => Cow::Borrowed(before),
+        more => before_drops(before, more).into(),
     }
-    let drops = |rule: &Rule| rule.statements.contains(&Statement::Drop);
-    let (passing, rest) = before.split_at(before.iter().position(drops).unwrap_or(before.len()));
-    passing.iter().cloned().chain(more).chain(rest.iter().cloned()).collect()
 }
 
-/// The rules after, and before them the one that leaves alone what leaves through the tunnel, if it is to go: something
-/// may be diverted as long as elements say so.
-fn with_first<'a>(before: &'a [Rule], after: &'a [Rule]) -> Cow<'a, [Rule]> {
+/// The rules after, and with them those that let pass what goes through the tunnel, if they are to go: something may be
+/// diverted as long as elements say so. The one that leaves it as it is comes first.
+fn with_first<'a>(before: &[Rule], after: &'a [Rule]) -> Cow<'a, [Rule]> {
     let leaves_alone = |rule: &&Rule| rule.statements.iter().any(|one| matches!(one, Statement::SnatTo(_)));
-    match before.first().filter(leaves_alone).filter(|first| after.first() != Some(*first)) {
-        Some(first) => std::iter::once(first).chain(after).cloned().collect(),
-        None => Cow::Borrowed(after),
+    let first = before.first().filter(leaves_alone).filter(|first| after.first() != Some(*first));
+    let passes = |rule: &&Rule| returns(rule) && is_of_tunnel(rule) && !after.contains(rule);
+    match before.iter().filter(passes).cloned().collect::<Vec<_>>() {
+        passing if passing.is_empty() && first.is_none() => Cow::Borrowed(after),
+        passing => first.cloned().into_iter().chain(before_drops(after, passing)).collect(),
     }
+}
+
+fn returns(rule: &Rule) -> bool {
+    rule.statements.contains(&Statement::Return)
+}
+
+/// Only the tunnel's device has rules of its own.
+fn is_of_tunnel(rule: &Rule) -> bool {
+    rule.matches.iter().any(|one| matches!(one, Match::Interface(..)))
+}
+
+/// Rules with others before the first that drops. What returns earlier than that returns for the same packets.
+fn before_drops(rules: &[Rule], more: Vec<Rule>) -> Vec<Rule> {
+    let drops = |rule: &Rule| rule.statements.contains(&Statement::Drop);
+    let (passing, rest) = rules.split_at(rules.iter().position(drops).unwrap_or(rules.len()));
+    passing.iter().cloned().chain(more).chain(rest.iter().cloned()).collect()
 }

@@ -40,6 +40,19 @@ impl Scope {
         }
     }
 
+    /// With these pods, of which something stays that no plan says: what all pods have in common depends on it, and so it
+    /// is looked at wherever that may change.
+    #[must_use]
+    pub fn with_kept(self, kept: impl IntoIterator<Item = IpAddr>) -> Self {
+        match self {
+            Self::Pods(mut pods, Common::Changed) => {
+                pods.extend(kept);
+                Self::Pods(pods, Common::Changed)
+            }
+            Self::Everything | Self::Pods(_, Common::Same) => self,
+        }
+    }
+
     /// Whether it is no part at all.
     pub fn is_empty(&self) -> bool {
         match self {

@@ -2,8 +2,8 @@
 //! or the new one. So a newer change waits for one slice, not for all of them.
 //!
 //! It works because elements belong to pods and chains never change: all of a pod's elements go over in one slice, and
-//! the chains that they lead to come in the same one. What holds for all pods (sets, the base chain) goes with the
-//! first slice; chains that nothing leads to any more go last.
+//! the chains that they lead to come in the same one. What holds for all pods (sets, base chains) comes with the first
+//! slice, and what of it goes, as a tunnel's, goes with the last one; before that go chains that nothing leads to any more.
 //!
 //! Pods are taken in turn from all that change, one of each, so that a small change is whole in the first slice
 //! whatever else there is, and a large one gets on all the same.
@@ -20,7 +20,7 @@ use parts::{Pod, SliceParts, rules_of};
 use super::moves::Move;
 use super::table::is_only_prepared;
 use super::{Changes, diff, replace};
-use crate::ruleset::{Map, Name, Ruleset, Stage, Table, TableFamily, is_of_the_guard, unguarded};
+use crate::ruleset::{Map, Name, Ruleset, Set, Stage, TUNNEL_GUARD, Table, TableFamily, is_of_the_guard, unguarded};
 
 /// How much a slice changes at most, in elements and rules: some tens of milliseconds of the kernel's time, and far
 /// below the send buffer that an unprivileged socket may have (212 KiB, at about 100 bytes an element, is 2,000; a
@@ -151,6 +151,16 @@ impl Slice {
         Self { before, after, changes: Changes::default(), pods: BTreeSet::new() }
     }
 
+    /// What of the state before it changes.
+    pub fn before(&self) -> &Ruleset {
+        &self.before
+    }
+
+    /// What becomes of that.
+    pub fn after(&self) -> &Ruleset {
+        &self.after
+    }
+
     /// The pods that lose their guard with it.
     pub fn unguarded(&self) -> BTreeSet<IpAddr> {
         unguarded(&self.before, &self.after)
@@ -189,28 +199,41 @@ impl Slice {
     }
 }
 
-/// Whether one leads to the other by elements, sets, maps by prefix, base chains, one of which may move, and whole chains. A repair, or what
+/// Whether one leads to the other by elements, sets, maps, base chains, one of which may move, and whole chains. A repair, or what
 /// another version left, may differ in more.
 fn are_alike(old: &Table, new: &Table) -> bool {
+    let is_of_its_kind = |(name, map): (&Name, &Map)| old.maps.get(name).is_none_or(|known| known.kind == map.kind);
+    let is_set_of_its_kind =
+        |(name, set): (&Name, &Set)| old.sets.get(name).is_none_or(|known| known.kind() == set.kind());
+    let mut others =
+        new.chains.iter().filter(|(name, chain)| chain.hook.is_none() && !Stage::looks_into_prefixes(name));
+    (&old.name, old.layout) == (&new.name, new.layout)
+        && new.maps.iter().all(is_of_its_kind)
+        && new.sets.iter().all(is_set_of_its_kind)
+        && old.counters == new.counters
+        && others.all(|(name, chain)| old.chains.get(name).is_none_or(|known| known == chain))
+        && (has_tunnel(old) != has_tunnel(new) && Move::between(old, new).is_none() || have_same_objects(old, new))
+}
+
+fn has_tunnel(table: &Table) -> bool {
+    table.chains.contains_key(&TUNNEL_GUARD)
+}
+
+/// Whether both have the same sets, maps and base chains, but for what is made on demand, the guard, and a chain that moves.
+fn have_same_objects(old: &Table, new: &Table) -> bool {
     let fixed = |table: &Table| {
         let maps = table.maps.iter().filter(|(_, map)| !map.kind.is_made_on_demand());
-        maps.map(|(name, map)| (name.clone(), map.kind)).collect::<Vec<_>>()
+        maps.map(|(name, _)| name.clone()).collect::<Vec<_>>()
     };
-    let is_of_its_kind = |(name, map): (&Name, &Map)| old.maps.get(name).is_none_or(|known| known.kind == map.kind);
     let has_prefixes = |table: &Table| Stage::ALL.map(|stage| table.chains.contains_key(&stage.networks()));
     let is_base = |table: &Table, name: &Name| table.chains.get(name).is_some_and(|chain| chain.hook.is_some());
     let moving = Move::between(old, new);
     let stays = |name: &Name| moving.is_none_or(|moving| !moving.is_of(name));
     let is_either = |name: &&Name| (is_base(old, name) || is_base(new, name)) && stays(name);
-    let base_chains = || old.chains.keys().chain(new.chains.keys()).filter(is_either);
-    let mut others =
-        new.chains.iter().filter(|(name, chain)| chain.hook.is_none() && !Stage::looks_into_prefixes(name));
-    (&old.name, old.layout) == (&new.name, new.layout)
-        && fixed(old) == fixed(new)
-        && new.maps.iter().all(is_of_its_kind)
+    let mut base_chains =
+        old.chains.keys().chain(new.chains.keys()).filter(is_either).filter(|name| !is_of_the_guard(name));
+    fixed(old) == fixed(new)
         && has_prefixes(old) == has_prefixes(new)
         && old.sets.keys().eq(new.sets.keys())
-        && old.counters == new.counters
-        && base_chains().filter(|name| !is_of_the_guard(name)).all(|name| is_base(old, name) && is_base(new, name))
-        && others.all(|(name, chain)| old.chains.get(name).is_none_or(|known| known == chain))
+        && base_chains.all(|name| is_base(old, name) && is_base(new, name))
 }

@@ -39,6 +39,11 @@ impl GatewayIndex {
     pub fn number(self) -> u8 {
         self.0
     }
+
+    /// From the lowest on.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (1..=Self::COUNT).map(Self)
+    }
 }
 
 impl TunnelMarks {
@@ -84,6 +89,12 @@ impl TunnelMarks {
     /// The mark of packets to this gateway.
     pub fn to(self, gateway: GatewayIndex) -> u32 {
         self.numbered(u32::from(gateway.0))
+    }
+
+    /// The gateway that a mark leads to; none for a mark of another kind.
+    pub fn gateway_of(self, mark: u32) -> Option<GatewayIndex> {
+        let number = u8::try_from((mark ^ self.bit.mask()) >> self.shift).ok()?;
+        GatewayIndex::new(number).filter(|gateway| self.to(*gateway) == mark)
     }
 
     /// The mark of packets that have no gateway now.
@@ -138,6 +149,9 @@ mod tests {
             let is_sound =
                 |mark: &u32| marks.bit().is_in(*mark) && mark & !marks.mask() == 0 && *mark != marks.bit().mask();
             assert!(all.iter().all(is_sound));
+            let known = all.iter().filter_map(|mark| marks.gateway_of(*mark));
+            assert!(known.eq(GatewayIndex::all()));
+            assert_eq!(marks.gateway_of(marks.bit().mask()), None);
         }
     }
 }

@@ -26,6 +26,9 @@ pub const TUNNEL_GUARD: Name = Name::literal("egress_tunnel_guard");
 /// The set of addresses that another node holds: nothing leaves here with one.
 pub const AWAY: Name = Name::literal("egress_away");
 
+/// The set of addresses that this node holds, and translates pods of other nodes to.
+pub const HELD: Name = Name::literal("egress_held");
+
 /// The chains of the guard of pods.
 const GUARD_CHAINS: [Name; 2] = [GUARD, MARKING];
 

@@ -115,6 +115,15 @@ impl Set {
         }
     }
 
+    /// A set of single addresses without these; others as they are.
+    #[must_use]
+    pub fn without(&self, gone: &BTreeSet<IpAddr>) -> Self {
+        match self {
+            Self::Addresses(family, addresses) => Self::Addresses(*family, addresses - gone),
+            Self::Ranges(..) | Self::Keys(..) | Self::Timed(_) => self.clone(),
+        }
+    }
+
     pub fn contains(&self, address: IpAddr) -> bool {
         match self {
             Self::Ranges(_, ranges) => is_within(ranges, address),

@@ -83,7 +83,7 @@ pub(crate) fn nodes(plan: Plan) -> TwoNodes {
     TwoNodes::new(&Universe::on_paper(), plan, places.map(|(text, node)| (a(text), AddressPlace::On(node))).into())
 }
 
-fn packet() -> Packet {
+pub(super) fn packet() -> Packet {
     Packet::new(a(POD), a("192.0.2.1")).port(Protocol::Tcp, 80)
 }
 

@@ -8,7 +8,8 @@ use egressd_core::net::{Family, MarkBit};
 use egressd_core::plan::{Plan, TunnelPlan};
 use egressd_core::ruleset::{Chain, Direction, Hook, Interface, Name, Rule, Ruleset, State, Statement, TableNames};
 use egressd_core::testkit::{
-    Connection, Hop, Journey, Packet, Path, PathEnd, Seen, TestNode, TwoNodes, follow, follow_over, tunnel_routes,
+    Connection, Hop, Journey, Packet, Path, PathEnd, Seen, SourcePort, TestNode, TwoNodes, follow, follow_over,
+    tunnel_routes,
 };
 
 pub(crate) fn device(name: &str) -> Interface {
@@ -147,6 +148,20 @@ impl Scene {
         let mut trip = Trip { outcome: Outcome::Gone, marks_left: 0, paths: Vec::new() };
         self.hop(own, self.journey(own, *packet, "veth0", "eth0"), moment, &mut trip);
         trip
+    }
+
+    /// What becomes of a packet of the first node that belongs to a connection which went through the tunnel so far.
+    pub(crate) fn walk_on(&self, packet: &Packet, mark: u32, moment: Option<Moment<'_>>) -> PathEnd {
+        let connection = Connection {
+            state: State::Established,
+            direction: Direction::Original,
+            mark,
+            original: (packet.source, packet.destination),
+            reply: (packet.destination, packet.source),
+            source_port: SourcePort::Own,
+        };
+        let journey = Journey { connection, ..self.journey(TestNode::First, *packet, "veth0", "eth0") };
+        self.follow(TestNode::First, &journey, moment).fate
     }
 
     fn hop(&self, node: TestNode, journey: Journey, moment: Option<Moment<'_>>, trip: &mut Trip) {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::parts::{Pod, SliceParts, element};
-use crate::ruleset::{Chain, MapKey, Name, Table, TableFamily};
+use crate::ruleset::{Chain, MapKey, Name, Stage, Table, TableFamily};
 
 /// The pods whose elements differ.
 pub(super) fn pods<'a>(old: Option<&'a Table>, new: &'a Table) -> Vec<Pod> {
@@ -46,10 +46,17 @@ pub(super) fn in_turn(parts: &SliceParts<'_>, pods: Vec<Pod>) -> Vec<Pod> {
     ranked.into_iter().map(|(_, pod)| pod).collect()
 }
 
+/// Whether a chain is one for all pods, and no copy that is left of one that moved.
+pub(super) fn is_common(name: &Name, chain: &Chain) -> bool {
+    let is_filter = chain.hook.as_ref().is_some_and(|hook| !hook.is_source_nat());
+    is_filter || Stage::looks_into_prefixes(name)
+}
+
 /// The chains that nothing leads to when all pods went over: those first to which no other of them leads.
 pub(super) fn leftovers(family: TableFamily, old: Option<&Table>, new: &Table) -> Vec<(TableFamily, Name)> {
     let old = old.into_iter().flat_map(|old| &old.chains);
-    let mut left: BTreeMap<&Name, &Chain> = old.filter(|(name, _)| !new.chains.contains_key(*name)).collect();
+    let goes = |(name, chain): &(&Name, &Chain)| !new.chains.contains_key(*name) && !is_common(name, chain);
+    let mut left: BTreeMap<&Name, &Chain> = old.filter(goes).collect();
     let mut ordered = Vec::new();
     while !left.is_empty() {
         let led_to: BTreeSet<&Name> = left.values().flat_map(|chain| chain.jumps()).collect();

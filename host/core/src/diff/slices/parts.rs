@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::order::is_common;
+use crate::diff::meanwhile;
 use crate::ruleset::{
     Chain, Element, Map, MapKey, Name, Ruleset, Set, Stage, Table, TableFamily, holds_back, look_into_prefixes,
 };
@@ -39,33 +41,36 @@ impl<'a> SliceParts<'a> {
                 after.map_of(name.clone(), map.kind);
             }
             look_into_all(known, new, after, self.before.tables.get_mut(family));
-            let known = |name: &Name| known.and_then(|known| known.chains.get(name));
-            let differs = |(name, chain): &(&Name, &Chain)| chain.hook.is_some() && known(name) != Some(*chain);
-            let chains: Vec<_> = new.chains.iter().filter(differs).collect();
-            after.chains.extend(chains.iter().map(|(name, chain)| ((*name).clone(), (*chain).clone())));
+            let chains: Vec<Changing<'_>> = base_chains(known, new).collect();
+            after.chains.extend(chains.iter().map(|one| (one.name.clone(), one.meanwhile(known, new))));
             if let Some(before) = self.before.tables.get_mut(family) {
-                let old = chains.iter().filter_map(|(name, _)| Some(((*name).clone(), known(name)?.clone())));
-                before.chains.extend(old);
-                before.sets = self.applied.tables.get(family).map(|old| old.sets.clone()).unwrap_or_default();
+                before.chains.extend(chains.iter().filter_map(|one| Some((one.name.clone(), one.old?.clone()))));
+                before.sets = known.map(|old| old.sets.clone()).unwrap_or_default();
             }
         }
     }
 
-    /// What is in a set for pods that have gone over by now, and the maps by prefix of which none has anything. Whether
-    /// there is any.
+    /// What is in a set for pods that have gone over by now, the maps by prefix of which none has anything, and what of all
+    /// pods goes. Whether there is any.
     pub(super) fn narrow(&mut self) -> bool {
         let mut any = false;
         for (family, new) in &self.desired.tables {
             let parts = (self.before.tables.get_mut(family), self.after.tables.get_mut(family));
             let (Some(old), (Some(before), Some(after))) = (self.applied.tables.get(family), parts) else { continue };
-            if old.sets == new.sets && old.maps.keys().all(|name| new.maps.contains_key(name)) {
+            let is_other = |(name, chain): &(&Name, &Chain)| {
+                is_common(name, chain) && new.chains.get(*name) != Some(*chain) || is_rewritten(name, chain, new)
+            };
+            let others: BTreeSet<&Name> = old.chains.iter().filter(is_other).map(|(name, _)| name).collect();
+            let have_all = old.maps.keys().all(|name| new.maps.contains_key(name));
+            if old.sets == new.sets && have_all && others.is_empty() {
                 continue;
             }
             (before.sets, after.sets) = (old.sets.clone(), new.sets.clone());
             after.maps.retain(|name, _| new.maps.contains_key(name));
             for (part, whole) in [(before, old), (after, new)] {
-                let looking = whole.chains.iter().filter(|(name, _)| Stage::looks_into_prefixes(name));
-                part.chains.extend(looking.map(|(name, chain)| (name.clone(), chain.clone())));
+                let looking = |name: &Name| Stage::looks_into_prefixes(name) || others.contains(name);
+                let chains = whole.chains.iter().filter(|(name, _)| looking(name));
+                part.chains.extend(chains.map(|(name, chain)| (name.clone(), chain.clone())));
             }
             any = true;
         }
@@ -130,6 +135,37 @@ impl<'a> SliceParts<'a> {
     }
 }
 
+/// A base chain that comes, or gets other rules.
+struct Changing<'a> {
+    name: &'a Name,
+    old: Option<&'a Chain>,
+    new: &'a Chain,
+}
+
+impl Changing<'_> {
+    /// While some pods have gone over.
+    fn meanwhile(&self, known: Option<&Table>, new: &Table) -> Chain {
+        match known.zip(self.old.filter(|old| old.hook == self.new.hook)) {
+            Some((table, old)) => {
+                let rules = meanwhile::rules(table, old, new, self.new).into_owned();
+                Chain { rules, ..self.new.clone() }
+            }
+            None => self.new.clone(),
+        }
+    }
+}
+
+fn base_chains<'a>(known: Option<&'a Table>, new: &'a Table) -> impl Iterator<Item = Changing<'a>> {
+    let old = move |name: &Name| known.and_then(|known| known.chains.get(name));
+    let all = new.chains.iter().map(move |(name, chain)| Changing { name, old: old(name), new: chain });
+    all.filter(|one| one.new.hook.is_some() && one.old != Some(one.new))
+}
+
+/// Whether a base chain that stays gets other rules.
+fn is_rewritten(name: &Name, chain: &Chain, new: &Table) -> bool {
+    chain.hook.is_some() && new.chains.get(name).is_some_and(|new| new != chain)
+}
+
 /// The chains that look into maps by prefix ask the old and the new ones.
 fn look_into_all(known: Option<&Table>, new: &Table, after: &mut Table, mut before: Option<&mut Table>) {
     for name in Stage::ALL.map(Stage::networks).into_iter().filter(|name| new.chains.contains_key(name)) {
@@ -142,15 +178,24 @@ fn look_into_all(known: Option<&Table>, new: &Table, after: &mut Table, mut befo
     look_into_prefixes(after);
 }
 
-/// The sets of a table with what was in them, too: some pods are in the old state still. What holds back is less meanwhile.
+/// The sets of both tables with what is in either: some pods are in the old state still. What holds back is less
+/// meanwhile.
 fn wider(old: Option<&Table>, new: &Table) -> BTreeMap<Name, Set> {
-    let old = |name: &Name| old.and_then(|old| old.sets.get(name));
-    let widened = |(name, set): (&Name, &Set)| match old(name) {
-        Some(old) if holds_back(name) => (name.clone(), old.intersection(set)),
-        Some(old) => (name.clone(), old.union(set)),
-        None => (name.clone(), set.clone()),
-    };
-    new.sets.iter().map(widened).collect()
+    let mut sets: BTreeMap<Name, Set> = BTreeMap::new();
+    for (name, set) in &new.sets {
+        let set = match old.and_then(|old| old.sets.get(name)) {
+            Some(known) if holds_back(name) => known.intersection(set),
+            Some(known) => known.union(set),
+            None if holds_back(name) => old.map_or_else(|| set.clone(), |old| set.without(&old.translates_to())),
+            None => set.clone(),
+        };
+        sets.insert(name.clone(), set);
+    }
+    for (name, set) in old.into_iter().flat_map(|old| &old.sets).filter(|(name, _)| !new.sets.contains_key(*name)) {
+        let set = if holds_back(name) { set.without(&new.translates_to()) } else { set.clone() };
+        sets.insert(name.clone(), set);
+    }
+    sets
 }
 
 /// The same tables with the same maps, all empty.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{AuditSlice, AuditSubject, AuditedPart, Disagreement, Keys, behind, first_of_all, last_of_many};
-use crate::compile::keep;
+use crate::compile::{keep, kept_pods};
 use crate::diff::{Applied, Common, Scope};
 use crate::model::SubjectKey;
 use crate::pipeline::Pipeline;
@@ -28,7 +28,9 @@ impl Pipeline {
 
     /// Whether the kernel is believed to hold something else in this part than what is planned.
     pub(super) fn differs(&self, applied: &Applied, scope: Scope) -> bool {
-        let (target, kept) = (self.target(&scope), self.derived.kept());
+        let kept = self.derived.kept();
+        let scope = scope.with_kept(kept_pods(&kept));
+        let target = self.target(&scope);
         applied.differs(&scope, target, |after, before| keep(after, before, &kept))
     }
 
