@@ -8,6 +8,8 @@ mod fixture;
 mod marks;
 #[path = "node/tunnel.rs"]
 mod tunnel;
+#[path = "node/tunnel_marks.rs"]
+mod tunnel_marks;
 #[path = "node/tunnel_states.rs"]
 mod tunnel_states;
 #[path = "node/xfrm.rs"]

@@ -19,9 +19,9 @@ pub use addresses::Addresses;
 pub use nft::Nft;
 pub use part::Part;
 pub use tunnel::{
-    DeviceSetup, PacketOrigin, RouteKind, RoutePlace, RoutingRule, RuleAction, RuleMatch, Tunnel, TunnelChange,
-    TunnelDevice, TunnelKind, TunnelMtu, TunnelOperation, TunnelRoute, TunnelSettings, TunnelState, TunnelTable,
-    TunnelWays,
+    DeviceSetup, MtuLimits, PacketOrigin, RouteKind, RoutePlace, RoutingRule, RuleAction, RuleMatch, Tunnel,
+    TunnelChange, TunnelDevice, TunnelKind, TunnelMtu, TunnelOperation, TunnelRoute, TunnelSettings, TunnelState,
+    TunnelTable, TunnelWays,
 };
 pub use xfrm::{Xfrm, XfrmChange, XfrmMaker, XfrmPolicy, XfrmRule, XfrmSelector, XfrmVerb};
 

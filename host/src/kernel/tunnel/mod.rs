@@ -1,5 +1,6 @@
 //! The tunnel between nodes in the kernel: its device, the rules and the routes that lead into it (rtnetlink). egressd's
-//! own are known by the number of their protocol, and a device of the same name that is something else is never touched.
+//! own are known by the number of their protocol, or group, and a device of the same name that is something else is named and
+//! never touched.
 //!
 //! Only egressd's tables are asked for (`NETLINK_GET_STRICT_CHK` with `RTA_TABLE`): a node may have a million routes. The
 //! kernel takes each message by itself and goes on after one that it refuses. It works inside `send`, so all answers are
@@ -18,7 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use egressd_core::net::Family;
 use egressd_core::node::{Adapter, Readback, Tunnel, TunnelChange};
 
-use self::device::{Content, Link};
+use self::device::Link;
 use super::netlink::{self, Flags, Header, Setup, Socket, Switch};
 
 pub use error::Error;
@@ -50,7 +51,7 @@ impl KernelTunnel {
         Ok(Self { socket: Socket::open(&SETUP)? })
     }
 
-    /// The device with the tunnel's name, whatever it is.
+    /// What has the name of the tunnel's device.
     fn link(&mut self) -> Result<Option<Link>, Error> {
         let header = Header { kind: libc::RTM_GETLINK, flags: Flags::REQUEST, sequence: 0 };
         let answer = self.socket.ask(header, &[0; LINK_HEADER], device::by_name, device::read);
@@ -65,8 +66,8 @@ impl KernelTunnel {
     fn index(&mut self) -> Result<Option<u32>, Error> {
         match self.link()? {
             None => Ok(None),
-            Some(Link { index, content: Content::Tunnel(_) }) => Ok(Some(index)),
-            Some(Link { content: Content::Other(what), .. }) => Err(Error::Occupied { what }),
+            Some(Link::Tunnel { index, .. }) => Ok(Some(index)),
+            Some(Link::Other(what)) => Err(Error::Occupied { what }),
         }
     }
 }
@@ -79,7 +80,7 @@ impl Adapter for KernelTunnel {
 
     /// Nothing of a tunnel has an owner in the kernel.
     fn adopt(&mut self, (): &()) -> Result<(), Error> {
-        self.index().map(drop)
+        Ok(())
     }
 
     fn read(&mut self, (): &()) -> Result<Readback<Tunnel>, Error> {

@@ -35,12 +35,12 @@ const LEADS: u32 = 1;
 const REFUSES: u32 = 4000;
 
 /// The preferences of the rules; those of gateways are between the second and the third.
-const OUT_OF_THE_TUNNEL: u16 = 200;
-const UNMARKED: u16 = 201;
-const GUARDED: u16 = 389;
-const ARRIVED: u16 = 390;
-const HOME: u16 = 391;
-const MARKED: u16 = 398;
+const OUT_OF_THE_TUNNEL: u16 = RoutingRule::FIRST;
+const UNMARKED: u16 = OUT_OF_THE_TUNNEL + 1;
+const GUARDED: u16 = RoutingRule::END - 10;
+const ARRIVED: u16 = RoutingRule::END - 9;
+const HOME: u16 = RoutingRule::END - 8;
+const MARKED: u16 = RoutingRule::END - 1;
 
 impl TunnelState {
     /// The device, and the rules and routes of these families; a family that is not there has none.

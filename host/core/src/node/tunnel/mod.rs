@@ -9,6 +9,7 @@ mod change;
 mod desired;
 mod device;
 mod diff;
+mod remark;
 mod route;
 mod rule;
 
@@ -17,7 +18,7 @@ use std::net::Ipv4Addr;
 
 pub use change::{TunnelChange, TunnelOperation};
 pub use desired::{TunnelSettings, TunnelWays};
-pub use device::{DeviceSetup, TunnelDevice, TunnelKind, TunnelMtu};
+pub use device::{DeviceSetup, MtuLimits, TunnelDevice, TunnelKind, TunnelMtu};
 pub use route::{RouteKind, RoutePlace, TunnelRoute, TunnelTable};
 pub use rule::{PacketOrigin, RoutingRule, RuleAction, RuleMatch};
 
@@ -36,6 +37,9 @@ impl Tunnel {
     pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 69, 69);
     /// The number of the virtual network (VNI) in each of its packets.
     pub const NETWORK: u32 = 69;
+    /// The number of the group of interfaces that the device is in (`ip link show group 69`), by which it is known as
+    /// egressd's: a device has no protocol.
+    pub const GROUP: u32 = 69;
     /// By which rules and routes are known as egressd's (`ip rule add ... protocol 69`).
     pub const PROTOCOL: u8 = 69;
 }
