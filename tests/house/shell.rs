@@ -6,7 +6,7 @@ use crate::rooms::{WINGS, all_entered};
 use crate::rust::{code, files, name};
 
 /// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
-pub(crate) const SHELL: [(&str, &[&str]); 45] = [
+pub(crate) const SHELL: [(&str, &[&str]); 46] = [
     ("errors", &[]),
     ("log", &[]),
     ("metrics", &[]),
@@ -23,10 +23,11 @@ pub(crate) const SHELL: [(&str, &[&str]); 45] = [
     ("wasm", &["clock"]),
     ("kernel/lazy", &[]),
     ("kernel/worker", &[]),
+    ("kernel/part", &["kernel/lazy", "kernel/worker"]),
     ("kernel/nft", &["clock", "errors", "kernel/netlink", "kernel/worker"]),
     ("kernel/addresses", &["clock", "kernel/netlink"]),
-    ("kernel/xfrm", &["kernel/lazy", "kernel/netlink", "kernel/worker"]),
-    ("kernel/tunnel", &["kernel/lazy", "kernel/netlink", "kernel/worker"]),
+    ("kernel/xfrm", &["kernel/netlink", "kernel/part", "kernel/worker"]),
+    ("kernel/tunnel", &["kernel/netlink", "kernel/part", "kernel/worker"]),
     ("kernel/flows", &["clock", "kernel/lazy", "kernel/netlink", "kernel/worker"]),
     ("source", &["clock", "egress_node", "errors", "files", "state"]),
     ("policies", &["clock", "errors", "metrics", "wasm"]),
@@ -44,6 +45,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 45] = [
             "kernel/addresses",
             "kernel/flows",
             "kernel/nft",
+            "kernel/tunnel",
             "kernel/xfrm",
             "metrics",
             "pod_wait",
@@ -97,6 +99,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 45] = [
             "instances/lock",
             "instances/orphans",
             "kernel/nft",
+            "kernel/tunnel",
             "kernel/xfrm",
             "out",
         ],

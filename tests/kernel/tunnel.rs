@@ -7,10 +7,11 @@ use std::process::Command;
 use std::time::Instant;
 
 use egressd::kernel::tunnel::{Error, KernelTunnel};
+use egressd_core::compile::table_names;
 use egressd_core::net::{Family, GatewayIndex, TunnelMarks};
 use egressd_core::node::{
-    Adapter, Foreign, MtuLimits, Part, RoutePlace, RoutingRule, Tunnel, TunnelChange, TunnelKind, TunnelMtu,
-    TunnelOperation, TunnelRoute, TunnelSettings, TunnelState, TunnelTable, TunnelWays,
+    Adapter, Foreign, MtuLimits, Part, RoutePlace, RoutingRule, Tunnel, TunnelChange, TunnelKind, TunnelMaker,
+    TunnelMtu, TunnelOperation, TunnelRoute, TunnelSettings, TunnelState, TunnelTable, TunnelWays,
 };
 use egressd_core::testkit::FakeTunnel;
 
@@ -43,12 +44,17 @@ fn mtu(uplink: u32) -> TunnelMtu {
     TunnelMtu::within(MtuLimits { uplink, outer: Family::Ipv4, pods: None }, TunnelKind::VxlanGpe).unwrap()
 }
 
+pub(crate) fn maker() -> TunnelMaker {
+    TunnelMaker::of(&table_names(None))
+}
+
 pub(crate) fn settings() -> TunnelSettings {
     TunnelSettings {
         kind: TunnelKind::VxlanGpe,
         port: NonZeroU16::new(4790).unwrap(),
         mtu: mtu(1500),
         marks: TunnelMarks::DEFAULT,
+        maker: maker(),
     }
 }
 
@@ -72,7 +78,7 @@ fn sample() -> TunnelState {
 }
 
 pub(crate) fn read(tunnel: &mut KernelTunnel) -> TunnelState {
-    let readback = tunnel.read(&()).unwrap_or_else(|error| panic!("{}", describe(&error)));
+    let readback = tunnel.read(&maker()).unwrap_or_else(|error| panic!("{}", describe(&error)));
     assert_eq!(readback.foreign, []);
     readback.state
 }
@@ -272,19 +278,19 @@ fn a_device_of_another_program_is_named_and_stays_and_all_else_comes_and_goes() 
     for (made, what) in [
         ("name egressd0 type bridge", "a device of the kind bridge"),
         ("name egressd0 type vxlan id 69 dstport 4790", "a VXLAN device of one network (not external)"),
-        (&format!("name egressd0 {gateway}"), "a VXLAN device that is not in the group 69"),
+        (&format!("name egressd0 {gateway}"), "a VXLAN device that is in no group of egressd's"),
         (
-            &format!("name eth9 group 69 {gateway}; ip link property add dev eth9 altname egressd0"),
+            &format!("name eth9 group {} {gateway}; ip link property add dev eth9 altname egressd0", maker().group()),
             "another name of the device eth9",
         ),
     ] {
         run(&format!("ip link add {made}"));
         let before = run("ip -d link show egressd0");
         let mut tunnel = open();
-        tunnel.adopt(&()).unwrap();
-        let foreign = tunnel.read(&()).unwrap().foreign;
+        tunnel.adopt(&maker()).unwrap();
+        let foreign = tunnel.read(&maker()).unwrap().foreign;
         assert_eq!(foreign, [Foreign { what: format!("the device egressd0 is {what}"), removal: None }]);
-        assert_eq!(tunnel.read(&()).unwrap().state, TunnelState::default());
+        assert_eq!(tunnel.read(&maker()).unwrap().state, TunnelState::default());
         let expected = format!("cannot use the device egressd0: it is {what}, which egressd did not make");
         let device = sample().device.unwrap();
         for operation in
@@ -304,10 +310,10 @@ fn all_but_the_device_come_and_go(tunnel: &mut KernelTunnel) {
     let effects = Tunnel::diff(&TunnelState::default(), &sample());
     let failed = effects.iter().try_for_each(|effect| tunnel.commit(&effect.change)).unwrap_err();
     assert!(matches!(failed, Error::Occupied { .. }), "{}", describe(&failed));
-    let left = tunnel.read(&()).unwrap().state;
+    let left = tunnel.read(&maker()).unwrap().state;
     assert_eq!((left.device, left.rules.len(), left.routes.len()), (None, 12, 6));
     bring(tunnel, &left, &TunnelState::default());
-    assert_eq!(tunnel.read(&()).unwrap().state, TunnelState::default());
+    assert_eq!(tunnel.read(&maker()).unwrap().state, TunnelState::default());
 }
 
 fn rules_and_routes_of_other_programs_are_named() {
@@ -317,7 +323,7 @@ fn rules_and_routes_of_other_programs_are_named() {
          ip rule add pref 220 lookup 7
          ip route add 192.0.2.0/24 dev egressd0 table 1162280961 metric 5
          ip route add 192.0.2.0/24 dev egressd0 table 7");
-    let readback = tunnel.read(&()).unwrap();
+    let readback = tunnel.read(&maker()).unwrap();
     assert_eq!(readback.state, sample());
     let what: Vec<&str> = readback.foreign.iter().map(|foreign| foreign.what.as_str()).collect();
     let passed_over = "which packets without a mark of egressd's pass over, on to 499";
@@ -330,7 +336,7 @@ fn rules_and_routes_of_other_programs_are_named() {
     for removal in readback.foreign.iter().filter_map(|foreign| foreign.removal.as_ref()) {
         tunnel.commit(removal).unwrap();
     }
-    assert_eq!(tunnel.read(&()).unwrap().foreign.len(), 2);
+    assert_eq!(tunnel.read(&maker()).unwrap().foreign.len(), 2);
     assert_eq!(run("ip route show table 7").lines().count(), 1);
 }
 

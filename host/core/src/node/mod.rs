@@ -6,6 +6,7 @@
 
 mod adapter;
 mod addresses;
+mod maker;
 mod nft;
 mod part;
 mod tunnel;
@@ -20,8 +21,8 @@ pub use nft::Nft;
 pub use part::Part;
 pub use tunnel::{
     DeviceSetup, MtuLimits, PacketOrigin, RouteKind, RoutePlace, RoutingRule, RuleAction, RuleMatch, Tunnel,
-    TunnelChange, TunnelDevice, TunnelKind, TunnelMtu, TunnelOperation, TunnelRoute, TunnelSettings, TunnelState,
-    TunnelTable, TunnelWays,
+    TunnelChange, TunnelDevice, TunnelKind, TunnelMaker, TunnelMtu, TunnelOperation, TunnelRoute, TunnelSettings,
+    TunnelState, TunnelTable, TunnelWays,
 };
 pub use xfrm::{Xfrm, XfrmChange, XfrmMaker, XfrmPolicy, XfrmRule, XfrmSelector, XfrmVerb};
 
@@ -37,6 +38,8 @@ pub struct NodeState {
     pub addresses: LocalAddresses,
     /// egressd's tables.
     pub nft: Ruleset,
+    /// The tunnel to other nodes.
+    pub tunnel: TunnelState,
     /// The policies of the guard's backstop.
     pub xfrm: BTreeSet<XfrmPolicy>,
 }
@@ -47,6 +50,8 @@ pub struct NodeState {
 pub struct NodeChanges {
     /// Of egressd's tables.
     pub nft: Changes,
+    /// Of the tunnel to other nodes.
+    pub tunnel: Vec<Effect<TunnelChange>>,
     /// Of the guard's backstop.
     pub xfrm: Vec<Effect<XfrmChange>>,
 }
@@ -56,6 +61,8 @@ pub struct NodeChanges {
 pub enum NodeChange {
     /// Of egressd's tables.
     Nft(Batch),
+    /// Of the tunnel to other nodes.
+    Tunnel(TunnelChange),
     /// Of the guard's backstop.
     Xfrm(XfrmChange),
 }
@@ -65,6 +72,7 @@ impl NodeState {
     pub fn changes(&self, desired: &Self) -> NodeChanges {
         NodeChanges {
             nft: Changes { effects: Nft::diff(&self.nft, &desired.nft) },
+            tunnel: Tunnel::diff(&self.tunnel, &desired.tunnel),
             xfrm: Xfrm::diff(&self.xfrm, &desired.xfrm),
         }
     }
@@ -73,9 +81,13 @@ impl NodeState {
 impl NodeChanges {
     /// In the order in which they are carried out.
     pub fn effects(self) -> Effects<NodeChange> {
-        // Each part leans only on those before it: policies match what the tables do not mark.
-        let parts = [of_part(self.nft.effects, NodeChange::Nft), of_part(self.xfrm, NodeChange::Xfrm)];
-        Effects::ordered(parts)
+        // Each part leans only on those before it: what comes out of the tunnel is held back by tables, and policies match
+        // what the tables do not mark. Tables send packets into the tunnel in a phase of their own, when it is there.
+        Effects::ordered([
+            of_part(self.nft.effects, NodeChange::Nft),
+            of_part(self.tunnel, NodeChange::Tunnel),
+            of_part(self.xfrm, NodeChange::Xfrm),
+        ])
     }
 }
 
@@ -87,6 +99,7 @@ impl Display for NodeState {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         part::<Addresses>(f, &self.addresses)?;
         part::<Nft>(f, &self.nft)?;
+        part::<Tunnel>(f, &self.tunnel)?;
         part::<Xfrm>(f, &self.xfrm)
     }
 }
@@ -99,6 +112,7 @@ impl Display for NodeChange {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nft(batch) => batch.fmt(f),
+            Self::Tunnel(change) => change.fmt(f),
             Self::Xfrm(change) => change.fmt(f),
         }
     }

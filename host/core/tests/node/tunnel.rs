@@ -89,10 +89,13 @@ proptest! {
         (old, new) in (any_state(), whole()),
     ) {
         let mut kernel = FakeTunnel::left(old.clone());
+        let mut believed = old.clone();
         let effects = Tunnel::diff(&old, &new);
         prop_assert!(effects.iter().map(|effect| effect.phase).is_sorted());
         for change in singly(&effects) {
             commit(&mut kernel, &change)?;
+            believed.take(&change);
+            prop_assert_eq!(&believed, &kernel.state);
         }
         prop_assert_eq!(&kernel.state, &new);
         prop_assert_eq!(Tunnel::diff(&kernel.state, &new), vec![]);
@@ -150,7 +153,7 @@ proptest! {
         // Where all of it has room there is nothing left to do.
         drop(Tunnel::diff(&old, &new).iter().try_for_each(|effect| kernel.commit(&effect.change)));
         kernel.room = usize::MAX;
-        let read = kernel.read(&()).map_err(|refused| TestCaseError::fail(refused.to_string()))?.state;
+        let read = kernel.read(&settings().maker).map_err(|refused| TestCaseError::fail(refused.to_string()))?.state;
         for effect in Tunnel::diff(&read, &new) {
             commit(&mut kernel, &effect.change)?;
         }
@@ -207,7 +210,7 @@ ip -6 rule add pref 498 protocol 69 fwmark 0x1000/0x1000 unreachable
 ip route add unreachable default table 1162280961 metric 4000 protocol 69
 ip -6 route add unreachable default table 1162280961 metric 4000 protocol 69
 ip route add unreachable default table 1162280962 metric 4000 protocol 69
-ip link add egressd0 group 69 type vxlan external gpe dstport 4790
+ip link add egressd0 group 1162320250 type vxlan external gpe dstport 4790
 sysctl -qw net.ipv4.conf.egressd0.rp_filter=2 net.ipv4.conf.egressd0.src_valid_mark=1
 ip addr replace 169.254.69.69/32 dev egressd0 scope link noprefixroute
 ip link set egressd0 mtu 1464 up

@@ -1,6 +1,6 @@
 //! A tunnel whose marks change, and one whose MTU is bounded. Each law names what it is there to catch.
 
-use egressd_core::effect::Phase;
+use egressd_core::effect::{Effects, Phase};
 use egressd_core::net::{Family, GatewayIndex, TunnelMarks};
 use egressd_core::node::{
     Adapter, MtuLimits, PacketOrigin, Part, Tunnel, TunnelChange, TunnelKind, TunnelMtu, TunnelState,
@@ -26,9 +26,9 @@ fn bare(marks: TunnelMarks, family: Family) -> MarkedPacket {
 
 /// Each operation by itself, and when.
 fn steps(old: &TunnelState, new: &TunnelState) -> Vec<(Phase, TunnelChange)> {
-    let effects = Tunnel::diff(old, new).into_iter();
+    let effects = Effects::ordered([Tunnel::diff(old, new)]);
     let singly = |phase| move |operation| (phase, TunnelChange { operations: vec![operation] });
-    effects.flat_map(|effect| effect.change.operations.into_iter().map(singly(effect.phase))).collect()
+    effects.into_iter().flat_map(|effect| effect.change.operations.into_iter().map(singly(effect.phase))).collect()
 }
 
 /// Where packets may go with the rules of the new state: routes follow at their own time.

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
+use egressd_core::compile::table_names;
 use egressd_core::net::{Family, GatewayIndex, TunnelMarks};
 use egressd_core::node::{
-    DeviceSetup, MtuLimits, RouteKind, Tunnel, TunnelKind, TunnelMtu, TunnelSettings, TunnelState, TunnelWays,
+    DeviceSetup, MtuLimits, RouteKind, Tunnel, TunnelKind, TunnelMaker, TunnelMtu, TunnelSettings, TunnelState,
+    TunnelWays,
 };
 use egressd_core::testkit::a;
 use proptest::prelude::*;
@@ -26,6 +28,7 @@ pub(crate) fn settings() -> TunnelSettings {
         port: NonZeroU16::new(4790).unwrap(),
         mtu: mtu(1464),
         marks: TunnelMarks::DEFAULT,
+        maker: TunnelMaker::of(&table_names(None)),
     }
 }
 

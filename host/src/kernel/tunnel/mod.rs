@@ -12,12 +12,14 @@ mod error;
 mod read;
 mod route;
 mod rule;
+#[cfg(test)]
+pub(crate) mod testkit;
 mod thread;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use egressd_core::net::Family;
-use egressd_core::node::{Adapter, Readback, Tunnel, TunnelChange};
+use egressd_core::node::{Adapter, Readback, Tunnel, TunnelChange, TunnelMaker};
 
 use self::device::Link;
 use super::netlink::{self, Flags, Header, Setup, Socket, Switch};
@@ -62,7 +64,7 @@ impl KernelTunnel {
         }
     }
 
-    /// The index of the tunnel's device, if it is there.
+    /// The index of the tunnel's device, if it is there, whichever egressd made it.
     fn index(&mut self) -> Result<Option<u32>, Error> {
         match self.link()? {
             None => Ok(None),
@@ -74,17 +76,16 @@ impl KernelTunnel {
 
 impl Adapter for KernelTunnel {
     type Part = Tunnel;
-    /// There is one in a network namespace.
-    type OwnObjects = ();
+    type OwnObjects = TunnelMaker;
     type Error = Error;
 
     /// Nothing of a tunnel has an owner in the kernel.
-    fn adopt(&mut self, (): &()) -> Result<(), Error> {
+    fn adopt(&mut self, _: &TunnelMaker) -> Result<(), Error> {
         Ok(())
     }
 
-    fn read(&mut self, (): &()) -> Result<Readback<Tunnel>, Error> {
-        read::read(self)
+    fn read(&mut self, ours: &TunnelMaker) -> Result<Readback<Tunnel>, Error> {
+        read::read(self, *ours)
     }
 
     /// Where one operation is refused, the others of rules and routes are carried out nevertheless.

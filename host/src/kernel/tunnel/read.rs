@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use egressd_core::net::Family;
 use egressd_core::node::{
-    Certainty, DeviceSetup, Foreign, Readback, Tunnel, TunnelChange, TunnelDevice, TunnelOperation, TunnelState,
-    TunnelTable,
+    Certainty, DeviceSetup, Foreign, Readback, Tunnel, TunnelChange, TunnelDevice, TunnelMaker, TunnelOperation,
+    TunnelState, TunnelTable,
 };
 
 use super::device::{ADDRESS_HEADER, Link, is_its_address};
@@ -36,10 +36,12 @@ struct Reading {
     certainty: Certainty,
 }
 
-pub(super) fn read(kernel: &mut KernelTunnel) -> Result<Readback<Tunnel>, Error> {
+pub(super) fn read(kernel: &mut KernelTunnel, ours: TunnelMaker) -> Result<Readback<Tunnel>, Error> {
     let mut reading = Reading::default();
     let index = match kernel.link()? {
         None => None,
+        // Rules and routes are theirs, too.
+        Some(Link::Tunnel { device, .. }) if device.maker != ours => return Err(Error::Theirs),
         Some(Link::Tunnel { index, device }) => {
             reading.device(&mut kernel.socket, index, device)?;
             Some(index)

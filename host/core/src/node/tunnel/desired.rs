@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 
 use super::{
     DeviceSetup, PacketOrigin, RouteKind, RoutePlace, RoutingRule, RuleAction, RuleMatch, Tunnel, TunnelDevice,
-    TunnelKind, TunnelMtu, TunnelState, TunnelTable,
+    TunnelKind, TunnelMaker, TunnelMtu, TunnelState, TunnelTable,
 };
 use crate::net::{Family, GatewayIndex, TunnelMarks};
 use crate::node::xfrm::everything;
@@ -18,6 +18,8 @@ pub struct TunnelSettings {
     pub port: NonZeroU16,
     pub mtu: TunnelMtu,
     pub marks: TunnelMarks,
+    /// Whose tunnel it is on this node.
+    pub maker: TunnelMaker,
 }
 
 /// Where packets of one family go through the tunnel.
@@ -57,8 +59,8 @@ impl TunnelState {
 
 impl TunnelSettings {
     fn device(&self) -> TunnelDevice {
-        let Self { kind, port, mtu, marks: _ } = *self;
-        TunnelDevice { kind, port, mtu: mtu.bytes().into(), setup: DeviceSetup::Complete }
+        let Self { kind, port, mtu, marks: _, maker } = *self;
+        TunnelDevice { kind, port, mtu: mtu.bytes().into(), setup: DeviceSetup::Complete, maker }
     }
 }
 

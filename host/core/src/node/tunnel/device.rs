@@ -3,6 +3,8 @@
 use std::num::NonZeroU16;
 
 use crate::net::Family;
+use crate::node::maker::fingerprint;
+use crate::ruleset::TableNames;
 
 /// A VXLAN device that takes the other end from the route of each packet (`external`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +15,33 @@ pub struct TunnelDevice {
     /// In bytes. One that was read may be any; [`TunnelMtu`] is for what is desired.
     pub mtu: u32,
     pub setup: DeviceSetup,
+    pub maker: TunnelMaker,
+}
+
+/// Which egressd of several on a node made the device. There is one tunnel in a network namespace, and rules and routes
+/// belong to the egressd whose device is there. The kernel keeps no maker of a device, so it is a part of the number of the
+/// group of interfaces that the device is in from its creation on (`ip link show group NUMBER`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TunnelMaker(u16);
+
+impl TunnelMaker {
+    /// Where the groups of egressd's devices begin, for all makers: "EG" and a number of 16 bits.
+    const GROUPS: u32 = 0x4547_0000;
+
+    /// The egressd with these tables.
+    pub fn of(tables: &TableNames) -> Self {
+        Self(fingerprint(tables))
+    }
+
+    /// The group that its device is in.
+    pub fn group(self) -> u32 {
+        Self::GROUPS | u32::from(self.0)
+    }
+
+    /// Who made a device in this group; none when no egressd did.
+    pub fn by(group: u32) -> Option<Self> {
+        u16::try_from(group ^ Self::GROUPS).ok().map(Self)
+    }
 }
 
 /// What its packets carry.
