@@ -81,8 +81,8 @@ impl NodeState {
 impl NodeChanges {
     /// In the order in which they are carried out.
     pub fn effects(self) -> Effects<NodeChange> {
-        // Each part leans only on those before it: what comes out of the tunnel is held back by tables, and policies match
-        // what the tables do not mark. Tables send packets into the tunnel in a phase of their own, when it is there.
+        // Each part leans only on those before it: policies match what the tables do not mark. Tables and the tunnel lean
+        // on each other by phases alone: what diverts has one of its own, behind all that is made.
         Effects::ordered([
             of_part(self.nft.effects, NodeChange::Nft),
             of_part(self.tunnel, NodeChange::Tunnel),
