@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use egressd::admin::admin_server::{AdminServer, Listeners};
-use egressd::admin::clean::{self, Action, CleanOutcome, Job, NewerLayout, Scope};
+use egressd::admin::clean::{self, Action, CleanOutcome, Job, NewerLayout, Parts, Scope};
 use egressd::admin::document::{Document, Inside};
 use egressd::admin::explain;
 use egressd::admin::manual;
@@ -32,6 +32,7 @@ use egressd::kernel::addresses::{self, Addresses, Observer};
 use egressd::kernel::bystanders;
 use egressd::kernel::flows::FlowsThread;
 use egressd::kernel::nft::{KernelThread, Netlink, Notifications};
+use egressd::kernel::tunnel::{KernelTunnel, TunnelThread};
 use egressd::kernel::xfrm::{Policies, XfrmThread};
 use egressd::log::Form;
 use egressd::metrics::Metrics;
@@ -218,8 +219,9 @@ async fn threads(settings: &Settings, limits: Limits, metrics: &Metrics, state: 
     let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let notifications = Notifications::follow(&kernel, &settings.tables).await?;
-    let (xfrm, flows) = (XfrmThread::spawn().await?, FlowsThread::spawn().await?);
-    Ok(Threads { kernel, notifications, xfrm, flows, loader, evaluator })
+    let (xfrm, tunnel) = (XfrmThread::over(Policies::open).await?, TunnelThread::over(KernelTunnel::open).await?);
+    let flows = FlowsThread::spawn().await?;
+    Ok(Threads { kernel, notifications, xfrm, tunnel, flows, loader, evaluator })
 }
 
 /// Shows others that this egressd lives. Translating does not depend on it.
@@ -372,7 +374,7 @@ fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let locks = LockDir::new(&args.locks.lock_dir);
     let action = if args.dry_run { Action::Show } else { Action::Remove };
     let job = Job { own: config::instance(&args.instance)?, scope, newer, locks, action };
-    let pass = move |spared: &BTreeSet<Instance>| Ok(job.clean(Netlink::open()?, Policies::open(), spared)?);
+    let pass = move |spared: &BTreeSet<Instance>| Ok(job.clean(Netlink::open()?, Parts::open(), spared)?);
     if args.stay {
         let listeners = clean::Listeners { socket: config::socket(&args.socket, &args.instance)?, http: args.http };
         return stay(pass, listeners).map(|()| ExitCode::SUCCESS);

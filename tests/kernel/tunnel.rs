@@ -7,10 +7,11 @@ use std::process::Command;
 use std::time::Instant;
 
 use egressd::kernel::tunnel::{Error, KernelTunnel};
+use egressd_core::compile::table_names;
 use egressd_core::net::{Family, GatewayIndex, TunnelMarks};
 use egressd_core::node::{
-    Adapter, Part, RoutePlace, RoutingRule, Tunnel, TunnelChange, TunnelKind, TunnelMtu, TunnelOperation, TunnelRoute,
-    TunnelSettings, TunnelState, TunnelTable, TunnelWays,
+    Adapter, Foreign, MtuLimits, Part, RoutePlace, RoutingRule, Tunnel, TunnelChange, TunnelKind, TunnelMaker,
+    TunnelMtu, TunnelOperation, TunnelRoute, TunnelSettings, TunnelState, TunnelTable, TunnelWays,
 };
 use egressd_core::testkit::FakeTunnel;
 
@@ -26,7 +27,7 @@ pub(crate) const ALL: &[lab::Test] = trials![
     ten_thousand_homes_come_and_go,
     what_other_programs_take_away_comes_back_with_one_difference,
     the_kernel_refuses_what_the_fake_refuses,
-    a_device_of_another_program_is_refused_and_stays,
+    a_device_of_another_program_is_named_and_stays_and_all_else_comes_and_goes,
     rules_and_routes_of_other_programs_are_named,
     many_routes_of_others_are_not_read,
 ];
@@ -38,12 +39,22 @@ pub(crate) fn open() -> KernelTunnel {
     KernelTunnel::open().unwrap_or_else(|error| panic!("{}", describe(&error)))
 }
 
+/// Of a tunnel between nodes whose interfaces have this one.
+fn mtu(uplink: u32) -> TunnelMtu {
+    TunnelMtu::within(MtuLimits { uplink, outer: Family::Ipv4, pods: None }, TunnelKind::VxlanGpe).unwrap()
+}
+
+pub(crate) fn maker() -> TunnelMaker {
+    TunnelMaker::of(&table_names(None))
+}
+
 pub(crate) fn settings() -> TunnelSettings {
     TunnelSettings {
         kind: TunnelKind::VxlanGpe,
         port: NonZeroU16::new(4790).unwrap(),
-        mtu: TunnelMtu::new(1464).unwrap(),
+        mtu: mtu(1500),
         marks: TunnelMarks::DEFAULT,
+        maker: maker(),
     }
 }
 
@@ -67,7 +78,7 @@ fn sample() -> TunnelState {
 }
 
 pub(crate) fn read(tunnel: &mut KernelTunnel) -> TunnelState {
-    let readback = tunnel.read(&()).unwrap_or_else(|error| panic!("{}", describe(&error)));
+    let readback = tunnel.read(&maker()).unwrap_or_else(|error| panic!("{}", describe(&error)));
     assert_eq!(readback.foreign, []);
     readback.state
 }
@@ -103,15 +114,15 @@ fn a_tunnel_reads_back_equal_and_ip_shows_it() {
     assert_eq!(Tunnel::diff(&read(&mut tunnel), &sample()), []);
     let rules = run("ip rule; ip -6 rule");
     for rule in [
-        "200:	from all fwmark 0/0x1000 iif egressd0 tun_id 69 unreachable proto 69",
-        "201:	from all fwmark 0/0x1000 goto 399 proto 69",
-        "202:	from all fwmark 0x1001/0x107f lookup 1162280961 proto 69",
-        "325:	from all fwmark 0x107c/0x107f lookup 1162281084 proto 69",
-        "389:	from all fwmark 0x1000/0x107f goto 399 proto 69",
-        "390:	from all fwmark 0x107f/0x107f goto 399 proto 69",
-        "391:	from all fwmark 0x107e/0x107f lookup 1162281086 proto 69",
-        "398:	from all fwmark 0x1000/0x1000 unreachable proto 69",
-        "399:	from all nop proto 69",
+        "300:	from all fwmark 0/0x1000 iif egressd0 tun_id 69 unreachable proto 69",
+        "301:	from all fwmark 0/0x1000 goto 499 proto 69",
+        "302:	from all fwmark 0x1001/0x107f lookup 1162280961 proto 69",
+        "425:	from all fwmark 0x107c/0x107f lookup 1162281084 proto 69",
+        "489:	from all fwmark 0x1000/0x107f goto 499 proto 69",
+        "490:	from all fwmark 0x107f/0x107f goto 499 proto 69",
+        "491:	from all fwmark 0x107e/0x107f lookup 1162281086 proto 69",
+        "498:	from all fwmark 0x1000/0x1000 unreachable proto 69",
+        "499:	from all nop proto 69",
     ] {
         assert_eq!(rules.matches(rule).count(), 2, "{rule} in {rules}");
     }
@@ -153,7 +164,7 @@ fn a_tunnel_becomes_another_one_and_goes() {
         ways.homes.pop_first();
     }
     let others = [
-        TunnelSettings { mtu: TunnelMtu::new(1400).unwrap(), ..settings() },
+        TunnelSettings { mtu: mtu(1436), ..settings() },
         TunnelSettings { port: NonZeroU16::new(4791).unwrap(), ..settings() },
         TunnelSettings { kind: TunnelKind::Vxlan, ..settings() },
     ];
@@ -196,7 +207,7 @@ fn what_other_programs_take_away_comes_back_with_one_difference() {
         ("sysctl -qw net.ipv4.conf.egressd0.rp_filter=1", "sysctl"),
         ("ip link set egressd0 mtu 1200", "mtu 1464"),
         ("ip rule flush; ip -6 rule flush", "ip rule add"),
-        ("ip -6 rule del pref 398", "pref 398"),
+        ("ip -6 rule del pref 498", "pref 498"),
         (
             "ip route replace default table 1162280961 metric 1 protocol 69 encap ip id 69 dst 192.0.2.1 dev egressd0",
             "replace",
@@ -262,17 +273,25 @@ fn operations() -> Vec<TunnelOperation> {
     .concat()
 }
 
-fn a_device_of_another_program_is_refused_and_stays() {
-    for (other, what) in [
-        ("type bridge", "a device of the kind bridge"),
-        ("type vxlan id 69 dstport 4790", "a VXLAN device of one network (not external)"),
+fn a_device_of_another_program_is_named_and_stays_and_all_else_comes_and_goes() {
+    let gateway = "type vxlan external gpe dstport 4790";
+    for (made, what) in [
+        ("name egressd0 type bridge", "a device of the kind bridge"),
+        ("name egressd0 type vxlan id 69 dstport 4790", "a VXLAN device of one network (not external)"),
+        (&format!("name egressd0 {gateway}"), "a VXLAN device that is in no group of egressd's"),
+        (
+            &format!("name eth9 group {} {gateway}; ip link property add dev eth9 altname egressd0", maker().group()),
+            "another name of the device eth9",
+        ),
     ] {
-        run(&format!("ip link add egressd0 {other}"));
+        run(&format!("ip link add {made}"));
         let before = run("ip -d link show egressd0");
         let mut tunnel = open();
+        tunnel.adopt(&maker()).unwrap();
+        let foreign = tunnel.read(&maker()).unwrap().foreign;
+        assert_eq!(foreign, [Foreign { what: format!("the device egressd0 is {what}"), removal: None }]);
+        assert_eq!(tunnel.read(&maker()).unwrap().state, TunnelState::default());
         let expected = format!("cannot use the device egressd0: it is {what}, which egressd did not make");
-        assert_eq!(describe(&tunnel.read(&()).unwrap_err()), expected);
-        assert_eq!(describe(&tunnel.adopt(&()).unwrap_err()), expected);
         let device = sample().device.unwrap();
         for operation in
             [TunnelOperation::CreateDevice(device), TunnelOperation::SetDevice(device), TunnelOperation::DeleteDevice]
@@ -280,31 +299,44 @@ fn a_device_of_another_program_is_refused_and_stays() {
             let change = TunnelChange { operations: vec![operation] };
             assert_eq!(describe(&tunnel.commit(&change).unwrap_err()), expected);
         }
+        all_but_the_device_come_and_go(&mut tunnel);
         assert_eq!(run("ip -d link show egressd0"), before);
         run("ip link del egressd0");
     }
 }
 
+/// What refuses comes before the device that cannot come, and goes.
+fn all_but_the_device_come_and_go(tunnel: &mut KernelTunnel) {
+    let effects = Tunnel::diff(&TunnelState::default(), &sample());
+    let failed = effects.iter().try_for_each(|effect| tunnel.commit(&effect.change)).unwrap_err();
+    assert!(matches!(failed, Error::Occupied { .. }), "{}", describe(&failed));
+    let left = tunnel.read(&maker()).unwrap().state;
+    assert_eq!((left.device, left.rules.len(), left.routes.len()), (None, 12, 6));
+    bring(tunnel, &left, &TunnelState::default());
+    assert_eq!(tunnel.read(&maker()).unwrap().state, TunnelState::default());
+}
+
 fn rules_and_routes_of_other_programs_are_named() {
     let mut tunnel = with_sample();
-    run("ip rule add pref 300 fwmark 0x1000/0x1000 lookup main
+    run("ip rule add pref 310 fwmark 0x1000/0x1000 lookup main
          ip -6 rule add pref 301 protocol 69 from fd00::/64 lookup 7
-         ip rule add pref 100 lookup 7
+         ip rule add pref 220 lookup 7
          ip route add 192.0.2.0/24 dev egressd0 table 1162280961 metric 5
          ip route add 192.0.2.0/24 dev egressd0 table 7");
-    let readback = tunnel.read(&()).unwrap();
+    let readback = tunnel.read(&maker()).unwrap();
     assert_eq!(readback.state, sample());
     let what: Vec<&str> = readback.foreign.iter().map(|foreign| foreign.what.as_str()).collect();
+    let passed_over = "which packets without a mark of egressd's pass over, on to 499";
     let expected = [
-        "IPv4 rule with preference 300 and protocol 0",
+        &format!("IPv4 rule with preference 310 and protocol 0, {passed_over}"),
         "route of table 1162280961: 192.0.2.0/24 table 1162280961 metric 5",
-        "IPv6 rule with preference 301 and protocol 69",
+        &format!("IPv6 rule with preference 301 and protocol 69, {passed_over}"),
     ];
     assert_eq!(what, expected);
     for removal in readback.foreign.iter().filter_map(|foreign| foreign.removal.as_ref()) {
         tunnel.commit(removal).unwrap();
     }
-    assert_eq!(tunnel.read(&()).unwrap().foreign.len(), 2);
+    assert_eq!(tunnel.read(&maker()).unwrap().foreign.len(), 2);
     assert_eq!(run("ip route show table 7").lines().count(), 1);
 }
 

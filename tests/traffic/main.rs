@@ -58,6 +58,7 @@ mod shadows;
 mod tenants;
 mod tools;
 mod translation;
+mod tunnels;
 mod two_services;
 mod under_load;
 mod unsaved;
@@ -148,6 +149,9 @@ lab::tests![
     backstop::with_the_last_guarded_pod_policies_and_marks_go,
     backstop::the_mark_is_seen_by_no_other_program_and_owned_tables_have_none,
     backstop::beside_ipsec_of_others_there_are_no_policies_of_ours,
+    tunnels::what_is_left_of_a_tunnel_goes_with_clean,
+    tunnels::what_is_left_of_a_tunnel_goes_with_a_start_without_one,
+    tunnels::the_tunnel_of_another_egressd_stays,
     edits::every_annotation_takes_effect_while_running_and_nowhere_else,
     edits::an_edit_of_one_service_of_a_pod_leaves_the_other_as_it_was,
     bad_input::every_bad_form_is_reported_and_the_last_accepted_configuration_stays,

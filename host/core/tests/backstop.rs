@@ -51,6 +51,7 @@ impl Node {
     fn commit(&mut self, change: &NodeChange) -> Result<(), Refused> {
         match change {
             NodeChange::Nft(batch) => self.tables.commit(batch),
+            NodeChange::Tunnel(change) => unreachable!("there is no tunnel: {change}"),
             NodeChange::Xfrm(change) => self.policies.commit(change),
             NodeChange::Sever(_) => Ok(()),
         }
@@ -94,7 +95,11 @@ proptest! {
     ) {
         let new = compile(&new, &after);
         let mut node = Node::with(&compile(&old, &before));
-        let changes = NodeChanges { nft: diff(&node.tables.ruleset, &new), xfrm: node.released(&new), ..NodeChanges::default() };
+        let changes = NodeChanges {
+            nft: diff(&node.tables.ruleset, &new),
+            xfrm: node.released(&new),
+            ..NodeChanges::default()
+        };
         let carry_out = |node: &mut Node, effects: Effects<NodeChange>| -> Result<(), TestCaseError> {
             for effect in &effects {
                 node.commit(&effect.change).map_err(|refused| TestCaseError::fail(refused.to_string()))?;

@@ -2,12 +2,16 @@
 //! that the next try goes on from. Each law names what it is there to catch.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "node/diverting.rs"]
+mod diverting;
 #[path = "node/fixture.rs"]
 mod fixture;
 #[path = "node/marks.rs"]
 mod marks;
 #[path = "node/tunnel.rs"]
 mod tunnel;
+#[path = "node/tunnel_marks.rs"]
+mod tunnel_marks;
 #[path = "node/tunnel_states.rs"]
 mod tunnel_states;
 #[path = "node/xfrm.rs"]
@@ -200,7 +204,7 @@ fn effects_and_states_are_texts() {
     let addresses: LocalAddresses =
         [(a("192.0.2.1"), AddressState::Usable), (a("2001:db8::1"), AddressState::Tentative)].into();
     let node = NodeState { addresses, ..NodeState::default() };
-    assert_eq!(node.to_string(), "# addresses\n192.0.2.1 usable\n2001:db8::1 tentative\n# nft\n# xfrm\n");
+    assert_eq!(node.to_string(), "# addresses\n192.0.2.1 usable\n2001:db8::1 tentative\n# nft\n# tunnel\n# xfrm\n");
 }
 
 /// Addresses are observed: whatever there is, nothing is to be done.

@@ -42,6 +42,8 @@ pub(super) enum IdleTask {
     Tidy,
     /// Look whether the guard's backstop is as it was.
     Backstop,
+    /// Look whether the tunnel to other nodes is as it was.
+    Tunnel,
 }
 
 /// When the audit goes on.
@@ -76,7 +78,8 @@ impl Daemon {
         let check = self.check_due().map(|at| (at, IdleTask::Check));
         let tidy = self.tidying_due().map(|at| (at, IdleTask::Tidy));
         let backstop = self.backstop_due().map(|at| (at, IdleTask::Backstop));
-        audit.into_iter().chain(check).chain(tidy).chain(backstop).min_by_key(|(at, _)| *at)
+        let tunnel = self.tunnel_due().map(|at| (at, IdleTask::Tunnel));
+        audit.into_iter().chain(check).chain(tidy).chain(backstop).chain(tunnel).min_by_key(|(at, _)| *at)
     }
 
     pub(super) async fn idle(&mut self, what: IdleTask) -> Result<()> {
@@ -85,6 +88,7 @@ impl Daemon {
             IdleTask::Check => self.check().await?,
             IdleTask::Tidy => self.tidy(),
             IdleTask::Backstop => self.check_backstop().await,
+            IdleTask::Tunnel => self.check_tunnel().await,
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use egressd_core::pipeline::Step;
 use egressd_core::ruleset::unguarded;
 use tracing::{error, info, warn};
 
+use super::tunnel::Due;
 use super::{AppliedState, Daemon, FirstRound};
 use crate::clock::{self, Instant};
 use crate::errors::with_causes;
@@ -83,8 +84,9 @@ impl Daemon {
         } else {
             replace(&self.to_replace, comparison.after())
         };
+        let tunnel = self.tunnel.changes(Due::All).await;
         let xfrm = self.backstop.release(&unguarded(comparison.before(&self.applied), comparison.after()));
-        match self.carry_out(NodeChanges { nft, xfrm, ..NodeChanges::default() }).await {
+        match self.carry_out(NodeChanges { nft, tunnel, xfrm, ..NodeChanges::default() }).await {
             Ok(()) => {
                 comparison.apply_to(&mut self.applied);
                 self.is_in_force(&newest).await;
@@ -101,8 +103,9 @@ impl Daemon {
             return BTreeSet::new();
         };
         let slice = if self.to_replace.is_empty() { slice } else { slice.replacing(&self.to_replace) };
+        let tunnel = self.tunnel.changes(Due::BeforeTheLastSlice).await;
         let xfrm = self.backstop.release(&slice.unguarded());
-        match self.carry_out(NodeChanges { nft: slice.changes.clone(), xfrm, ..NodeChanges::default() }).await {
+        match self.carry_out(NodeChanges { nft: slice.changes.clone(), tunnel, xfrm, ..NodeChanges::default() }).await {
             Ok(()) => {
                 comparison.take(&slice);
                 self.slice_committed(slice);
@@ -135,6 +138,7 @@ impl Daemon {
         self.applied.clear_outstanding();
         self.show_in_force(|in_force, now| in_force.take_over(newest, now));
         self.follow_guard().await;
+        self.follow_tunnel().await;
         let Some(copy) = self.copy.take() else {
             self.retry = None;
             return;
@@ -169,6 +173,11 @@ impl Daemon {
     async fn commit(&mut self, change: NodeChange) -> Result<(), nft::Error> {
         match change {
             NodeChange::Nft(batch) => self.kernel.ask(move |kernel| kernel.commit(&batch)).await,
+            // What tables send into a tunnel that is not there is refused.
+            NodeChange::Tunnel(change) => {
+                self.tunnel.commit(change).await;
+                Ok(())
+            }
             // The tables do not depend on it.
             NodeChange::Xfrm(change) => {
                 self.backstop.commit(change).await;

@@ -22,6 +22,7 @@ mod showing;
 mod takeover;
 mod threads;
 mod tidying;
+mod tunnel;
 
 use std::future::{Future, ready};
 use std::time::Duration;
@@ -40,7 +41,7 @@ use egressd_core::compile::XfrmStamp;
 use egressd_core::diff::Applied;
 use egressd_core::flows::translated;
 use egressd_core::in_force::AppliedRound;
-use egressd_core::node::{Certainty, XfrmMaker};
+use egressd_core::node::{Certainty, TunnelMaker, XfrmMaker};
 use egressd_core::pipeline::{Pipeline, QuestionQueue, Settings, Step};
 use egressd_core::ruleset::{Name, TableFamily, TableNames};
 pub use inherit::lost_memory;
@@ -52,6 +53,8 @@ pub use takeover::{newer_layout, uncertain, unless};
 pub use threads::{Observers, Threads};
 use tokio::time::sleep_until;
 use tracing::info;
+use tunnel::TunnelLink;
+pub use tunnel::{disturbed_tunnel, missing_tunnel};
 
 use crate::clock::{self, Instant, Moment};
 use crate::daemon::evaluator::Evaluator;
@@ -101,6 +104,7 @@ pub struct Daemon {
     drift: Drift,
     notifications: Notifications,
     backstop: Backstop,
+    tunnel: TunnelLink,
     severing: Severing,
     connections: ConnectionFacts,
     /// When the next sign of life is due.
@@ -158,13 +162,14 @@ impl Daemon {
     pub async fn take_over(
         settings: Settings,
         mut state: StateDir,
-        Threads { kernel, notifications, xfrm, flows, loader, evaluator }: Threads,
+        Threads { kernel, notifications, xfrm, tunnel, flows, loader, evaluator }: Threads,
         start: Start,
         observers: Observers,
     ) -> Result<Self> {
         let tables = settings.tables.clone();
         let stamp = XfrmStamp { maker: XfrmMaker::of(&tables), bit: settings.mark };
         let backstop = Backstop::adopt(xfrm, stamp, observers.notices.clone()).await;
+        let tunnel = TunnelLink::adopt(tunnel, TunnelMaker::of(&tables), observers.notices.clone()).await;
         let reading = Reading::new(&settings.prefix);
         let on_change = settings.on_change;
         let mut pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
@@ -215,6 +220,7 @@ impl Daemon {
             drift: Drift::begin(since),
             notifications,
             backstop,
+            tunnel,
             severing,
             connections,
             next_sign: since,

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::kernel::flows::{self, Connections, FlowsThread};
 use crate::kernel::nft::{Error, ForeignChanges, Kernel, Notifications, Readback, Survey, TableId, Writers};
+use crate::kernel::tunnel::{self, KernelTunnel, TunnelThread};
 use crate::kernel::xfrm::{self, Policies, XfrmThread};
 use crate::metrics::Metrics;
 use crate::policies::{Library, Sandbox};
@@ -160,8 +161,9 @@ impl Fixture {
         let notifications = Notifications::from(tokio::sync::watch::channel(ForeignChanges::default()).1);
         let evaluator = Evaluator::start(Chain::new([chain()])).unwrap();
         let xfrm = XfrmThread::over(|| Err::<Policies, _>(xfrm::Error::Unsupported)).await.unwrap();
+        let tunnel = TunnelThread::over(|| Err::<KernelTunnel, _>(tunnel::Error::NotPermitted)).await.unwrap();
         let flows = FlowsThread::over(|| Err::<Connections, _>(flows::Error::Unsupported)).await.unwrap();
-        let threads = Threads { kernel, notifications, xfrm, flows, loader, evaluator };
+        let threads = Threads { kernel, notifications, xfrm, tunnel, flows, loader, evaluator };
         let ((sender, _taker), orphans) = (handover(), watch::channel(Arc::default()).1);
         let (state_channel, _reader) = state_channel(sender.findings(), Notices::default().reader(), orphans);
         let (state, observers) = (

@@ -3,6 +3,7 @@
 use crate::daemon::evaluator::Evaluator;
 use crate::kernel::flows::FlowsThread;
 use crate::kernel::nft::{KernelThread, Notifications};
+use crate::kernel::tunnel::TunnelThread;
 use crate::kernel::xfrm::XfrmThread;
 use crate::metrics::Metrics;
 use crate::policies::Loader;
@@ -18,6 +19,8 @@ pub struct Threads {
     pub notifications: Notifications,
     /// Changes and reads the kernel's IPsec policies.
     pub xfrm: XfrmThread,
+    /// Changes and reads the kernel's tunnel to other nodes.
+    pub tunnel: TunnelThread,
     /// Reads and deletes the kernel's connections.
     pub flows: FlowsThread,
     pub loader: Loader,

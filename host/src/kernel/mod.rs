@@ -6,6 +6,7 @@ pub mod flows;
 mod lazy;
 mod netlink;
 pub mod nft;
+pub mod part;
 pub mod tunnel;
 pub mod worker;
 pub mod xfrm;

@@ -9,14 +9,15 @@ use anyhow::{Context, Result};
 use egressd::admin::admin_server::{http_not_served, status_not_served};
 use egressd::clock::Moment;
 use egressd::daemon::{
-    disagreed, flows_not_checked, ipsec_in_use, lost_memory, missing_backstop, newer_layout, replaced, uncertain,
+    disagreed, disturbed_tunnel, flows_not_checked, ipsec_in_use, lost_memory, missing_backstop, missing_tunnel,
+    newer_layout, replaced, uncertain,
 };
 use egressd::files::Open;
 use egressd::instances::lock;
 use egressd::instances::orphans::Orphan;
 use egressd::kernel::bystanders::cilium_present;
 use egressd::kernel::nft::{self, Program, TableId};
-use egressd::kernel::{flows, xfrm};
+use egressd::kernel::{flows, tunnel, xfrm};
 use egressd::source::manifests::Places;
 use egressd::source::watch::Unwatched;
 use egressd::state::{DiskReport, RestoredSource, Sources, StateDir, StateThread};
@@ -44,6 +45,8 @@ fn backstop() -> Vec<Finding> {
     vec![
         ipsec_in_use(theirs),
         missing_backstop(&xfrm::Error::Unsupported),
+        missing_tunnel(&tunnel::Error::Theirs),
+        disturbed_tunnel("the device egressd0 is a device of the kind bridge"),
         flows_not_checked(&flows::Error::Unsupported),
     ]
 }

@@ -204,6 +204,25 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "Delete that table, and configure the program to use another name; egressd makes its own again at once.",
     },
     CodeEntry {
+        code: "tunnel-disturbed",
+        level: WARNING,
+        sentence: "Another program has something among the rules and routes of the tunnel to other nodes, or a device with \
+                   its name.",
+        cause: "A rule with a preference among those of the tunnel is passed over by every packet that egressd does not mark. A \
+                route in its tables may lead packets of pods elsewhere, where they are dropped. A device with its name keeps the \
+                tunnel from being made.",
+        remedy: "Give the rule another preference (`ip rule`), and remove or rename what the message names otherwise.",
+    },
+    CodeEntry {
+        code: "tunnel-missing",
+        level: WARNING,
+        sentence: "The kernel does not take a change of the tunnel to other nodes. What is to leave by another node is refused, \
+                   never sent from this one.",
+        cause: "The kernel has no VXLAN (`CONFIG_VXLAN`) or no routes with encapsulation (`CONFIG_LWTUNNEL`), forbids it, or lacks \
+                memory; or another program or another egressd of this node has a device `egressd0`.",
+        remedy: "Act on what the message names; egressd tries again.",
+    },
+    CodeEntry {
         code: "unmerged-networks",
         level: ERROR,
         sentence: "The networks of a plan overlap or are out of order, and the plan is not carried out. It is in the \

@@ -18,6 +18,7 @@ mod pods;
 mod rules;
 mod stage;
 mod tunnel;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -29,6 +30,7 @@ pub use instance::{Instance, InstanceName, InstanceNameError, table_names};
 pub use keep::{Kept, keep, kept_pods};
 pub use names::{uid_of_chain, uid_of_comment};
 pub use tunnel::TUNNEL_DEVICE;
+pub use ways::{TunnelSetup, tunnel_state};
 
 use self::guard::{GuardElements, GuardMark};
 use self::pods::Pods;

@@ -7,6 +7,7 @@
 mod adapter;
 mod addresses;
 mod diverted;
+mod maker;
 mod nft;
 mod part;
 mod tunnel;
@@ -21,9 +22,9 @@ pub use diverted::DivertedFlows;
 pub use nft::Nft;
 pub use part::Part;
 pub use tunnel::{
-    DeviceSetup, PacketOrigin, RouteKind, RoutePlace, RoutingRule, RuleAction, RuleMatch, Tunnel, TunnelChange,
-    TunnelDevice, TunnelKind, TunnelMtu, TunnelOperation, TunnelRoute, TunnelSettings, TunnelState, TunnelTable,
-    TunnelWays,
+    DeviceSetup, MtuLimits, PacketOrigin, RouteKind, RoutePlace, RoutingRule, RuleAction, RuleMatch, Tunnel,
+    TunnelChange, TunnelDevice, TunnelKind, TunnelMaker, TunnelMtu, TunnelOperation, TunnelRoute, TunnelSettings,
+    TunnelState, TunnelTable, TunnelWays,
 };
 pub use xfrm::{Xfrm, XfrmChange, XfrmMaker, XfrmPolicy, XfrmRule, XfrmSelector, XfrmVerb};
 
@@ -39,6 +40,8 @@ pub struct NodeState {
     pub addresses: LocalAddresses,
     /// egressd's tables.
     pub nft: Ruleset,
+    /// The tunnel to other nodes.
+    pub tunnel: TunnelState,
     /// The policies of the guard's backstop.
     pub xfrm: BTreeSet<XfrmPolicy>,
 }
@@ -49,6 +52,8 @@ pub struct NodeState {
 pub struct NodeChanges {
     /// Of egressd's tables.
     pub nft: Changes,
+    /// Of the tunnel to other nodes.
+    pub tunnel: Vec<Effect<TunnelChange>>,
     /// Of the guard's backstop.
     pub xfrm: Vec<Effect<XfrmChange>>,
     /// The connections that nothing sends into the tunnel any more.
@@ -60,6 +65,8 @@ pub struct NodeChanges {
 pub enum NodeChange {
     /// Of egressd's tables.
     Nft(Batch),
+    /// Of the tunnel to other nodes.
+    Tunnel(TunnelChange),
     /// Of the guard's backstop.
     Xfrm(XfrmChange),
     /// Connections end.
@@ -72,6 +79,7 @@ impl NodeState {
     pub fn changes(&self, desired: &Self) -> NodeChanges {
         NodeChanges {
             nft: Changes { effects: Nft::diff(&self.nft, &desired.nft) },
+            tunnel: Tunnel::diff(&self.tunnel, &desired.tunnel),
             xfrm: Xfrm::diff(&self.xfrm, &desired.xfrm),
             diverted: None,
         }
@@ -81,10 +89,12 @@ impl NodeState {
 impl NodeChanges {
     /// In the order in which they are carried out.
     pub fn effects(self) -> Effects<NodeChange> {
-        // Each part leans only on those before it: policies match what the tables do not mark.
+        // Each part leans only on those before it: policies match what the tables do not mark. Tables and the tunnel lean
+        // on each other by phases alone: what diverts has one of its own, behind all that is made.
         let severed = self.diverted.map(DivertedFlows::into_effect).into_iter().collect();
         Effects::ordered([
             of_part(self.nft.effects, NodeChange::Nft),
+            of_part(self.tunnel, NodeChange::Tunnel),
             of_part(self.xfrm, NodeChange::Xfrm),
             of_part(severed, NodeChange::Sever),
         ])
@@ -99,6 +109,7 @@ impl Display for NodeState {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         part::<Addresses>(f, &self.addresses)?;
         part::<Nft>(f, &self.nft)?;
+        part::<Tunnel>(f, &self.tunnel)?;
         part::<Xfrm>(f, &self.xfrm)
     }
 }
@@ -111,6 +122,7 @@ impl Display for NodeChange {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nft(batch) => batch.fmt(f),
+            Self::Tunnel(change) => change.fmt(f),
             Self::Xfrm(change) => change.fmt(f),
             Self::Sever(flows) => flows.fmt(f),
         }

@@ -10,9 +10,9 @@ use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use sha2::{Digest, Sha256};
 
 use super::Part;
+use super::maker::fingerprint;
 use crate::effect::{Effect, Phase};
 use crate::net::{Family, MarkBit};
 use crate::ruleset::TableNames;
@@ -76,8 +76,7 @@ impl XfrmMaker {
 
     /// The egressd with these tables.
     pub fn of(tables: &TableNames) -> Self {
-        let hash = Sha256::digest(tables.ipv4.as_str());
-        Self(u16::from_be_bytes([hash[0], hash[1]]) & Self::MASK)
+        Self(fingerprint(tables) & Self::MASK)
     }
 }
 

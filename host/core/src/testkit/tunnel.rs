@@ -6,7 +6,7 @@ use super::Refused;
 use crate::net::Family;
 use crate::node::{
     Adapter, Certainty, Foreign, PacketOrigin, Readback, RouteKind, RoutingRule, RuleAction, Tunnel, TunnelChange,
-    TunnelOperation, TunnelRoute, TunnelState,
+    TunnelMaker, TunnelOperation, TunnelRoute, TunnelState,
 };
 
 /// What holds a tunnel, and refuses what the kernel refuses. As the kernel does, it goes on with a change after an
@@ -20,6 +20,8 @@ pub struct FakeTunnel {
     pub room: usize,
     /// How many changes it was given.
     pub changes: usize,
+    /// How often it was read.
+    pub reads: usize,
 }
 
 impl Default for FakeTunnel {
@@ -49,7 +51,7 @@ pub enum Routed {
 impl FakeTunnel {
     /// As a process left it.
     pub fn left(state: TunnelState) -> Self {
-        Self { state, foreign: Vec::new(), room: usize::MAX, changes: 0 }
+        Self { state, foreign: Vec::new(), room: usize::MAX, changes: 0, reads: 0 }
     }
 
     /// Where a packet goes.
@@ -158,15 +160,15 @@ fn matches(rule: &RoutingRule, packet: MarkedPacket) -> bool {
 /// Rules and routes are known by their number, so there is nothing to adopt.
 impl Adapter for FakeTunnel {
     type Part = Tunnel;
-    /// There is one on a node.
-    type OwnObjects = ();
+    type OwnObjects = TunnelMaker;
     type Error = Refused;
 
-    fn adopt(&mut self, (): &()) -> Result<(), Refused> {
+    fn adopt(&mut self, _: &TunnelMaker) -> Result<(), Refused> {
         Ok(())
     }
 
-    fn read(&mut self, (): &()) -> Result<Readback<Tunnel>, Refused> {
+    fn read(&mut self, _: &TunnelMaker) -> Result<Readback<Tunnel>, Refused> {
+        self.reads += 1;
         let foreign = self.foreign.iter().map(|what| Foreign { what: what.clone(), removal: None }).collect();
         Ok(Readback { state: self.state.clone(), foreign, certainty: Certainty::Settled })
     }

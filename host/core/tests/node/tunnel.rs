@@ -8,13 +8,13 @@ use std::num::NonZeroU16;
 use egressd_core::effect::{Effect, Phase};
 use egressd_core::net::Family;
 use egressd_core::node::{
-    Adapter, PacketOrigin, Part, RouteKind, RoutingRule, RuleAction, Tunnel, TunnelChange, TunnelMtu, TunnelOperation,
+    Adapter, PacketOrigin, Part, RouteKind, RoutingRule, RuleAction, Tunnel, TunnelChange, TunnelOperation,
     TunnelSettings, TunnelState, TunnelTable, TunnelWays,
 };
 use egressd_core::testkit::{FakeTunnel, MarkedPacket, Routed, a};
 use proptest::prelude::*;
 
-use crate::tunnel_states::{any_state, index, pod, settings, whole};
+use crate::tunnel_states::{any_state, index, mtu, pod, settings, whole};
 
 fn singly(effects: &[Effect<TunnelChange>]) -> impl Iterator<Item = TunnelChange> {
     let operations = effects.iter().flat_map(|effect| effect.change.operations.clone());
@@ -49,11 +49,11 @@ fn invariants(state: &TunnelState) -> BTreeMap<(Family, &'static str), bool> {
         let gateways = || tables.iter().filter(|table| **table != TunnelTable::HOMES);
         let guarded = MarkedPacket { mark: marks.bit().mask(), origin: PacketOrigin::Any, destination: pod(family, 9) };
         [
-            ((family, "what leads somewhere is before a rule that refuses"), tables.is_empty() || has(398)),
+            ((family, "what leads somewhere is before a rule that refuses"), tables.is_empty() || has(498)),
             ((family, "each gateway's table refuses"), gateways().all(refuses)),
             (
                 (family, "what comes out of the tunnel unmarked is refused"),
-                state.device.is_none() || !has(398) || has(200),
+                state.device.is_none() || !has(498) || has(300),
             ),
             (
                 (family, "guarded pods' packets pass"),
@@ -89,10 +89,13 @@ proptest! {
         (old, new) in (any_state(), whole()),
     ) {
         let mut kernel = FakeTunnel::left(old.clone());
+        let mut believed = old.clone();
         let effects = Tunnel::diff(&old, &new);
         prop_assert!(effects.iter().map(|effect| effect.phase).is_sorted());
         for change in singly(&effects) {
             commit(&mut kernel, &change)?;
+            believed.take(&change);
+            prop_assert_eq!(&believed, &kernel.state);
         }
         prop_assert_eq!(&kernel.state, &new);
         prop_assert_eq!(Tunnel::diff(&kernel.state, &new), vec![]);
@@ -150,7 +153,7 @@ proptest! {
         // Where all of it has room there is nothing left to do.
         drop(Tunnel::diff(&old, &new).iter().try_for_each(|effect| kernel.commit(&effect.change)));
         kernel.room = usize::MAX;
-        let read = kernel.read(&()).map_err(|refused| TestCaseError::fail(refused.to_string()))?.state;
+        let read = kernel.read(&settings().maker).map_err(|refused| TestCaseError::fail(refused.to_string()))?.state;
         for effect in Tunnel::diff(&read, &new) {
             commit(&mut kernel, &effect.change)?;
         }
@@ -192,33 +195,33 @@ fn sample() -> TunnelState {
 #[test]
 fn a_tunnel_prints_as_commands_that_ip_takes() {
     let expected = "\
-ip rule add pref 399 protocol 69 nop
-ip -6 rule add pref 399 protocol 69 nop
-ip rule add pref 201 protocol 69 fwmark 0x0/0x1000 goto 399
-ip rule add pref 389 protocol 69 fwmark 0x1000/0x107f goto 399
-ip rule add pref 390 protocol 69 fwmark 0x107f/0x107f goto 399
-ip -6 rule add pref 201 protocol 69 fwmark 0x0/0x1000 goto 399
-ip -6 rule add pref 389 protocol 69 fwmark 0x1000/0x107f goto 399
-ip -6 rule add pref 390 protocol 69 fwmark 0x107f/0x107f goto 399
-ip rule add pref 200 protocol 69 iif egressd0 tun_id 69 fwmark 0x0/0x1000 unreachable
-ip rule add pref 398 protocol 69 fwmark 0x1000/0x1000 unreachable
-ip -6 rule add pref 200 protocol 69 iif egressd0 tun_id 69 fwmark 0x0/0x1000 unreachable
-ip -6 rule add pref 398 protocol 69 fwmark 0x1000/0x1000 unreachable
+ip rule add pref 499 protocol 69 nop
+ip -6 rule add pref 499 protocol 69 nop
+ip rule add pref 301 protocol 69 fwmark 0x0/0x1000 goto 499
+ip rule add pref 489 protocol 69 fwmark 0x1000/0x107f goto 499
+ip rule add pref 490 protocol 69 fwmark 0x107f/0x107f goto 499
+ip -6 rule add pref 301 protocol 69 fwmark 0x0/0x1000 goto 499
+ip -6 rule add pref 489 protocol 69 fwmark 0x1000/0x107f goto 499
+ip -6 rule add pref 490 protocol 69 fwmark 0x107f/0x107f goto 499
+ip rule add pref 300 protocol 69 iif egressd0 tun_id 69 fwmark 0x0/0x1000 unreachable
+ip rule add pref 498 protocol 69 fwmark 0x1000/0x1000 unreachable
+ip -6 rule add pref 300 protocol 69 iif egressd0 tun_id 69 fwmark 0x0/0x1000 unreachable
+ip -6 rule add pref 498 protocol 69 fwmark 0x1000/0x1000 unreachable
 ip route add unreachable default table 1162280961 metric 4000 protocol 69
 ip -6 route add unreachable default table 1162280961 metric 4000 protocol 69
 ip route add unreachable default table 1162280962 metric 4000 protocol 69
-ip link add egressd0 type vxlan external gpe dstport 4790
+ip link add egressd0 group 1162320250 type vxlan external gpe dstport 4790
 sysctl -qw net.ipv4.conf.egressd0.rp_filter=2 net.ipv4.conf.egressd0.src_valid_mark=1
 ip addr replace 169.254.69.69/32 dev egressd0 scope link noprefixroute
 ip link set egressd0 mtu 1464 up
 ip route add default table 1162280961 metric 1 protocol 69 encap ip id 69 dst 192.168.7.2 dev egressd0
 ip -6 route add default table 1162280961 metric 1 protocol 69 encap ip6 id 69 dst fd00:7::2 csum dev egressd0
 ip route add 10.244.3.7/32 table 1162281086 metric 1 protocol 69 encap ip id 69 dst 192.168.7.3 dev egressd0
-ip rule add pref 202 protocol 69 fwmark 0x1001/0x107f lookup 1162280961
-ip -6 rule add pref 202 protocol 69 fwmark 0x1001/0x107f lookup 1162280961
-ip rule add pref 203 protocol 69 fwmark 0x1002/0x107f lookup 1162280962
-ip rule add pref 391 protocol 69 fwmark 0x107e/0x107f lookup 1162281086
-ip -6 rule add pref 391 protocol 69 fwmark 0x107e/0x107f lookup 1162281086
+ip rule add pref 302 protocol 69 fwmark 0x1001/0x107f lookup 1162280961
+ip -6 rule add pref 302 protocol 69 fwmark 0x1001/0x107f lookup 1162280961
+ip rule add pref 303 protocol 69 fwmark 0x1002/0x107f lookup 1162280962
+ip rule add pref 491 protocol 69 fwmark 0x107e/0x107f lookup 1162281086
+ip -6 rule add pref 491 protocol 69 fwmark 0x107e/0x107f lookup 1162281086
 ";
     assert_eq!(Tunnel::text(&sample()), expected);
 }
@@ -227,12 +230,12 @@ ip -6 rule add pref 391 protocol 69 fwmark 0x107e/0x107f lookup 1162281086
 fn a_tunnel_that_ends_prints_as_commands_in_reverse() {
     let effects = Tunnel::diff(&sample(), &TunnelState::default());
     let text: String = effects.iter().map(|effect| effect.change.to_string()).collect();
-    assert!(text.starts_with("ip -6 rule del pref 391 protocol 69 fwmark 0x107e/0x107f lookup 1162281086\n"), "{text}");
+    assert!(text.starts_with("ip -6 rule del pref 491 protocol 69 fwmark 0x107e/0x107f lookup 1162281086\n"), "{text}");
     let device = text.find("ip link del egressd0\n").unwrap();
     let rest = text.split_at(device).1;
     assert!(rest.contains("ip route del default table 1162280961 metric 4000\n"), "{text}");
     assert!(
-        rest.ends_with("ip -6 rule del pref 399 protocol 69 nop\nip rule del pref 399 protocol 69 nop\n"),
+        rest.ends_with("ip -6 rule del pref 499 protocol 69 nop\nip rule del pref 499 protocol 69 nop\n"),
         "{text}"
     );
     assert!(!text.contains("metric 1\n"), "routes go with the device: {text}");
@@ -261,7 +264,7 @@ fn another_mtu_is_set_and_another_port_makes_the_device_and_its_routes_anew() {
         TunnelState::of(&settings, &[(Family::Ipv4, TunnelWays { gateways, homes: BTreeMap::new() })].into())
     };
     let old = with(settings());
-    let smaller = with(TunnelSettings { mtu: TunnelMtu::new(1400).unwrap(), ..settings() });
+    let smaller = with(TunnelSettings { mtu: mtu(1400), ..settings() });
     let [(Phase::Make, set)] = &changes(&old, &smaller)[..] else { panic!("{:?}", changes(&old, &smaller)) };
     assert!(set.ends_with("ip link set egressd0 mtu 1400 up\n") && !set.contains("link add"), "{set}");
     let elsewhere = with(TunnelSettings { port: NonZeroU16::new(4791).unwrap(), ..settings() });
@@ -289,12 +292,11 @@ fn many_homes_come_in_changes_of_a_thousand_routes_and_one_more_is_one_operation
 }
 
 #[test]
-fn tables_and_mtus_of_the_tunnel_are_known_by_their_numbers() {
+fn tables_of_the_tunnel_are_known_by_their_numbers() {
     for table in TunnelTable::all() {
         assert_eq!(TunnelTable::numbered(table.number()), Some(table));
     }
     assert_eq!(TunnelTable::all().count(), 125);
     let others = [0, 254, 0x4547_0000, 0x4547_007d, 0x4547_007f, 0x4547_017e, u32::MAX];
     assert!(others.into_iter().all(|number| TunnelTable::numbered(number).is_none()));
-    assert_eq!([1279, 1280].map(|bytes| TunnelMtu::new(bytes).map(TunnelMtu::bytes)), [None, Some(1280)]);
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
+use egressd_core::compile::table_names;
 use egressd_core::net::{Family, GatewayIndex, TunnelMarks};
 use egressd_core::node::{
-    DeviceSetup, RouteKind, Tunnel, TunnelKind, TunnelMtu, TunnelSettings, TunnelState, TunnelWays,
+    DeviceSetup, MtuLimits, RouteKind, Tunnel, TunnelKind, TunnelMaker, TunnelMtu, TunnelSettings, TunnelState,
+    TunnelWays,
 };
 use egressd_core::testkit::a;
 use proptest::prelude::*;
@@ -14,12 +16,19 @@ use proptest::sample::{Index, select};
 
 type Ways = BTreeMap<Family, TunnelWays>;
 
+pub(crate) fn mtu(bytes: u32) -> TunnelMtu {
+    let kind = TunnelKind::VxlanGpe;
+    let uplink = bytes + kind.overhead(Family::Ipv4);
+    TunnelMtu::within(MtuLimits { uplink, outer: Family::Ipv4, pods: None }, kind).unwrap()
+}
+
 pub(crate) fn settings() -> TunnelSettings {
     TunnelSettings {
         kind: TunnelKind::VxlanGpe,
         port: NonZeroU16::new(4790).unwrap(),
-        mtu: TunnelMtu::new(1464).unwrap(),
+        mtu: mtu(1464),
         marks: TunnelMarks::DEFAULT,
+        maker: TunnelMaker::of(&table_names(None)),
     }
 }
 
@@ -28,7 +37,7 @@ fn some_settings() -> impl Strategy<Value = TunnelSettings> {
     (kinds, 4789u16..4791, select(vec![1280, 1464])).prop_map(|(kind, port, mtu)| TunnelSettings {
         kind,
         port: NonZeroU16::new(port).unwrap(),
-        mtu: TunnelMtu::new(mtu).unwrap(),
+        mtu: self::mtu(mtu),
         ..settings()
     })
 }
@@ -64,6 +73,19 @@ fn all_ways() -> impl Strategy<Value = Ways> {
         1 => some_ways(Family::Ipv4).prop_map(|one| [one].into()),
         1 => Just(Ways::new()),
     ]
+}
+
+/// As it is left by egressds that were given different marks.
+pub(crate) fn with_other_marks() -> impl Strategy<Value = [(TunnelMarks, TunnelState); 2]> {
+    // Of another bit, and of the same with other numbers; with numbers where the others have their bit.
+    let masks = [0x107f, 0x207f, 0x10fe, 0x13f8, 0xff, 0x4000_7f00].into_iter();
+    let masks: Vec<TunnelMarks> = masks.filter_map(|mask| TunnelMarks::new(mask).ok()).collect();
+    let pairs = masks.iter().flat_map(|old| masks.iter().map(move |new| [*old, *new])).filter(|[old, new]| old != new);
+    let made = |marks: TunnelMarks| {
+        let state = move |(settings, ways)| TunnelState::of(&TunnelSettings { marks, ..settings }, &ways);
+        (some_settings(), all_ways()).prop_map(move |sample| (marks, state(sample)))
+    };
+    select(pairs.collect::<Vec<_>>()).prop_flat_map(move |marks| marks.map(made))
 }
 
 /// As egressd leaves it, or nothing.

@@ -29,7 +29,7 @@ impl Job {
     }
 
     /// The instances that have no table any more and do not run.
-    fn without_tables(&self, report: &Report) -> BTreeSet<Instance> {
+    pub(super) fn without_tables(&self, report: &Report) -> BTreeSet<Instance> {
         let of = |table: &crate::kernel::nft::TableId| Instance::of_table(table.family, &table.name);
         let left: BTreeSet<Instance> = report.left.iter().filter_map(|left| of(&left.table)).collect();
         let gone = report.removed.iter().filter_map(of).chain([self.own.clone()]);

@@ -3,13 +3,14 @@
 use std::fs;
 
 use egressd_core::compile::{Backstop, InstanceName, XfrmStamp};
-use egressd_core::net::{Family, MarkBit};
-use egressd_core::node::XfrmMaker;
+use egressd_core::net::{Family, GatewayIndex, MarkBit, TunnelMarks};
+use egressd_core::node::{RoutingRule, RuleAction, RuleMatch, XfrmMaker};
 
 use super::*;
 use crate::instances::orphans::UseSign;
 use crate::kernel::nft::Owner;
 use crate::kernel::nft::testkit::FakeTables;
+use crate::kernel::tunnel::testkit::HeldTunnel;
 use crate::kernel::xfrm::testkit::HeldPolicies;
 
 fn named(name: &str) -> Instance {
@@ -195,6 +196,11 @@ fn what_is_shown_is_what_would_be_removed_and_nothing_is() {
     assert_eq!(shown, Report { action: Action::Show, ..done });
 }
 
+/// On a node without a tunnel.
+fn parts(policies: Result<HeldPolicies, xfrm::Error>) -> Parts<HeldPolicies, HeldTunnel> {
+    Parts { policies, tunnel: Ok(HeldTunnel::default()) }
+}
+
 /// Policies that an egressd with these tables left.
 fn policies(instance: &Instance) -> HeldPolicies {
     let stamp = XfrmStamp { maker: XfrmMaker::of(&instance.tables()), bit: MarkBit::DEFAULT };
@@ -211,9 +217,9 @@ fn policies_go_with_the_tables_of_their_instance_and_where_it_has_none() {
     for tables in [FakeTables::default(), FakeTables::default().owned(&Instance::Default, Owner::None)] {
         let policies = policies(&Instance::Default);
         let shown = Job { action: Action::Show, ..job.clone() };
-        let report = shown.clean(FakeTables::default(), Ok(policies.clone()), &BTreeSet::new()).unwrap();
+        let report = shown.clean(FakeTables::default(), parts(Ok(policies.clone())), &BTreeSet::new()).unwrap();
         assert_eq!((report.policies, policies.held().policies.len()), (1, 1));
-        let report = job.clean(tables, Ok(policies.clone()), &BTreeSet::new()).unwrap();
+        let report = job.clean(tables, parts(Ok(policies.clone())), &BTreeSet::new()).unwrap();
         assert_eq!((report.policies, report.outcome()), (1, CleanOutcome::Cleaned));
         assert!(policies.held().policies.is_empty());
     }
@@ -225,7 +231,7 @@ fn policies_of_an_egressd_that_runs_and_of_others_stay() {
     let _lives = job.locks.hold(&Instance::Default).unwrap();
     for instance in [Instance::Default, named("a")] {
         let policies = policies(&instance);
-        let report = job.clean(FakeTables::default(), Ok(policies.clone()), &BTreeSet::new()).unwrap();
+        let report = job.clean(FakeTables::default(), parts(Ok(policies.clone())), &BTreeSet::new()).unwrap();
         assert_eq!((report.policies, policies.held().policies.len()), (0, 1), "{instance}");
     }
 }
@@ -233,9 +239,57 @@ fn policies_of_an_egressd_that_runs_and_of_others_stay() {
 #[test]
 fn policies_that_cannot_be_read_are_left_and_a_kernel_without_them_has_none() {
     let (_dir, job) = job(Scope::Own);
-    let clean = |error| job.clean(FakeTables::default(), Err::<HeldPolicies, _>(error), &BTreeSet::new()).unwrap();
+    let clean = |error| job.clean(FakeTables::default(), parts(Err(error)), &BTreeSet::new()).unwrap();
     assert_eq!(clean(xfrm::Error::Unsupported).outcome(), CleanOutcome::Cleaned);
     let report = clean(xfrm::Error::NotPermitted);
     assert_eq!(report.outcome(), CleanOutcome::Incomplete);
     assert!(report.left().starts_with("cannot use IPsec policies"), "{}", report.left());
+}
+
+/// A tunnel that this egressd, or one like it, left.
+fn tunnel() -> HeldTunnel {
+    let held = HeldTunnel::default();
+    let mark = TunnelMarks::DEFAULT.to(GatewayIndex::new(1).unwrap());
+    let packets = RuleMatch::marked(mark, TunnelMarks::DEFAULT.mask());
+    let rule =
+        RoutingRule { action: RuleAction::Unreachable, family: Family::Ipv4, preference: RoutingRule::FIRST, packets };
+    held.held().state.rules.insert(rule);
+    held
+}
+
+fn with_tunnel<T: TunnelKernel>(tunnel: Result<T, kernel_tunnel::Error>) -> Parts<HeldPolicies, T> {
+    Parts { policies: Ok(HeldPolicies::default()), tunnel }
+}
+
+#[test]
+fn a_tunnel_goes_with_the_tables_of_its_instance_and_what_others_have_in_it_is_named() {
+    let (_dir, job) = job(Scope::Own);
+    ended(&job, &Instance::Default);
+    let tunnel = tunnel();
+    tunnel.held().foreign.push("the device egressd0 is a device of the kind bridge".to_owned());
+    let shown = Job { action: Action::Show, ..job.clone() };
+    let report = shown.clean(FakeTables::default(), with_tunnel(Ok(tunnel.clone())), &BTreeSet::new()).unwrap();
+    assert_eq!((report.tunnel, tunnel.held().changes), (1, 0));
+    let report = job.clean(FakeTables::default(), with_tunnel(Ok(tunnel.clone())), &BTreeSet::new()).unwrap();
+    assert_eq!((report.tunnel, report.outcome()), (1, CleanOutcome::Cleaned));
+    assert_eq!(report.notes, ["not egressd's, and stays: the device egressd0 is a device of the kind bridge"]);
+    assert!(tunnel.held().state.rules.is_empty());
+    let report = job.clean(FakeTables::default(), with_tunnel(Ok(tunnel)), &BTreeSet::new()).unwrap();
+    assert_eq!((report.tunnel, report.notes), (0, vec![]), "where there is none, nothing is named");
+}
+
+#[test]
+fn the_tunnel_of_an_egressd_that_runs_stays_and_so_does_that_of_another_one() {
+    let (_dir, job) = job(Scope::Own);
+    let report = job.clean(
+        FakeTables::default(),
+        with_tunnel(Err::<HeldTunnel, _>(kernel_tunnel::Error::NotPermitted)),
+        &BTreeSet::new(),
+    );
+    assert_eq!(report.unwrap().outcome(), CleanOutcome::Incomplete);
+    let lives = job.locks.hold(&Instance::Default).unwrap();
+    let tunnel = tunnel();
+    let report = job.clean(FakeTables::default(), with_tunnel(Ok(tunnel.clone())), &BTreeSet::new()).unwrap();
+    assert_eq!((report.tunnel, tunnel.held().changes), (0, 0));
+    drop(lives);
 }

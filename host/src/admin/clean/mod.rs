@@ -4,6 +4,7 @@
 mod backstop;
 mod report;
 mod stay;
+mod tunnel;
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,8 @@ use crate::errors::with_causes;
 use crate::instances::lock::{Liveness, LockDir, MissingFile};
 use crate::instances::orphans::{TableState, standing};
 use crate::kernel::nft::{self, ListedTable, Maker, Tables};
-use crate::kernel::xfrm::{self, XfrmKernel};
+use crate::kernel::tunnel::{self as kernel_tunnel, KernelTunnel, TunnelKernel};
+use crate::kernel::xfrm::{self, Policies, XfrmKernel};
 
 /// Whose tables to remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,19 +50,34 @@ pub struct Job {
     pub action: Action,
 }
 
+/// The parts of a node beside its tables, where they can be opened.
+#[derive(Debug)]
+pub struct Parts<X, T> {
+    pub policies: Result<X, xfrm::Error>,
+    pub tunnel: Result<T, kernel_tunnel::Error>,
+}
+
+impl Parts<Policies, KernelTunnel> {
+    /// Those of the calling thread's network namespace.
+    pub fn open() -> Self {
+        Self { policies: Policies::open(), tunnel: KernelTunnel::open() }
+    }
+}
+
 impl Job {
-    /// All of it: tables, and then the policies of those that have none any more.
+    /// All of it: tables, and then the tunnel and the policies of those that have none any more.
     ///
     /// # Errors
     /// As [`Self::carry_out`].
     pub fn clean(
         &self,
         mut tables: impl Tables,
-        policies: Result<impl XfrmKernel, xfrm::Error>,
+        parts: Parts<impl XfrmKernel, impl TunnelKernel>,
         spared: &BTreeSet<Instance>,
     ) -> Result<Report, nft::Error> {
         let mut report = self.carry_out(&mut tables, spared)?;
-        self.remove_policies(policies, &mut report);
+        self.remove_tunnel(parts.tunnel, &mut report);
+        self.remove_policies(parts.policies, &mut report);
         Ok(report)
     }
 

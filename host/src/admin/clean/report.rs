@@ -32,6 +32,10 @@ pub struct Report {
     pub policies: usize,
     /// Why some of them may be left.
     pub policies_left: Option<String>,
+    /// How many objects of the tunnel to other nodes are gone, or would be: its device, rules and routes.
+    pub tunnel: usize,
+    /// Why some of them may be left.
+    pub tunnel_left: Option<String>,
     /// The other instances that live. Their tables are theirs, and nothing is left to do about them.
     pub living: BTreeSet<Instance>,
     /// What else is to be printed.
@@ -78,13 +82,18 @@ impl Report {
 
     /// Whether something is left.
     pub fn outcome(&self) -> CleanOutcome {
-        let is_clean = self.left.is_empty() && self.policies_left.is_none();
+        let is_clean = self.left.is_empty() && self.parts_left().next().is_none();
         if is_clean { CleanOutcome::Cleaned } else { CleanOutcome::Incomplete }
+    }
+
+    /// Why something of the parts beside the tables may be left.
+    fn parts_left(&self) -> impl Iterator<Item = String> {
+        self.tunnel_left.iter().chain(&self.policies_left).cloned()
     }
 
     /// What is left and why, in one line.
     pub fn left(&self) -> String {
-        self.left.iter().map(KeptTable::to_string).chain(self.policies_left.clone()).collect::<Vec<_>>().join("; ")
+        self.left.iter().map(KeptTable::to_string).chain(self.parts_left()).collect::<Vec<_>>().join("; ")
     }
 
     /// What was removed for whoever goes on with it, the rest for people.
@@ -93,6 +102,7 @@ impl Report {
     /// When it cannot be written.
     pub fn print(&self, out: &mut dyn Write, errors: &mut dyn Write) -> io::Result<()> {
         let mut names: Vec<String> = self.removed.iter().map(|table| table.name.to_string()).collect();
+        names.extend((self.tunnel > 0).then(|| format!("tunnel to other nodes ({} objects)", self.tunnel)));
         names.extend((self.policies > 0).then(|| format!("IPsec policies ({})", self.policies)));
         match (names.as_slice(), self.outcome(), self.action) {
             ([], CleanOutcome::Cleaned, Action::Remove) => writeln!(out, "nothing to remove")?,
@@ -110,7 +120,7 @@ impl Report {
             Action::Remove => table.to_string(),
             Action::Show => format!("{} would stay{}", table.table, table.why),
         });
-        left.chain(self.policies_left.clone())
+        left.chain(self.parts_left())
             .chain(self.notes.iter().cloned())
             .try_for_each(|line| writeln!(errors, "egressd: {line}"))
     }

@@ -31,11 +31,11 @@ pub(super) fn flow(number: u32, source: &str, seen_as: &str) -> Flow {
 }
 
 pub(super) fn open(fixture: &LoopFixture, flows: &[Flow]) {
-    fixture.connections.held().flows.extend(flows);
+    fixture.parts.connections.held().flows.extend(flows);
 }
 
 pub(super) fn left(fixture: &LoopFixture) -> Vec<u32> {
-    fixture.connections.held().flows.iter().map(|flow| flow.id.0).collect()
+    fixture.parts.connections.held().flows.iter().map(|flow| flow.id.0).collect()
 }
 
 /// Lets all walks that are due be done, and what follows from them.
@@ -92,19 +92,19 @@ async fn what_fits_the_newest_rules_stays_though_it_was_looked_for_by_earlier_on
 #[tokio::test(start_paused = true)]
 async fn one_pod_is_asked_for_by_its_address() {
     let mut fixture = translating(SEVERING, Writers::Us).await;
-    fixture.connections.held().walks.clear();
+    fixture.parts.connections.held().walks.clear();
     fixture.set_service("web", SEVERING, SECOND, &["10.0.0.1"]);
     walk(&mut fixture).await;
-    assert_eq!(fixture.connections.held().walks, [Filter::From(a("10.0.0.1"))]);
+    assert_eq!(fixture.parts.connections.held().walks, [Filter::From(a("10.0.0.1"))]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_no_other_program_can_change_the_tables_nothing_is_walked_through_unasked() {
     let mut fixture = translating(TRANSLATE, Writers::Us).await;
-    fixture.connections.held().walks.clear();
+    fixture.parts.connections.held().walks.clear();
     fixture.set_service("web", TRANSLATE, SECOND, &["10.0.0.1"]);
     walk(&mut fixture).await;
-    assert_eq!(fixture.connections.held().walks, []);
+    assert_eq!(fixture.parts.connections.held().walks, []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,9 +127,9 @@ async fn after_a_gap_what_began_in_it_ends_and_what_was_kept_before_stays() {
 async fn a_kernel_that_does_not_answer_is_asked_again_and_that_is_reported() {
     let mut fixture = translating(SEVERING, Writers::Us).await;
     open(&fixture, &[flow(1, "10.0.0.1", FIRST)]);
-    fixture.connections.held().failures = 2;
+    fixture.parts.connections.held().failures = 2;
     fixture.set_service("web", SEVERING, SECOND, &["10.0.0.1"]);
     walk(&mut fixture).await;
-    assert_eq!(fixture.connections.held().failures, 0);
+    assert_eq!(fixture.parts.connections.held().failures, 0);
     assert!(left(&fixture).is_empty());
 }

@@ -25,14 +25,12 @@ use super::claims::Claims;
 use super::kernel::{KernelControl, Request};
 use super::node_state::NodeState;
 use super::policy::{Gate, TRANSLATE, annotation_policy, loaded};
-use super::process::{Defect, ProcessChannels, ProcessConfig, ProcessEnds, run};
+use super::process::{Defect, HeldParts, ProcessChannels, ProcessConfig, ProcessEnds, run};
 use super::time::{let_threads_work, stop_time};
 use crate::admin::oneshot::ask;
 use crate::clock::Instant;
 use crate::kernel::addresses::NodeInterfaces;
-use crate::kernel::flows::testkit::HeldConnections;
 use crate::kernel::nft::ForeignChanges;
-use crate::kernel::xfrm::testkit::HeldPolicies;
 use crate::metrics::Metrics;
 use crate::pod_wait::{PodWaits, pod_waits};
 use crate::policies::{Loader, LoaderControl};
@@ -50,8 +48,7 @@ const HOUR: Duration = Duration::from_hours(1);
 #[derive(Debug)]
 pub(super) struct LoopFixture {
     pub(super) kernel_control: KernelControl,
-    pub(super) policies: HeldPolicies,
-    pub(super) connections: HeldConnections,
+    pub(super) parts: HeldParts,
     pub(super) gate: Gate,
     pub(super) state_channel: StateReader,
     pub(super) metrics: Metrics,
@@ -110,7 +107,7 @@ impl LoopFixture {
 
     /// The same, of which policies are not loaded.
     pub(super) fn start_without_policies(node: NodeState) -> Self {
-        let NodeState { start, kernel, writers, policies, connections, snapshot, owner, state } = node;
+        let NodeState { start, kernel, writers, parts, snapshot, owner, state } = node;
         let (kernel, kernel_control) = KernelControl::holding(kernel, writers);
         let ((chain, gate), (loader, loader_control)) = (annotation_policy(), Loader::controlled());
         let ((sender, receiver), (notices, metrics)) = (handover(), (Notices::default(), Metrics::default()));
@@ -119,17 +116,16 @@ impl LoopFixture {
         let (state_channel, reader) =
             state_channel(sender.findings(), notices.reader(), watch::channel(Arc::default()).1);
         let ((stop, stopped), (defects, planted)) = (oneshot::channel(), mpsc::unbounded_channel());
+        let ends = ProcessEnds { stopped, planted };
         let (pod_waits, announced) = pod_waits();
-        let (parts, ends) = ((policies.clone(), connections.clone()), ProcessEnds { stopped, planted });
-        let channels = ProcessChannels { kernel, parts, loader, receiver, known, news: heard, ends };
+        let channels = ProcessChannels { kernel, parts: parts.clone(), loader, receiver, known, news: heard, ends };
         let config = ProcessConfig { settings: settings(owner), start, state: StateDir::open(state.path()), announced };
         sender.send(everything(&snapshot));
         Self {
             daemon: tokio::spawn(run(config, channels, Observers { state_channel, metrics: metrics.clone(), notices })),
             time: tokio::spawn(stop_time(reader.clone())),
             kernel_control,
-            policies,
-            connections,
+            parts,
             gate,
             state_channel: reader,
             metrics,
@@ -378,12 +374,12 @@ impl LoopFixture {
 
     /// How it ended; and what another process finds.
     pub(super) async fn ended(self) -> (Result<()>, NodeState) {
-        let Self { daemon, time, kernel_control, policies, connections, snapshot, owner, state, .. } = self;
+        let Self { daemon, time, kernel_control, parts, snapshot, owner, state, .. } = self;
         let ended = daemon.await.unwrap();
         time.abort();
         assert_eq!(kernel_control.state().violations, [] as [&str; 0]);
         let (kernel, writers) = (kernel_control.ruleset(), kernel_control.state().writers);
-        (ended, NodeState { start: Start::Adopt, kernel, writers, policies, connections, snapshot, owner, state })
+        (ended, NodeState { start: Start::Adopt, kernel, writers, parts, snapshot, owner, state })
     }
 }
 

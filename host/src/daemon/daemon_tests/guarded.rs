@@ -22,11 +22,11 @@ async fn on_shared_tables() -> LoopFixture {
 
 /// What becomes of a packet of the pod that leaves the cluster while the tables are lost.
 fn leaving(fixture: &LoopFixture, pod: &str) -> Forwarded {
-    fixture.policies.held().forward(ForwardedPacket { source: a(pod), destination: a("198.51.100.1"), mark: 0 })
+    fixture.parts.policies.held().forward(ForwardedPacket { source: a(pod), destination: a("198.51.100.1"), mark: 0 })
 }
 
 fn has_nothing_of_it(fixture: &LoopFixture) -> bool {
-    fixture.policies.held().policies.is_empty() && !marks(&fixture.kernel_control.ruleset())
+    fixture.parts.policies.held().policies.is_empty() && !marks(&fixture.kernel_control.ruleset())
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,7 +107,7 @@ async fn while_lost_tables_cannot_be_made_again_the_policies_stay() {
 /// The pods with policies have marks by these tables.
 fn assert_marked(fixture: &LoopFixture, tables: &Ruleset) {
     let marked = Backstop::of(tables).pods;
-    for policy in &fixture.policies.held().policies {
+    for policy in &fixture.parts.policies.held().policies {
         match policy.rule {
             XfrmRule::Inside(_) => {}
             XfrmRule::Pod(pod) => assert!(marked.contains(&pod), "{pod}"),
@@ -120,13 +120,13 @@ async fn the_next_process_takes_both_over_and_changes_nothing() {
     let mut before = on_shared_tables().await;
     before.guard("web", &[POD]);
     before.settle().await;
-    let changes = before.policies.held().changes;
+    let changes = before.parts.policies.held().changes;
     before.stop();
     let mut fixture = LoopFixture::start(before.ended().await.1);
     fixture.take_over().await;
     assert_eq!(fixture.commits().await, 0);
     fixture.settle().await;
-    assert_eq!((leaving(&fixture, POD), fixture.policies.held().changes), (Forwarded::Blocked, changes));
+    assert_eq!((leaving(&fixture, POD), fixture.parts.policies.held().changes), (Forwarded::Blocked, changes));
     assert!(marks(&fixture.kernel_control.ruleset()));
-    assert_eq!(fixture.policies.held().policies.first().map(|policy| policy.bit), Some(MarkBit::DEFAULT));
+    assert_eq!(fixture.parts.policies.held().policies.first().map(|policy| policy.bit), Some(MarkBit::DEFAULT));
 }

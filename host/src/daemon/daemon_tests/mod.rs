@@ -25,4 +25,5 @@ mod slices;
 mod start;
 mod stop;
 mod time;
+mod tunnelled;
 mod uncertain;

@@ -6,9 +6,8 @@ use egressd_core::ruleset::Ruleset;
 use tempfile::TempDir;
 
 use super::super::Start;
-use crate::kernel::flows::testkit::HeldConnections;
+use super::process::HeldParts;
 use crate::kernel::nft::Writers;
-use crate::kernel::xfrm::testkit::HeldPolicies;
 
 /// What a process of egressd finds when it is started.
 #[derive(Debug)]
@@ -16,8 +15,7 @@ pub(super) struct NodeState {
     pub(super) start: Start,
     pub(super) kernel: Ruleset,
     pub(super) writers: Writers,
-    pub(super) policies: HeldPolicies,
-    pub(super) connections: HeldConnections,
+    pub(super) parts: HeldParts,
     pub(super) snapshot: Snapshot,
     pub(super) owner: Owner,
     pub(super) state: TempDir,
@@ -31,8 +29,7 @@ impl Default for NodeState {
             start: Start::Adopt,
             kernel,
             writers: Writers::Us,
-            policies: HeldPolicies::default(),
-            connections: HeldConnections::default(),
+            parts: HeldParts::default(),
             snapshot,
             owner: Owner::Any,
             state,

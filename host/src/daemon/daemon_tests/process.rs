@@ -12,6 +12,8 @@ use crate::kernel::addresses::{Addresses, NodeInterfaces};
 use crate::kernel::flows::FlowsThread;
 use crate::kernel::flows::testkit::HeldConnections;
 use crate::kernel::nft::{ForeignChanges, KernelThread, Notifications};
+use crate::kernel::tunnel::TunnelThread;
+use crate::kernel::tunnel::testkit::HeldTunnel;
 use crate::kernel::xfrm::XfrmThread;
 use crate::kernel::xfrm::testkit::HeldPolicies;
 use crate::pod_wait::AnnouncedPods;
@@ -27,11 +29,19 @@ pub(super) struct ProcessConfig {
     pub(super) announced: AnnouncedPods,
 }
 
+/// The parts of a node beside its tables.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HeldParts {
+    pub(super) policies: HeldPolicies,
+    pub(super) tunnel: HeldTunnel,
+    pub(super) connections: HeldConnections,
+}
+
 /// The loop's channels.
 pub(super) struct ProcessChannels {
     pub(super) kernel: ControlledKernel,
     /// The parts of the node beside its tables.
-    pub(super) parts: (HeldPolicies, HeldConnections),
+    pub(super) parts: HeldParts,
     pub(super) loader: Loader,
     pub(super) receiver: SnapshotReceiver,
     pub(super) known: watch::Receiver<NodeInterfaces>,
@@ -50,12 +60,14 @@ pub(super) type Defect = Box<dyn FnOnce(&mut Daemon) + Send>;
 
 pub(super) async fn run(config: ProcessConfig, channels: ProcessChannels, observers: Observers) -> Result<()> {
     let ProcessConfig { settings, start, state, announced } = config;
-    let ProcessChannels { kernel, parts: (policies, connections), loader, receiver, known, news, ends } = channels;
+    let ProcessChannels { kernel, parts, loader, receiver, known, news, ends } = channels;
+    let HeldParts { policies, tunnel, connections } = parts;
     let ProcessEnds { mut stopped, mut planted } = ends;
     let kernel = KernelThread::spawn(move || Ok(kernel)).await?;
     let threads = Threads {
         kernel,
         xfrm: XfrmThread::over(move || Ok(policies.clone())).await?,
+        tunnel: TunnelThread::over(move || Ok(tunnel.clone())).await?,
         flows: FlowsThread::over(move || Ok(connections.clone())).await?,
         notifications: Notifications::from(news),
         loader,

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use egressd_core::node::{DeviceSetup, Tunnel, TunnelDevice, TunnelKind};
+use egressd_core::node::{DeviceSetup, Tunnel, TunnelDevice, TunnelKind, TunnelMaker};
 
 use super::LINK_HEADER;
 use crate::kernel::netlink::{Attributes, Flags, Header, Message, Writer, array};
@@ -34,23 +34,16 @@ const MARK_IN_REVERSE_PATH: u16 = 24;
 const LOOSE: u32 = 2;
 const ON: u32 = 1;
 
-/// A device that is there.
+/// What has the name of the tunnel's device.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Link {
-    pub(super) index: u32,
-    pub(super) content: Content,
-}
-
-/// What it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Content {
-    /// The tunnel; complete but for its address, which another question is about.
-    Tunnel(TunnelDevice),
-    /// Something else, as in "a device of the kind bridge".
+pub(super) enum Link {
+    /// The tunnel of an egressd; complete but for its address, which another question is about.
+    Tunnel { index: u32, device: TunnelDevice },
+    /// What another program made, as in "a device of the kind bridge".
     Other(String),
 }
 
-/// Asks for it: the fixed header and the attributes.
+/// Asks for it: the attributes. The kernel finds a device by its other names, too.
 pub(super) fn by_name(writer: &mut Writer) {
     writer.text(libc::IFLA_IFNAME, Tunnel::DEVICE);
 }
@@ -60,6 +53,7 @@ pub(super) fn write_creation(writer: &mut Writer, device: &TunnelDevice, sequenc
     let header = Header { kind: libc::RTM_NEWLINK, flags: Flags::CREATE, sequence };
     writer.frame(header, &[0; LINK_HEADER], |writer| {
         writer.text(libc::IFLA_IFNAME, Tunnel::DEVICE);
+        writer.bytes(libc::IFLA_GROUP, &device.maker.group().to_ne_bytes());
         writer.nest(libc::IFLA_LINKINFO, |writer| {
             writer.text(KIND, VXLAN);
             writer.nest(DATA, |writer| {
@@ -135,16 +129,23 @@ pub(super) fn read(message: &Message<'_>) -> Option<Link> {
     let index = u32::from_ne_bytes(array(header, INDEX)?);
     let info = attributes.nest(libc::IFLA_LINKINFO);
     let is_external = info.nest(DATA).get(EXTERNAL).is_some_and(|value| value == [1]);
-    let content = match info.text(KIND) {
-        Some(VXLAN) if is_external => Content::Tunnel(tunnel(header, attributes)?),
-        Some(VXLAN) => Content::Other("a VXLAN device of one network (not external)".to_owned()),
-        Some(kind) => Content::Other(format!("a device of the kind {}", kind.escape_default())),
-        None => Content::Other("a device without a kind".to_owned()),
-    };
-    Some(Link { index, content })
+    let group = attributes.get(libc::IFLA_GROUP).and_then(|value| array(value, 0)).map(u32::from_ne_bytes);
+    let maker = group.and_then(TunnelMaker::by);
+    let name = attributes.text(libc::IFLA_IFNAME)?;
+    let other = |what: &str| Link::Other(what.to_owned());
+    Some(match info.text(KIND) {
+        _ if name != Tunnel::DEVICE => Link::Other(format!("another name of the device {}", name.escape_default())),
+        Some(VXLAN) if !is_external => other("a VXLAN device of one network (not external)"),
+        Some(VXLAN) => match maker {
+            Some(maker) => Link::Tunnel { index, device: tunnel(header, attributes, maker)? },
+            None => other("a VXLAN device that is in no group of egressd's"),
+        },
+        Some(kind) => Link::Other(format!("a device of the kind {}", kind.escape_default())),
+        None => other("a device without a kind"),
+    })
 }
 
-fn tunnel(header: &[u8], attributes: Attributes<'_>) -> Option<TunnelDevice> {
+fn tunnel(header: &[u8], attributes: Attributes<'_>, maker: TunnelMaker) -> Option<TunnelDevice> {
     let data = attributes.nest(libc::IFLA_LINKINFO).nest(DATA);
     let port = NonZeroU16::new(u16::from_be_bytes(array(data.get(PORT)?, 0)?))?;
     let mtu = u32::from_ne_bytes(array(attributes.get(libc::IFLA_MTU)?, 0)?);
@@ -157,7 +158,7 @@ fn tunnel(header: &[u8], attributes: Attributes<'_>) -> Option<TunnelDevice> {
     };
     let is_set = parameter(REVERSE_PATH) == Some(LOOSE) && parameter(MARK_IN_REVERSE_PATH) == Some(ON);
     let setup = if is_up && is_set { DeviceSetup::Complete } else { DeviceSetup::Incomplete };
-    Some(TunnelDevice { kind, port, mtu, setup })
+    Some(TunnelDevice { kind, port, mtu, setup, maker })
 }
 
 /// Whether a message of a dump is about the tunnel's address.

@@ -18,6 +18,9 @@ pub enum Error {
         /// As in "a device of the kind bridge".
         what: String,
     },
+    /// There is one tunnel in a network namespace.
+    #[error("cannot use the device {name}: it is the tunnel of another egressd of this node", name = Tunnel::DEVICE)]
+    Theirs,
     #[error("cannot open a netlink socket for the tunnel")]
     Open(#[source] io::Error),
     #[error("cannot send a change of the tunnel")]

@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
+use egressd_core::compile::table_names;
 use egressd_core::net::{Family, GatewayIndex, TunnelMarks};
-use egressd_core::node::{TunnelKind, TunnelMtu, TunnelRoute, TunnelSettings, TunnelState, TunnelWays};
+use egressd_core::node::{
+    MtuLimits, TunnelKind, TunnelMaker, TunnelMtu, TunnelRoute, TunnelSettings, TunnelState, TunnelWays,
+};
 
 use super::{route, rule};
 use crate::kernel::netlink::{Messages, Writer};
@@ -17,8 +20,10 @@ fn state() -> TunnelState {
     let settings = TunnelSettings {
         kind: TunnelKind::VxlanGpe,
         port: NonZeroU16::new(4790).unwrap(),
-        mtu: TunnelMtu::new(1464).unwrap(),
+        mtu: TunnelMtu::within(MtuLimits { uplink: 1500, outer: Family::Ipv4, pods: None }, TunnelKind::VxlanGpe)
+            .unwrap(),
         marks: TunnelMarks::DEFAULT,
+        maker: TunnelMaker::of(&table_names(None)),
     };
     let ends = ["192.168.7.2", "fd00:7::2"].map(|end| end.parse().unwrap());
     let gateways =

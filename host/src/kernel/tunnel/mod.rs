@@ -1,5 +1,6 @@
 //! The tunnel between nodes in the kernel: its device, the rules and the routes that lead into it (rtnetlink). egressd's
-//! own are known by the number of their protocol, and a device of the same name that is something else is never touched.
+//! own are known by the number of their protocol, or group, and a device of the same name that is something else is named and
+//! never touched.
 //!
 //! Only egressd's tables are asked for (`NETLINK_GET_STRICT_CHK` with `RTA_TABLE`): a node may have a million routes. The
 //! kernel takes each message by itself and goes on after one that it refuses. It works inside `send`, so all answers are
@@ -11,14 +12,16 @@ mod error;
 mod read;
 mod route;
 mod rule;
+#[cfg(test)]
+pub(crate) mod testkit;
 mod thread;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use egressd_core::net::Family;
-use egressd_core::node::{Adapter, Readback, Tunnel, TunnelChange};
+use egressd_core::node::{Adapter, Readback, Tunnel, TunnelChange, TunnelMaker};
 
-use self::device::{Content, Link};
+use self::device::Link;
 use super::netlink::{self, Flags, Header, Setup, Socket, Switch};
 
 pub use error::Error;
@@ -50,7 +53,7 @@ impl KernelTunnel {
         Ok(Self { socket: Socket::open(&SETUP)? })
     }
 
-    /// The device with the tunnel's name, whatever it is.
+    /// What has the name of the tunnel's device.
     fn link(&mut self) -> Result<Option<Link>, Error> {
         let header = Header { kind: libc::RTM_GETLINK, flags: Flags::REQUEST, sequence: 0 };
         let answer = self.socket.ask(header, &[0; LINK_HEADER], device::by_name, device::read);
@@ -61,29 +64,28 @@ impl KernelTunnel {
         }
     }
 
-    /// The index of the tunnel's device, if it is there.
+    /// The index of the tunnel's device, if it is there, whichever egressd made it.
     fn index(&mut self) -> Result<Option<u32>, Error> {
         match self.link()? {
             None => Ok(None),
-            Some(Link { index, content: Content::Tunnel(_) }) => Ok(Some(index)),
-            Some(Link { content: Content::Other(what), .. }) => Err(Error::Occupied { what }),
+            Some(Link::Tunnel { index, .. }) => Ok(Some(index)),
+            Some(Link::Other(what)) => Err(Error::Occupied { what }),
         }
     }
 }
 
 impl Adapter for KernelTunnel {
     type Part = Tunnel;
-    /// There is one in a network namespace.
-    type OwnObjects = ();
+    type OwnObjects = TunnelMaker;
     type Error = Error;
 
     /// Nothing of a tunnel has an owner in the kernel.
-    fn adopt(&mut self, (): &()) -> Result<(), Error> {
-        self.index().map(drop)
+    fn adopt(&mut self, _: &TunnelMaker) -> Result<(), Error> {
+        Ok(())
     }
 
-    fn read(&mut self, (): &()) -> Result<Readback<Tunnel>, Error> {
-        read::read(self)
+    fn read(&mut self, ours: &TunnelMaker) -> Result<Readback<Tunnel>, Error> {
+        read::read(self, *ours)
     }
 
     /// Where one operation is refused, the others of rules and routes are carried out nevertheless.

@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 
 use egressd_core::net::Family;
 use egressd_core::node::{
-    Certainty, DeviceSetup, Foreign, Readback, Tunnel, TunnelChange, TunnelDevice, TunnelOperation, TunnelState,
-    TunnelTable,
+    Certainty, DeviceSetup, Foreign, Readback, Tunnel, TunnelChange, TunnelDevice, TunnelMaker, TunnelOperation,
+    TunnelState, TunnelTable,
 };
 
-use super::device::{ADDRESS_HEADER, Content, Link, is_its_address};
+use super::device::{ADDRESS_HEADER, Link, is_its_address};
 use super::route::{self, ROUTE_HEADER};
 use super::rule::{self, RULE_HEADER};
 use super::{Error, KernelTunnel, number};
@@ -36,11 +36,21 @@ struct Reading {
     certainty: Certainty,
 }
 
-pub(super) fn read(kernel: &mut KernelTunnel) -> Result<Readback<Tunnel>, Error> {
+pub(super) fn read(kernel: &mut KernelTunnel, ours: TunnelMaker) -> Result<Readback<Tunnel>, Error> {
     let mut reading = Reading::default();
-    let link = kernel.link()?;
-    let index = link.as_ref().map(|link| link.index);
-    reading.state.device = link.map(|link| reading.device(&mut kernel.socket, link)).transpose()?;
+    let index = match kernel.link()? {
+        None => None,
+        // Rules and routes are theirs, too.
+        Some(Link::Tunnel { device, .. }) if device.maker != ours => return Err(Error::Theirs),
+        Some(Link::Tunnel { index, device }) => {
+            reading.device(&mut kernel.socket, index, device)?;
+            Some(index)
+        }
+        Some(Link::Other(what)) => {
+            reading.foreign.push(Foreign { what: format!("the device {} is {what}", Tunnel::DEVICE), removal: None });
+            None
+        }
+    };
     for family in Family::ALL {
         reading.rules(&mut kernel.socket, family)?;
         for table in TunnelTable::all() {
@@ -52,16 +62,13 @@ pub(super) fn read(kernel: &mut KernelTunnel) -> Result<Readback<Tunnel>, Error>
 }
 
 impl Reading {
-    fn device(&mut self, socket: &mut Socket, link: Link) -> Result<TunnelDevice, Error> {
-        let mut device = match link.content {
-            Content::Tunnel(device) => device,
-            Content::Other(what) => return Err(Error::Occupied { what }),
-        };
-        let is_there = |message: &Message<'_>| Some(is_its_address(message, link.index));
-        if !self.answers(socket, &Question::addresses(link.index), is_there)?.contains(&true) {
+    fn device(&mut self, socket: &mut Socket, index: u32, mut device: TunnelDevice) -> Result<(), Error> {
+        let is_there = |message: &Message<'_>| Some(is_its_address(message, index));
+        if !self.answers(socket, &Question::addresses(index), is_there)?.contains(&true) {
             device.setup = DeviceSetup::Incomplete;
         }
-        Ok(device)
+        self.state.device = Some(device);
+        Ok(())
     }
 
     fn rules(&mut self, socket: &mut Socket, family: Family) -> Result<(), Error> {

@@ -143,5 +143,9 @@ fn describe(header: &[u8; RULE_HEADER], attributes: Attributes<'_>, preference: 
         Some(Family::Ipv4) | None => "IPv4",
     };
     let protocol = attributes.get(PROTOCOL).and_then(<[u8]>::first).copied().unwrap_or_default();
-    format!("{family} rule with preference {preference} and protocol {protocol}")
+    let end = RoutingRule::END;
+    format!(
+        "{family} rule with preference {preference} and protocol {protocol}, which packets without a mark of egressd's \
+         pass over, on to {end}"
+    )
 }

@@ -113,7 +113,7 @@ impl Display for Creation {
             TunnelKind::VxlanGpe => "vxlan external gpe",
             TunnelKind::Vxlan => "vxlan external",
         };
-        write!(f, "ip link add {} type {kind} dstport {}", Tunnel::DEVICE, self.0.port)
+        write!(f, "ip link add {} group {} type {kind} dstport {}", Tunnel::DEVICE, self.0.maker.group(), self.0.port)
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 
 use super::{
     DeviceSetup, PacketOrigin, RouteKind, RoutePlace, RoutingRule, RuleAction, RuleMatch, Tunnel, TunnelDevice,
-    TunnelKind, TunnelMtu, TunnelState, TunnelTable,
+    TunnelKind, TunnelMaker, TunnelMtu, TunnelState, TunnelTable,
 };
 use crate::net::{Family, GatewayIndex, TunnelMarks};
 use crate::node::xfrm::everything;
@@ -18,6 +18,8 @@ pub struct TunnelSettings {
     pub port: NonZeroU16,
     pub mtu: TunnelMtu,
     pub marks: TunnelMarks,
+    /// Whose tunnel it is on this node.
+    pub maker: TunnelMaker,
 }
 
 /// Where packets of one family go through the tunnel.
@@ -35,12 +37,12 @@ const LEADS: u32 = 1;
 const REFUSES: u32 = 4000;
 
 /// The preferences of the rules; those of gateways are between the second and the third.
-const OUT_OF_THE_TUNNEL: u16 = 200;
-const UNMARKED: u16 = 201;
-const GUARDED: u16 = 389;
-const ARRIVED: u16 = 390;
-const HOME: u16 = 391;
-const MARKED: u16 = 398;
+const OUT_OF_THE_TUNNEL: u16 = RoutingRule::FIRST;
+const UNMARKED: u16 = OUT_OF_THE_TUNNEL + 1;
+const GUARDED: u16 = RoutingRule::END - 10;
+const ARRIVED: u16 = RoutingRule::END - 9;
+const HOME: u16 = RoutingRule::END - 8;
+const MARKED: u16 = RoutingRule::END - 1;
 
 impl TunnelState {
     /// The device, and the rules and routes of these families; a family that is not there has none.
@@ -57,8 +59,8 @@ impl TunnelState {
 
 impl TunnelSettings {
     fn device(&self) -> TunnelDevice {
-        let Self { kind, port, mtu, marks: _ } = *self;
-        TunnelDevice { kind, port, mtu: mtu.bytes().into(), setup: DeviceSetup::Complete }
+        let Self { kind, port, mtu, marks: _, maker } = *self;
+        TunnelDevice { kind, port, mtu: mtu.bytes().into(), setup: DeviceSetup::Complete, maker }
     }
 }
 

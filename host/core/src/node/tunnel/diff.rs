@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::{
-    RouteKind, RoutingRule, RuleAction, TunnelChange, TunnelDevice, TunnelOperation, TunnelRoute, TunnelState,
+    RouteKind, RoutingRule, RuleAction, TunnelChange, TunnelDevice, TunnelOperation, TunnelRoute, TunnelState, remark,
 };
 use crate::effect::{Effect, Phase};
 
@@ -35,17 +35,24 @@ pub(super) fn diff(applied: &TunnelState, desired: &TunnelState) -> Vec<Effect<T
     let come: Vec<RoutingRule> = desired.rules.difference(&applied.rules).copied().collect();
     let mut go: Vec<RoutingRule> = applied.rules.difference(&desired.rules).copied().collect();
     go.reverse();
+    // Rules for other marks than those of the other side, which would catch some of these.
+    let (late, come): (Vec<_>, Vec<_>) = come.into_iter().partition(remark::misleading(&applied.rules));
+    let (early, go): (Vec<_>, Vec<_>) = go.into_iter().partition(remark::misleading(&desired.rules));
+    let (late_lookups, late_others): (Vec<_>, Vec<_>) = late.into_iter().partition(|rule| leads(*rule));
     let (new_lookups, new_others): (Vec<_>, Vec<_>) = come.into_iter().partition(|rule| leads(*rule));
     let (old_lookups, old_others): (Vec<_>, Vec<_>) = go.into_iter().partition(|rule| leads(*rule));
     let mut effects = Effects::default();
     effects.add(Phase::Arm, new_others.into_iter().map(TunnelOperation::AddRule));
+    effects.add(Phase::Arm, early.into_iter().map(TunnelOperation::DeleteRule));
     effects.add(Phase::Arm, routes(applied, desired, OldRoutes::Stay).filter(refuses));
     effects.add(Phase::Make, device.made());
     effects.add(Phase::Make, routes(applied, desired, old).filter(|operation| !refuses(operation)));
     effects.add(Phase::Make, new_lookups.into_iter().map(TunnelOperation::AddRule));
     effects.add(Phase::Break, old_lookups.into_iter().map(TunnelOperation::DeleteRule));
+    effects.add(Phase::Break, late_lookups.into_iter().map(TunnelOperation::AddRule));
     effects.add(Phase::Break, gone(applied, desired).filter(|route| is_left(*route, old)).map(delete));
     effects.add(Phase::Break, device.taken_away());
+    effects.add(Phase::Disarm, late_others.into_iter().map(TunnelOperation::AddRule));
     effects.add(Phase::Disarm, gone(applied, desired).filter(|route| !is_encapsulated(route.kind)).map(delete));
     effects.add(Phase::Disarm, old_others.into_iter().map(TunnelOperation::DeleteRule));
     effects.0

@@ -9,6 +9,7 @@ mod change;
 mod desired;
 mod device;
 mod diff;
+mod remark;
 mod route;
 mod rule;
 
@@ -17,7 +18,7 @@ use std::net::Ipv4Addr;
 
 pub use change::{TunnelChange, TunnelOperation};
 pub use desired::{TunnelSettings, TunnelWays};
-pub use device::{DeviceSetup, TunnelDevice, TunnelKind, TunnelMtu};
+pub use device::{DeviceSetup, MtuLimits, TunnelDevice, TunnelKind, TunnelMaker, TunnelMtu};
 pub use route::{RouteKind, RoutePlace, TunnelRoute, TunnelTable};
 pub use rule::{PacketOrigin, RoutingRule, RuleAction, RuleMatch};
 
@@ -47,6 +48,34 @@ pub struct TunnelState {
     /// In the order in which they are added.
     pub rules: BTreeSet<RoutingRule>,
     pub routes: BTreeMap<RoutePlace, RouteKind>,
+}
+
+impl TunnelState {
+    /// Takes in a change that was made.
+    pub fn take(&mut self, change: &TunnelChange) {
+        change.operations.iter().for_each(|operation| self.take_one(*operation));
+    }
+
+    fn take_one(&mut self, operation: TunnelOperation) {
+        match operation {
+            TunnelOperation::AddRule(rule) => drop(self.rules.insert(rule)),
+            TunnelOperation::DeleteRule(rule) => drop(self.rules.remove(&rule)),
+            TunnelOperation::AddRoute(route) | TunnelOperation::ReplaceRoute(route) => {
+                self.routes.insert(route.place, route.kind);
+            }
+            TunnelOperation::DeleteRoute(place) => drop(self.routes.remove(&place)),
+            TunnelOperation::CreateDevice(device) | TunnelOperation::SetDevice(device) => self.device = Some(device),
+            TunnelOperation::DeleteDevice => {
+                self.device = None;
+                self.routes.retain(|_, kind| *kind == RouteKind::Unreachable);
+            }
+        }
+    }
+
+    /// How many things it is made of.
+    pub fn objects(&self) -> usize {
+        self.device.iter().len() + self.rules.len() + self.routes.len()
+    }
 }
 
 impl Part for Tunnel {

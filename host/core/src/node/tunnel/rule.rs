@@ -49,11 +49,15 @@ pub enum PacketOrigin {
 }
 
 impl RoutingRule {
-    /// Those of the tunnel. They are behind the rule for the node's own addresses, and before those of most CNI plugins
-    /// and VPNs.
-    pub const PREFERENCES: RangeInclusive<u16> = 200..=399;
+    /// Where the preferences of the tunnel's rules begin. They are behind the rule for the node's own addresses, and
+    /// where no program is known to have any: a packet without a mark passes by whatever else is among them. Those
+    /// known are Cilium (1 to 111), Calico (99), NetBird (105, 110), strongSwan (220), AWS (512, 1024, 1536), OVN-Kubernetes
+    /// (3000 to 6000), Tailscale (5210 to 5270), and wg-quick and Mullvad (32764, 32765).
+    pub const FIRST: u16 = 300;
+    /// All of them.
+    pub const PREFERENCES: RangeInclusive<u16> = Self::FIRST..=Self::END;
     /// The last of them, to which [`RuleAction::Goto`] leads.
-    pub const END: u16 = 399;
+    pub const END: u16 = Self::FIRST + 199;
 }
 
 impl RuleMatch {
