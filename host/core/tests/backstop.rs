@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use egressd_core::compile::{Backstop, XfrmStamp, compile, table_names};
-use egressd_core::diff::{Changes, diff};
+use egressd_core::diff::diff;
 use egressd_core::effect::{Effect, Effects};
 use egressd_core::net::MarkBit;
 use egressd_core::node::{Adapter, NodeChange, NodeChanges, Part, Xfrm, XfrmChange, XfrmMaker, XfrmPolicy, XfrmRule};
@@ -45,13 +45,14 @@ impl Node {
     fn follows(&self) -> Effects<NodeChange> {
         let desired = Backstop::of(&self.tables.ruleset).policies(stamp());
         let xfrm = Xfrm::diff(&self.policies.policies, &desired);
-        NodeChanges { nft: Changes::default(), xfrm }.effects()
+        NodeChanges { xfrm, ..NodeChanges::default() }.effects()
     }
 
     fn commit(&mut self, change: &NodeChange) -> Result<(), Refused> {
         match change {
             NodeChange::Nft(batch) => self.tables.commit(batch),
             NodeChange::Xfrm(change) => self.policies.commit(change),
+            NodeChange::Sever(_) => Ok(()),
         }
     }
 
@@ -93,7 +94,7 @@ proptest! {
     ) {
         let new = compile(&new, &after);
         let mut node = Node::with(&compile(&old, &before));
-        let changes = NodeChanges { nft: diff(&node.tables.ruleset, &new), xfrm: node.released(&new) };
+        let changes = NodeChanges { nft: diff(&node.tables.ruleset, &new), xfrm: node.released(&new), ..NodeChanges::default() };
         let carry_out = |node: &mut Node, effects: Effects<NodeChange>| -> Result<(), TestCaseError> {
             for effect in &effects {
                 node.commit(&effect.change).map_err(|refused| TestCaseError::fail(refused.to_string()))?;

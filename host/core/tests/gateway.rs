@@ -10,6 +10,8 @@ mod indexes;
 mod kept;
 #[path = "gateway/moves.rs"]
 mod moves;
+#[path = "gateway/severed.rs"]
+mod severed;
 #[path = "gateway/turned.rs"]
 mod turned;
 #[path = "gateway/walk.rs"]

@@ -75,7 +75,7 @@ impl Daemon {
         if nft.is_empty() || self.recreates_in_doubt(|| nft.clone()) {
             return;
         }
-        match self.carry_out(NodeChanges { nft, xfrm: Vec::new() }).await {
+        match self.carry_out(NodeChanges { nft, ..NodeChanges::default() }).await {
             Ok(()) => comparison.apply_to(&mut self.applied),
             Err(failure) => {
                 warn!(

@@ -84,7 +84,7 @@ impl Daemon {
             replace(&self.to_replace, comparison.after())
         };
         let xfrm = self.backstop.release(&unguarded(comparison.before(&self.applied), comparison.after()));
-        match self.carry_out(NodeChanges { nft, xfrm }).await {
+        match self.carry_out(NodeChanges { nft, xfrm, ..NodeChanges::default() }).await {
             Ok(()) => {
                 comparison.apply_to(&mut self.applied);
                 self.is_in_force(&newest).await;
@@ -102,7 +102,7 @@ impl Daemon {
         };
         let slice = if self.to_replace.is_empty() { slice } else { slice.replacing(&self.to_replace) };
         let xfrm = self.backstop.release(&slice.unguarded());
-        match self.carry_out(NodeChanges { nft: slice.changes.clone(), xfrm }).await {
+        match self.carry_out(NodeChanges { nft: slice.changes.clone(), xfrm, ..NodeChanges::default() }).await {
             Ok(()) => {
                 comparison.take(&slice);
                 self.slice_committed(slice);
@@ -174,6 +174,8 @@ impl Daemon {
                 self.backstop.commit(change).await;
                 Ok(())
             }
+            // No plan has a tunnel yet, so no connection is left behind.
+            NodeChange::Sever(_) => Ok(()),
         }
     }
 

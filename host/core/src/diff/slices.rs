@@ -151,6 +151,16 @@ impl Slice {
         Self { before, after, changes: Changes::default(), pods: BTreeSet::new() }
     }
 
+    /// What of the state before it changes.
+    pub fn before(&self) -> &Ruleset {
+        &self.before
+    }
+
+    /// What becomes of that.
+    pub fn after(&self) -> &Ruleset {
+        &self.after
+    }
+
     /// The pods that lose their guard with it.
     pub fn unguarded(&self) -> BTreeSet<IpAddr> {
         unguarded(&self.before, &self.after)

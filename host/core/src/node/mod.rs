@@ -6,6 +6,7 @@
 
 mod adapter;
 mod addresses;
+mod diverted;
 mod nft;
 mod part;
 mod tunnel;
@@ -16,6 +17,7 @@ use std::fmt::{self, Display, Formatter};
 
 pub use adapter::{Adapter, Certainty, Foreign, Readback};
 pub use addresses::Addresses;
+pub use diverted::DivertedFlows;
 pub use nft::Nft;
 pub use part::Part;
 pub use tunnel::{
@@ -49,6 +51,8 @@ pub struct NodeChanges {
     pub nft: Changes,
     /// Of the guard's backstop.
     pub xfrm: Vec<Effect<XfrmChange>>,
+    /// The connections that nothing sends into the tunnel any more.
+    pub diverted: Option<DivertedFlows>,
 }
 
 /// One change of one part.
@@ -58,14 +62,18 @@ pub enum NodeChange {
     Nft(Batch),
     /// Of the guard's backstop.
     Xfrm(XfrmChange),
+    /// Connections end.
+    Sever(DivertedFlows),
 }
 
 impl NodeState {
-    /// The changes to the desired state.
+    /// The changes to the desired state; which connections they leave behind, who has the marks of the tunnel fills in
+    /// ([`DivertedFlows::left_behind`]), slice by slice where a change is cut.
     pub fn changes(&self, desired: &Self) -> NodeChanges {
         NodeChanges {
             nft: Changes { effects: Nft::diff(&self.nft, &desired.nft) },
             xfrm: Xfrm::diff(&self.xfrm, &desired.xfrm),
+            diverted: None,
         }
     }
 }
@@ -74,7 +82,12 @@ impl NodeChanges {
     /// In the order in which they are carried out.
     pub fn effects(self) -> Effects<NodeChange> {
         // Each part leans only on those before it: policies match what the tables do not mark.
-        let parts = [of_part(self.nft.effects, NodeChange::Nft), of_part(self.xfrm, NodeChange::Xfrm)];
+        let severed = self.diverted.map(DivertedFlows::into_effect).into_iter().collect();
+        let parts = [
+            of_part(self.nft.effects, NodeChange::Nft),
+            of_part(self.xfrm, NodeChange::Xfrm),
+            of_part(severed, NodeChange::Sever),
+        ];
         Effects::ordered(parts)
     }
 }
@@ -100,6 +113,7 @@ impl Display for NodeChange {
         match self {
             Self::Nft(batch) => batch.fmt(f),
             Self::Xfrm(change) => change.fmt(f),
+            Self::Sever(flows) => flows.fmt(f),
         }
     }
 }

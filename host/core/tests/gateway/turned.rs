@@ -12,7 +12,7 @@ use super::walk::{Moment, Outcome, Scene, masqueraded, ruleset};
 use super::{is_held_back, packets, states, two_nodes};
 
 /// What the first node has without a tunnel: of its own pods, what is translated to its own addresses.
-fn alone(both: &TwoNodes) -> Plan {
+pub(crate) fn alone(both: &TwoNodes) -> Plan {
     let mut plan = both.plan.clone();
     let is_here = |address| both.places.get(&address) == Some(&AddressPlace::On(TestNode::First));
     for subject in plan.subjects.values_mut() {

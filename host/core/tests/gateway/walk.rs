@@ -142,6 +142,19 @@ impl Scene {
         trip
     }
 
+    /// What becomes of a packet of the first node that belongs to a connection which went through the tunnel so far.
+    pub(crate) fn walk_on(&self, packet: &Packet, mark: u32, moment: Option<Moment<'_>>) -> PathEnd {
+        let connection = Connection {
+            state: State::Established,
+            direction: Direction::Original,
+            mark,
+            original: (packet.source, packet.destination),
+            reply: (packet.destination, packet.source),
+        };
+        let journey = Journey { connection, ..self.journey(TestNode::First, *packet, "veth0", "eth0") };
+        self.follow(TestNode::First, &journey, moment).fate
+    }
+
     fn hop(&self, node: TestNode, journey: Journey, moment: Option<Moment<'_>>, trip: &mut Trip) {
         let path = self.follow(node, &journey, moment);
         let (fate, left) = (path.fate, path.journey.clone());
