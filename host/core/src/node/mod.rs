@@ -92,12 +92,13 @@ impl NodeChanges {
         // Each part leans only on those before it: policies match what the tables do not mark. Tables and the tunnel lean
         // on each other by phases alone: what diverts has one of its own, behind all that is made.
         let severed = self.diverted.map(DivertedFlows::into_effect).into_iter().collect();
-        Effects::ordered([
+        let parts = [
             of_part(self.nft.effects, NodeChange::Nft),
             of_part(self.tunnel, NodeChange::Tunnel),
             of_part(self.xfrm, NodeChange::Xfrm),
             of_part(severed, NodeChange::Sever),
-        ])
+        ];
+        Effects::ordered(parts)
     }
 }
 

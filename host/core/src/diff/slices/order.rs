@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::parts::{Pod, SliceParts, element};
-use crate::ruleset::{Chain, MapKey, Name, Stage, Table, TableFamily};
+use super::parts::{Pod, SliceParts, element, is_common};
+use crate::ruleset::{Chain, MapKey, Name, Table, TableFamily};
 
 /// The pods whose elements differ.
 pub(super) fn pods<'a>(old: Option<&'a Table>, new: &'a Table) -> Vec<Pod> {
@@ -44,12 +44,6 @@ pub(super) fn in_turn(parts: &SliceParts<'_>, pods: Vec<Pod>) -> Vec<Pod> {
     let mut ranked: Vec<_> = ranked.collect();
     ranked.sort_by_key(|(rank, _)| *rank);
     ranked.into_iter().map(|(_, pod)| pod).collect()
-}
-
-/// Whether a chain is one for all pods, and no copy that is left of one that moved.
-pub(super) fn is_common(name: &Name, chain: &Chain) -> bool {
-    let is_filter = chain.hook.as_ref().is_some_and(|hook| !hook.is_source_nat());
-    is_filter || Stage::looks_into_prefixes(name)
 }
 
 /// The chains that nothing leads to when all pods went over: those first to which no other of them leads.

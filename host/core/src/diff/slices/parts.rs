@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::order::is_common;
 use crate::diff::meanwhile;
 use crate::ruleset::{
     Chain, Element, Map, MapKey, Name, Ruleset, Set, Stage, Table, TableFamily, holds_back, look_into_prefixes,
@@ -133,6 +132,12 @@ impl<'a> SliceParts<'a> {
             .into_iter()
             .for_each(|before| before.chains.extend(content.clone().map(|content| (name.clone(), content))));
     }
+}
+
+/// Whether a chain is one for all pods, and no copy that is left of one that moved.
+pub(super) fn is_common(name: &Name, chain: &Chain) -> bool {
+    let is_filter = chain.hook.as_ref().is_some_and(|hook| !hook.is_source_nat());
+    is_filter || Stage::looks_into_prefixes(name)
 }
 
 /// A base chain that comes, or gets other rules.
