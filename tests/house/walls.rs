@@ -58,7 +58,7 @@ const ADAPTERS: [&str; 11] = [
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-pub(crate) const ROOMS: [(&str, &[&str]); 29] = [
+pub(crate) const ROOMS: [(&str, &[&str]); 30] = [
     ("net", &[]),
     ("text", &[]),
     ("stray", &["finding", "model"]),

@@ -22,7 +22,7 @@ const MAX_BYTES: usize = 65_536;
 /// The side of this node that asks.
 pub(super) struct Asking {
     config: ProbeConfig,
-    /// Tells answers to this process from those to an earlier one.
+    /// Distinguishes answers to this process from those to an earlier one.
     nonce: u64,
     begun: Instant,
     probes: Probes,

@@ -5,7 +5,7 @@ use egressd_core::net::Family;
 
 /// By this a packet is known as a probe, in this version of what is in it.
 const MAGIC: [u8; 8] = *b"egressd1";
-/// The magic, what tells processes apart, and a number.
+/// the magic, a number of the process, and one of the probe.
 const HEAD: usize = 24;
 /// Bytes of the headers of UDP and of a family.
 const UDP: u16 = 8;
