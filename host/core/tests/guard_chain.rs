@@ -12,7 +12,7 @@ use egressd_core::model::{SubjectKey, Uid};
 use egressd_core::net::{Family, is_private};
 use egressd_core::plan::{Plan, SubjectPlan, guarded};
 use egressd_core::ruleset::{ChainKind, Direction, Layout, Ruleset, State, TableNames};
-use egressd_core::testkit::{FakeKernel, Leaving, Packet, Universe, a, apply, leaves, promised, rule};
+use egressd_core::testkit::{FakeKernel, Leaving, Packet, Seen, Universe, a, apply, leaves, promised, rule, trace};
 use proptest::prelude::*;
 
 /// What a CNI's masquerade makes of what egressd does not translate.
@@ -230,4 +230,40 @@ fn a_subject_of_another_namespace_guards_no_pod_of_one_that_takes_precedence() {
     assert_eq!(guards(own(2), subject(1, vec![], &[], &[pod])), Some(keys[1].clone()), "an older one that names it");
     let guarding = subject(1, vec![rule([pod], address)], &[], &[pod]);
     assert_eq!(guards(guarding, subject(2, vec![], &[], &[])), Some(keys[0].clone()));
+}
+
+/// A plan of subjects, each of one pod: whether that is guarded, and what it is translated to.
+fn of_pods(pods: &[(&str, bool)]) -> Plan {
+    let subject = |(pod, is_guarded): &(&str, bool)| {
+        let planned = SubjectPlan {
+            uid: Uid::new(format!("uid-{}", pod.replace('.', "-"))).expect("a uid"),
+            created: 1,
+            rules: vec![rule([a(pod)], a("11.0.0.1"))].into(),
+            foreign: Default::default(),
+            on_change: Default::default(),
+            guarded: is_guarded.then(|| a(pod)).into_iter().collect(),
+        };
+        (SubjectKey::service("shop", *pod), planned)
+    };
+    let excluded = egressd_core::testkit::facts().excluded;
+    Plan { excluded, guarded: [Family::Ipv4].into(), subjects: pods.iter().map(subject).collect(), ..Plan::default() }
+}
+
+/// `--unknown-pods` from drop to pass, as a pod becomes known that is translated from now on.
+#[test]
+fn an_unknown_pod_is_not_free_before_its_own_elements_come() {
+    let (guarded, pod) = (("10.0.0.1", true), "10.0.0.9");
+    let own = "10.0.0.0/24".parse::<ipnet::IpNet>().expect("a network").into();
+    let old = Plan { own_networks: [(Family::Ipv4, vec![own])].into(), ..of_pods(&[guarded]) };
+    let [old, new_state] = [old, of_pods(&[guarded, (pod, false)])].map(|plan| compile(&plan, &table_names(None)));
+    let packet = Packet::new(a(pod), a("192.0.2.1"));
+    let masqueraded = new(packet, node(Family::Ipv4));
+    let mut kernel = FakeKernel { ruleset: old, generation: 0 };
+    for batch in diff(&kernel.ruleset.clone(), &new_state).batches() {
+        kernel.commit(batch).expect("a change the kernel takes");
+        let is_free = leaves(&kernel.ruleset, &kernel.ruleset, &masqueraded, 0);
+        let seen = trace(&kernel.ruleset, &packet);
+        assert!(!is_free || seen == Seen::As(a("11.0.0.1")), "{batch}");
+    }
+    assert!(leaves(&kernel.ruleset, &kernel.ruleset, &masqueraded, 0), "in the end it is");
 }

@@ -1,5 +1,5 @@
 //! The numbers of gateways that tables have. A table says no address for a mark. But what a pod is diverted for it is
-//! translated to as well, by the same key or by the same rule of its chain, and that says which address a number
+//! translated to as well, by the same key or by the same rule of its chain, and that shows which address a number
 //! stands for.
 
 use std::collections::BTreeSet;

@@ -84,12 +84,12 @@ impl GatewayIndexes {
 impl IndexesInUse {
     /// Takes in that a table of the family has a number, and for which address if that is known.
     pub fn add(&mut self, family: Family, index: GatewayIndex, address: Option<IpAddr>) {
-        let said = address.map_or(InUse::Unknown, InUse::For);
-        let known = self.0.entry((family, index)).or_insert(said);
-        *known = match (*known, said) {
-            (InUse::Unknown, said) => said,
+        let stated = address.map_or(InUse::Unknown, InUse::For);
+        let known = self.0.entry((family, index)).or_insert(stated);
+        *known = match (*known, stated) {
+            (InUse::Unknown, stated) => stated,
             (known, InUse::Unknown) => known,
-            (InUse::For(known), InUse::For(other)) if known == other => said,
+            (InUse::For(known), InUse::For(other)) if known == other => stated,
             (InUse::For(_) | InUse::Contradicting, InUse::For(_) | InUse::Contradicting) => InUse::Contradicting,
         };
     }

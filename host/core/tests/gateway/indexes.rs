@@ -30,7 +30,7 @@ struct Turn {
     committed: Vec<bool>,
     restart: bool,
     /// Whether tables say which address a number is for.
-    said: bool,
+    stated: bool,
 }
 
 fn turns() -> impl Strategy<Value = Vec<Turn>> {
@@ -38,20 +38,24 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
     let many = subsequence(addresses(), 120..=150);
     let needed = prop_oneof![3 => few, 1 => many];
     let committed = prop::collection::vec(any::<bool>(), 150);
-    let turn =
-        (needed, committed, prop::bool::weighted(0.1), any::<bool>()).prop_map(|(needed, committed, restart, said)| {
-            Turn { needed: needed.into_iter().collect(), committed, restart, said }
-        });
+    let turn = (needed, committed, prop::bool::weighted(0.1), any::<bool>()).prop_map(
+        |(needed, committed, restart, stated)| Turn {
+            needed: needed.into_iter().collect(),
+            committed,
+            restart,
+            stated,
+        },
+    );
     prop::collection::vec(turn, 1..12)
 }
 
 /// The addresses that the tables have a number for.
 type Tables = BTreeMap<(Family, GatewayIndex), BTreeSet<IpAddr>>;
 
-fn in_use(tables: &Tables, said: bool) -> IndexesInUse {
+fn in_use(tables: &Tables, stated: bool) -> IndexesInUse {
     let mut in_use = IndexesInUse::default();
     for ((family, index), addresses) in tables {
-        addresses.iter().for_each(|address| in_use.add(*family, *index, said.then_some(*address)));
+        addresses.iter().for_each(|address| in_use.add(*family, *index, stated.then_some(*address)));
     }
     in_use
 }
@@ -81,7 +85,7 @@ proptest! {
         let (mut numbers, mut tables) = (GatewayIndexes::default(), Tables::new());
         for turn in turns {
             let before = if turn.restart { GatewayIndexes::default() } else { numbers.clone() };
-            numbers = before.next(&turn.needed, || in_use(&tables, turn.said));
+            numbers = before.next(&turn.needed, || in_use(&tables, turn.stated));
             for address in &turn.needed {
                 let was = before.of(*address);
                 prop_assert!(was.is_none() || was == numbers.of(*address), "{address} has another number");
