@@ -75,7 +75,7 @@ proptest! {
                         prop_assert!(!still.any(|pod| flows.have(pod, BIT.mask())), "the next one begins");
                         open.retain(|packet| !flows.have(packet.source, BIT.mask()));
                     }
-                    NodeChange::Xfrm(_) => {}
+                    NodeChange::Tunnel(_) | NodeChange::Xfrm(_) => {}
                 }
                 let now = scene(&kernel.ruleset);
                 for (number, packet) in open.iter().enumerate() {

@@ -66,6 +66,7 @@ proptest! {
                 NodeChange::Nft(batch) => tables.commit(&batch).map_err(|refused| TestCaseError::fail(refused.to_string()))?,
                 NodeChange::Tunnel(change) => tunnel.commit(&change).map_err(|refused| TestCaseError::fail(refused.to_string()))?,
                 NodeChange::Xfrm(change) => prop_assert!(false, "{}", change),
+                NodeChange::Sever(flows) => prop_assert!(false, "{}", flows),
             }
             prop_assert!(!diverts(&tables.ruleset) || leads_as(&tunnel, &with), "{:?}", phase);
             prop_assert!(!leads_anywhere(&tunnel) || guards(&tables.ruleset), "{:?}", phase);
