@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use egressd_core::model::{
-    Completeness, EgressNode, MOST_HELD_ADDRESSES, MOST_PUBLISHED_ADDRESSES, Mark, TunnelEnd, Uid,
-};
+use egressd_core::model::{EgressNode, MOST_HELD_ADDRESSES, MOST_PUBLISHED_ADDRESSES, Mark, TunnelEnd, Uid};
 use serde_json::{Value, json};
 
 /// The API group of the kind.

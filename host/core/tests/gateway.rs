@@ -6,6 +6,8 @@
 mod kept;
 #[path = "gateway/moves.rs"]
 mod moves;
+#[path = "gateway/objects.rs"]
+mod objects;
 #[path = "gateway/walk.rs"]
 mod walk;
 

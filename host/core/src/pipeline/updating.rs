@@ -39,7 +39,7 @@ impl Pipeline {
         if about_inside {
             dirty.extend(self.gather());
         } else if keys.contains(&ChangeKey::EgressNodes) {
-            self.take_tunnels();
+            dirty.extend(self.take_tunnels());
         }
         dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
     }
