@@ -33,6 +33,8 @@ struct OneService {
     addresses: Vec<IpAddr>,
     pods: Vec<IpAddr>,
     drops: bool,
+    /// Whether its endpoints say which pods of its namespace they are: if not, others take precedence for them.
+    names_pods: bool,
     /// Which node is named as its gateway, by family.
     gateways: BTreeMap<Family, TestNode>,
 }
@@ -170,7 +172,7 @@ impl OneService {
         let endpoint = |address: &IpAddr| Endpoint {
             address: *address,
             node: Some(name(node_of(*address)).into()),
-            pod: Some(pod.clone()),
+            pod: self.names_pods.then(|| pod.clone()),
             ready: Some(true),
             serving: Some(true),
             terminating: Some(false),
@@ -197,10 +199,20 @@ fn services() -> impl Strategy<Value = Vec<OneService>> {
     let worlds = Universe::on_paper().worlds;
     let one_of = |world: usize| prop::option::weighted(0.8, select(worlds[world].addresses.clone()));
     let own = (one_of(0), one_of(1)).prop_map(|(one, other)| one.into_iter().chain(other).collect());
-    let what = (select(vec!["red", "blue"]), 0..3i64, select(WISHES.to_vec()), prop::bool::weighted(0.2));
-    let one = (what, own, subsequence(pods, 0..=8)).prop_map(|((namespace, created, wish, drops), addresses, pods)| {
-        OneService { namespace, created, wish, addresses, pods, drops, gateways: BTreeMap::new() }
-    });
+    let flags = (prop::bool::weighted(0.2), prop::bool::weighted(0.7));
+    let what = (select(vec!["red", "blue"]), 0..3i64, select(WISHES.to_vec()), flags);
+    let one = (what, own, subsequence(pods, 0..=8)).prop_map(
+        |((namespace, created, wish, (drops, names_pods)), addresses, pods)| OneService {
+            namespace,
+            created,
+            wish,
+            addresses,
+            pods,
+            drops,
+            names_pods,
+            gateways: BTreeMap::new(),
+        },
+    );
     prop::collection::vec(one, 1..5)
 }
 
