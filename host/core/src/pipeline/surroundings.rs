@@ -35,7 +35,8 @@ impl Pipeline {
         self.look_at(concerned)
     }
 
-    fn look_at(&mut self, keys: BTreeSet<SubjectKey>) -> Vec<Question> {
+    fn look_at(&mut self, mut keys: BTreeSet<SubjectKey>) -> Vec<Question> {
+        keys.extend(self.sharing_pods(&keys));
         let newest = self.newest.clone();
         keys.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
     }

@@ -9,7 +9,7 @@ use super::Pipeline;
 use super::derived::Derived;
 use crate::diff::Common;
 use crate::finding::Finding;
-use crate::model::{ClusterFacts, GatewayTexts, Snapshot, SubjectKey, SubjectView, TunnelEnd};
+use crate::model::{ClusterFacts, GatewayTexts, Snapshot, Subject, SubjectKey, SubjectView, TunnelEnd};
 use crate::net::{Family, RareAddresses};
 use crate::owner::HolderCount;
 use crate::plan::{NodeContext, SubjectPlan, SubjectTunnel, TunnelContext, TunnelParts, TunnelPlan};
@@ -37,23 +37,44 @@ impl Pipeline {
         TunnelContext::of(self.settings.tunnel.as_ref(), &self.settings.node, &self.tunnels)
     }
 
-    /// The endpoints of a subject on other nodes that leave by this one: of each family of which it holds an address. Where
-    /// all nodes are to translate, none do.
-    pub(super) fn remote_endpoints(&self, view: &SubjectView) -> RareAddresses {
+    /// The endpoints of a subject on other nodes of which some subject's packets come here, since this node holds an address
+    /// of it: what all subjects say of such a pod decides here as on its own node (P13). Where all nodes are to translate,
+    /// there are none.
+    pub(super) fn remote_endpoints(&self, snapshot: &Snapshot, view: &SubjectView) -> RareAddresses {
         let is_alone = self.ownership.share() != HolderCount::Assumed;
         let Some(tunnel) = self.tunnel_context().filter(|_| is_alone) else { return RareAddresses::default() };
-        let holds =
-            |address: &IpAddr| self.ownership.holds(&view.subject, *address) && self.facts.refusal(*address).is_none();
-        let held: BTreeSet<Family> = view.subject.addresses.iter().copied().filter(holds).map(Family::of).collect();
-        if held.is_empty() {
-            return RareAddresses::default();
-        }
-        let of_held = view.subject.endpoints.iter().filter(|endpoint| held.contains(&Family::of(endpoint.address)));
-        let reached = of_held.filter(|endpoint| {
+        let mut held: BTreeMap<SubjectKey, BTreeSet<Family>> = BTreeMap::new();
+        let mut comes_here = |pod: IpAddr| {
+            self.places.of(pod).any(|key| {
+                let families = held.entry(key.clone()).or_insert_with(|| self.held_families(snapshot, key));
+                families.contains(&Family::of(pod))
+            })
+        };
+        let reached = view.subject.endpoints.iter().filter(|endpoint| {
             let node = endpoint.node.as_deref();
             node.is_some_and(|node| tunnel.way_to(node, Family::of(endpoint.address)).is_some())
         });
-        reached.map(|endpoint| endpoint.address).collect()
+        reached.map(|endpoint| endpoint.address).filter(|pod| comes_here(*pod)).collect()
+    }
+
+    /// The families of which this node holds an address of a subject.
+    fn held_families(&self, snapshot: &Snapshot, key: &SubjectKey) -> BTreeSet<Family> {
+        let Some(object) = snapshot.object(key) else { return BTreeSet::new() };
+        let addresses = self.preferred(&object);
+        let subject = Subject { object, addresses: addresses.clone(), endpoints: Arc::default() };
+        let holds =
+            |address: &IpAddr| self.ownership.holds(&subject, *address) && self.facts.refusal(*address).is_none();
+        addresses.into_iter().filter(holds).map(Family::of).collect()
+    }
+
+    /// The subjects that have a pod with one of these, where that matters.
+    pub(super) fn sharing_pods(&self, keys: &BTreeSet<SubjectKey>) -> BTreeSet<SubjectKey> {
+        if self.settings.tunnel.is_none() {
+            return BTreeSet::new();
+        }
+        let pods = keys.iter().flat_map(|key| self.places.inner_of(key));
+        let sharing = pods.flat_map(|pod| self.places.of(*pod));
+        sharing.filter(|key| self.subjects.has(key)).cloned().collect()
     }
 
     /// Whether another node is known to translate to an address for this one.

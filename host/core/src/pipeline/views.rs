@@ -34,7 +34,7 @@ impl Pipeline {
         let listed = Arc::clone(&newest.subject.endpoints);
         let (newest, mut waits) = sifted(&self.settings.node, &snapshot.pods, newest, earlier);
         let mut newest = self.with_early(snapshot, newest, &listed, &mut waits);
-        newest.remote = self.remote_endpoints(&newest);
+        newest.remote = self.remote_endpoints(snapshot, &newest);
         Some((Arc::new(newest), waits))
     }
 
