@@ -41,12 +41,12 @@ impl GatewayTexts {
         Self((!texts.is_empty()).then(|| Box::new(texts)))
     }
 
-    /// What is said about the address of a family.
+    /// What stands there about the address of a family.
     pub fn get(&self, family: Family) -> Option<&str> {
         self.0.as_ref()?.get(family).map(|text| &**text)
     }
 
-    /// All that is said, IPv4 first.
+    /// All that stands there, IPv4 first.
     pub fn values(&self) -> impl Iterator<Item = &str> {
         self.0.iter().flat_map(|texts| texts.values()).map(|text| &**text)
     }

@@ -59,7 +59,7 @@ impl<'a> TunnelContext<'a> {
         both(family).or_else(|| Family::ALL.into_iter().find_map(both))
     }
 
-    /// What is said about an address that this node does not hold; none where that is nothing, or that it is this node.
+    /// What an annotation comes to about an address; none where there is none, or it names this node.
     fn gateway(self, view: &SubjectView, address: IpAddr) -> Option<Result<IpAddr, GatewayRefusal>> {
         let family = Family::of(address);
         let text = view.gateways.get(family).filter(|name| *name != self.node)?;
@@ -87,7 +87,7 @@ impl NodeContext<'_> {
         self.gateway(view, address)?.ok()
     }
 
-    /// What is said about an address; none where this node holds it.
+    /// The same, where this node does not hold the address.
     fn gateway(self, view: &SubjectView, address: IpAddr) -> Option<Result<IpAddr, GatewayRefusal>> {
         let is_away = |_: &Result<IpAddr, GatewayRefusal>| !self.ownership.holds(&view.subject, address);
         self.tunnel?.gateway(view, address).filter(is_away)
