@@ -49,6 +49,7 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> SubjectView {
         namespace: Arc::default(),
         withheld: Box::default(),
         held_back: Default::default(),
+        remote: Default::default(),
         gateways: Default::default(),
         findings: Vec::new(),
     }

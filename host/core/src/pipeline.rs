@@ -80,7 +80,7 @@ use crate::model::{
 use crate::net::MarkBit;
 use crate::owner::Owner;
 use crate::placement::AddressOwnership;
-use crate::plan::{Limits, Plan, SharedAddresses, UnknownPods};
+use crate::plan::{GatewayNumbers, Limits, Plan, SharedAddresses, TunnelSettings, UnknownPods};
 use crate::reporting::Reporting;
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::SubjectStatus;
@@ -111,6 +111,8 @@ pub struct Settings {
     pub unknown_pods: UnknownPods,
     /// What packets of guarded pods are marked with, while that is needed.
     pub mark: MarkBit,
+    /// The tunnel between nodes; none where pods leave by their own node alone.
+    pub tunnel: Option<TunnelSettings>,
 }
 
 /// The state between two rounds.
@@ -161,6 +163,8 @@ pub struct Pipeline {
     claims: Claims,
     /// The pods that began and have no rules yet.
     begun: BegunPods,
+    /// The numbers of addresses that other nodes hold.
+    numbers: GatewayNumbers,
     /// The position of the audit.
     cursor: Cursor,
     /// How many answers were failures.
@@ -272,6 +276,7 @@ impl Pipeline {
             memory: RestoredState::Whole,
             claims: Claims::default(),
             begun: BegunPods::default(),
+            numbers: GatewayNumbers::default(),
             cursor: Cursor::default(),
             failures: 0,
             inputs: 0,

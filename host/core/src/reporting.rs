@@ -150,8 +150,9 @@ fn wanted(stage: ReporterInput<'_>, view: &SubjectView, found: &Published, plann
     if view.subject.service().is_none() {
         return ActiveEndpoints::new();
     }
-    if let Some(service) = planned.translated() {
-        return lowest(service).into_iter().map(|(family, address)| (family, address.to_string())).collect();
+    let lowest = planned.translated().map(|plan| lowest(stage, view, plan)).unwrap_or_default();
+    if !lowest.is_empty() {
+        return lowest.into_iter().map(|(family, address)| (family, address.to_string())).collect();
     }
     if planned.end == EvaluationEnd::Off {
         return ActiveEndpoints::new();
@@ -165,9 +166,17 @@ fn wanted(stage: ReporterInput<'_>, view: &SubjectView, found: &Published, plann
     emptied.map(|family| (family, String::new())).collect()
 }
 
-fn lowest(service: &SubjectPlan) -> ByFamily<IpAddr> {
+/// Whether this node translates something itself, which it holds the address of.
+fn translates_here(stage: ReporterInput<'_>, view: &SubjectView, plan: &SubjectPlan) -> bool {
+    plan.rules.iter().any(|rule| stage.ownership.holds(&view.subject, rule.address()))
+}
+
+/// Of the endpoints on this node: who reads it takes it for the node that translates.
+fn lowest(stage: ReporterInput<'_>, view: &SubjectView, plan: &SubjectPlan) -> ByFamily<IpAddr> {
     let mut lowest = ByFamily::new();
-    for source in service.rules.iter().flat_map(|rule| rule.sources()) {
+    let held = plan.rules.iter().filter(|rule| stage.ownership.holds(&view.subject, rule.address()));
+    let sources = held.flat_map(|rule| rule.sources());
+    for source in sources.filter(|source| !view.remote.contains(source)) {
         let family = Family::of(*source);
         lowest.insert(family, lowest.get(family).map_or(*source, |known| (*source).min(*known)));
     }
@@ -197,7 +206,9 @@ fn author(stage: ReporterInput<'_>, view: &SubjectView, published: &Published, f
 
 fn reporter(stage: ReporterInput<'_>, view: &SubjectView, published: &Reporting, planned: &SubjectResult) -> Reporter {
     let blocks = |plan: &Arc<SubjectPlan>| !plan.blocked().is_empty();
-    if planned.translated().is_some() || planned.service.as_ref().is_some_and(blocks) {
+    if planned.translated().is_some_and(|plan| translates_here(stage, view, plan))
+        || planned.service.as_ref().is_some_and(blocks)
+    {
         return Reporter::Active;
     }
     let elsewhere = published.fields().any(|(_, value)| value.author == Author::OtherNode);

@@ -18,6 +18,8 @@ mod kept;
 mod marks;
 #[path = "gateway/moves.rs"]
 mod moves;
+#[path = "gateway/objects.rs"]
+mod objects;
 #[path = "gateway/open.rs"]
 mod open;
 #[path = "gateway/severed.rs"]

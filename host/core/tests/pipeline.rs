@@ -33,6 +33,8 @@ mod strays;
 mod subjects;
 #[path = "pipeline/tired.rs"]
 mod tired;
+#[path = "pipeline/tunnel.rs"]
+mod tunnel;
 #[path = "pipeline/turns.rs"]
 mod turns;
 #[path = "pipeline/unreadable.rs"]

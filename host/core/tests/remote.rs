@@ -67,6 +67,7 @@ impl Web {
         let (context, facts, ownership, sharing) = (&context, &facts, &ownership, &sharing);
         let pods = &KnownPods::NotWatched;
         let here = NodeContext {
+            tunnel: None,
             context,
             facts,
             ownership,

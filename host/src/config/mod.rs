@@ -67,6 +67,7 @@ pub fn config(input: &Input) -> Result<Config> {
         on_change: fail_closed::on_change(source),
         unknown_pods: fail_closed::unknown_pods(source, &origin)?,
         mark: tables::mark(source.mark_mask)?,
+        tunnel: None,
     };
     origin::can_be_published(&origin, &settings.node)?;
     let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();

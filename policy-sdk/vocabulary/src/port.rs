@@ -1,6 +1,7 @@
 //! Ports and the protocols that have them.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use crate::quote::{clipped, quoted};
@@ -74,6 +75,11 @@ impl PortRange {
     /// When `first` is 0 or greater than `last`.
     pub fn new(protocol: Protocol, first: u16, last: u16) -> Result<Self, PortRangeError> {
         in_order(first, last).map(|()| Self { protocol, first, last })
+    }
+
+    /// One port alone.
+    pub const fn one(protocol: Protocol, port: NonZeroU16) -> Self {
+        Self { protocol, first: port.get(), last: port.get() }
     }
 
     /// The protocol.

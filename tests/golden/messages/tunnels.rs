@@ -6,8 +6,10 @@ use std::sync::Arc;
 use anyhow::Result;
 use egressd_core::finding::Finding;
 use egressd_core::model::{
-    EgressNode, KeptNodes, Node, PublishedNodes, PublishedTunnels, TunnelEnd, TunnelIndex, TunnelKind,
+    EgressNode, GatewayClaim, KeptNodes, Node, PublishedNodes, PublishedTunnels, TunnelEnd, TunnelIndex, TunnelKind,
+    gateway,
 };
+use egressd_core::plan::gateway_refused;
 use egressd_core::testkit::{a, n};
 
 /// All of them.
@@ -30,7 +32,17 @@ pub(super) fn findings() -> Result<Vec<Finding>> {
     ];
     let published = ends.into_iter().map(|(name, addresses)| Ok((name.to_owned(), egress_node(&addresses)?)));
     let published: PublishedNodes = published.collect::<Result<_>>()?;
-    Ok(TunnelIndex::of(&KeptNodes::of(&nodes), &published).findings())
+    let index = TunnelIndex::of(&KeptNodes::of(&nodes), &published);
+    Ok(index.findings().into_iter().chain(refused_gateways(&index)).collect())
+}
+
+/// Of nodes that are named as gateways.
+fn refused_gateways(index: &TunnelIndex) -> impl Iterator<Item = Finding> {
+    let refused = ["node-b", "node-x"].map(|name| gateway(name, a("192.0.2.10"), TunnelKind::VxlanGpe, index));
+    refused.into_iter().filter_map(|claim| match claim? {
+        GatewayClaim::Accepted(_) => None,
+        GatewayClaim::Refused(refusal) => Some(gateway_refused(&refusal)),
+    })
 }
 
 /// With an end of another kind at each address.

@@ -19,6 +19,16 @@ pub(super) const ENTRIES: &[CodeEntry] = &[
         remedy: "None is needed: translation begins when the kernel uses the address.",
     },
     CodeEntry {
+        code: "gateway-refused",
+        level: WARNING,
+        sentence: "An annotation names a node as the gateway for the address, and that node is none, so pods of this node do \
+                   not leave with the address.",
+        cause: "The node that is named has left, has no accepted tunnel end, or does not publish that it holds the address. \
+                While an address moves this is so for a moment.",
+        remedy: "None is needed where it ends by itself. Else see why egressd on the node that is named does not run, or \
+                 remove the annotation, which egressd on the node that holds the address writes again.",
+    },
+    CodeEntry {
         code: "held-elsewhere",
         level: INFO_OR_WARNING,
         sentence: "Nothing is translated to the address on this node, because another node has it, or none.",

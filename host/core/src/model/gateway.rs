@@ -91,6 +91,13 @@ pub enum GatewayRefusal {
     HoldUnknown { annotation: &'static str, node: String, address: IpAddr },
 }
 
+impl GatewayRefusal {
+    /// That a node has no end of a kind.
+    pub fn no_end(node: &str, family: Family, kind: TunnelKind) -> Self {
+        Self::NoEnd { annotation: gateway_annotation(family), node: quoted(node), kind }
+    }
+}
+
 /// What the annotations of a Service come to, for each family of which it has an address, among tunnels of a kind. A family
 /// is left out where the annotation is missing or empty.
 pub fn gateways(
@@ -115,7 +122,7 @@ pub fn gateway(text: &str, address: IpAddr, kind: TunnelKind, tunnels: &TunnelIn
         return Some(GatewayClaim::Refused(GatewayRefusal::NoNode { annotation, node: node() }));
     }
     let Some(end) = tunnels.tunnel_end(name, kind) else {
-        return Some(GatewayClaim::Refused(GatewayRefusal::NoEnd { annotation, node: node(), kind }));
+        return Some(GatewayClaim::Refused(GatewayRefusal::no_end(name, Family::of(address), kind)));
     };
     Some(match tunnels.holds(name, address) {
         Holding::Holds => GatewayClaim::Accepted(Gateway { node: Arc::from(name), end: end.clone() }),

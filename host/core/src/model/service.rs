@@ -124,3 +124,10 @@ pub struct Endpoint {
     /// `conditions.terminating`.
     pub terminating: Option<bool>,
 }
+
+impl Endpoint {
+    /// Whether it runs on the node of this name.
+    pub fn is_on(&self, node: &str) -> bool {
+        self.node.as_deref() == Some(node)
+    }
+}

@@ -34,6 +34,9 @@ pub struct SubjectView {
     /// The endpoints on this node that may be the subject's and that no policy is shown: those of the withheld whose pod
     /// is not known, and all that are left out for another reason. They are guarded where the subject asks for that.
     pub held_back: RareAddresses,
+    /// The endpoints on other nodes that this one translates, since it holds an address of their family: their packets come
+    /// through the tunnel. Policies are shown them as endpoints here.
+    pub remote: RareAddresses,
     /// What its annotations say about gateways. It is the host's alone: a gateway that moves is nothing to ask policies
     /// about.
     pub gateways: GatewayTexts,
@@ -42,8 +45,19 @@ pub struct SubjectView {
 }
 
 impl SubjectView {
+    /// The endpoints that this node translates: its own, and those of other nodes that leave by this one.
     pub fn local_endpoints<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = &'a Endpoint> {
-        self.subject.endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(&*context.node))
+        self.subject.endpoints.iter().filter(|endpoint| self.is_local(endpoint, &context.node))
+    }
+
+    /// The endpoints that run on this node.
+    pub fn own_endpoints<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = &'a Endpoint> {
+        self.subject.endpoints.iter().filter(|endpoint| endpoint.is_on(&context.node))
+    }
+
+    /// Whether the node of this name, which looks, translates an endpoint.
+    pub fn is_local(&self, endpoint: &Endpoint, node: &str) -> bool {
+        endpoint.is_on(node) || self.remote.contains(&endpoint.address)
     }
 }
 
@@ -68,8 +82,8 @@ pub fn view(
         }
     };
     let namespace = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_else(Namespace::unknown);
-    let held_back = RareAddresses::default();
-    Some(SubjectView { subject, namespace, withheld: Box::default(), held_back, gateways, findings })
+    let (held_back, remote) = (RareAddresses::default(), RareAddresses::default());
+    Some(SubjectView { subject, namespace, withheld: Box::default(), held_back, remote, gateways, findings })
 }
 
 /// One that is no LoadBalancer has no addresses of its own, so its endpoints cannot matter and are not gathered.

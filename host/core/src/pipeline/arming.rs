@@ -21,7 +21,8 @@ impl Pipeline {
             return Plan::default();
         }
         let sharing = self.sharing_of_all();
-        self.plan_of(&self.all_newest(self.here(&sharing)))
+        let here = self.here(&sharing);
+        Plan { tunnel: None, ..self.plan_of(here, &self.all_newest(here)) }
     }
 
     /// The same before any object was read: this node's pod networks, where unknown pods are dropped. Nothing that an

@@ -91,7 +91,7 @@ impl Pipeline {
         let subject = &entry.view.subject;
         let selector = subject.service().and_then(|service| service.selection.selector());
         let is_answered = entry.verdict.is_some() && !entry.asks_nothing();
-        let is_held = |address: &IpAddr| self.ownership.why_not_owner(subject, *address).is_none();
+        let is_held = |address: &IpAddr| self.ownership.holds(subject, *address) || self.is_away(&entry.view, *address);
         is_answered
             && selector.is_some_and(|selector| selector.selects(&pod.labels))
             && subject.addresses.iter().any(is_held)

@@ -13,7 +13,7 @@ use crate::chain::{FailureKind, PolicyFailure};
 use crate::check::{NoteKind, PlanNote};
 use crate::model::{Completeness, EgressNode, HeldAddresses, Node, SubjectKey, Uid};
 use crate::net::Family;
-use crate::plan::{Shares, Size, SubjectAddresses, SubjectPlan, TOO_MANY_ENDPOINTS};
+use crate::plan::{Shares, Size, SubjectAddresses, SubjectPlan, SubjectTunnel, TOO_MANY_ENDPOINTS};
 use crate::record::{Record, RecordState};
 
 /// What is wrong then, and how that comes: at one of the places where it can be, and not at all where there is none
@@ -21,7 +21,7 @@ use crate::record::{Record, RecordState};
 pub type Corruption = (&'static str, fn(&mut Pipeline, usize) -> Option<()>);
 
 /// One defect of everything that is kept between two rounds.
-pub const CORRUPTIONS: [Corruption; 35] = [
+pub const CORRUPTIONS: [Corruption; 39] = [
     ("a record is another", |pipeline, which| {
         let key = pipeline.known(which)?;
         pipeline.put_record(key)
@@ -175,6 +175,27 @@ pub const CORRUPTIONS: [Corruption; 35] = [
         let node = EgressNode { held, ..EgressNode::default() };
         pipeline.tunnels.follow(&pipeline.nodes, &published.update("gone".to_owned(), Arc::new(node)));
         Some(())
+    }),
+    ("a Service has another part in the tunnel", |pipeline, which| {
+        let key = nth(pipeline.derived.tunnel_parts.behind(None), which)?;
+        pipeline.derived.tunnel_parts.put(&key, 0, SubjectTunnel::default());
+        Some(())
+    }),
+    ("a Service that is gone has a part in the tunnel", |pipeline, _| {
+        let held = [IpAddr::V4(Ipv4Addr::LOCALHOST)].into();
+        pipeline.derived.tunnel_parts.put(&gone(), 0, SubjectTunnel { held, ..SubjectTunnel::default() });
+        Some(())
+    }),
+    ("the way to a gateway is another", |pipeline, which| {
+        let gateways = &mut pipeline.derived.tunnel.as_mut()?.gateways;
+        let address = nth(gateways.keys().copied(), which)?;
+        gateways.get_mut(&address)?.end = None;
+        Some(())
+    }),
+    ("a pod of another node has no home", |pipeline, which| {
+        let homes = &mut pipeline.derived.tunnel.as_mut()?.homes;
+        let pod = nth(homes.keys().copied(), which)?;
+        homes.remove(&pod).map(drop)
     }),
     ("a Service outside of all networks is not found", |pipeline, _| pipeline.outside.pop_first().map(drop)),
     ("a node that is gone is ready", |pipeline, _| {

@@ -11,8 +11,10 @@ use crate::chain::PolicyFailure;
 use crate::check::{Networks, PlanNote};
 use crate::compile::Kept;
 use crate::decision::Rule;
-use crate::model::{ClusterFacts, SubjectKey, Uid};
-use crate::plan::{Limits, SharedAddresses, Shares, Sharing, Size, SubjectAddresses, SubjectPlan, Usage};
+use crate::model::{AcceptedEnds, ClusterFacts, SubjectKey, Uid};
+use crate::plan::{
+    Limits, SharedAddresses, Shares, Sharing, Size, SubjectAddresses, SubjectPlan, TunnelParts, TunnelPlan, Usage,
+};
 use crate::record::Records;
 
 /// What followed from the entries.
@@ -39,6 +41,12 @@ pub(super) struct Derived {
     pub(super) records: Records,
     /// The known addresses of this node's pod networks.
     pub(super) known: BTreeSet<IpAddr>,
+    /// What subjects have to do with the tunnel.
+    pub(super) tunnel_parts: TunnelParts,
+    /// The tunnel of the plan; none before the first round, and where there is none.
+    pub(super) tunnel: Option<TunnelPlan>,
+    /// Whose ends that has.
+    pub(super) ends: AcceptedEnds,
     /// Of the facts that hold.
     pub(super) networks: Networks,
     pub(super) facts: Arc<ClusterFacts>,
@@ -74,6 +82,9 @@ impl Derived {
             kept: Default::default(),
             records: Default::default(),
             known: Default::default(),
+            tunnel_parts: Default::default(),
+            tunnel: None,
+            ends: Default::default(),
             networks: Default::default(),
             facts: Default::default(),
         }

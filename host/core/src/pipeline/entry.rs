@@ -204,7 +204,7 @@ impl Entry {
 
 /// What is left of a view where nothing is asked for.
 pub(super) fn cut(view: &SubjectView, node: &str) -> SubjectView {
-    let SubjectView { subject, namespace, withheld, held_back: _, gateways, findings: _ } = view;
+    let SubjectView { subject, namespace, withheld, held_back: _, remote: _, gateways, findings: _ } = view;
     let Subject { object, addresses, endpoints } = subject;
     let here = endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(node));
     let listed: BTreeSet<IpAddr> = here.map(|endpoint| endpoint.address).chain(withheld.iter().copied()).collect();
@@ -213,6 +213,7 @@ pub(super) fn cut(view: &SubjectView, node: &str) -> SubjectView {
         namespace: Arc::clone(namespace),
         withheld: listed.into_iter().collect(),
         held_back: RareAddresses::default(),
+        remote: RareAddresses::default(),
         gateways: gateways.clone(),
         findings: Vec::new(),
     }

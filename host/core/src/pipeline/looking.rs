@@ -90,7 +90,8 @@ impl Pipeline {
         let outer = own.into_iter().flatten().chain(in_force);
         let inner = endpoints().map(|endpoint| endpoint.address).chain(of_cluster);
         let named = service.and_then(|service| self.ownership.named_by(service));
-        let nodes = endpoints().filter_map(|endpoint| endpoint.node.clone()).chain(named);
+        let gateways = self.named_gateways(snapshot, key);
+        let nodes = endpoints().filter_map(|endpoint| endpoint.node.clone()).chain(named).chain(gateways);
         Dependencies::new(outer, inner, nodes)
     }
 

@@ -76,6 +76,11 @@ impl DependencyIndex {
         self.outer.within(range).chain(self.inner.within(range))
     }
 
+    /// The ClusterIPs and endpoints of a Service.
+    pub(super) fn inner_of(&self, key: &SubjectKey) -> &[IpAddr] {
+        self.known.get(key).map_or(&[], |place| &place.inner)
+    }
+
     /// The Services that name a Node, in whatever case.
     pub(super) fn naming(&self, node: &str) -> impl Iterator<Item = &SubjectKey> {
         self.nodes.get(&*node.to_ascii_lowercase()).into_iter().flatten()

@@ -73,7 +73,10 @@ impl Pipeline {
         let (common, guarded) = (self.common(&mut derived), derived.pods.guarded_families());
         let mut way = self.advance(&mut derived, extent);
         way.touched.extend(self.take_known(&mut derived, &own_networks));
-        let common = if derived.pods.guarded_families() == guarded { common } else { Common::Changed };
+        let (tunnelled, of_tunnel) = self.take_tunnel(&mut derived, &way.keys);
+        way.touched.extend(tunnelled);
+        let same = derived.pods.guarded_families() == guarded && of_tunnel == Common::Same;
+        let common = if same { common } else { Common::Changed };
         let newest =
             PendingRound { records: derived.records.clone(), changed: way.changed, overview: self.overview(&derived) };
         let scope = Scope::Pods(way.touched, common);
@@ -91,8 +94,8 @@ impl Pipeline {
         match scope {
             Scope::Everything => compile(&self.plan(), &self.settings.tables),
             Scope::Pods(pods, Common::Changed) => {
-                let Plan { subjects, elsewhere, known, .. } = self.plan_around(pods);
-                compile(&Plan { subjects, elsewhere, known, ..self.bare_plan() }, &self.settings.tables)
+                let Plan { subjects, elsewhere, known, tunnel, .. } = self.plan_around(pods);
+                compile(&Plan { subjects, elsewhere, known, tunnel, ..self.bare_plan() }, &self.settings.tables)
             }
             Scope::Pods(pods, Common::Same) => compile_pods(&self.plan_around(pods), &self.settings.tables),
         }
@@ -102,8 +105,8 @@ impl Pipeline {
     pub fn plan(&self) -> Plan {
         let subjects = self.derived.plans.iter().map(|(key, plan)| (key.clone(), (**plan).clone())).collect();
         let elsewhere = self.derived.pods.elsewhere().clone();
-        let known = self.derived.known.clone();
-        Plan { subjects, elsewhere, known, ..self.bare_plan() }
+        let (known, tunnel) = (self.derived.known.clone(), self.derived.tunnel.clone());
+        Plan { subjects, elsewhere, known, tunnel, ..self.bare_plan() }
     }
 
     fn bare_plan(&self) -> Plan {
@@ -118,7 +121,7 @@ impl Pipeline {
         let elsewhere = self.derived.pods.elsewhere_of(pods);
         let known = self.derived.known.intersection(pods).copied().collect();
         let own_networks = self.own_networks(&self.derived.facts);
-        Plan { subjects, elsewhere, known, own_networks, ..Plan::default() }
+        Plan { subjects, elsewhere, known, own_networks, tunnel: self.tunnel_around(pods), ..Plan::default() }
     }
 
     /// Whether what all pods have in common may be another, and takes over the facts that hold now.
@@ -138,7 +141,7 @@ impl Pipeline {
             policies: Arc::clone(&self.policies),
             failing: derived.failing.first(),
             inside: Arc::clone(&self.facts),
-            findings: self.facts.findings.clone(),
+            findings: self.findings(&self.facts),
             here: self.this_node(),
         })
     }

@@ -26,7 +26,7 @@ impl Pipeline {
         for (key, instead) in self.all_refusals(here, &planned) {
             planned.insert(key, instead.planned);
         }
-        let plan = self.plan_of(&planned);
+        let plan = self.plan_of(here, &planned);
         let (ruleset, notes) = (compile(&plan, &self.settings.tables), check(&plan));
         let kept: Kept = planned.iter().filter_map(|(key, planned)| self.keeps(here, key, Some(planned))).collect();
         let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(PlanNote::finding);
@@ -84,7 +84,7 @@ impl Pipeline {
             first_ready: self.ready.first().cloned(),
             policies: (*self.policies).clone(),
             inside: Arc::clone(facts),
-            findings: facts.findings.clone(),
+            findings: self.findings(facts),
             ..Round::default()
         }
     }
@@ -110,7 +110,7 @@ impl Pipeline {
         if usage.fits_the_node() { refused } else { self.refusals(here, &self.settings.limits, planned).0 }
     }
 
-    pub(super) fn plan_of(&self, planned: &BTreeMap<SubjectKey, SubjectResult>) -> Plan {
+    pub(super) fn plan_of(&self, here: NodeContext<'_>, planned: &BTreeMap<SubjectKey, SubjectResult>) -> Plan {
         let service =
             |(key, planned): (&SubjectKey, &SubjectResult)| Some((key.clone(), (**planned.service.as_ref()?).clone()));
         let plan = Plan { subjects: planned.iter().filter_map(service).collect(), ..bare_plan(&self.facts) };
@@ -119,7 +119,8 @@ impl Pipeline {
         let guarded = plan.subjects.values().flat_map(|subject| &subject.guarded);
         let guarded = guarded.map(|pod| Family::of(*pod)).collect();
         let (known, own_networks) = (self.known_addresses(), self.own_networks(&self.facts));
-        Plan { elsewhere, guarded, known, own_networks, ..plan }
+        let tunnel = self.tunnel_of_all(here, &plan.subjects);
+        Plan { elsewhere, guarded, known, own_networks, tunnel, ..plan }
     }
 
     fn all_failing(&self) -> BTreeMap<String, (SubjectKey, PolicyFailure)> {

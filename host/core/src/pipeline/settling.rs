@@ -11,7 +11,7 @@ use crate::check::PlanNote;
 use crate::model::{AnnotationPrefix, SubjectKey, SubjectView, Uid, asks_kube_vip};
 use crate::plan::{
     Answered, EgressRequest, EvaluationEnd, FallbackDraft, NodeContext, Shares, Sharing, SubjectAddresses, SubjectPlan,
-    SubjectResult, settle, today, unanswered,
+    SubjectResult, TunnelContext, settle, today, unanswered,
 };
 use crate::record::{Record, RecordState, SettledSubject};
 use crate::reporting::{CrossNode, ReporterInput, Reporting, reporting};
@@ -90,8 +90,9 @@ impl Pipeline {
     pub(super) fn here<'a>(&'a self, sharing: &'a Sharing) -> NodeContext<'a> {
         let Self { context, facts, ownership, newest, .. } = self;
         let pods = &newest.pods;
-        let Settings { on_unavailable, on_change, prefix, .. } = &self.settings;
+        let Settings { on_unavailable, on_change, prefix, tunnel, node, .. } = &self.settings;
         NodeContext {
+            tunnel: TunnelContext::of(tunnel.as_ref(), node, &self.tunnels),
             context,
             facts,
             ownership,
@@ -109,7 +110,7 @@ impl Pipeline {
             (&verdict.decision, entry.standing)
         {
             let today = today(&self.context, &entry.view, draft);
-            let usable = |address| self.is_usable(&entry.view.subject, address);
+            let usable = |address| self.is_usable(&entry.view, address);
             let today = ChainDecision::Draft(choice::moved(today, &entry.view.subject.addresses, usable).into());
             let answered = Answered { decision: &today, ..Answered::of(verdict) };
             return Some(settle(here, &entry.view, answered, self.last_draft(entry)));

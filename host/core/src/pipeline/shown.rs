@@ -1,6 +1,7 @@
 //! The part of a subject that policies are shown. Their answer follows from it alone, so a subject is evaluated again
 //! only when it changes.
 
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
@@ -53,7 +54,7 @@ struct ShownView<'a> {
 impl<'a> ShownView<'a> {
     /// What is left out is the host's alone: whatever comes into a view has to be decided on here.
     fn of(view: &'a SubjectView, Viewer { node, interest }: Viewer<'a>) -> Self {
-        let SubjectView { subject, namespace, withheld: _, held_back: _, gateways: _, findings: _ } = view;
+        let SubjectView { subject, namespace, withheld: _, held_back: _, remote, gateways: _, findings: _ } = view;
         let Subject { object, addresses, endpoints } = subject;
         let Namespace { labels, annotations } = &**namespace;
         Self {
@@ -64,7 +65,7 @@ impl<'a> ShownView<'a> {
             namespace_labels: labels,
             namespace_annotations: shown(annotations, |name| interest.shows_namespace_annotation(name)),
             addresses,
-            endpoints: Endpoints { all: endpoints, node, scope: interest.endpoints() },
+            endpoints: Endpoints { all: endpoints, remote, node, scope: interest.endpoints() },
             service: object.service().map(|service| OfService::of(service)),
         }
     }
@@ -119,23 +120,25 @@ impl<'a> OfService<'a> {
 /// The endpoints that are shown, and the number of the others. Nothing is made of them, since there can be thousands.
 struct Endpoints<'a> {
     all: &'a [Endpoint],
+    /// Those of other nodes that are shown as endpoints here.
+    remote: &'a BTreeSet<IpAddr>,
     node: &'a str,
     scope: EndpointScope,
 }
 
 impl<'a> Endpoints<'a> {
     fn shown(&self) -> impl Iterator<Item = &'a Endpoint> {
-        let (node, scope) = (self.node, self.scope);
-        self.all.iter().filter(move |endpoint| match scope {
+        let Self { all, remote, node, scope } = *self;
+        all.iter().filter(move |endpoint| match scope {
             EndpointScope::All => true,
-            EndpointScope::Here => endpoint.node.as_deref() == Some(node),
+            EndpointScope::Here => endpoint.is_on(node) || remote.contains(&endpoint.address),
         })
     }
 }
 
 impl PartialEq for Endpoints<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.all.len() == other.all.len() && self.shown().eq(other.shown())
+        self.all.len() == other.all.len() && self.remote == other.remote && self.shown().eq(other.shown())
     }
 }
 
@@ -144,6 +147,7 @@ impl Eq for Endpoints<'_> {}
 impl Hash for Endpoints<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.all.len().hash(state);
+        self.remote.hash(state);
         self.shown().for_each(|endpoint| endpoint.hash(state));
     }
 }

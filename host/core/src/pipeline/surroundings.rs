@@ -35,7 +35,8 @@ impl Pipeline {
         self.look_at(concerned)
     }
 
-    fn look_at(&mut self, keys: BTreeSet<SubjectKey>) -> Vec<Question> {
+    fn look_at(&mut self, mut keys: BTreeSet<SubjectKey>) -> Vec<Question> {
+        keys.extend(self.sharing_pods(&keys));
         let newest = self.newest.clone();
         keys.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
     }
@@ -63,7 +64,7 @@ impl Pipeline {
     pub(super) fn gather(&mut self) -> BTreeSet<SubjectKey> {
         self.nodes.follow(&self.newest.nodes);
         self.further.follow(&self.newest.nodes, &self.newest.egress_nodes.by_name);
-        self.take_tunnels();
+        let tunnelled = self.take_tunnels();
         let index = Indexed {
             places: &self.places,
             nodes: &self.nodes,
@@ -75,7 +76,7 @@ impl Pipeline {
         self.outside = index.outside(&facts.excluded);
         self.outside.retain(|key| self.places.has_inner(key, |address| !facts.is_excluded(address)));
         if facts == *self.facts {
-            return BTreeSet::new();
+            return tunnelled;
         }
         let before = std::mem::replace(&mut self.facts, Arc::new(facts));
         match before.concerned(&self.facts) {
@@ -87,7 +88,7 @@ impl Pipeline {
                 let early = self.early_within(&ranges);
                 // Pods may be guarded that no slice lists.
                 let of = |range| self.places.within(range).chain(self.derived.pods.within(range));
-                ranges.into_iter().flat_map(of).cloned().chain(early).collect()
+                ranges.into_iter().flat_map(of).cloned().chain(early).chain(tunnelled).collect()
             }
         }
     }

@@ -35,12 +35,14 @@ impl Pipeline {
         dirty.extend(announced.iter().flat_map(|address| self.places.of(*address)).cloned());
         dirty.extend(self.early_otherwise(snapshot, announced));
         self.newest = snapshot.clone();
+        dirty.extend(self.sharing_pods(&dirty));
         dirty.iter().for_each(|key| self.take_place(snapshot, key));
         if about_inside {
             dirty.extend(self.gather());
         } else if keys.contains(&ChangeKey::EgressNodes) {
-            self.take_tunnels();
+            dirty.extend(self.take_tunnels());
         }
+        dirty.extend(self.sharing_pods(&dirty));
         dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
     }
 

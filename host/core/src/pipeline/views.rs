@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::entry::Entry;
 use super::{Pipeline, Question, choice};
-use crate::model::{Snapshot, Subject, SubjectKey, SubjectObject, SubjectView, preferred_addresses};
+use crate::model::{Snapshot, SubjectKey, SubjectObject, SubjectView, preferred_addresses};
 use crate::net::Family;
 use crate::whose::{EarlierEndpoints, Waits, sifted};
 
@@ -33,7 +33,8 @@ impl Pipeline {
         let earlier = earlier.unwrap_or(EarlierEndpoints::Nothing);
         let listed = Arc::clone(&newest.subject.endpoints);
         let (newest, mut waits) = sifted(&self.settings.node, &snapshot.pods, newest, earlier);
-        let newest = self.with_early(snapshot, newest, &listed, &mut waits);
+        let mut newest = self.with_early(snapshot, newest, &listed, &mut waits);
+        newest.remote = self.remote_endpoints(snapshot, &newest);
         Some((Arc::new(newest), waits))
     }
 
@@ -42,7 +43,7 @@ impl Pipeline {
         if !choice::has_several(&newest.subject.addresses) {
             return newest;
         }
-        let (earlier, usable) = (self.earlier_choice(&newest), |address| self.is_usable(&newest.subject, address));
+        let (earlier, usable) = (self.earlier_choice(&newest), |address| self.is_usable(&newest, address));
         let earlier = |family| earlier.iter().copied().find(|address| Family::of(*address) == family);
         let (addresses, findings) = choice::chosen(newest.subject.kind(), &newest.subject.addresses, earlier, usable);
         newest.subject.addresses = addresses;
@@ -71,8 +72,9 @@ impl Pipeline {
         }
     }
 
-    /// Whether packets of this node may get an address of a subject as their source.
-    pub(super) fn is_usable(&self, subject: &Subject, address: IpAddr) -> bool {
-        self.ownership.holds(subject, address) && self.facts.refusal(address).is_none()
+    /// Whether packets of this node may get an address of a subject as their source, here or where they are sent.
+    pub(super) fn is_usable(&self, view: &SubjectView, address: IpAddr) -> bool {
+        let is_held = || self.ownership.holds(&view.subject, address);
+        self.facts.refusal(address).is_none() && (is_held() || self.is_away(view, address))
     }
 }

@@ -24,10 +24,12 @@ pub(super) fn untranslated(here: NodeContext<'_>, view: &SubjectView, rules: &[R
     let NodeContext { context, ownership, .. } = here;
     // Most Services need no further look, and all of them are looked at in every round.
     remote(context, view).next().filter(|_| !rules.is_empty())?;
+    // For what leaves by another node that one speaks.
+    let rules: Vec<&Rule> = rules.iter().filter(|rule| here.way_to_holder(view, rule.address()).is_none()).collect();
     let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources().iter().copied()).collect();
     let families: BTreeSet<Family> = rules.iter().map(|rule| Family::of(rule.address())).collect();
     let chosen = |family: &Family| {
-        let mut local = view.local_endpoints(context).map(|endpoint| endpoint.address);
+        let mut local = view.own_endpoints(context).map(|endpoint| endpoint.address);
         local.all(|address| Family::of(address) != *family || sources.contains(&address))
     };
     let whole: BTreeSet<Family> = families.into_iter().filter(chosen).collect();
@@ -113,7 +115,7 @@ fn left_to_others(view: &SubjectView, addresses: &str, remote: &[&Endpoint]) -> 
 }
 
 fn remote<'a>(context: &'a Context, view: &'a SubjectView) -> impl Iterator<Item = &'a Endpoint> {
-    view.subject.endpoints.iter().filter(|endpoint| endpoint.node.as_deref() != Some(&*context.node))
+    view.subject.endpoints.iter().filter(|endpoint| !view.is_local(endpoint, &context.node))
 }
 
 fn is_of(families: &BTreeSet<Family>, address: IpAddr) -> bool {

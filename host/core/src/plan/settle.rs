@@ -8,7 +8,9 @@ use std::sync::Arc;
 use super::selected::GuardedPods;
 use super::today::today;
 use super::unavailable::EndedAs;
-use super::{EvaluationEnd, Rules, Sharing, SubjectPlan, SubjectResult, alternatives, inside, remote, unavailable};
+use super::{
+    EvaluationEnd, Rules, Sharing, SubjectPlan, SubjectResult, TunnelContext, alternatives, inside, remote, unavailable,
+};
 use crate::chain::{ChainDecision, ChainResult, FAILED};
 use crate::decision::{Draft, OnChange, OnUnavailable, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
@@ -36,15 +38,8 @@ pub struct NodeContext<'a> {
     pub on_change: OnChange,
     /// What stands before the slash in the names of annotations.
     pub prefix: &'a AnnotationPrefix,
-}
-
-impl NodeContext<'_> {
-    /// Why `address` may not be a source here, if it may not: the same for what is planned and for what may stay.
-    pub(super) fn why_not_owner(self, view: &SubjectView, address: IpAddr) -> Option<Finding> {
-        let not_held = || self.ownership.why_not_owner(&view.subject, address);
-        let taken = || self.sharing.why_not_owner(view.subject.key(), address);
-        self.facts.refusal(address).or_else(not_held).or_else(taken)
-    }
+    /// How pods leave by other nodes; none where they do not.
+    pub tunnel: Option<TunnelContext<'a>>,
 }
 
 /// What the policies answered about a subject.
@@ -248,6 +243,8 @@ fn translatable<'r>(
     let (known, unknown): (Vec<&Rule>, Vec<&Rule>) = with_sources()
         .filter(|rule| !objections.contains_key(&rule.address()))
         .partition(|rule| here.facts.excluded.contains_key(&Family::of(rule.address())));
+    let refused: Vec<Finding> = objections.keys().filter_map(|address| here.refused_gateway(view, *address)).collect();
+    findings.extend(at_most(refused));
     findings.extend(at_most(objections.into_values().chain(unknown.into_iter().map(inside::unknown))));
     let in_force: BTreeSet<IpAddr> = known.iter().map(|rule| rule.address()).collect();
     let notice = |address| here.sharing.notice(view.subject.key(), address);

@@ -2,9 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 
 use crate::decision::Rule;
+use crate::model::TunnelKind;
 use crate::net::{GatewayIndex, PortRange, TunnelMarks};
+
+/// What is set for the tunnel between nodes, the same on all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TunnelSettings {
+    /// Of which kind the ends are.
+    pub kind: TunnelKind,
+    /// The UDP port that packets go to; an end with another port is none.
+    pub port: NonZeroU16,
+    pub marks: TunnelMarks,
+}
 
 /// The part of this node in the tunnel between nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -50,7 +50,7 @@ pub(super) fn guarded(here: NodeContext<'_>, view: &SubjectView, asked: OnUnavai
     match asked {
         OnUnavailable::Pass => RareAddresses::default(),
         OnUnavailable::Drop => {
-            let own = view.local_endpoints(here.context).map(|endpoint| endpoint.address);
+            let own = view.own_endpoints(here.context).map(|endpoint| endpoint.address);
             let all = own.chain(view.held_back.iter().copied());
             all.filter(|pod| !here.ownership.is_on_an_interface(*pod)).collect()
         }

@@ -81,6 +81,7 @@ pub fn settings(owner: Owner) -> Settings {
         on_change: OnChange::Keep,
         unknown_pods: UnknownPods::Pass,
         mark: MarkBit::DEFAULT,
+        tunnel: None,
     }
 }
 

@@ -95,6 +95,12 @@ impl Scene {
         Self { rulesets, tunnels }
     }
 
+    /// Of nodes with these plans.
+    pub(crate) fn of(plans: [&Plan; 2]) -> Self {
+        let rulesets = TestNode::BOTH.map(|node| with_masquerade(&ruleset(plans[index(node)]), node));
+        Self { rulesets, tunnels: plans.map(|plan| plan.tunnel.iter().cloned().collect()) }
+    }
+
     pub(crate) fn without_routes(self) -> Self {
         Self { tunnels: [Vec::new(), Vec::new()], ..self }
     }

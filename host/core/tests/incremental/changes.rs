@@ -6,6 +6,7 @@ use std::sync::Arc;
 use egressd_core::model::{
     AnnotationPrefix, ChangeKey, Connected, EarlierNodeData, KnownPods, KubeVipEndpoint, Namespace,
     Node as ClusterNode, Pods, Service, Slice, SubjectKey, SubjectKind, UnreadableService, Writer, active_endpoint,
+    gateway_annotation,
 };
 use egressd_core::net::Family;
 use egressd_core::pipeline::Question;
@@ -41,6 +42,7 @@ impl Node {
                 self.change_service(who, |service| publish(service, endpoint, *writer));
             }
             OfService::Note(value) => self.change_service(who, |service| note(service, *value)),
+            OfService::Gateway(node) => self.change_service(who, |service| name_gateway(service, *node)),
             OfService::Policy(policy) => return self.meet_policy(who, policy.as_ref()),
         }
         self.update([ChangeKey::Subject(key(who))])
@@ -214,6 +216,13 @@ impl Node {
 fn note(service: &mut Service, value: Option<&str>) {
     service.annotations.remove(NOTE);
     service.annotations.extend(value.map(|value| (NOTE, value)));
+}
+
+fn name_gateway(service: &mut Service, node: Option<&str>) {
+    for name in Family::ALL.map(gateway_annotation) {
+        service.annotations.remove(name);
+        service.annotations.extend(node.map(|node| (name, node)));
+    }
 }
 
 /// Writes an active endpoint as egressd or kube-vip does.

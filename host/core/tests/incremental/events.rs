@@ -43,6 +43,8 @@ pub(crate) struct Spec {
     pub(crate) kind: ServiceType,
     pub(crate) class: Option<&'static str>,
     pub(crate) vip_host: Option<&'static str>,
+    /// Which node says that it translates for others.
+    pub(crate) gateway: Option<&'static str>,
     pub(crate) asks_kube_vip: Option<&'static str>,
     pub(crate) on_unavailable: Option<&'static str>,
     pub(crate) cluster_address: Option<IpAddr>,
@@ -84,6 +86,8 @@ pub(crate) enum OfService {
     /// The endpoint at this place among those that are listed, and who wrote it.
     Publishes(Option<usize>, Writer),
     Note(Option<&'static str>),
+    /// Which node says that it translates for others.
+    Gateway(Option<&'static str>),
     /// What the EgressPolicy of its name is and selects; none where there is none.
     Policy(Option<(Spec, Vec<Listed>)>),
 }

@@ -59,6 +59,7 @@ fn of_services() -> impl Strategy<Value = OfService> {
         1 => of(select(APPS.to_vec())).prop_map(OfService::Selected),
         2 => (of(0..5usize), writer).prop_map(|(place, writer)| OfService::Publishes(place, writer)),
         1 => select(vec![None, Some("x"), Some("y")]).prop_map(OfService::Note),
+        3 => of(select(NODES.to_vec())).prop_map(OfService::Gateway),
         3 => of((specs(), vec(listed(), 0..4))).prop_map(OfService::Policy),
     ]
 }

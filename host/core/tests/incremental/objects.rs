@@ -7,7 +7,7 @@ use std::sync::Arc;
 use egressd_core::model::{
     AskedUnavailable, ClusterNetworks, Completeness, EgressNode, EgressPolicy, Endpoint, HeldAddresses, Labels,
     ManagedBy, Mark, Node, ObjectReference, Phase, Pod, PodNetwork, Pods, PublishedTunnels, Readiness, Selection,
-    Service, Slice, SubjectKey, TunnelEnd, TunnelKind, Uid,
+    Service, Slice, SubjectKey, TunnelEnd, TunnelKind, Uid, gateway_annotation,
 };
 use egressd_core::net::Family;
 use egressd_core::pipeline::PodAnnouncement;
@@ -37,6 +37,9 @@ pub(crate) fn as_service(who: usize, spec: &Spec) -> Service {
     let of = |name: &str, value: Option<&str>| value.map(|value| (name.to_owned(), value.to_owned()));
     service.annotations.extend(of("do", spec.wish));
     service.annotations.extend(of("kube-vip.io/vipHost", spec.vip_host));
+    for family in Family::ALL {
+        service.annotations.extend(of(gateway_annotation(family), spec.gateway));
+    }
     service.annotations.extend(of("kube-vip.io/egress", spec.asks_kube_vip));
     service.annotations.extend(of(AskedUnavailable::NAME, spec.on_unavailable));
     service
@@ -45,12 +48,13 @@ pub(crate) fn as_service(who: usize, spec: &Spec) -> Service {
 pub(crate) fn as_egress_policy(key: &SubjectKey, uid: Uid, spec: &Spec, selected: &[Listed]) -> EgressPolicy {
     let by_address: BTreeMap<IpAddr, Endpoint> =
         selected.iter().map(|listed| (listed.0, as_endpoint(listed))).collect();
+    let gateway = spec.gateway.map(|gateway| (gateway_annotation(Family::Ipv4), gateway));
     EgressPolicy {
         key: key.clone(),
         uid,
         created: spec.created,
         labels: Labels::new(),
-        annotations: spec.wish.map(|wish| ("do", wish)).into_iter().collect(),
+        annotations: spec.wish.map(|wish| ("do", wish)).into_iter().chain(gateway).collect(),
         addresses: spec.addresses.clone(),
         endpoints: by_address.into_values().collect(),
     }

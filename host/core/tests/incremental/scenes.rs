@@ -4,10 +4,13 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use egressd_core::decision::OnUnavailable;
-use egressd_core::model::{ClusterSettings, ManagedBy, Origin, PrivateDestinations, Readiness, ServiceType};
+use egressd_core::model::{
+    ClusterSettings, Completeness, ManagedBy, Origin, PrivateDestinations, Readiness, ServiceType, TunnelKind,
+};
+use egressd_core::net::TunnelMarks;
 use egressd_core::owner::{AddressState, Owner};
 use egressd_core::pipeline::Settings;
-use egressd_core::plan::{Capacity, Limits, ServiceLimits, SharedAddresses, UnknownPods};
+use egressd_core::plan::{Capacity, Limits, ServiceLimits, SharedAddresses, TunnelSettings, UnknownPods};
 use egressd_core::testkit::settings;
 use proptest::collection::vec;
 use proptest::option::{self, of};
@@ -15,8 +18,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use crate::events::{
-    ADDRESSES, Event, Listed, NAMESPACES, OfHost, OfNode, OfPods, OfService, PODS, SERVICES, SLICES, Scenario, Spec,
-    all,
+    ADDRESSES, Event, Listed, NAMESPACES, OfHost, OfNode, OfPods, OfService, PODS, Published, SERVICES, SLICES,
+    Scenario, Spec, all,
 };
 use crate::happenings::known_pods;
 use crate::policies::WISHES;
@@ -29,17 +32,23 @@ pub(crate) fn scenes() -> impl Strategy<Value = Scenario> {
     let private = select(vec![PrivateDestinations::Withheld, PrivateDestinations::AsBefore]);
     let unavailable = select(vec![OnUnavailable::Pass, OnUnavailable::Pass, OnUnavailable::Drop]);
     let unknown = select(vec![UnknownPods::Pass, UnknownPods::Drop]);
-    (owners, shared, limits(), clusters, private, (unavailable, unknown), beginnings()).prop_map(
-        |(owner, shared, limits, cluster, private, (on_unavailable, unknown_pods), beginning)| {
+    let tunnels = option::weighted(0.6, Just(tunnel()));
+    (owners, shared, limits(), clusters, private, (unavailable, unknown, tunnels), beginnings()).prop_map(
+        |(owner, shared, limits, cluster, private, (on_unavailable, unknown_pods, tunnel), beginning)| {
             let known = settings(owner);
             let cluster = cluster.unwrap_or_else(|| known.cluster.clone());
             Scenario {
-                settings: Settings { shared, limits, cluster, on_unavailable, unknown_pods, ..known },
+                settings: Settings { shared, limits, cluster, on_unavailable, unknown_pods, tunnel, ..known },
                 private,
                 beginning,
             }
         },
     )
+}
+
+fn tunnel() -> TunnelSettings {
+    let kind = TunnelKind::VxlanGpe;
+    TunnelSettings { kind, port: kind.port(), marks: TunnelMarks::DEFAULT }
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
@@ -71,10 +80,22 @@ fn beginnings() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-fn node_that_holds_all() -> [Event; 2] {
+/// With another node beside it, to which a tunnel leads.
+fn node_that_holds_all() -> [Event; 5] {
     let held = all(&ADDRESSES).into_iter().map(|address| (address, AddressState::Usable)).collect();
-    let node = OfNode::Is(all(&["172.20.0.5"]), vec!["10.0.0.0/24", "10.0.1.0/24"], Readiness::Ready);
-    [Event::Host(OfHost::LocalAddresses(held)), Event::Node("node-a", node)]
+    let (own, other) = (all(&["172.20.0.5", "172.20.0.11"]), all(&["172.20.0.12"]));
+    let node = OfNode::Is(own, vec!["10.0.0.0/24", "10.0.1.0/24"], Readiness::Ready);
+    let publishes = |end, held| {
+        let (addresses, completeness) = (Vec::new(), Completeness::Whole);
+        OfNode::Publishes(Some(Published { addresses, ends: all(&[end]), held, completeness }))
+    };
+    [
+        Event::Host(OfHost::LocalAddresses(held)),
+        Event::Node("node-a", node),
+        Event::Node("node-a", publishes("172.20.0.11", Vec::new())),
+        Event::Node("node-b", OfNode::Is(other, Vec::new(), Readiness::Ready)),
+        Event::Node("node-b", publishes("172.20.0.12", all(&ADDRESSES[..2]))),
+    ]
 }
 
 fn beginning_of(who: usize, (spec, pods): (Spec, Vec<Listed>)) -> [Event; 2] {
@@ -90,33 +111,36 @@ pub(crate) fn specs() -> impl Strategy<Value = Spec> {
     ];
     let class = select(vec![None, None, None, Some("io.cilium/l2-announcer"), Some("metallb.io/metallb")]);
     let vip_host = select(vec![None, None, Some("node-a"), Some("Node-A"), Some("node-b")]);
+    let gateway = select(vec![None, Some("node-a"), Some("node-b"), Some("node-b"), Some("node-c")]);
     let asks_kube_vip = select(vec![None, None, Some("true")]);
     let on_unavailable = select(vec![None, None, Some("drop"), Some("pass"), Some("dorp")]);
     let cluster_address = of(select(all(&["10.96.0.7", "192.0.2.77"])));
     let some = prop_oneof![2 => addresses(&ADDRESSES[..3], 1..=2), 1 => addresses(&ADDRESSES, 0..=3)];
     let life = prop_oneof![4 => Just(0u8), 1 => Just(1u8)];
     let wish = option::weighted(0.9, select(WISHES.to_vec()));
-    (wish, (some, 0..3i64, life), (kind, class), vip_host, (asks_kube_vip, on_unavailable), cluster_address).prop_map(
-        |(
-            wish,
-            (addresses, created, life),
-            (kind, class),
-            vip_host,
-            (asks_kube_vip, on_unavailable),
-            cluster_address,
-        )| Spec {
-            wish,
-            addresses,
-            created,
-            life,
-            kind,
-            class,
-            vip_host,
-            asks_kube_vip,
-            on_unavailable,
-            cluster_address,
-        },
-    )
+    (wish, (some, 0..3i64, life), (kind, class), (vip_host, gateway), (asks_kube_vip, on_unavailable), cluster_address)
+        .prop_map(
+            |(
+                wish,
+                (addresses, created, life),
+                (kind, class),
+                (vip_host, gateway),
+                (asks_kube_vip, on_unavailable),
+                cluster_address,
+            )| Spec {
+                wish,
+                addresses,
+                created,
+                life,
+                kind,
+                class,
+                vip_host,
+                gateway,
+                asks_kube_vip,
+                on_unavailable,
+                cluster_address,
+            },
+        )
 }
 
 pub(crate) fn listed() -> impl Strategy<Value = Listed> {

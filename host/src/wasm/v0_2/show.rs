@@ -1,5 +1,8 @@
 //! A subject as contract 0.2.0 shows it.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use egressd_core::model::{Context, Endpoint, EndpointScope, Service, ServicePort, SubjectView};
 
 use super::super::description::Description;
@@ -27,7 +30,7 @@ pub(super) fn context(context: &Context, settings: &str) -> types::Context {
 impl Viewer<'_> {
     pub(super) fn subject(self, view: &SubjectView) -> types::Subject {
         let (subject, wants) = (&view.subject, self.description);
-        let endpoints = self.endpoints(&subject.endpoints);
+        let endpoints = self.endpoints(&subject.endpoints, &view.remote);
         let elsewhere = subject.endpoints.len() - endpoints.len();
         types::Subject {
             kind: subject.kind().to_string(),
@@ -56,16 +59,14 @@ impl Viewer<'_> {
     }
 
     /// One look at each, and nothing is made of those that are not shown: a subject can have thousands on other nodes.
-    fn endpoints(self, all: &[Endpoint]) -> Vec<types::Endpoint> {
+    /// Those of other nodes that leave by this one are here.
+    fn endpoints(self, all: &[Endpoint], remote: &BTreeSet<IpAddr>) -> Vec<types::Endpoint> {
+        let is_here = |endpoint: &Endpoint| endpoint.is_on(self.node) || remote.contains(&endpoint.address);
         let is_shown = |endpoint: &&Endpoint| match self.description.endpoints {
             EndpointScope::All => true,
-            EndpointScope::Here => self.is_here(endpoint),
+            EndpointScope::Here => is_here(endpoint),
         };
-        all.iter().filter(is_shown).map(|of| endpoint(of, self.is_here(of))).collect()
-    }
-
-    fn is_here(self, endpoint: &Endpoint) -> bool {
-        endpoint.node.as_deref() == Some(self.node)
+        all.iter().filter(is_shown).map(|of| endpoint(of, is_here(of))).collect()
     }
 }
 
@@ -119,7 +120,7 @@ mod tests {
         }
     }
 
-    fn shown(scope: EndpointScope, endpoints: &[Endpoint]) -> Vec<types::Endpoint> {
+    fn shown(scope: EndpointScope, endpoints: &[Endpoint], remote: &BTreeSet<IpAddr>) -> Vec<types::Endpoint> {
         let description = Description {
             name: String::new(),
             version: String::new(),
@@ -131,16 +132,24 @@ mod tests {
             namespace_annotation_prefixes: Vec::new(),
             endpoints: scope,
         };
-        Viewer { node: "node-a", description: &description }.endpoints(endpoints)
+        Viewer { node: "node-a", description: &description }.endpoints(endpoints, remote)
     }
 
     #[test]
     fn of_a_thousand_endpoints_those_on_other_nodes_are_not_converted_unless_they_are_asked_for() {
         let endpoints: Vec<Endpoint> =
             (0..1000).map(|number| on(if number % 100 == 7 { "node-a" } else { "node-b" }, number)).collect();
-        let here = shown(EndpointScope::Here, &endpoints);
+        let none = BTreeSet::new();
+        let here = shown(EndpointScope::Here, &endpoints, &none);
         assert!(here.len() == 10 && here.iter().all(|endpoint| endpoint.here));
-        let all = shown(EndpointScope::All, &endpoints);
+        let all = shown(EndpointScope::All, &endpoints, &none);
         assert_eq!((all.len(), all.iter().filter(|endpoint| endpoint.here).count()), (1000, 10));
+    }
+
+    #[test]
+    fn an_endpoint_of_another_node_that_leaves_by_this_one_is_here() {
+        let endpoints: Vec<Endpoint> = (0..3).map(|number| on("node-b", number)).collect();
+        let here = shown(EndpointScope::Here, &endpoints, &[endpoints[1].address].into());
+        assert!(here.len() == 1 && here[0].here && here[0].node.as_deref() == Some("node-b"));
     }
 }

@@ -56,8 +56,8 @@ impl TunnelIndex {
         index
     }
 
-    /// Takes in what there is now. The names of the nodes of which another end counts, or which hold other addresses, or
-    /// may.
+    /// Takes in what there is now. The names of the nodes that come or go, of which another end counts, or which hold other
+    /// addresses, or may.
     pub fn follow(&mut self, nodes: &KeptNodes, published: &PublishedNodes) -> BTreeSet<Arc<str>> {
         let before_nodes = std::mem::replace(&mut self.nodes, nodes.nodes().clone());
         let before = std::mem::replace(&mut self.published, published.clone());
@@ -73,7 +73,7 @@ impl TunnelIndex {
         for item in before_nodes.diff(nodes.nodes()) {
             let (name, old, new) = parts(item);
             self.touch(name, old, new, &mut touched);
-            if old.is_some() != new.is_some() && self.published.contains_key(name) {
+            if old.is_some() != new.is_some() {
                 changed.insert(Arc::from(&**name));
             }
         }

@@ -8,6 +8,7 @@ use crate::model::{ClusterFacts, KeptNodes, PublishedIndex, Snapshot, TunnelInde
 use crate::pipeline::Pipeline;
 use crate::pipeline::updating::{marks_of, ready_of};
 use crate::placement::PlacementInput;
+use crate::plan::TunnelPlan;
 
 impl Pipeline {
     pub(super) fn audit_common(&self, applied: &Applied) -> Vec<Disagreement> {
@@ -16,10 +17,18 @@ impl Pipeline {
             (AuditedPart::Surroundings, self.is_surrounded()),
             (AuditedPart::Inside, self.knows_what_is_inside()),
             (AuditedPart::Limits, self.is_limited_as_a_node()),
+            (AuditedPart::Tunnel, self.is_tunnelled()),
             (AuditedPart::Rules, applied.is_counted() && !self.differs(applied, common())),
         ];
         let wrong = parts.into_iter().filter(|(_, holds)| !holds);
         wrong.map(|(part, _)| Disagreement { subject: AuditSubject::Node, part }).collect()
+    }
+
+    fn is_tunnelled(&self) -> bool {
+        let Some(settings) = &self.settings.tunnel else { return self.derived.tunnel.is_none() };
+        let parts = &self.derived.tunnel_parts;
+        let tunnel = TunnelPlan::of(settings, &self.tunnels, parts, &mut self.numbers.clone());
+        parts.is_joined() && self.derived.tunnel == Some(tunnel)
     }
 
     fn is_surrounded(&self) -> bool {

@@ -47,6 +47,8 @@ pub enum AuditedPart {
     Kept,
     /// Who speaks for a pod, and where it is.
     Pods,
+    /// What subjects have to do with the tunnel between nodes.
+    Tunnel,
     /// Defects that were found in a plan.
     Faults,
     /// Which policies could not answer.
@@ -91,6 +93,7 @@ impl fmt::Display for AuditedPart {
             Self::Plan => "the plan",
             Self::Kept => "what stays as the kernel has it",
             Self::Pods => "the index of pods",
+            Self::Tunnel => "the part in the tunnel between nodes",
             Self::Faults => "the list of faults",
             Self::Failures => "the list of policies that could not answer",
             Self::Record => "the status",

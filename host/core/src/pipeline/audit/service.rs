@@ -7,7 +7,7 @@ use crate::chain::PolicyFailure;
 use crate::check::{PlanNote, faults};
 use crate::model::SubjectKey;
 use crate::pipeline::Pipeline;
-use crate::plan::{Shares, SubjectPlan, SubjectResult};
+use crate::plan::{NodeContext, Shares, SubjectPlan, SubjectResult};
 
 /// With so many endpoints a Service takes twice as long as with one or two.
 const LIGHT_ENDPOINTS: usize = 8;
@@ -54,6 +54,7 @@ impl Pipeline {
             of(&derived.faults, after),
             of(&derived.kept, after),
             of(self.places.by_service(), after),
+            Box::new(derived.tunnel_parts.behind(after)),
         ];
         all.extend(derived.failing.by_policy().map(|services| of(services, after)));
         all
@@ -75,6 +76,7 @@ impl Pipeline {
             (AuditedPart::Plan, derived.plans.get(key).map(|plan| &**plan) == plan),
             (AuditedPart::Kept, derived.kept.get(key) == self.keeps(here, key, planned.as_ref()).as_ref()),
             (AuditedPart::Pods, self.is_found_by_pods(key, plan)),
+            (AuditedPart::Tunnel, self.has_tunnel_part(here, key, plan)),
             (AuditedPart::Faults, derived.faults.get(key).map_or(&[] as &[PlanNote], Vec::as_slice) == faults),
             (AuditedPart::Failures, self.has_failed(key)),
             (AuditedPart::Record, self.is_recorded(key, planned.as_ref(), faults)),
@@ -108,6 +110,11 @@ impl Pipeline {
         is_selecting
             && self.subjects.is_found_by_labels(key)
             && pods.all(|pod| self.derived.pods.of(pod).binary_search(key).is_ok())
+    }
+
+    fn has_tunnel_part(&self, here: NodeContext<'_>, key: &SubjectKey, plan: Option<&SubjectPlan>) -> bool {
+        let (created, part) = self.tunnel_part(here, key, plan);
+        self.derived.tunnel_parts.of(key) == (!part.is_empty()).then_some((created, &part))
     }
 
     fn has_failed(&self, key: &SubjectKey) -> bool {
