@@ -14,7 +14,7 @@ use crate::plan::{
     SubjectResult, TunnelContext, settle, today, unanswered,
 };
 use crate::record::{Record, RecordState, SettledSubject};
-use crate::reporting::{CrossNode, ReporterInput, Reporting, reporting};
+use crate::reporting::{ReporterInput, Reporting, reporting};
 use crate::status::{ShadowStatus, State, SubjectStatus, status};
 
 /// The annotation that asks for egress, without its prefix.
@@ -81,8 +81,12 @@ impl Pipeline {
 
     /// What stands on a Service that cannot be read is unknown.
     fn reporting(&self, entry: &Entry, planned: &SubjectResult) -> Option<Reporting> {
-        let (node, cross_node) = (&*self.settings.node, CrossNode::Off);
-        let stage = ReporterInput { node, ready: &self.ready, ownership: &self.ownership, cross_node };
+        let stage = ReporterInput {
+            node: &self.settings.node,
+            ready: &self.ready,
+            ownership: &self.ownership,
+            cross_node: self.cross_node(),
+        };
         let is_readable = entry.standing != AnswerState::Unreadable;
         is_readable.then(|| reporting(stage, &entry.view, &entry.published, planned)).flatten()
     }

@@ -13,6 +13,7 @@ use crate::model::{ClusterFacts, GatewayTexts, Snapshot, Subject, SubjectKey, Su
 use crate::net::{Family, RareAddresses};
 use crate::owner::HolderCount;
 use crate::plan::{NodeContext, SubjectPlan, SubjectTunnel, TunnelContext, TunnelParts, TunnelPlan};
+use crate::reporting::CrossNode;
 
 impl Pipeline {
     /// Takes in what nodes say of tunnels now, with the Nodes that were looked at last; the subjects that this concerns.
@@ -31,6 +32,11 @@ impl Pipeline {
 
     fn own_end(&self) -> Option<&TunnelEnd> {
         self.settings.tunnel.as_ref()?.end(&self.tunnels, &self.settings.node)
+    }
+
+    /// Whether this node translates for pods of others: where its own end of the tunnel is accepted.
+    pub(super) fn cross_node(&self) -> CrossNode {
+        if self.own_end().is_some() { CrossNode::On } else { CrossNode::Off }
     }
 
     fn tunnel_context(&self) -> Option<TunnelContext<'_>> {
@@ -186,7 +192,13 @@ impl Pipeline {
         let tunnel = self.derived.tunnel.as_ref()?;
         let homes = pods.iter().filter_map(|pod| Some((*pod, *tunnel.homes.get(pod)?))).collect();
         let TunnelPlan { port, marks, nodes, held, homes: _, gateways } = tunnel;
-        let (nodes, held, gateways) = (nodes.clone(), held.clone(), gateways.clone());
-        Some(TunnelPlan { port: *port, marks: *marks, nodes, held, homes, gateways })
+        Some(TunnelPlan {
+            port: *port,
+            marks: *marks,
+            nodes: nodes.clone(),
+            held: held.clone(),
+            homes,
+            gateways: gateways.clone(),
+        })
     }
 }

@@ -155,6 +155,24 @@ fn pods_of_other_nodes_are_not_guarded_here() {
     assert_eq!((in_force_of(&round, &key), round.plan.subjects[&key].guarded.len()), (0, 1));
 }
 
+/// It names itself for as long as it holds the address and its own end is accepted.
+#[test]
+fn the_node_that_holds_an_address_is_to_be_named_as_gateway_while_its_end_is_accepted() {
+    let named = |round: &Round| {
+        let reporting = &round.reporting[&SubjectKey::service("default", "web")];
+        reporting.gateways.values().next().and_then(|gateway| gateway.wanted.clone())
+    };
+    let mut fixture = tunnelled();
+    fixture.hold(&["11.0.0.2"]);
+    assert_eq!(named(&fixture.on_both(None)).as_deref(), Some("node-a"));
+    assert_eq!(named(&fixture.publish("node-a", None, &[])), None);
+    assert_eq!(named(&fixture.publish("node-a", Some(OWN), &[])).as_deref(), Some("node-a"));
+    assert_eq!(named(&fixture.hold(&[])), None);
+    let mut alone = two_nodes(None);
+    alone.hold(&["11.0.0.2"]);
+    assert_eq!(named(&alone.on_both(None)), None);
+}
+
 fn in_force_of(round: &Round, key: &SubjectKey) -> usize {
     round.plan.subjects[key].rules.len()
 }
