@@ -112,17 +112,20 @@ pub fn reporting(
     says_something.then_some(Reporting { reporter, ..published })
 }
 
-/// The gateways of a Service: this node for the addresses that it holds.
+/// The gateways of a Service: this node for the addresses that it holds. While it translates for its own pods alone, what
+/// stands there concerns it only where it may have written it itself: everyone who may write the Service may write that.
 fn gateways(stage: ReporterInput<'_>, view: &SubjectView, planned: &SubjectResult) -> BTreeMap<Family, PublishedValue> {
+    if view.subject.service().is_none() {
+        return BTreeMap::new();
+    }
     let is_one = |family| match stage.cross_node {
-        CrossNode::On => {
-            planned.end != EvaluationEnd::Off && view.subject.service().is_some() && holds(stage, view, family)
-        }
+        CrossNode::On => planned.end != EvaluationEnd::Off && holds(stage, view, family),
         CrossNode::Off => false,
     };
     let of = |family: Family| {
         let wanted = is_one(family).then(|| stage.node.to_owned());
-        let value = view.gateways.get(family).map(str::to_owned);
+        let concerns = |name: &&str| stage.cross_node == CrossNode::On || *name == stage.node;
+        let value = view.gateways.get(family).filter(concerns).map(str::to_owned);
         let author = node_author(stage, value.as_deref());
         (wanted.is_some() || value.is_some()).then_some((family, PublishedValue { wanted, found: value, author }))
     };
@@ -166,7 +169,7 @@ fn wanted(stage: ReporterInput<'_>, view: &SubjectView, found: &Published, plann
     emptied.map(|family| (family, String::new())).collect()
 }
 
-/// Whether this node translates something itself, which it holds the address of.
+/// Whether this node translates to an address that it holds.
 fn translates_here(stage: ReporterInput<'_>, view: &SubjectView, plan: &SubjectPlan) -> bool {
     plan.rules.iter().any(|rule| stage.ownership.holds(&view.subject, rule.address()))
 }
@@ -183,12 +186,13 @@ fn lowest(stage: ReporterInput<'_>, view: &SubjectView, plan: &SubjectPlan) -> B
     lowest
 }
 
-/// Who wrote the active endpoint of a family. A gateway translates endpoints of other nodes too, so where one is named it is
-/// that node.
+/// Who wrote the active endpoint of a family. Where nodes translate for others, the endpoint may be on any node, and the
+/// writer is the gateway that is named.
 fn author(stage: ReporterInput<'_>, view: &SubjectView, published: &Published, family: Family) -> Author {
     let (writer, found) = (published.writer, published.active.get(family).map(String::as_str));
-    match (node_author(stage, view.gateways.get(family)), writer) {
-        (gateway @ (Author::ThisNode | Author::OtherNode), Writer::Anybody) => return gateway,
+    let gateway = node_author(stage, view.gateways.get(family).filter(|_| stage.cross_node == CrossNode::On));
+    match (gateway, writer) {
+        (Author::ThisNode | Author::OtherNode, Writer::Anybody) => return gateway,
         (Author::ThisNode | Author::OtherNode | Author::KubeVip | Author::KubeVipUnclear | Author::Unclear, _) => {}
     }
     let address: Option<IpAddr> = found.and_then(|text| text.parse().ok());

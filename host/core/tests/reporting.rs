@@ -66,11 +66,28 @@ fn the_node_that_holds_the_address_is_the_gateway_where_nodes_translate_for_othe
     assert_eq!(wanted(CrossNode::On, &["11.0.0.2"]).as_deref(), Some("node-b"));
     assert_eq!(wanted(CrossNode::On, &[]), None);
     assert_eq!(wanted(CrossNode::Off, &["11.0.0.2"]), None);
-    let published = |name: &str| value(CrossNode::Off, &naming(name, &view), &["11.0.0.2"]);
+    let published = |name: &str| value(CrossNode::On, &naming(name, &view), &["11.0.0.2"]);
     let author = |name: &str| published(name).expect("it is published").author;
     let expected = [Author::ThisNode, Author::ThisNode, Author::OtherNode, Author::Unclear];
     assert_eq!(["node-b", " node-b ", "node-a", "gone"].map(author), expected);
     assert_eq!(published(" "), None, "an empty one says nothing");
+}
+
+/// Everyone who may write the Service may write the annotation.
+#[test]
+fn where_nodes_translate_for_their_own_pods_alone_a_gateway_that_is_named_changes_nothing() {
+    let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")]);
+    for endpoint in ["10.0.0.1", "10.0.0.2", "10.0.0.9", ""] {
+        let active = [(Family::Ipv4, endpoint.to_owned())].into();
+        let published = Published { active, ..Published::default() };
+        for held in [&[][..], &["11.0.0.2"]] {
+            let made = |view: &SubjectView| with_gateways(CrossNode::Off, view, &published, held);
+            assert_eq!(made(&naming("node-a", &view)), made(&view), "{endpoint:?} {held:?}");
+        }
+    }
+    let own = with_gateways(CrossNode::Off, &naming("node-b", &view), &Published::default(), &["11.0.0.2"]);
+    let own = own.gateways.get(&Family::Ipv4).map(|value| (value.author, value.wanted.clone()));
+    assert_eq!(own, Some((Author::ThisNode, None)), "what it wrote while it translated for others goes");
 }
 
 /// A gateway translates endpoints of every node, and each of those would take the active endpoint for its own.

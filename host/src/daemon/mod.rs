@@ -169,7 +169,7 @@ impl Daemon {
         let tables = settings.tables.clone();
         let stamp = XfrmStamp { maker: XfrmMaker::of(&tables), bit: settings.mark };
         let backstop = Backstop::adopt(xfrm, stamp, observers.notices.clone()).await;
-        let tunnel = TunnelLink::adopt(tunnel, TunnelMaker::of(&tables), observers.notices.clone()).await;
+        let tunnel = TunnelLink::new(tunnel, TunnelMaker::of(&tables), observers.notices.clone());
         let reading = Reading::new(&settings.prefix);
         let on_change = settings.on_change;
         let mut pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());

@@ -2,7 +2,8 @@
 //!
 //! It comes with the change of the tables that needs it, in the order of phases, and goes with the one that needs it no more.
 //! Whatever of it is missing, tables and rules refuse what was to go through it. So a change that fails here holds up no
-//! other one: it is tried again. On a node without a tunnel nothing is read after the start.
+//! other one: it is tried again. On a node without a tunnel it is read once, when nothing
+//! else is to be done.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use egressd_core::effect::{Effect, Phase};
 use egressd_core::finding::{Finding, first_of};
 use egressd_core::node::{Part as _, Tunnel, TunnelChange, TunnelMaker, TunnelState};
 use egressd_core::plan::TunnelPlan;
-use tracing::info;
+use tracing::{debug, info};
 
 use super::Daemon;
 use crate::clock::{self, Instant};
@@ -23,6 +24,8 @@ use crate::state_channel::notices::Notices;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// How often a tunnel is read that should not change.
 pub(super) const READ_INTERVAL: Duration = Duration::from_mins(1);
+/// How often it is tried where none is wanted: all that can be there is what an earlier process left.
+const LEFT_INTERVAL: Duration = Duration::from_mins(10);
 /// What notices are about.
 const TOPIC: &str = "the tunnel to other nodes";
 
@@ -50,17 +53,10 @@ pub(super) enum Due {
 }
 
 impl TunnelLink {
-    /// With what an earlier process left.
-    pub(super) async fn adopt(kernel: TunnelThread, maker: TunnelMaker, notices: Notices) -> Self {
-        let (desired, applied) = (TunnelState::default(), None);
-        let mut link = Self { kernel, maker, notices, desired, applied, others: Vec::new(), next: None };
-        match link.read().await {
-            Ok(()) => {}
-            // There is none of ours.
-            Err(Error::Theirs) => link.applied = Some(TunnelState::default()),
-            Err(error) => link.failed(&error),
-        }
-        link
+    /// What an earlier process left is read later: it has as many tables as gateways, and the guard waits for nothing.
+    pub(super) fn new(kernel: TunnelThread, maker: TunnelMaker, notices: Notices) -> Self {
+        let next = Some((clock::now(), Duration::ZERO));
+        Self { kernel, maker, notices, desired: TunnelState::default(), applied: None, others: Vec::new(), next }
     }
 
     /// Takes in the tunnel of a plan.
@@ -95,9 +91,8 @@ impl TunnelLink {
 
     /// What leads from what is there to what is to be; nothing while that is not known, and not to be read yet.
     pub(super) async fn changes(&mut self, due: Due) -> Vec<Effect<TunnelChange>> {
-        let is_to_be_read = self.applied.is_none() && self.is_due();
-        if is_to_be_read && let Err(error) = self.read().await {
-            self.failed(&error);
+        if self.applied.is_none() && self.is_wanted() {
+            self.look().await;
         }
         let Some(applied) = self.applied.as_ref().filter(|applied| **applied != self.desired) else {
             return Vec::new();
@@ -118,6 +113,19 @@ impl TunnelLink {
                 applied.take(&change);
                 self.applied = Some(applied);
             }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Takes in what is there, if that is to be read by now.
+    pub(super) async fn look(&mut self) {
+        if !self.is_due() {
+            return;
+        }
+        match self.read().await {
+            Ok(()) => {}
+            // There is none of ours.
+            Err(Error::Theirs) if !self.is_wanted() => self.applied = Some(TunnelState::default()),
             Err(error) => self.failed(&error),
         }
     }
@@ -151,10 +159,12 @@ impl TunnelLink {
         self.notices.note(TOPIC, found);
     }
 
-    /// Where none is wanted, only what an earlier process left can be there, which leads nothing anywhere.
+    /// Where none is wanted, only what an earlier process left can be there, and no table sends anything into it.
     fn failed(&mut self, error: &Error) {
         self.applied = None;
-        let wait = self.next.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).clamp(FIRST_RETRY, READ_INTERVAL));
+        debug!("{TOPIC}: {}", with_causes(error));
+        let doubled = self.next.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).clamp(FIRST_RETRY, READ_INTERVAL));
+        let wait = if self.is_wanted() { doubled } else { LEFT_INTERVAL };
         self.next = Some((clock::now() + wait, wait));
         self.notices.note(TOPIC, self.is_wanted().then(|| missing_tunnel(error)));
     }
@@ -184,7 +194,7 @@ impl Daemon {
     /// Looks whether the tunnel is as it is to be, and makes it so.
     pub(super) async fn check_tunnel(&mut self) {
         self.observers.state_channel.busy();
-        self.tunnel.applied = None;
+        self.tunnel.look().await;
         self.follow_tunnel().await;
     }
 }

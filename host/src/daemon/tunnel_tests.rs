@@ -50,7 +50,7 @@ impl Fixture {
         let (kernel, notices) = (held.clone(), Notices::default());
         let kernel = TunnelThread::over(move || Ok(kernel.clone())).await.unwrap();
         let reader = notices.reader();
-        Self { held, link: TunnelLink::adopt(kernel, maker(), notices).await, notices: reader }
+        Self { held, link: TunnelLink::new(kernel, maker(), notices), notices: reader }
     }
 
     /// What a change of the tables does with it.
@@ -59,6 +59,12 @@ impl Fixture {
             self.link.commit(effect.change).await;
         }
         self.link.followed();
+    }
+
+    /// What the loop does with it when nothing else is to be done.
+    async fn check(&mut self) {
+        self.link.look().await;
+        self.follow(Due::All).await;
     }
 
     async fn wants(&mut self, end: &str) {
@@ -91,6 +97,9 @@ async fn a_tunnel_comes_moves_and_goes_with_what_is_wanted() {
 #[tokio::test(start_paused = true)]
 async fn where_there_is_none_and_none_is_wanted_nothing_is_asked_after_the_start() {
     let mut fixture = Fixture::beginning_with(HeldTunnel::default()).await;
+    fixture.follow(Due::All).await;
+    assert_eq!(fixture.held.held().reads, 0, "no change of the tables waits for it");
+    fixture.check().await;
     fixture.held.held().state = desired("192.168.7.2");
     for _ in 0..3 {
         fixture.follow(Due::All).await;
@@ -109,7 +118,7 @@ async fn what_an_earlier_process_left_goes_where_none_is_wanted_and_stays_where_
             fixture.wants("192.168.7.2").await;
             assert_eq!(fixture.held.held().changes, 0);
         } else {
-            fixture.follow(Due::All).await;
+            fixture.check().await;
             assert_eq!(fixture.state(), TunnelState::default());
         }
     }
@@ -138,8 +147,7 @@ async fn what_another_program_takes_away_is_found_and_made_again() {
     assert_eq!(fixture.state(), TunnelState::default(), "it is not read all the time");
     advance(READ_INTERVAL / 2).await;
     assert!(fixture.link.due().is_some_and(|due| due <= clock::now()), "and changes do not put off when it is");
-    fixture.link.applied = None;
-    fixture.follow(Due::All).await;
+    fixture.check().await;
     assert_eq!(fixture.state(), desired("192.168.7.2"));
 }
 
@@ -166,15 +174,26 @@ async fn rules_of_other_programs_are_reported_where_there_is_a_tunnel() {
     let held = HeldTunnel::default();
     held.held().foreign.push("IPv4 rule with preference 310 and protocol 0".to_owned());
     let mut fixture = Fixture::beginning_with(held).await;
-    fixture.follow(Due::All).await;
+    fixture.check().await;
     assert!(fixture.codes().is_empty());
     fixture.wants("192.168.7.2").await;
     assert_eq!(fixture.codes(), ["tunnel-disturbed"]);
     fixture.held.held().foreign.clear();
-    fixture.link.applied = None;
     advance(READ_INTERVAL).await;
-    fixture.follow(Due::All).await;
+    fixture.check().await;
     assert!(fixture.codes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_none_is_wanted_a_kernel_that_does_not_answer_is_asked_every_ten_minutes_and_nothing_is_reported() {
+    let failing = TunnelThread::over(|| Err::<HeldTunnel, _>(Error::NotPermitted)).await.unwrap();
+    let notices = Notices::default();
+    let mut link = TunnelLink::new(failing, maker(), notices.clone());
+    for _ in 0..3 {
+        link.look().await;
+        assert_eq!((link.due().unwrap() - clock::now(), notices.reader().now().len()), (LEFT_INTERVAL, 0));
+        advance(LEFT_INTERVAL).await;
+    }
 }
 
 /// Catches: a process without a tunnel that removes that of another one on its node.
@@ -182,7 +201,9 @@ async fn rules_of_other_programs_are_reported_where_there_is_a_tunnel() {
 async fn the_tunnel_of_another_egressd_is_left_alone_and_in_the_way_of_ours() {
     let theirs = TunnelThread::over(|| Err::<HeldTunnel, _>(Error::Theirs)).await.unwrap();
     let notices = Notices::default();
-    let mut link = TunnelLink::adopt(theirs, maker(), notices.clone()).await;
+    let mut link = TunnelLink::new(theirs, maker(), notices.clone());
+    link.look().await;
+    link.followed();
     assert_eq!((link.changes(Due::All).await, link.due()), (vec![], None));
     link.want(Some(&plan("192.168.7.2")), setup());
     assert_eq!(link.changes(Due::All).await, []);

@@ -1,4 +1,4 @@
-//! The answers to other nodes' probes. A packet goes back as it came; whoever sent it knows what it means.
+//! The answers to other nodes' probes: as large as those, and with the same number.
 
 use std::net::SocketAddr;
 
@@ -25,9 +25,9 @@ pub(super) async fn answer(socket: UdpSocket) {
     loop {
         // An error is about an earlier answer, for which there was no receiver.
         let Ok((length, from)) = socket.recv_from(&mut bytes).await else { continue };
-        let received = &bytes[..length];
+        let received = &mut bytes[..length];
         // One that cannot be sent is one that got lost.
-        if Packet::of(received).is_some() {
+        if Packet::answer(received) {
             let _lost = socket.send_to(received, from).await;
         }
     }

@@ -12,7 +12,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
-use super::packet::Packet;
+use super::packet::{Packet, PacketKind};
 use super::{PROBE_PORT, ProbeConfig, ProbeSize, ProbeTargets, Reached, sockets};
 use crate::clock::{self, Instant, Moment};
 
@@ -140,7 +140,7 @@ impl Peer {
 fn answer(received: Received, bytes: &[u8], nonce: u64, newest: u64) -> Option<(u64, Answer)> {
     match received {
         Ok(length) => {
-            let packet = Packet::of(&bytes[..length]).filter(|packet| packet.nonce == nonce)?;
+            let packet = Packet::of(PacketKind::Answer, &bytes[..length]).filter(|packet| packet.nonce == nonce)?;
             Some((packet.number, Answer::Echo))
         }
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Some((newest, Answer::NoListener)),

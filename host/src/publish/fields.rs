@@ -86,7 +86,7 @@ impl FieldsState {
         if wanted == found {
             return Difference::Settled;
         }
-        let wrote = self.wrote.as_ref().map(|wrote| wrote.get(&field));
+        let wrote = self.wrote.as_ref().map(|wrote| wrote.get(field));
         match (wanted, wrote, author) {
             // While it does egress, too, each would undo the other; and what it wrote is how people learn of it.
             (Some(_), _, Author::KubeVip) => Difference::Settled,
@@ -233,8 +233,8 @@ mod tests {
         let mut memory = FieldsState::default();
         memory.wrote(value("a"), now);
         let moved = reporting(None, Some("a"), Author::Unclear);
-        assert_eq!(due(&mut memory, &moved, now), Some((Duration::ZERO, PublishedValues::new())));
-        memory.wrote(PublishedValues::new(), now);
+        assert_eq!(due(&mut memory, &moved, now), Some((Duration::ZERO, PublishedValues::default())));
+        memory.wrote(PublishedValues::default(), now);
         assert_eq!(due(&mut memory, &reporting(None, Some("b"), Author::OtherNode), now), None);
         assert_eq!(due(&mut FieldsState::default(), &reporting(None, Some("b"), Author::OtherNode), now), None);
     }
@@ -263,8 +263,8 @@ mod tests {
         let now = clock::now();
         let mut memory = FieldsState::default();
         let off = reporting(None, Some("a"), Author::Unclear);
-        assert_eq!(memory.due(State::Off, Some(&off), now).unwrap().values, PublishedValues::new());
-        memory.wrote(PublishedValues::new(), now);
+        assert_eq!(memory.due(State::Off, Some(&off), now).unwrap().values, PublishedValues::default());
+        memory.wrote(PublishedValues::default(), now);
         assert_eq!(memory.due(State::Off, Some(&off), now), None);
     }
 }

@@ -65,7 +65,7 @@ impl ServiceWrites {
         let event = event.map(|due| PendingWrite::event(due, Regarding::Service(key.clone(), self.uid.clone())));
         let fields = self.fields.due(status.state, reporting, now).filter(|_| config.publish == Publish::All);
         let fields = fields.map(|due| {
-            let annotations = due.values.into_iter().map(|(field, value)| (field.annotation(&config.prefix), value));
+            let annotations = due.values.iter().map(|(field, value)| (field.annotation(&config.prefix), value.clone()));
             let annotations = annotations.collect();
             PendingWrite::published(due.at, Write::Fields { service: key.clone(), uid: self.uid.clone(), annotations })
         });

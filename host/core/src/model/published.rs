@@ -4,7 +4,6 @@
 //!
 //! kube-vip's own egress writes the same annotation, which is how egressd learns that it runs.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{AnnotationPrefix, Service, SubjectObject, gateway_annotation};
@@ -41,8 +40,48 @@ impl PublishedField {
     }
 }
 
-/// What the fields say of a Service that have something to say.
-pub type PublishedValues = BTreeMap<PublishedField, String>;
+/// What the fields say of a Service that have something to say. Of a cluster's Services there are tens of thousands, so it
+/// takes no allocation of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublishedValues {
+    active: ByFamily<String>,
+    gateways: ByFamily<String>,
+}
+
+impl PublishedValues {
+    pub fn get(&self, field: PublishedField) -> Option<&String> {
+        match field {
+            PublishedField::ActiveEndpoint(family) => self.active.get(family),
+            PublishedField::Gateway(family) => self.gateways.get(family),
+        }
+    }
+
+    pub fn insert(&mut self, field: PublishedField, value: String) {
+        match field {
+            PublishedField::ActiveEndpoint(family) => self.active.insert(family, value),
+            PublishedField::Gateway(family) => self.gateways.insert(family, value),
+        }
+    }
+
+    /// In the order of [`PublishedField::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = (PublishedField, &String)> {
+        PublishedField::ALL.into_iter().filter_map(|field| Some((field, self.get(field)?)))
+    }
+}
+
+impl FromIterator<(PublishedField, String)> for PublishedValues {
+    fn from_iter<I: IntoIterator<Item = (PublishedField, String)>>(of: I) -> Self {
+        let mut all = Self::default();
+        of.into_iter().for_each(|(field, value)| all.insert(field, value));
+        all
+    }
+}
+
+impl<const COUNT: usize> From<[(PublishedField, String); COUNT]> for PublishedValues {
+    fn from(of: [(PublishedField, String); COUNT]) -> Self {
+        of.into_iter().collect()
+    }
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {

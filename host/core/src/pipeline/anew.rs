@@ -15,7 +15,7 @@ use super::shown::ViewHash;
 #[cfg(feature = "testkit")]
 use super::updating::ready_of;
 #[cfg(feature = "testkit")]
-use crate::model::{ClusterFacts, Endpoint, KeptNodes, PublishedIndex, TunnelIndex};
+use crate::model::{ClusterFacts, Endpoint, KeptNodes, PublishedIndex};
 use crate::model::{Published, SubjectKey, SubjectView, published_on};
 #[cfg(feature = "testkit")]
 use crate::placement::PlacementInput;
@@ -91,7 +91,7 @@ impl Pipeline {
             differ("what load balancers write", self.ownership.seen(), &PlacementInput::of(&self.newest)),
             differ("what Nodes say", &self.nodes, &KeptNodes::of(&self.newest.nodes)),
             differ("what nodes publish", &self.further, &further),
-            differ("what nodes say of tunnels", &self.tunnels, &TunnelIndex::of(&self.nodes, published)),
+            differ("what nodes say of tunnels", &self.tunnels, &self.tunnels_anew()),
             differ("the Nodes that are ready", &self.ready, &ready),
             differ("what is the same for all Services", &*self.context, &self.context_of(&self.newest)),
         ];

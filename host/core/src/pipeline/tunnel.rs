@@ -9,7 +9,7 @@ use super::Pipeline;
 use super::derived::Derived;
 use crate::diff::Common;
 use crate::finding::Finding;
-use crate::model::{ClusterFacts, GatewayTexts, Snapshot, Subject, SubjectKey, SubjectView, TunnelEnd};
+use crate::model::{ClusterFacts, GatewayTexts, Snapshot, Subject, SubjectKey, SubjectView, TunnelEnd, TunnelIndex};
 use crate::net::{Family, RareAddresses};
 use crate::owner::HolderCount;
 use crate::plan::{NodeContext, SubjectPlan, SubjectTunnel, TunnelContext, TunnelParts, TunnelPlan};
@@ -18,16 +18,22 @@ use crate::reporting::CrossNode;
 impl Pipeline {
     /// Takes in what nodes say of tunnels now, with the Nodes that were looked at last; the subjects that this concerns.
     pub(super) fn take_tunnels(&mut self) -> BTreeSet<SubjectKey> {
-        let before = self.own_end().cloned();
-        let changed = self.tunnels.follow(&self.nodes, &self.newest.egress_nodes.by_name);
         if self.settings.tunnel.is_none() {
             return BTreeSet::new();
         }
+        let before = self.own_end().cloned();
+        let changed = self.tunnels.follow(&self.nodes, &self.newest.egress_nodes.by_name);
         if before.as_ref() != self.own_end() {
             return self.subjects.keys().cloned().collect();
         }
         let named = changed.iter().flat_map(|node| self.places.naming(node));
         named.filter(|key| self.subjects.has(key)).cloned().collect()
+    }
+
+    /// What nodes say of tunnels, from nothing; nothing where there is none.
+    pub(super) fn tunnels_anew(&self) -> TunnelIndex {
+        let published = &self.newest.egress_nodes.by_name;
+        self.settings.tunnel.map(|_| TunnelIndex::of(&self.nodes, published)).unwrap_or_default()
     }
 
     fn own_end(&self) -> Option<&TunnelEnd> {

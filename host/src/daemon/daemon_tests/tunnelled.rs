@@ -72,10 +72,11 @@ async fn what_other_programs_take_away_of_it_comes_back_within_a_minute_without_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_process_left_goes_with_the_first_change_of_one_without_a_tunnel() {
+async fn what_another_process_left_goes_when_one_without_a_tunnel_has_nothing_else_to_do() {
     let node = NodeState::default();
     node.parts.tunnel.held().state = desired();
-    let fixture = LoopFixture::begin_with(node).await;
+    let mut fixture = LoopFixture::begin_with(node).await;
+    fixture.settle().await;
     assert_eq!(state(&fixture), TunnelState::default());
 }
 

@@ -4,7 +4,7 @@
 use super::{AuditSubject, AuditedPart, Disagreement};
 use crate::check::Networks;
 use crate::diff::{Applied, Common, Scope};
-use crate::model::{ClusterFacts, KeptNodes, PublishedIndex, Snapshot, TunnelIndex};
+use crate::model::{ClusterFacts, KeptNodes, PublishedIndex, Snapshot};
 use crate::pipeline::Pipeline;
 use crate::pipeline::updating::{marks_of, ready_of};
 use crate::placement::PlacementInput;
@@ -50,7 +50,7 @@ impl Pipeline {
         let Snapshot { nodes, egress_nodes, .. } = &self.newest;
         let same_nodes = self.nodes == KeptNodes::of(nodes);
         let same_further = self.further == PublishedIndex::of(nodes, &egress_nodes.by_name);
-        let same_tunnels = self.tunnels == TunnelIndex::of(&self.nodes, &egress_nodes.by_name);
+        let same_tunnels = self.tunnels == self.tunnels_anew();
         let is_found = self.places.outside(&self.facts.excluded).is_subset(&self.outside);
         same_facts
             && same_nodes
