@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use egressd_core::net::{Family, Protocol};
 use egressd_core::plan::{Plan, TunnelPlan};
-use egressd_core::ruleset::{Point, State};
+use egressd_core::ruleset::{Point, Ruleset, State};
 use egressd_core::testkit::{Hop, Journey, Packet, Path, PathEnd, TestNode, a, follow};
 
-use super::moves::{HERE, POD, nodes, plain};
+use super::moves::{HERE, POD, THERE, nodes, plain};
 use super::walk::{device, ruleset, with_masquerade};
 
 /// The node on which packets are looked at, with ends of the tunnel in these families.
@@ -106,4 +106,22 @@ fn a_pod_that_sends_with_the_address_of_a_node_is_known_by_its_device() {
         let forged = Journey { source_device: uplink, ..comes(outer(from, to), "veth0", hop) };
         assert_eq!(walked(&three, &forged).fate, PathEnd::Dropped(Point::Prerouting), "{from} {to}");
     }
+}
+
+/// The node that holds the pod's address, and is not the pod's.
+fn gateway() -> Ruleset {
+    with_masquerade(&ruleset(&nodes(plain(POD, THERE)).on(TestNode::Second)), TestNode::Second)
+}
+
+/// Catches: a tunnel through which pods of other nodes get to whatever listens on the node.
+#[test]
+fn what_comes_out_of_the_tunnel_gets_to_no_address_that_the_node_has_for_itself() {
+    let fate = |from: &str, to: &str| {
+        let packet = Packet::new(a(from), a(to)).port(Protocol::Udp, 4793);
+        follow(&gateway(), &comes(packet, "egressd0", Hop::Here)).fate
+    };
+    assert_eq!(fate(POD, SECOND), PathEnd::Dropped(Point::Input));
+    assert_eq!(fate(POD, "10.0.0.254"), PathEnd::Dropped(Point::Input));
+    assert_eq!(fate(POD, THERE), PathEnd::Here, "an address that it holds, as from outside");
+    assert_eq!(fate(FIRST, SECOND), PathEnd::Here, "what a node itself sends");
 }

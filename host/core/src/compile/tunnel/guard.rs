@@ -99,7 +99,8 @@ impl Tunnel<'_> {
     }
 
     /// Whatever is for this node comes here, broadcasts too: to the tunnel's port nothing gets but what another node sends to
-    /// the end of the tunnel.
+    /// the end of the tunnel. Of what comes out of it, nothing gets to an address that this node has for itself, but what other
+    /// nodes send.
     ///
     /// An answer that comes before the pod has sent the first packet to an address that moved here is not refused, so that the
     /// connection survives.
@@ -108,6 +109,7 @@ impl Tunnel<'_> {
         let states = States::of(&[State::New, State::Invalid]).map(Match::State);
         let matches = [is_in(self.destination(), HELD), Match::TcpFlags(unasked)].into_iter().chain(states);
         let mut rules = self.forged([]);
+        rules.push(dropped([arrives(), is_not_in(self.source(), NODES), is_not_in(self.destination(), HELD)]));
         rules.push(dropped(matches.collect::<Vec<_>>()));
         rules
     }
