@@ -5,6 +5,7 @@
 //! would lie in the future of the line that reports them.
 
 use std::fmt;
+use std::future::pending;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,11 +13,20 @@ use egressd_core::in_force::UnixTime;
 use jiff::Timestamp;
 // For threads without tokio, too: tests can let it stand still.
 pub use tokio::time::Instant;
+use tokio::time::sleep_until;
 
 /// This moment, to measure from.
 #[expect(clippy::disallowed_methods, reason = "here the clock is read")]
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// Waits until then; without end where there is no such moment.
+pub async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => pending().await,
+    }
 }
 
 /// How long ago this was; nothing if it lies in the future.

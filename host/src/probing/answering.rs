@@ -4,11 +4,8 @@ use std::net::SocketAddr;
 
 use tokio::net::UdpSocket;
 
-use super::packet::Packet;
+use super::packet::{MAX_BYTES, Packet};
 use super::{Error, PROBE_PORT, ProbeConfig, sockets};
-
-/// More than any packet of the tunnel has.
-const MAX_BYTES: usize = 65_536;
 
 /// A socket at each end of this node.
 pub(super) fn open(config: &ProbeConfig) -> Result<Vec<UdpSocket>, Error> {

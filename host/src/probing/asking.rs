@@ -10,14 +10,10 @@ use egressd_core::probing::{Answer, Probe, Probes};
 use futures_util::future::{FutureExt as _, select_all};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
-use tokio::time::sleep_until;
 
-use super::packet::{Packet, PacketKind};
+use super::packet::{MAX_BYTES, Packet, PacketKind};
 use super::{PROBE_PORT, ProbeConfig, ProbeSize, ProbeTargets, Reached, sockets};
 use crate::clock::{self, Instant, Moment};
-
-/// More than the head of any answer has: of the rest nothing is read but that it came.
-const MAX_BYTES: usize = 65_536;
 
 /// The side of this node that asks.
 pub(super) struct Asking {
@@ -62,7 +58,7 @@ impl Asking {
                     Ok(()) => self.follow(&targets.borrow_and_update().clone()),
                     Err(_) => return,
                 },
-                () = until(self.probes.next().map(|next| self.begun + next)) => self.send().await,
+                () = clock::until(self.probes.next().map(|next| self.begun + next)) => self.send().await,
             }
             self.publish();
         }
@@ -153,11 +149,4 @@ async fn readable(peers: &BTreeMap<IpAddr, Peer>) -> IpAddr {
     let sockets = peers.iter().filter_map(|(end, peer)| Some((*end, peer.socket.as_ref()?)));
     let waiting: Vec<_> = sockets.map(|(end, socket)| socket.readable().map(move |_| end).boxed()).collect();
     if waiting.is_empty() { std::future::pending().await } else { select_all(waiting).await.0 }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }

@@ -8,6 +8,8 @@ use egressd_core::net::Family;
 const MAGIC: usize = 8;
 /// The magic, a number of the process, and one of the probe.
 const HEAD: usize = 24;
+/// More bytes than any packet of the tunnel has.
+pub(super) const MAX_BYTES: usize = 65_536;
 /// Bytes of the header of UDP.
 const UDP: u16 = 8;
 

@@ -9,7 +9,6 @@ use egressd_core::in_force::AppliedRound;
 use tracing::{info, warn};
 
 use super::node::{NodeObjectState, Object};
-use super::until;
 use crate::clock::{self, Instant};
 use crate::files;
 use crate::state_channel::StateReader;
@@ -42,7 +41,7 @@ impl Directory {
             let next = reader.newest().in_force.and_then(|round| self.look(&round, clock::now()));
             tokio::select! {
                 changed = reader.changed() => if changed.is_err() { return },
-                () = until(next) => {}
+                () = clock::until(next) => {}
             }
         }
     }

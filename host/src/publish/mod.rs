@@ -30,7 +30,6 @@ use std::{io, thread};
 use egressd_core::model::AnnotationPrefix;
 use futures_util::stream::{self, StreamExt};
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::sleep_until;
 use tracing::{debug, warn};
 
 pub use directory::Directory;
@@ -98,7 +97,7 @@ async fn publish(api: Api, mut reader: StateReader, mut publish_state: PublishSt
         if due.writes.is_empty() {
             tokio::select! {
                 changed = reader.changed() => if changed.is_err() { return },
-                () = until(due.next) => {}
+                () = clock::until(due.next) => {}
             }
             continue;
         }
@@ -111,13 +110,6 @@ async fn publish(api: Api, mut reader: StateReader, mut publish_state: PublishSt
             });
             publish_state.done(&write, outcome, clock::now());
         }
-    }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 

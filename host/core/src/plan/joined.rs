@@ -162,9 +162,10 @@ impl TunnelPlan {
     /// Takes in what subjects say of these addresses and pods now.
     pub fn take(&mut self, parts: &TunnelParts, touched: &BTreeSet<IpAddr>, numbers: &mut GatewayNumbers) {
         for address in touched.iter().copied() {
-            match parts.holds(address) {
-                true => drop(self.held.insert(address)),
-                false => drop(self.held.remove(&address)),
+            if parts.holds(address) {
+                self.held.insert(address);
+            } else {
+                self.held.remove(&address);
             }
             match parts.gateway(address) {
                 Some(end) => drop(self.gateways.insert(address, Gateway { index: None, end: Some(end) })),
@@ -198,7 +199,7 @@ fn number(numbers: &mut GatewayNumbers, addresses: impl Iterator<Item = IpAddr> 
             }
             let of_family = || numbers.iter().filter(|(one, _)| Family::of(**one) == family);
             let used: BTreeSet<GatewayIndex> = of_family().map(|(_, number)| *number).collect();
-            let free = (1..=GatewayIndex::COUNT).filter_map(GatewayIndex::new).find(|number| !used.contains(number));
+            let free = GatewayIndex::all().find(|number| !used.contains(number));
             let unused = of_family().find(|(one, _)| !wanted.contains(one)).map(|(one, number)| (*one, *number));
             if let Some(number) = free {
                 numbers.insert(*address, number);

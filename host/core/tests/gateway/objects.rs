@@ -20,7 +20,7 @@ use egressd_core::testkit::{Packet, RuleParts, TestNode, TwoNodes, Universe, pro
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::walk::{Outcome as Fate, Scene, answer_comes_home, masqueraded};
+use super::walk::{Outcome as Fate, Scene, Trip, answer_comes_home, masqueraded};
 
 /// What a Service asks for, by the value of the annotation `do`.
 const WISHES: [&str; 4] = ["plain", "port", "network", "all-but-one-network"];
@@ -255,54 +255,76 @@ fn packets() -> Vec<Packet> {
     all.filter(|(number, _)| number % 5 == 0).map(|(_, packet)| packet).collect()
 }
 
+/// A packet, the plan of its pod's node, and where it goes.
+struct Walked<'a> {
+    packet: Packet,
+    own: TestNode,
+    plan: &'a Plan,
+    trip: Trip,
+    answer_comes_home: bool,
+}
+
+impl Cluster {
+    /// Looks at each of the packets.
+    fn walk(
+        &self,
+        mut look: impl FnMut(&Walked<'_>, &dyn Fn() -> String) -> Result<(), TestCaseError>,
+    ) -> Result<(), TestCaseError> {
+        let plans = TestNode::BOTH.map(|node| self.plan(node));
+        let scene = Scene::of(plans.each_ref());
+        let nodes = TwoNodes::new(&Universe::on_paper(), Plan::default(), BTreeMap::new());
+        for packet in packets() {
+            let own = node_of(packet.source);
+            let trip = scene.walk(&nodes, &packet, None);
+            let answer_comes_home = answer_comes_home(&scene, &nodes, &packet, &trip);
+            let walked =
+                Walked { packet, own, plan: &plans[usize::from(own == TestNode::Second)], trip, answer_comes_home };
+            let shown = || format!("{packet:?} {:#?}\n{}\n{}\n{self:#?}", walked.trip, plans[0], plans[1]);
+            look(&walked, &shown)?;
+        }
+        Ok(())
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 100 } else { 2_000 }))]
 
     #[test]
     fn of_two_nodes_that_see_the_same_the_one_translates_as_the_other_chose(cluster in settled()) {
-        let plans = TestNode::BOTH.map(|node| cluster.plan(node));
-        let scene = Scene::of(plans.each_ref());
-        let nodes = TwoNodes::new(&Universe::on_paper(), Plan::default(), BTreeMap::new());
-        for packet in packets() {
-            let own = node_of(packet.source);
-            let plan = &plans[usize::from(own == TestNode::Second)];
-            let trip = scene.walk(&nodes, &packet, None);
-            let shown = || format!("{packet:?} {trip:#?}\n{}\n{}\n{cluster:#?}", plans[0], plans[1]);
-            match promised(plan, &packet) {
+        cluster.walk(|Walked { packet, own, plan, trip, answer_comes_home }, shown| {
+            match promised(plan, packet) {
                 Some(address) => {
-                    prop_assert_eq!(Some(trip.outcome), cluster.held.get(&address).map(|node| Fate::Left(*node, address)), "{}", shown());
-                    prop_assert!(answer_comes_home(&scene, &nodes, &packet, &trip), "{}", shown());
+                    let expected = cluster.held.get(&address).map(|node| Fate::Left(*node, address));
+                    prop_assert_eq!(Some(trip.outcome), expected, "{}", shown());
+                    prop_assert!(*answer_comes_home, "{}", shown());
                 }
-                None if guarded(plan).contains_key(&packet.source) => prop_assert!(matches!(trip.outcome, Fate::Gone | Fate::Left(_, _)), "{}", shown()),
-                None => prop_assert_eq!(trip.outcome, Fate::Left(own, masqueraded(own, &packet)), "{}", shown()),
+                None if guarded(plan).contains_key(&packet.source) => {
+                    prop_assert!(matches!(trip.outcome, Fate::Gone | Fate::Left(_, _)), "{}", shown());
+                }
+                None => prop_assert_eq!(trip.outcome, Fate::Left(*own, masqueraded(*own, packet)), "{}", shown()),
             }
-        }
+            Ok(())
+        })?;
     }
 
     /// Whatever is out of date: no pod leaves with an address that is none of its own, or from a node without it.
     #[test]
     fn whatever_is_out_of_date_a_pod_leaves_where_its_address_is_or_not_at_all(cluster in unsettled()) {
-        let plans = TestNode::BOTH.map(|node| cluster.plan(node));
-        let scene = Scene::of(plans.each_ref());
-        let nodes = TwoNodes::new(&Universe::on_paper(), Plan::default(), BTreeMap::new());
-        for packet in packets() {
-            let own = node_of(packet.source);
-            let plan = &plans[usize::from(own == TestNode::Second)];
-            let trip = scene.walk(&nodes, &packet, None);
-            let shown = || format!("{packet:?} {trip:#?}\n{}\n{}\n{cluster:#?}", plans[0], plans[1]);
+        cluster.walk(|Walked { packet, own, plan, trip, .. }, shown| {
             match trip.outcome {
                 Fate::Gone => {
-                    let may_be_lost = promised(plan, &packet).is_some() || guarded(plan).contains_key(&packet.source);
+                    let may_be_lost = promised(plan, packet).is_some() || guarded(plan).contains_key(&packet.source);
                     prop_assert!(may_be_lost, "{}", shown());
                 }
-                Fate::Left(node, source) if source == masqueraded(node, &packet) => {
-                    prop_assert!(node == own && promised(plan, &packet).is_none(), "{}", shown());
+                Fate::Left(node, source) if source == masqueraded(node, packet) => {
+                    prop_assert!(node == *own && promised(plan, packet).is_none(), "{}", shown());
                 }
                 Fate::Left(node, source) => {
                     prop_assert_eq!(cluster.held.get(&source), Some(&node), "{}", shown());
                     prop_assert!(cluster.addresses_of(packet.source).contains(&source), "{}", shown());
                 }
             }
-        }
+            Ok(())
+        })?;
     }
 }

@@ -12,7 +12,7 @@ use crate::tunnel_states::{pod, with_other_marks};
 
 /// What is marked to leave through a tunnel with these marks, or came out of it.
 fn tunnelled(marks: TunnelMarks) -> Vec<MarkedPacket> {
-    let gateways = (1..=GatewayIndex::COUNT).filter_map(GatewayIndex::new).map(|gateway| marks.to(gateway));
+    let gateways = GatewayIndex::all().map(|gateway| marks.to(gateway));
     let all: Vec<u32> = gateways.chain([marks.nowhere(), marks.home(), marks.arrived()]).collect();
     let to = |destination| move |mark| MarkedPacket { mark, origin: PacketOrigin::Any, destination };
     let destinations = Family::ALL.into_iter().flat_map(|family| [1, 9].map(|number| pod(family, number)));

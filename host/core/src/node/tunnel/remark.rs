@@ -40,6 +40,6 @@ fn catches(rule: &RoutingRule, marks: TunnelMarks) -> bool {
 
 /// What packets are marked with that are not simply to leave here.
 fn tunnelled(marks: TunnelMarks) -> impl Iterator<Item = u32> {
-    let gateways = (1..=GatewayIndex::COUNT).filter_map(GatewayIndex::new);
+    let gateways = GatewayIndex::all();
     gateways.map(move |gateway| marks.to(gateway)).chain([marks.nowhere(), marks.home(), marks.arrived()])
 }

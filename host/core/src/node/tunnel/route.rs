@@ -24,7 +24,7 @@ impl TunnelTable {
 
     /// Every table there can be.
     pub fn all() -> impl Iterator<Item = Self> {
-        let gateways = (1..=GatewayIndex::COUNT).filter_map(GatewayIndex::new);
+        let gateways = GatewayIndex::all();
         gateways.map(Self::of).chain([Self::HOMES])
     }
 
